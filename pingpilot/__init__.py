@@ -1,0 +1,3 @@
+"""PingPilot: a self-hosted notification service for developers."""
+
+__version__ = "0.1.0"
