@@ -1,0 +1,38 @@
+"""What PingPilot stores: one Tortoise model a module, each with its atomic state changes.
+
+Importing this package brings in no platform and opens no connection; `models.database` does that.
+"""
+
+from models.account import Account, Plan
+from models.account_channel import AccountChannel
+from models.api_key import ApiKey
+from models.category import Category
+from models.category_usage import CategoryUsage
+from models.delivery import OPEN_STATUSES, Delivery, DeliveryStatus
+from models.delivery_attempt import AttemptOutcome, DeliveryAttempt
+from models.event import Event
+from models.fact import Fact
+from models.idempotency_key import IdempotencyKey
+from models.link_code import LinkCode
+from models.link_guess import LinkGuess
+from models.monthly_usage import MonthlyUsage
+
+__all__ = [
+    "OPEN_STATUSES",
+    "Account",
+    "AccountChannel",
+    "ApiKey",
+    "AttemptOutcome",
+    "Category",
+    "CategoryUsage",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryStatus",
+    "Event",
+    "Fact",
+    "IdempotencyKey",
+    "LinkCode",
+    "LinkGuess",
+    "MonthlyUsage",
+    "Plan",
+]

@@ -1,0 +1,32 @@
+"""Accounts."""
+
+from enum import StrEnum
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Plan(StrEnum):
+    """What an account pays for; the limits behind the names are settings."""
+
+    FREE = "free"
+    PRO = "pro"
+    ENTERPRISE = "enterprise"
+
+
+class Account(Model):
+    """One customer: owns keys, channels, categories, events and a monthly quota.
+
+    `monthly_events` is a limit of the account's own; null means its plan's.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    email = fields.CharField(max_length=254, unique=True)
+    plan = fields.CharField(max_length=16)
+    monthly_events = fields.BigIntField(null=True)
+    time_zone = fields.CharField(max_length=64)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "accounts"
+        table_description = "Accounts"  # explicit: the docstring would break SQL

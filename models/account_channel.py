@@ -1,0 +1,77 @@
+"""An account's channels: where its notifications go."""
+
+from datetime import datetime
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.account import Account
+
+
+class AccountChannel(Model):
+    """One channel of one account.
+
+    `address` is where messages are sent: a Discord DM channel id, a Telegram chat id, an e-mail
+    address. `user_id` and `username` tell who linked it: a Discord or Telegram user. A channel with
+    `suspended_reason` is skipped until it is linked or switched on again.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "models.Account", related_name="channels", on_delete=fields.CASCADE
+    )
+    channel = fields.CharField(max_length=16)
+    enabled = fields.BooleanField()
+    address = fields.CharField(max_length=254, null=True)
+    user_id = fields.CharField(max_length=32, null=True)
+    username = fields.CharField(max_length=64, null=True)
+    linked_at = fields.DatetimeField(null=True)
+    suspended_reason = fields.TextField(null=True)
+
+    account_id: int
+
+    class Meta:
+        table = "account_channels"
+        table_description = "Account channels"  # explicit: the docstring would break SQL
+        unique_together = (("account_id", "channel"),)
+        indexes = (("channel", "user_id"),)
+
+    @classmethod
+    async def link(
+        cls, account_id: int, channel: str, *, address: str, user_id: str, username: str | None, at: datetime
+    ) -> None:
+        """Point the account's channel at a chat, switch it on and lift any suspension."""
+        values: dict[str, Any] = {
+            "enabled": True,
+            "address": address,
+            "user_id": user_id,
+            "username": username,
+            "linked_at": at,
+            "suspended_reason": None,
+        }
+        if not await cls.filter(account_id=account_id, channel=channel).update(**values):
+            await cls.create(account_id=account_id, channel=channel, **values)
+
+    @classmethod
+    async def unlink(cls, account_id: int, channel: str) -> bool:
+        """Forget the chat and switch the channel off; return whether it was linked."""
+        return bool(
+            await cls.filter(account_id=account_id, channel=channel, address__isnull=False).update(
+                enabled=False,
+                address=None,
+                user_id=None,
+                username=None,
+                linked_at=None,
+                suspended_reason=None,
+            )
+        )
+
+    @classmethod
+    async def suspend(cls, account_id: int, channel: str, *, address: str, reason: str) -> bool:
+        """Stop using an address that is gone; False where the channel points elsewhere by now."""
+        return bool(
+            await cls.filter(
+                account_id=account_id, channel=channel, address=address, suspended_reason__isnull=True
+            ).update(suspended_reason=reason)
+        )

@@ -1,0 +1,37 @@
+"""API keys: only their hashes."""
+
+from datetime import datetime
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.account import Account
+
+
+class ApiKey(Model):
+    """A key programs authenticate with; the key itself is shown once and never stored.
+
+    `prefix` is the 8 characters after `pp_`, `hash` the SHA-256 of the whole key in hexadecimal.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "models.Account", related_name="keys", on_delete=fields.CASCADE
+    )
+    name = fields.CharField(max_length=64)
+    prefix = fields.CharField(max_length=8, db_index=True)
+    hash = fields.CharField(max_length=64, unique=True)
+    created_at = fields.DatetimeField()
+    last_used_at = fields.DatetimeField(null=True)
+    revoked_at = fields.DatetimeField(null=True)
+
+    account_id: int
+
+    class Meta:
+        table = "api_keys"
+        table_description = "Api keys"  # explicit: the docstring would break SQL
+
+    @classmethod
+    async def revoke(cls, key_id: int, at: datetime) -> bool:
+        """Revoke a key; False where it was revoked before."""
+        return bool(await cls.filter(id=key_id, revoked_at__isnull=True).update(revoked_at=at))

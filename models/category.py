@@ -1,0 +1,26 @@
+"""Categories."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.account import Account
+
+
+class Category(Model):
+    """A kind of event an account sends, with its looks: `color` is `#rrggbb`, `emoji` optional."""
+
+    id = fields.BigIntField(primary_key=True)
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "models.Account", related_name="categories", on_delete=fields.CASCADE
+    )
+    name = fields.CharField(max_length=64)
+    color = fields.CharField(max_length=7)
+    emoji = fields.CharField(max_length=64, null=True)
+    created_at = fields.DatetimeField()
+
+    account_id: int
+
+    class Meta:
+        table = "categories"
+        table_description = "Categories"  # explicit: the docstring would break SQL
+        unique_together = (("account_id", "name"),)

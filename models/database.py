@@ -1,0 +1,160 @@
+"""The database: its configuration, opening, migrating and closing, and the unit of work."""
+
+import asyncio
+import fcntl
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from tortoise import Tortoise
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.connection import get_connection
+from tortoise.exceptions import BaseORMException
+from tortoise.migrations.api import migrate as apply_migrations
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DATABASE_ERRORS = (BaseORMException, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+"""What a database that is away, full or in the middle of a restart may raise: Tortoise wraps only some."""
+
+_MODULES = [
+    "models.account",
+    "models.account_channel",
+    "models.api_key",
+    "models.category",
+    "models.category_usage",
+    "models.delivery",
+    "models.delivery_attempt",
+    "models.event",
+    "models.fact",
+    "models.idempotency_key",
+    "models.link_code",
+    "models.link_guess",
+    "models.monthly_usage",
+]
+_MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
+_SQLITE = {"journal_mode": "WAL", "synchronous": "FULL", "busy_timeout": 5000, "foreign_keys": "ON"}
+
+_units_under_way: set[asyncio.Task[Any]] = set()
+
+
+def tortoise_config(url: str, **pragmas: str) -> dict[str, Any]:
+    """Return Tortoise's configuration for a database URL of the settings.
+
+    A commit returns when it is on the disk: `synchronous=FULL` on SQLite, `synchronous_commit=on` on
+    PostgreSQL.
+    """
+    app = {"models": _MODULES, "default_connection": "default", "migrations": "models.migrations"}
+    return {"connections": {"default": _connection(url, pragmas)}, "apps": {"models": app}, "use_tz": True}
+
+
+def _connection(url: str, pragmas: dict[str, str]) -> dict[str, Any]:
+    if path := sqlite_path(url):
+        return {
+            "engine": "tortoise.backends.sqlite",
+            "credentials": {"file_path": str(path), **_SQLITE, **pragmas},
+        }
+    connection: dict[str, Any] = expand_db_url(_asyncpg_url(url))
+    connection["credentials"] |= {
+        "maxsize": 10,
+        "server_settings": {"synchronous_commit": "on"},
+        "reset": _keep_session,
+    }
+    return connection
+
+
+async def _keep_session(_connection: Any) -> None:
+    """Spare asyncpg's reset of a released connection, a round trip: no statement here leaves a trace."""
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of an SQLite URL, None for PostgreSQL."""
+    return Path(url.removeprefix("sqlite://").split("?")[0]) if url.startswith("sqlite://") else None
+
+
+def _asyncpg_url(url: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(scheme="asyncpg"))
+
+
+TORTOISE_ORM = tortoise_config("sqlite://:memory:")
+"""For `tortoise -c models.database.TORTOISE_ORM makemigrations`."""
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[None]:
+    """Connect the models to the database for the calling task and the tasks it makes afterwards.
+
+    On leaving, units of work still under way end first; without the closing, SQLite's thread would
+    keep the process alive for ever.
+    """
+    try:
+        await Tortoise.init(config=tortoise_config(url))
+        yield
+    finally:
+        while _units_under_way:
+            await asyncio.wait(_units_under_way)
+        await Tortoise.close_connections()
+
+
+def connection() -> BaseDBAsyncClient:
+    """Return the present task's connection: the transaction's within one."""
+    return get_connection("default")
+
+
+def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T]]:
+    """Make a coroutine function run as a task of its own that its caller's cancellation can't reach.
+
+    Cancelling Tortoise inside a transaction leaves SQLite's lock held for ever and leaks a PostgreSQL
+    connection, so whatever opens one is decorated with this.
+    """
+
+    @wraps(function)
+    async def shielded(*args: P.args, **kwargs: P.kwargs) -> T:
+        task = asyncio.create_task(function(*args, **kwargs))
+        _units_under_way.add(task)
+        task.add_done_callback(_units_under_way.discard)
+        return await asyncio.shield(task)
+
+    return shielded
+
+
+@unit_of_work
+async def answers() -> None:
+    """Return when the database has answered. Raises one of `DATABASE_ERRORS` when it does not."""
+    await connection().execute_query("SELECT 1")
+
+
+async def migrate(url: str) -> None:
+    """Bring the schema up to date; several processes may call this at once, one of them works.
+
+    SQLite migrates with foreign keys off: rebuilding a parent table would delete its children.
+    """
+    if path := sqlite_path(url):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    async with _migration_lock(url):
+        try:
+            await apply_migrations(config=tortoise_config(url, foreign_keys="OFF"))
+        finally:
+            await Tortoise.close_connections()
+
+
+@asynccontextmanager
+async def _migration_lock(url: str) -> AsyncIterator[None]:
+    if path := sqlite_path(url):
+        with path.with_name(path.name + ".migrate-lock").open("w") as lock:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            yield
+        return
+    holder = await asyncpg.connect(_asyncpg_url(url).replace("asyncpg://", "postgres://", 1))
+    try:
+        await holder.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+        yield
+    finally:
+        await holder.close()

@@ -1,0 +1,53 @@
+"""Deliveries: the queue and its record in one row."""
+
+from enum import StrEnum
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.account import Account
+from models.event import Event
+
+
+class DeliveryStatus(StrEnum):
+    """Where a delivery stands; `SENDING` holds a lease until a time."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+OPEN_STATUSES = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
+
+
+class Delivery(Model):
+    """One event on its way to one channel of its account.
+
+    `attempts` counts the tries that count towards giving up. `leased_by` names the daemon that is
+    sending it, `lease_until` when that claim runs out.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    event: fields.ForeignKeyRelation[Event] = fields.ForeignKeyField(
+        "models.Event", related_name="deliveries", on_delete=fields.CASCADE, db_index=True
+    )
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "models.Account", related_name="deliveries", on_delete=fields.CASCADE
+    )
+    channel = fields.CharField(max_length=16)
+    status = fields.CharField(max_length=16)
+    attempts = fields.IntField(default=0, db_default=0)
+    next_attempt_at = fields.DatetimeField(null=True)
+    leased_by = fields.CharField(max_length=128, null=True)
+    lease_until = fields.DatetimeField(null=True)
+    last_error = fields.TextField(null=True)
+    delivered_at = fields.DatetimeField(null=True)
+
+    event_id: str
+    account_id: int
+
+    class Meta:
+        table = "deliveries"
+        table_description = "Deliveries"  # explicit: the docstring would break SQL
+        indexes = (("channel", "status", "account_id", "id", "attempts"),)

@@ -1,0 +1,33 @@
+"""Events."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.account import Account
+from models.ids import uuid7
+
+
+class Event(Model):
+    """One accepted event; what it says never changes.
+
+    `category` is a name, not a reference: the event outlives its category. `fields_json` is JSON
+    text, since JSONB loses the order of keys. A `notice` comes from PingPilot itself and is neither
+    charged nor listed.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=uuid7)
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "models.Account", related_name="events", on_delete=fields.CASCADE
+    )
+    category = fields.CharField(max_length=64)
+    description = fields.TextField()
+    fields_json = fields.TextField()
+    notice = fields.BooleanField(default=False, db_default=False)
+    created_at = fields.DatetimeField()
+
+    account_id: int
+
+    class Meta:
+        table = "events"
+        table_description = "Events"  # explicit: the docstring would break SQL
+        indexes = (("account_id", "id"),)

@@ -1,0 +1,32 @@
+"""Small facts the daemons of one database share."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Fact(Model):
+    """A named value, such as the Telegram bot's user name or the key that signs unsubscribe links."""
+
+    name = fields.CharField(max_length=64, primary_key=True)
+    value = fields.TextField()
+
+    class Meta:
+        table = "facts"
+        table_description = "Facts"  # explicit: the docstring would break SQL
+
+    @classmethod
+    async def read(cls, name: str) -> str | None:
+        """Return the value, or None where nobody stored one."""
+        fact = await cls.get_or_none(name=name)
+        return fact.value if fact else None
+
+    @classmethod
+    async def keep(cls, name: str, value: str) -> None:
+        """Store the value, replacing an older one."""
+        await cls.update_or_create(defaults={"value": value}, name=name)
+
+    @classmethod
+    async def settle(cls, name: str, value: str) -> str:
+        """Store the value unless there is one; return what is stored then, the same for every caller."""
+        await cls.bulk_create([cls(name=name, value=value)], ignore_conflicts=True)
+        return (await cls.get(name=name)).value

@@ -1,0 +1,33 @@
+"""One-time codes that link a chat to an account."""
+
+from datetime import datetime
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.account import Account
+
+
+class LinkCode(Model):
+    """A code the account's owner got; only its SHA-256 is stored. It works once, for a short time."""
+
+    id = fields.BigIntField(primary_key=True)
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "models.Account", related_name="link_codes", on_delete=fields.CASCADE
+    )
+    hash = fields.CharField(max_length=64, unique=True)
+    created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField(db_index=True)
+    used_at = fields.DatetimeField(null=True)
+
+    account_id: int
+
+    class Meta:
+        table = "link_codes"
+        table_description = "Link codes"  # explicit: the docstring would break SQL
+
+    async def use(self, at: datetime) -> bool:
+        """Mark the code as used; False where somebody else was first or its time is over."""
+        return bool(
+            await LinkCode.filter(id=self.id, used_at__isnull=True, expires_at__gt=at).update(used_at=at)
+        )

@@ -1,0 +1,70 @@
+"""Raw SQL that runs on both databases, for the statements the ORM is too slow or too weak for.
+
+Statements are written with `?`; values may be `datetime` and `UUID`, which SQLite is given in the
+form the ORM stores them in, so that raw and ORM values sort and compare alike.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+Row = dict[str, Any]
+
+
+def is_postgres(connection: BaseDBAsyncClient) -> bool:
+    return connection.capabilities.dialect == "postgres"
+
+
+async def query(connection: BaseDBAsyncClient, sql: str, values: Iterable[Any] = ()) -> list[Row]:
+    """Run one statement and return its rows, those of `RETURNING` included."""
+    if is_postgres(connection):
+        return await connection.execute_query_dict(_numbered(sql), list(values))
+    return await connection.execute_query_dict(sql, [_for_sqlite(value) for value in values])
+
+
+async def insert_rows(
+    connection: BaseDBAsyncClient,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    then: str = "",
+) -> list[Row]:
+    """Insert all rows in one statement; `then` is what follows, such as `ON CONFLICT … RETURNING …`.
+
+    Three times as fast as models a row. Table and columns come from our code, never from a user.
+    """
+    marks = f"({', '.join('?' * len(columns))})"
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([marks] * len(rows))} {then}"  # noqa: S608
+    return await query(connection, sql, [value for row in rows for value in row])
+
+
+def marks(values: Sequence[Any]) -> str:
+    """Return `?, ?, …` for as many values, to stand in an `IN (…)`."""
+    return ", ".join("?" * len(values))
+
+
+def as_datetime(value: datetime | str) -> datetime:
+    """Return a raw timestamp as aware UTC: SQLite hands it out as text."""
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return instant.astimezone(UTC)
+
+
+def as_uuid(value: UUID | str) -> UUID:
+    """Return a raw UUID as the standard library's class: SQLite gives text, asyncpg a class of its own."""
+    return UUID(str(value))
+
+
+def _numbered(sql: str) -> str:
+    numbers = count(1)
+    head, *tail = sql.split("?")
+    return head + "".join(f"${next(numbers)}{part}" for part in tail)
+
+
+def _for_sqlite(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(sep=" ")
+    return str(value) if isinstance(value, UUID) else value
