@@ -1,0 +1,5 @@
+"""`python -m pingpilot` is the `pingpilot` command."""
+
+from pingpilot.cli import main
+
+main()

@@ -1,0 +1,104 @@
+"""Accounts: creating, finding and changing them."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from tortoise.exceptions import IntegrityError
+from tortoise.transactions import in_transaction
+
+from models import Account, AccountChannel, Plan
+from models.database import unit_of_work
+from pingpilot.categories import STARTERS, add_category
+from pingpilot.channels import CHANNELS, EMAIL
+from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
+from pingpilot.keys import create_key
+
+# One mailbox, ASCII, no quoting: what SMTP servers without extensions take (RFC 5321, 4.1.2)
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+_LONGEST_EMAIL = 254
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """A fresh account and its first API key, which is shown this once."""
+
+    account: Account
+    api_key: str
+
+
+@unit_of_work
+async def create_account(
+    email: str, *, plan: Plan, monthly_events: int | None, channels: Collection[str], now: datetime
+) -> NewAccount:
+    """Return a new account with the starter categories, one key and the named channels switched on.
+
+    Raises `InvalidInput`, or `AlreadyExists` where the address has an account.
+    """
+    address = normal_email(email)
+    _check_channels(channels)
+    check_monthly_events(monthly_events)
+    async with in_transaction():
+        account = await _insert(address, plan, monthly_events, now)
+        for name in CHANNELS:
+            await AccountChannel.create(
+                account_id=account.id,
+                channel=name,
+                enabled=name in channels,
+                address=address if name == EMAIL.name else None,
+            )
+        for name, emoji, color in STARTERS:
+            await add_category(account, name, color=color, emoji=emoji, now=now)
+        _, key = await create_key(account, "default", now)
+    return NewAccount(account, key)
+
+
+async def _insert(email: str, plan: Plan, monthly_events: int | None, now: datetime) -> Account:
+    try:
+        return await Account.create(
+            email=email, plan=plan, monthly_events=monthly_events, time_zone="UTC", created_at=now
+        )
+    except IntegrityError:
+        raise AlreadyExists(f"There is an account for {email} already.") from None
+
+
+async def find_account(email: str) -> Account:
+    """Return the account of an address. Raises `NotFound`."""
+    account = await Account.get_or_none(email=email.strip().lower())
+    if account is None:
+        raise NotFound(f"There is no account for {email}: see `pingpilot account list`.")
+    return account
+
+
+async def set_plan(account: Account, plan: Plan, monthly_events: int | None) -> None:
+    """Move the account to a plan; `monthly_events` is a limit of its own, None the plan's."""
+    check_monthly_events(monthly_events)
+    account.plan, account.monthly_events = plan, monthly_events
+    await account.save(update_fields=["plan", "monthly_events"])
+
+
+async def channels_of(account: Account) -> list[AccountChannel]:
+    """Return the account's channels in the customary order."""
+    rows = {row.channel: row for row in await AccountChannel.filter(account_id=account.id)}
+    return [rows[name] for name in CHANNELS if name in rows]
+
+
+def normal_email(text: str) -> str:
+    """Return the address in lower case. Raises `InvalidInput` where it is none."""
+    email = text.strip().lower()
+    if len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email):
+        raise InvalidInput(f"'{text}' is not an e-mail address: write it like alice@example.com.")
+    return email
+
+
+def check_monthly_events(limit: int | None) -> None:
+    """Raise `InvalidInput` for a limit that is none."""
+    if limit is not None and not 0 <= limit < 2**53:
+        raise InvalidInput("A monthly limit is a whole number from 0 up.")
+
+
+def _check_channels(channels: Collection[str]) -> None:
+    for name in channels:
+        if name not in CHANNELS:
+            raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")

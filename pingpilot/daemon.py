@@ -1,0 +1,249 @@
+"""The daemon: builds every part, runs them in one task group, stops them in order."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from aiohttp import web
+from pydantic import SecretStr
+
+from api.app import create_app
+from api.services import Services
+from bots.commands import Commands
+from bots.discord.channel import DiscordChannel
+from bots.discord.client import DiscordBot, use_api
+from bots.telegram.application import TelegramBot
+from bots.telegram.channel import TelegramChannel
+from models.database import DATABASE_ERRORS, migrate, open_database
+from pingpilot import channels
+from pingpilot.authentication import Authenticator
+from pingpilot.clock import Clock, SystemClock
+from pingpilot.config import PREFIX, Settings
+from pingpilot.delivery.channel import Channel
+from pingpilot.delivery.dispatcher import Dispatcher
+from pingpilot.delivery.pacing import Pacer, Rate
+from pingpilot.delivery.settlement import Settlements
+from pingpilot.email.channel import EmailChannel
+from pingpilot.email.smtp import MailServer, SmtpPool
+from pingpilot.errors import PingPilotError, SettingsError
+from pingpilot.health import Health, State
+from pingpilot.intake import Intake
+from pingpilot.quota import PlanLimits
+from pingpilot.supervision import Component, supervise
+from pingpilot.unsubscribing import Unsubscriber
+
+GRACE = timedelta(seconds=10)
+"""How long requests and sends under way may go on when the daemon stops."""
+
+# https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
+DISCORD_PACE = Rate(per_second=50, burst=50), None  # discord.py keeps the channels' own limits
+# https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+TELEGRAM_PACE = Rate(per_second=30, burst=30), Rate(per_second=1, burst=3)
+EMAIL_PACE = None, None  # the pool's few connections are the limit
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A channel with what runs beside it: its dispatcher, and the component that `/readyz` shows."""
+
+    dispatcher: Dispatcher
+    component: Component
+    close: Callable[[], Awaitable[None]]
+
+
+class Daemon:
+    """One process's worth of PingPilot, over a database that is open already."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, grace: timedelta = GRACE) -> None:
+        self._settings = settings
+        self._grace = grace
+        self._clock = clock or SystemClock()
+        self._health = Health()
+        self._settlements = Settlements()
+        self._limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
+        self._commands = Commands(limits=self._limits, clock=self._clock)
+        self._parts: dict[str, Part] = {}
+
+    async def serve(self, stop: asyncio.Event, *, on_up: Callable[[str], None] | None = None) -> None:
+        """Serve until `stop` is set, then stop in order within the grace.
+
+        `on_up` is called with the API's base URL once it answers. Raises `SettingsError` where the
+        address to listen on can't be had.
+        """
+        with _listening_socket(self._settings) as listener:
+            base_url = self._settings.base_url(listener.getsockname()[1])
+            unsubscriber = await Unsubscriber.load(base_url)
+            self._build_parts(unsubscriber)
+            services = self._services(unsubscriber)
+            async with AsyncExitStack() as stack:
+                for part in self._parts.values():
+                    stack.push_async_callback(part.close)
+                await _start_api(stack, services, listener)
+                log.info("PingPilot is up", url=base_url)
+                if on_up:
+                    on_up(base_url)
+                await self._run(stop, services)
+
+    async def _run(self, stop: asyncio.Event, services: Services) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            components = [
+                tasks.create_task(supervise(part.component, self._health), name=f"supervise {name}")
+                for name, part in self._parts.items()
+            ]
+            for name, part in self._parts.items():
+                tasks.create_task(part.dispatcher.run(), name=f"dispatch {name}")
+            await stop.wait()
+            log.info("PingPilot is stopping")
+            await self._wind_down(services)
+            for component in components:
+                component.cancel()
+        log.info("PingPilot has stopped")
+
+    async def _wind_down(self, services: Services) -> None:
+        """Refuse what still comes, let what is under way finish; the rest stays pending."""
+        services.stopping = True
+        self._settlements.close()
+        for part in self._parts.values():
+            part.dispatcher.stop()
+        await asyncio.gather(
+            services.in_flight.none(self._grace),
+            *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
+        )
+
+    def _services(self, unsubscriber: Unsubscriber) -> Services:
+        return Services(
+            authenticator=Authenticator(limits=self._limits, clock=self._clock),
+            intake=Intake(clock=self._clock, on_deliveries=self._wake),
+            settlements=self._settlements,
+            unsubscriber=unsubscriber,
+            health=self._health,
+            limits=self._limits,
+            clock=self._clock,
+        )
+
+    def _wake(self, names: set[str]) -> None:
+        for name in names & self._parts.keys():
+            self._parts[name].dispatcher.wake()
+
+    def _build_parts(self, unsubscriber: Unsubscriber) -> None:
+        """Make each channel that has its settings; a new one is two lines here."""
+        settings = self._settings
+        for name, missing in settings.missing_for.items():
+            if missing:
+                self._health.report(name, State.OFF, f"Set {missing} to switch it on.")
+        if settings.discord_token:
+            self._parts[channels.DISCORD.name] = self._discord(settings.discord_token)
+        if settings.telegram_token:
+            self._parts[channels.TELEGRAM.name] = self._telegram(settings.telegram_token)
+        if settings.smtp_host:
+            self._parts[channels.EMAIL.name] = self._email(settings.smtp_host, unsubscriber)
+
+    def _discord(self, token: SecretStr) -> Part:
+        api_url = self._settings.discord_api_url
+        use_api(api_url)
+        channel = DiscordChannel(token=token)
+        bot = DiscordBot(token=token, api_url=api_url, commands=self._commands, health=self._health)
+        return Part(self._dispatcher(channel, *DISCORD_PACE), bot, channel.close)
+
+    def _telegram(self, token: SecretStr) -> Part:
+        api_url = self._settings.telegram_api_url
+        channel = TelegramChannel(token=token, api_url=api_url)
+        bot = TelegramBot(token=token, api_url=api_url, commands=self._commands, health=self._health)
+        return Part(self._dispatcher(channel, *TELEGRAM_PACE), bot, channel.close)
+
+    def _email(self, host: str, unsubscriber: Unsubscriber) -> Part:
+        settings = self._settings
+        server = MailServer(
+            host=host,
+            port=settings.smtp_port_in_use,
+            security=settings.smtp_security,
+            username=settings.smtp_username,
+            password=settings.smtp_password,
+        )
+        channel = EmailChannel(
+            SmtpPool(server),
+            sender=settings.smtp_from or "",
+            unsubscribe_url=unsubscriber.url_for,
+            health=self._health,
+        )
+        return Part(self._dispatcher(channel, *EMAIL_PACE), channel, channel.close)
+
+    def _dispatcher(self, channel: Channel, overall: Rate | None, per_recipient: Rate | None) -> Dispatcher:
+        return Dispatcher(
+            channel,
+            daemon_id=f"{socket.gethostname()}:{self._settings.http_port}",
+            pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=self._clock),
+            settlements=self._settlements,
+            clock=self._clock,
+        )
+
+
+def _listening_socket(settings: Settings) -> socket.socket:
+    host, port = settings.http_host, settings.http_port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as exc:
+        problem = exc.strerror or str(exc)
+        raise SettingsError(
+            f"PingPilot can't listen on {host}:{port} ({problem}): choose another {PREFIX}HTTP_HOST or "
+            f"{PREFIX}HTTP_PORT."
+        ) from exc
+
+
+async def _start_api(stack: AsyncExitStack, services: Services, listener: socket.socket) -> None:
+    runner = web.AppRunner(create_app(services), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, listener).start()
+
+
+async def run(settings: Settings) -> None:
+    """Migrate, serve until SIGTERM or SIGINT, stop in order; a second signal stops at once.
+
+    Raises `SettingsError`, or `PingPilotError` where the database can't be used.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop_or_abort, stop)
+    await prepare_database(settings)
+    async with open_database(settings.database):
+        await Daemon(settings).serve(stop)
+
+
+async def prepare_database(settings: Settings) -> None:
+    """Bring the database's schema up to date. Raises `PingPilotError` where it can't be used."""
+    try:
+        await migrate(settings.database)
+    except DATABASE_ERRORS as exc:
+        raise PingPilotError(
+            f"The database can't be used ({type(exc).__name__}: {exc}): check {PREFIX}DATABASE_URL."
+        ) from exc
+
+
+def run_loop(main: Callable[[], Any]) -> None:
+    """Run a coroutine function on uvloop where there is one, else on asyncio's own loop."""
+    try:
+        import uvloop  # noqa: PLC0415  # not on every platform
+    except ImportError:
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())
+
+
+def _stop_or_abort(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        os._exit(1)
+    stop.set()

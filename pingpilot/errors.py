@@ -1,0 +1,85 @@
+"""The error tree: every failure PingPilot raises on purpose derives from `PingPilotError`.
+
+Failures of a send are sorted at the channel's edge, since what the engine does next depends on the
+class alone: retry it, fail it, wait, or pause the whole channel.
+"""
+
+from datetime import timedelta
+
+
+class PingPilotError(Exception):
+    """Base of all errors raised on purpose; its text is a sentence for the person who reads it."""
+
+
+class SettingsError(PingPilotError):
+    """A setting is missing or wrong; the text names its variable."""
+
+
+class InvalidInput(PingPilotError):
+    """What somebody typed can't be taken; the text says what to do instead."""
+
+
+class NotFound(PingPilotError):
+    """The thing named does not exist; the text says what was looked for."""
+
+
+class AlreadyExists(PingPilotError):
+    """A thing of this name exists already."""
+
+
+class LinkRefused(PingPilotError):
+    """A link code or key was not accepted; the text tells the chat user why."""
+
+
+class Misconfigured(PingPilotError):
+    """A platform refuses what it was set up with; trying faster does not help, a person must act."""
+
+
+class DeliveryFailure(PingPilotError):
+    """Base of what `Channel.send` raises when a message was not taken."""
+
+    @property
+    def reason(self) -> str:
+        return str(self)
+
+
+class TemporaryFailure(DeliveryFailure):
+    """The platform may take the same message later; the delivery is retried.
+
+    `retry_after` is the wait the platform asked for, where it named one.
+    """
+
+    def __init__(self, reason: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class RateLimited(DeliveryFailure):
+    """The platform asks for a pause; nothing was sent, and it does not count as an attempt.
+
+    `whole_channel` tells whether the pause is for the bot as a whole or for this recipient alone.
+    """
+
+    def __init__(self, reason: str, *, retry_after: timedelta, whole_channel: bool) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        self.whole_channel = whole_channel
+
+
+class PermanentFailure(DeliveryFailure):
+    """The platform will never take this message.
+
+    `recipient_gone` tells that it will take no other for this recipient either: the account's
+    channel is suspended until it is linked or switched on again.
+    """
+
+    def __init__(self, reason: str, *, recipient_gone: bool = False) -> None:
+        super().__init__(reason)
+        self.recipient_gone = recipient_gone
+
+
+class ChannelUnavailable(DeliveryFailure):
+    """The channel itself can't send (bad credentials, not connected); no delivery is at fault.
+
+    The channel pauses, the delivery goes back untried and uncounted.
+    """

@@ -1,0 +1,123 @@
+"""Linking a chat to an account: always proven from the chat side, with a one-time code or an API key."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tortoise.transactions import in_transaction
+
+from models import Account, AccountChannel, ApiKey, Fact, LinkCode, LinkGuess
+from models.database import unit_of_work
+from pingpilot.channels import CHANNELS
+from pingpilot.errors import LinkRefused
+from pingpilot.keys import key_hash, looks_like_key
+
+CODE_LIFETIME = timedelta(minutes=10)
+MOST_WRONG_GUESSES = 10
+GUESS_WINDOW = timedelta(hours=1)
+TELEGRAM_USERNAME = "telegram.username"
+"""The fact under which the daemon keeps its Telegram bot's user name, for deep links."""
+
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O, 1 I L: they look alike
+_LENGTH = 8
+_KEPT_AFTER_EXPIRY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLinkCode:
+    """A code for the account's owner. `telegram_url` opens the bot with it; None while no bot ran yet."""
+
+    code: str
+    expires_at: datetime
+    telegram_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatUser:
+    """Who is speaking, as the platform vouches for it."""
+
+    channel: str
+    user_id: str
+    username: str | None
+
+
+async def create_link_code(account: Account, now: datetime) -> NewLinkCode:
+    """Return a fresh one-time code for the account; only its hash is stored."""
+    await LinkCode.filter(expires_at__lt=now - _KEPT_AFTER_EXPIRY).delete()
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    expires_at = now + CODE_LIFETIME
+    await LinkCode.create(account_id=account.id, hash=_code_hash(code), created_at=now, expires_at=expires_at)
+    bot = await Fact.read(TELEGRAM_USERNAME)
+    return NewLinkCode(code, expires_at, f"https://t.me/{bot}?start={code}" if bot else None)
+
+
+@unit_of_work
+async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime) -> Account:
+    """Link the chat user to the account that the code or API key belongs to, and return it.
+
+    `address` is where messages for them go: a Discord DM channel id, a Telegram chat id.
+    Raises `LinkRefused` with a sentence for the user; each refusal of a wrong one counts as a guess.
+    """
+    await _refuse_guessers(user, now)
+    try:
+        async with in_transaction():
+            account = await _account_behind(code_or_key.strip(), now)
+            await AccountChannel.link(
+                account.id,
+                user.channel,
+                address=address,
+                user_id=user.user_id,
+                username=user.username,
+                at=now,
+            )
+    except LinkRefused:
+        await LinkGuess.create(channel=user.channel, user_id=user.user_id, guessed_at=now)
+        raise
+    return account
+
+
+async def _refuse_guessers(user: ChatUser, now: datetime) -> None:
+    await LinkGuess.filter(guessed_at__lt=now - GUESS_WINDOW).delete()
+    guesses = await LinkGuess.filter(channel=user.channel, user_id=user.user_id).count()
+    if guesses >= MOST_WRONG_GUESSES:
+        raise LinkRefused("There were too many wrong codes. Wait an hour, then try again with a new code.")
+
+
+async def _account_behind(code_or_key: str, now: datetime) -> Account:
+    if looks_like_key(code_or_key):
+        key = await ApiKey.get_or_none(hash=key_hash(code_or_key), revoked_at__isnull=True)
+        if key is None:
+            raise LinkRefused("This API key is not valid. Check it, or use a link code instead.")
+        return await Account.get(id=key.account_id)
+    code = await LinkCode.get_or_none(hash=_code_hash(code_or_key))
+    if code is None:
+        raise LinkRefused("This code is not right. Check it, or get a new one.")
+    await _use(code, now)
+    return await Account.get(id=code.account_id)
+
+
+async def _use(code: LinkCode, now: datetime) -> None:
+    if code.used_at is not None:
+        raise LinkRefused("This code was used already. Get a new one.")
+    if code.expires_at <= now:
+        raise LinkRefused("This code has expired: it is valid for 10 minutes. Get a new one.")
+    if not await code.use(now):
+        raise LinkRefused("This code was used already. Get a new one.")
+
+
+async def unlink(account: Account, channel: str) -> bool:
+    """Take the chat off the account and switch the channel off; return whether there was a link."""
+    return CHANNELS[channel].needs_link and await AccountChannel.unlink(account.id, channel)
+
+
+async def accounts_of(channel: str, user_id: str) -> list[Account]:
+    """Return the accounts a chat user is linked to, by address."""
+    links = await AccountChannel.filter(channel=channel, user_id=user_id).values_list("account_id", flat=True)
+    return await Account.filter(id__in=links).order_by("email")
+
+
+def _code_hash(code: str) -> str:
+    """Hash a code as typed: case, spaces and dashes do not matter."""
+    normal = code.upper().replace("-", "").replace(" ", "")
+    return hashlib.sha256(normal.encode()).hexdigest()

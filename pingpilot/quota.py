@@ -1,0 +1,60 @@
+"""The quota: events a calendar month, in UTC, charged by intake and shown everywhere."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from models import Account, MonthlyUsage, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLimits:
+    """Events a month of the plans that have a limit of their own; Enterprise has none."""
+
+    free: int = 100
+    pro: int = 1000
+
+    def limit_of(self, plan: str, monthly_events: int | None) -> int | None:
+        """Return an account's limit: its own where set, else its plan's; None means no limit."""
+        if monthly_events is not None:
+            return monthly_events
+        return {Plan.FREE: self.free, Plan.PRO: self.pro, Plan.ENTERPRISE: None}[Plan(plan)]
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """An account's month so far. `limit` None: no limit."""
+
+    plan: str
+    used: int
+    limit: int | None
+    resets_at: datetime
+
+    @property
+    def remaining(self) -> int | None:
+        return None if self.limit is None else max(0, self.limit - self.used)
+
+
+async def quota_of(account: Account, limits: PlanLimits, now: datetime) -> Quota:
+    """Return the account's quota in the month of `now`."""
+    usage = await MonthlyUsage.get_or_none(account_id=account.id, month=month_of(now))
+    limit = limits.limit_of(account.plan, account.monthly_events)
+    return Quota(account.plan, usage.events if usage else 0, limit, month_end(now))
+
+
+def month_of(now: datetime) -> str:
+    """Return the calendar month of an instant in UTC as `YYYY-MM`."""
+    return now.astimezone(UTC).strftime("%Y-%m")
+
+
+def month_end(now: datetime) -> datetime:
+    """Return the first instant of the next month, when the count starts anew."""
+    return _month_start(_month_start(now) + timedelta(days=32))
+
+
+def month_length(now: datetime) -> timedelta:
+    """Return how long the month of `now` is."""
+    return month_end(now) - _month_start(now)
+
+
+def _month_start(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,58 @@
+"""Keeping a part of the daemon running while its platform comes and goes."""
+
+import asyncio
+import random
+from typing import Protocol
+
+import structlog
+
+from pingpilot.errors import Misconfigured
+from pingpilot.health import Health, State
+
+FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
+"""Seconds between tries: doubling from the first to the longest, with jitter."""
+MISCONFIGURED_PAUSE = 60.0
+"""Seconds until what needs a person is tried again, should the person have acted on the platform's side."""
+_STEADY = 60.0  # seconds a connection must have held for the back-off to start anew
+
+log = structlog.get_logger(__name__)
+
+
+class Component(Protocol):
+    """A part that connects to a platform and serves until it fails or is cancelled."""
+
+    @property
+    def name(self) -> str:
+        """The part's name in `/readyz`."""
+
+    async def run(self) -> None:
+        """Connect and serve; report `UP` when connected, clean up however it ends.
+
+        Raises `Misconfigured` where only a person can help.
+        """
+
+
+async def supervise(component: Component, health: Health) -> None:
+    """Run the component for ever, whatever it raises; its failures harm nobody else."""
+    loop, backoff = asyncio.get_running_loop(), FIRST_BACKOFF
+    while True:
+        started = loop.time()
+        health.report(component.name, State.CONNECTING)
+        wait = await _run_once(component, health, backoff)
+        backoff = FIRST_BACKOFF if loop.time() - started > _STEADY else min(backoff * 2, LONGEST_BACKOFF)
+        await asyncio.sleep(wait)
+
+
+async def _run_once(component: Component, health: Health, backoff: float) -> float:
+    """Return the seconds to wait before the next run."""
+    try:
+        await component.run()
+    except Misconfigured as exc:
+        health.report(component.name, State.PAUSED, str(exc))
+        return MISCONFIGURED_PAUSE
+    except Exception as exc:
+        log.debug("A component failed", component=component.name, exc_info=True)
+        health.report(component.name, State.RETRYING, f"{type(exc).__name__}: {exc}")
+    else:
+        health.report(component.name, State.RETRYING, "The connection ended.")
+    return backoff * random.uniform(0.8, 1.2)  # noqa: S311  # spreads load, guards nothing

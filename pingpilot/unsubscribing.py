@@ -1,0 +1,42 @@
+"""Unsubscribing from e-mails with one click (RFC 8058): a signed link that needs no login."""
+
+import hmac
+import re
+import secrets
+
+from models import Account, AccountChannel, Fact
+from pingpilot.channels import EMAIL
+
+_SECRET = "unsubscribe.secret"  # noqa: S105  # the name of the fact, not the secret
+_TOKEN = re.compile(r"(\d{1,18})\.([0-9a-f]{64})")
+
+
+class Unsubscriber:
+    """Signs and honours unsubscribe links; the signing key is the database's, shared by its daemons."""
+
+    def __init__(self, *, secret: str, base_url: str) -> None:
+        self._secret = secret.encode()
+        self._base_url = base_url
+
+    @classmethod
+    async def load(cls, base_url: str) -> "Unsubscriber":
+        """Return an unsubscriber with the database's key, made at the first call."""
+        return cls(secret=await Fact.settle(_SECRET, secrets.token_hex(32)), base_url=base_url)
+
+    def url_for(self, account_id: int) -> str:
+        """Return the account's link, as it stands in its e-mails."""
+        return f"{self._base_url}/unsubscribe/{account_id}.{self._signature(account_id)}"
+
+    async def account_behind(self, token: str) -> Account | None:
+        """Return the account a link's token was signed for, None for a token that is not ours."""
+        match = _TOKEN.fullmatch(token)
+        if not match or not hmac.compare_digest(match[2], self._signature(int(match[1]))):
+            return None
+        return await Account.get_or_none(id=int(match[1]))
+
+    async def unsubscribe(self, account: Account) -> None:
+        """Switch the account's e-mail channel off; doing it twice changes nothing."""
+        await AccountChannel.filter(account_id=account.id, channel=EMAIL.name).update(enabled=False)
+
+    def _signature(self, account_id: int) -> str:
+        return hmac.digest(self._secret, f"unsubscribe {account_id}".encode(), "sha256").hex()
