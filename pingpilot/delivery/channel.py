@@ -1,0 +1,69 @@
+"""What the engine and a channel say to each other: a notification, a recipient, a receipt."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+FieldValue = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One event as a person shall see it, before any platform's form.
+
+    `color` is 0xRRGGBB; `fields` keep the sender's order; `created_at` is aware UTC.
+    Equal `event_id` and `delivery_id` mean the same message: a channel derives from them whatever
+    lets its platform drop a repeat (Discord's nonce, an e-mail's Message-ID).
+    """
+
+    event_id: UUID
+    delivery_id: int
+    category: str
+    emoji: str | None
+    color: int
+    description: str
+    fields: tuple[tuple[str, FieldValue], ...]
+    created_at: datetime
+
+    @property
+    def title(self) -> str:
+        """`{emoji} {Category}`, or the category alone where it has no emoji."""
+        name = self.category[:1].upper() + self.category[1:]
+        return f"{self.emoji} {name}" if self.emoji else name
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Where a channel sends to: a Discord DM channel id, a Telegram chat id or an e-mail address."""
+
+    account_id: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The platform's word that it has the message; `message_id` is the platform's, if it gives one."""
+
+    message_id: str | None = None
+
+
+class Channel(Protocol):
+    """A way to reach people; the engine knows nothing else of Discord, Telegram or SMTP."""
+
+    @property
+    def name(self) -> str:
+        """The channel's name as stored: a key of `pingpilot.channels.CHANNELS`."""
+
+    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+        """Hand one notification to the platform and return once it has taken it.
+
+        Raises `TemporaryFailure`, `RateLimited`, `PermanentFailure` or `ChannelUnavailable`.
+        """
+
+
+def field_text(value: FieldValue) -> str:
+    """Return a field's value as shown to people: JSON's words for booleans, numbers as given."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

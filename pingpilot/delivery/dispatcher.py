@@ -1,0 +1,209 @@
+"""The dispatcher: one channel's worker. Claims what is due, sends it, records what came of it."""
+
+import asyncio
+from datetime import timedelta
+from weakref import WeakValueDictionary
+
+import structlog
+
+from models import DeliveryStatus
+from models.database import DATABASE_ERRORS
+from models.ids import event_id_text
+from pingpilot.clock import Clock
+from pingpilot.delivery.channel import Channel, Recipient
+from pingpilot.delivery.journal import Attempt, Journal
+from pingpilot.delivery.pacing import Pacer
+from pingpilot.delivery.queue import Claim, DeliveryQueue
+from pingpilot.delivery.retry import DELIVERED, Verdict, interrupted, verdict_on
+from pingpilot.delivery.settlement import Settlements
+from pingpilot.errors import (
+    ChannelUnavailable,
+    DeliveryFailure,
+    PermanentFailure,
+    RateLimited,
+    TemporaryFailure,
+)
+
+log = structlog.get_logger(__name__)
+
+UNAVAILABLE_PAUSE = timedelta(seconds=30)
+"""How long a channel that can't send is left alone before one more try."""
+EXPIRY_CHECK = timedelta(seconds=15)
+"""How often leases of dead daemons are looked for."""
+_DATABASE_PAUSE = 1.0  # seconds between tries while the database is away
+
+
+class Dispatcher:
+    """Delivers through one channel: up to `slots` messages at a time, one a recipient, at the pacer's pace.
+
+    `send_timeout` ends a send that hangs; `poll` is how often the database is asked without a wake-up,
+    for what other processes put there.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        daemon_id: str,
+        pacer: Pacer,
+        settlements: Settlements,
+        clock: Clock,
+        slots: int = 50,
+        send_timeout: timedelta = timedelta(seconds=90),
+        poll: timedelta = timedelta(seconds=1),
+    ) -> None:
+        self._channel = channel
+        self._queue = DeliveryQueue(channel=channel.name, daemon_id=daemon_id)
+        self._journal = Journal(channel=channel.name, daemon_id=daemon_id)
+        self._pacer = pacer
+        self._settlements = settlements
+        self._clock = clock
+        self._slots = slots
+        self._send_timeout = send_timeout
+        self._poll = poll
+        self._sending: set[asyncio.Task[None]] = set()
+        self._recipients: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._awake = asyncio.Event()
+        self._stopping = False
+        self._paused_until = 0.0
+        self._next_expiry_check = 0.0
+
+    def wake(self) -> None:
+        """Look for due deliveries now."""
+        self._awake.set()
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` returns, what is being sent goes on until `drain` ends it."""
+        self._stopping = True
+        self.wake()
+
+    async def run(self) -> None:
+        """Deliver until `stop`. What this daemon was sending when it died is taken back first."""
+        recovered = False
+        while not self._stopping:
+            self._awake.clear()
+            try:
+                recovered = recovered or await self._recover()
+                claimed = await self._fill_slots()
+            except DATABASE_ERRORS:
+                log.exception("The queue can't be read", channel=self._channel.name)
+                claimed = 0
+            if not claimed:
+                await self._rest()
+
+    async def drain(self, grace: timedelta) -> None:
+        """Let what is being sent finish within `grace`; what does not goes back to the queue."""
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=grace.total_seconds())
+        for task in list(self._sending):
+            task.cancel()
+        if self._sending:
+            await asyncio.wait(self._sending)
+        await self._journal.idle()
+
+    async def _recover(self) -> bool:
+        count = await self._queue.recover(self._clock.now())
+        if count:
+            log.info("Deliveries taken back after a stop", channel=self._channel.name, count=count)
+        return True
+
+    async def _fill_slots(self) -> int:
+        free = self._slots - len(self._sending)
+        if free <= 0 or self._is_paused():
+            return 0
+        await self._expire_leases()
+        claims = await self._queue.claim(free, self._clock.now())
+        for claim in claims:
+            task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")
+            self._sending.add(task)
+            task.add_done_callback(self._sent)
+        return len(claims)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self.wake()
+
+    async def _expire_leases(self) -> None:
+        if self._clock.monotonic() >= self._next_expiry_check:
+            self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
+            await self._queue.expire_leases(self._clock.now())
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(self._poll.total_seconds()):
+                await self._awake.wait()
+        except TimeoutError:
+            pass
+
+    def _is_paused(self) -> bool:
+        return self._clock.monotonic() < self._paused_until
+
+    def _pause(self, time: timedelta) -> None:
+        until = self._clock.monotonic() + time.total_seconds()
+        self._paused_until = max(self._paused_until, until)
+
+    async def _deliver(self, claim: Claim) -> None:
+        started_at, began = self._clock.now(), self._clock.monotonic()
+        try:
+            verdict = await self._attempt(claim)
+        except asyncio.CancelledError:  # only `drain` cancels; the task ends here anyway
+            verdict = interrupted(self._clock.now())
+        took = timedelta(seconds=self._clock.monotonic() - began)
+        await self._record(Attempt(claim, verdict, started_at, took))
+        self._log(claim, verdict)
+
+    async def _attempt(self, claim: Claim) -> Verdict:
+        try:
+            if claim.recipient is None:
+                raise PermanentFailure(claim.obstacle or "There is nobody to send this to.")
+            await self._send(claim, claim.recipient)
+        except DeliveryFailure as failure:
+            self._heed(failure)
+            return verdict_on(failure, attempts_before=claim.attempts, now=self._clock.now())
+        return DELIVERED
+
+    async def _send(self, claim: Claim, recipient: Recipient) -> None:
+        lock = self._recipients.setdefault(recipient.address, asyncio.Lock())
+        async with lock:
+            await self._pacer.turn(recipient.address)
+            if self._is_paused():
+                raise ChannelUnavailable("The channel was paused before this was sent.")
+            try:
+                async with asyncio.timeout(self._send_timeout.total_seconds()):
+                    await self._channel.send(recipient, claim.notification)
+            except DeliveryFailure:
+                raise
+            except TimeoutError:
+                raise TemporaryFailure(f"No answer within {self._send_timeout.seconds} seconds.") from None
+            except Exception as exc:  # whatever a library may raise loses no delivery
+                log.exception("A send failed unexpectedly", channel=self._channel.name)
+                raise TemporaryFailure(f"Unexpected {type(exc).__name__}: {exc}") from exc
+
+    def _heed(self, failure: DeliveryFailure) -> None:
+        """Pause the channel where the failure is not about this one message."""
+        if isinstance(failure, RateLimited) and failure.whole_channel:
+            self._pause(failure.retry_after)
+        elif isinstance(failure, ChannelUnavailable) and not self._is_paused():
+            self._pause(UNAVAILABLE_PAUSE)
+
+    async def _record(self, attempt: Attempt) -> None:
+        """Write the outcome down however long the database is away: a sent message must not be sent again."""
+        while True:
+            try:
+                changed = await self._journal.record(attempt)
+            except DATABASE_ERRORS:
+                log.exception("An outcome can't be stored yet", delivery=attempt.claim.delivery_id)
+                await asyncio.sleep(_DATABASE_PAUSE)
+            else:
+                return self._settlements.announce(changed)
+
+    def _log(self, claim: Claim, verdict: Verdict) -> None:
+        level = log.error if verdict.status is DeliveryStatus.FAILED else log.info
+        level(
+            f"Delivery {verdict.status.value}",
+            channel=self._channel.name,
+            delivery=claim.delivery_id,
+            event_id=event_id_text(claim.event_id),
+            attempt=claim.attempts + int(verdict.counted),
+            **({"reason": verdict.reason} if verdict.reason else {}),
+        )

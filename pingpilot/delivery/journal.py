@@ -1,0 +1,108 @@
+"""The journal: writes down what came of each attempt, and what follows for the delivery and its recipient."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tortoise.expressions import F
+from tortoise.transactions import in_transaction
+
+from models import AccountChannel, Delivery, DeliveryAttempt, DeliveryStatus
+from models.database import connection, unit_of_work
+from models.sql import as_uuid, query
+from pingpilot import notices
+from pingpilot.batching import Batcher
+from pingpilot.channels import CHANNELS
+from pingpilot.delivery.queue import Claim
+from pingpilot.delivery.retry import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try and what came of it, ready to be recorded."""
+
+    claim: Claim
+    verdict: Verdict
+    started_at: datetime
+    duration: timedelta
+
+    @property
+    def ended_at(self) -> datetime:
+        return self.started_at + self.duration
+
+
+class Journal:
+    """Records one channel's attempts for one daemon, many a commit."""
+
+    def __init__(self, *, channel: str, daemon_id: str) -> None:
+        self._channel = channel
+        self._daemon_id = daemon_id
+        self._commits: Batcher[Attempt, set[UUID]] = Batcher(self._commit)
+
+    async def record(self, attempt: Attempt) -> set[UUID]:
+        """Settle the delivery and write down its attempt; return the events whose deliveries changed.
+
+        A recipient that is gone has its channel suspended, what waits for it failed, and the owner told
+        on the channels that still work. Raises one of `DATABASE_ERRORS`; nothing is recorded then.
+        """
+        return await self._commits.submit(attempt)
+
+    async def idle(self) -> None:
+        """Return when everything handed in is recorded."""
+        await self._commits.idle()
+
+    @unit_of_work
+    async def _commit(self, attempts: list[Attempt]) -> list[set[UUID] | Exception]:
+        async with in_transaction():
+            changed: list[set[UUID] | Exception] = [await self._settle(attempt) for attempt in attempts]
+            history = [_row(attempt) for attempt in attempts if attempt.verdict.outcome]
+            await DeliveryAttempt.bulk_create(history)
+        return changed
+
+    async def _settle(self, attempt: Attempt) -> set[UUID]:
+        claim, verdict = attempt.claim, attempt.verdict
+        delivered = verdict.status is DeliveryStatus.DELIVERED
+        row = Delivery.filter(id=claim.delivery_id)
+        if delivered:  # true even if the lease ran out meanwhile
+            row = row.exclude(status=DeliveryStatus.DELIVERED)
+        else:
+            row = row.filter(status=DeliveryStatus.SENDING, leased_by=self._daemon_id)
+        await row.update(
+            status=verdict.status,
+            attempts=F("attempts") + int(verdict.counted),
+            next_attempt_at=verdict.next_attempt_at,
+            leased_by=None,
+            lease_until=None,
+            last_error=verdict.reason,
+            delivered_at=attempt.ended_at if delivered else None,
+        )
+        return {claim.event_id} | (await self._suspend(attempt) if verdict.recipient_gone else set())
+
+    async def _suspend(self, attempt: Attempt) -> set[UUID]:
+        claim, reason = attempt.claim, attempt.verdict.reason or ""
+        if claim.recipient is None or not await AccountChannel.suspend(
+            claim.account_id, self._channel, address=claim.recipient.address, reason=reason
+        ):
+            return set()
+        waiting = await query(
+            connection(),
+            "UPDATE deliveries SET status = 'failed', next_attempt_at = NULL, last_error = ? "
+            "WHERE account_id = ? AND channel = ? AND status = 'pending' RETURNING event_id",
+            [reason, claim.account_id, self._channel],
+        )
+        await notices.post_notice(claim.account_id, self._told(reason), now=attempt.ended_at)
+        return {as_uuid(row["event_id"]) for row in waiting}
+
+    def _told(self, reason: str) -> str:
+        label = CHANNELS[self._channel].label
+        return f"{label} is suspended for your account: {reason} Link or switch it on again to go on."
+
+
+def _row(attempt: Attempt) -> DeliveryAttempt:
+    return DeliveryAttempt(
+        delivery_id=attempt.claim.delivery_id,
+        started_at=attempt.started_at,
+        duration_ms=round(attempt.duration / timedelta(milliseconds=1)),
+        outcome=attempt.verdict.outcome,
+        reason=attempt.verdict.reason,
+    )

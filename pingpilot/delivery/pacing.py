@@ -1,0 +1,56 @@
+"""Pacing: how fast a channel may send as a whole and to one recipient."""
+
+from dataclasses import dataclass
+
+from pingpilot.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `burst` at once, then `per_second`."""
+
+    per_second: float
+    burst: int
+
+
+class Pacer:
+    """Gives each message its turn under a rate for all and a rate for each recipient.
+
+    Turns are handed out in order of asking (the generic cell rate algorithm, ITU-T I.371: one number
+    a rate, no timer). A rate of None is no limit.
+    """
+
+    def __init__(self, *, overall: Rate | None, per_recipient: Rate | None, clock: Clock) -> None:
+        self._overall = overall
+        self._per_recipient = per_recipient
+        self._clock = clock
+        self._next_overall = 0.0
+        self._next_by_recipient: dict[str, float] = {}
+
+    async def turn(self, address: str) -> None:
+        """Return when a message to this address may be sent."""
+        if self._per_recipient:
+            slot = self._next_by_recipient.get(address, 0.0)
+            wait, self._next_by_recipient[address] = self._take(self._per_recipient, slot)
+            self._forget_idle()
+            await self._wait(wait)
+        if self._overall:
+            wait, self._next_overall = self._take(self._overall, self._next_overall)
+            await self._wait(wait)
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            await self._clock.sleep(seconds)
+
+    def _take(self, rate: Rate, slot: float) -> tuple[float, float]:
+        """Return the wait for this message, and the slot of the next."""
+        now = self._clock.monotonic()
+        slot = max(slot, now)
+        allowance = (rate.burst - 1) / rate.per_second
+        return slot - allowance - now, slot + 1 / rate.per_second
+
+    def _forget_idle(self, most: int = 10_000) -> None:
+        if len(self._next_by_recipient) > most:
+            now = self._clock.monotonic()
+            kept = {address: slot for address, slot in self._next_by_recipient.items() if slot > now}
+            self._next_by_recipient = kept

@@ -1,0 +1,152 @@
+"""The queue: a channel's deliveries in the database, claimed by lease."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tortoise.transactions import in_transaction
+
+from models import DeliveryAttempt
+from models.database import connection, unit_of_work
+from models.sql import Row, as_datetime, as_uuid, is_postgres, marks, query
+from pingpilot import notices
+from pingpilot.channels import CHANNELS
+from pingpilot.delivery.channel import Notification, Recipient
+from pingpilot.delivery.retry import HOLDS_BACK, interrupted
+
+LEASE = timedelta(minutes=3)
+"""Longer than any send takes with its wait for a turn: a lease that runs out belongs to a dead daemon."""
+
+_DEFAULT_COLOR = "#7f8c8d"  # of a category that was removed after its event came in
+
+# The oldest waiting delivery of each account, if it is due and none of the account's is being sent;
+# and those that have stepped aside, once they are due.
+_DUE = """
+SELECT id FROM deliveries
+WHERE id IN (
+    SELECT MIN(id) FROM deliveries
+    WHERE channel = ? AND status = 'pending' AND attempts <= ? GROUP BY account_id
+    UNION ALL
+    SELECT id FROM deliveries WHERE channel = ? AND status = 'pending' AND attempts > ?
+)
+AND status = 'pending' AND next_attempt_at <= ?
+AND account_id NOT IN (SELECT account_id FROM deliveries WHERE channel = ? AND status = 'sending')
+ORDER BY next_attempt_at, id LIMIT ?
+"""
+_CLAIM = """
+UPDATE deliveries SET status = 'sending', leased_by = ?, lease_until = ? WHERE id IN ({due}) RETURNING id
+"""
+_CLAIMED = """
+SELECT d.id, d.event_id, d.account_id, d.attempts, e.category, e.description, e.fields_json, e.notice,
+       e.created_at, c.color, c.emoji, ac.enabled, ac.address, ac.suspended_reason
+FROM deliveries d
+JOIN events e ON e.id = d.event_id
+LEFT JOIN categories c ON c.account_id = d.account_id AND c.name = e.category
+LEFT JOIN account_channels ac ON ac.account_id = d.account_id AND ac.channel = d.channel
+WHERE d.id IN ({ids}) ORDER BY d.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One delivery leased to this daemon. `recipient` is None where its channel can't be used any more,
+    for the `obstacle` given.
+    """
+
+    delivery_id: int
+    event_id: UUID
+    account_id: int
+    attempts: int
+    notification: Notification
+    recipient: Recipient | None
+    obstacle: str | None
+
+
+class DeliveryQueue:
+    """One channel's deliveries, as this daemon claims them."""
+
+    def __init__(self, *, channel: str, daemon_id: str) -> None:
+        self._channel = channel
+        self._daemon_id = daemon_id
+
+    async def claim(self, most: int, now: datetime) -> list[Claim]:
+        """Lease what is due, one delivery an account at a time, oldest first; return it with what to send."""
+        due = _DUE + ("FOR UPDATE SKIP LOCKED" if is_postgres(connection()) else "")
+        name = self._channel
+        values = [name, HOLDS_BACK, name, HOLDS_BACK, now, name, most]
+        lease = [self._daemon_id, now + LEASE]
+        rows = await query(connection(), _CLAIM.format(due=due), [*lease, *values])
+        if not rows:
+            return []
+        ids = [row["id"] for row in rows]
+        found = await query(connection(), _CLAIMED.format(ids=marks(ids)), ids)
+        return [self._claim(row) for row in found]
+
+    def _claim(self, row: Row) -> Claim:
+        obstacle = _obstacle(row, CHANNELS[self._channel].label)
+        return Claim(
+            delivery_id=row["id"],
+            event_id=as_uuid(row["event_id"]),
+            account_id=row["account_id"],
+            attempts=row["attempts"],
+            notification=_notification(row),
+            recipient=None if obstacle else Recipient(row["account_id"], row["address"]),
+            obstacle=obstacle,
+        )
+
+    @unit_of_work
+    async def recover(self, now: datetime) -> int:
+        """Take back what this daemon was sending when it died; return how many. Called before it sends."""
+        return await self._take_back("leased_by = ?", self._daemon_id, now)
+
+    @unit_of_work
+    async def expire_leases(self, now: datetime) -> int:
+        """Take back what a daemon held longer than its lease; return how many."""
+        return await self._take_back("lease_until < ?", now, now)
+
+    async def _take_back(self, condition: str, value: str | datetime, now: datetime) -> int:
+        verdict = interrupted(now)
+        async with in_transaction() as transaction:
+            rows = await query(
+                transaction,
+                "UPDATE deliveries SET status = 'pending', next_attempt_at = ?, leased_by = NULL, "  # noqa: S608
+                "lease_until = NULL, last_error = ? "
+                f"WHERE channel = ? AND status = 'sending' AND {condition} RETURNING id",
+                [now, verdict.reason, self._channel, value],
+            )
+            await DeliveryAttempt.bulk_create(
+                [
+                    DeliveryAttempt(
+                        delivery_id=row["id"],
+                        started_at=now,
+                        duration_ms=0,
+                        outcome=verdict.outcome,
+                        reason=verdict.reason,
+                    )
+                    for row in rows
+                ]
+            )
+        return len(rows)
+
+
+def _notification(row: Row) -> Notification:
+    color = notices.COLOR if row["notice"] else row["color"] or _DEFAULT_COLOR
+    return Notification(
+        event_id=as_uuid(row["event_id"]),
+        delivery_id=row["id"],
+        category=row["category"],
+        emoji=notices.EMOJI if row["notice"] else row["emoji"],
+        color=int(color.removeprefix("#"), 16),
+        description=row["description"],
+        fields=tuple(json.loads(row["fields_json"]).items()),
+        created_at=as_datetime(row["created_at"]),
+    )
+
+
+def _obstacle(row: Row, label: str) -> str | None:
+    if not row["enabled"]:
+        return f"{label} was switched off before this could be sent."
+    if not row["address"]:
+        return f"{label} was unlinked before this could be sent."
+    return row["suspended_reason"] or None

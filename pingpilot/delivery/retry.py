@@ -1,0 +1,66 @@
+"""When a delivery is tried again, and what a failure means for it."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from models import AttemptOutcome, DeliveryStatus
+from pingpilot.errors import (
+    ChannelUnavailable,
+    DeliveryFailure,
+    PermanentFailure,
+    RateLimited,
+    TemporaryFailure,
+)
+
+RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 18_000, 36_000))
+"""The waits after the first, second, … failed attempt; one more failure is the last."""
+JITTER = 0.2
+HOLDS_BACK = 3
+"""A delivery waiting for one of its first retries keeps later ones to its recipient back, so that
+short outages keep the order; after that it steps aside, so that no message blocks a recipient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an attempt's end means for its delivery. `next_attempt_at` is set where it stays pending."""
+
+    status: DeliveryStatus
+    outcome: AttemptOutcome | None
+    counted: bool
+    reason: str | None = None
+    next_attempt_at: datetime | None = None
+    recipient_gone: bool = False
+
+
+DELIVERED = Verdict(DeliveryStatus.DELIVERED, AttemptOutcome.DELIVERED, counted=True)
+
+
+def interrupted(now: datetime) -> Verdict:
+    """The daemon stopped while sending: whether the platform took the message is not known."""
+    reason = "The daemon stopped while this was being sent; it is sent again and may arrive twice."
+    return Verdict(DeliveryStatus.PENDING, AttemptOutcome.INTERRUPTED, False, reason, next_attempt_at=now)
+
+
+def verdict_on(failure: DeliveryFailure, *, attempts_before: int, now: datetime) -> Verdict:
+    """Return what a failed attempt means, given the attempts counted before it."""
+    if isinstance(failure, ChannelUnavailable):
+        return Verdict(DeliveryStatus.PENDING, None, False, failure.reason, next_attempt_at=now)
+    if isinstance(failure, RateLimited):
+        at = now + failure.retry_after
+        return Verdict(DeliveryStatus.PENDING, AttemptOutcome.RATE_LIMITED, False, failure.reason, at)
+    if isinstance(failure, PermanentFailure):
+        return _failed(failure.reason, recipient_gone=failure.recipient_gone)
+    if attempts_before >= len(RETRY_DELAYS):
+        return _failed(f"Given up after {attempts_before + 1} attempts: {failure.reason}")
+    asked = failure.retry_after if isinstance(failure, TemporaryFailure) else None
+    wait = max(_jittered(RETRY_DELAYS[attempts_before]), asked or timedelta())
+    return Verdict(DeliveryStatus.PENDING, AttemptOutcome.RETRY, True, failure.reason, now + wait)
+
+
+def _failed(reason: str, *, recipient_gone: bool = False) -> Verdict:
+    return Verdict(DeliveryStatus.FAILED, AttemptOutcome.FAILED, True, reason, recipient_gone=recipient_gone)
+
+
+def _jittered(delay: timedelta) -> timedelta:
+    return delay * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # spreads load, guards nothing
