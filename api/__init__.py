@@ -1,0 +1,1 @@
+"""The HTTP API: the aiohttp application, its calls and its error shape."""

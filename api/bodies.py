@@ -1,0 +1,91 @@
+"""Request bodies: read within bounds, parsed as JSON, checked by pydantic, every fault named."""
+
+import json
+import math
+from typing import Any, TypeVar
+
+from aiohttp import ClientPayloadError, web
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from api.edge import MAX_BODY, payload_too_large
+from api.replies import ApiError
+
+Body = TypeVar("Body", bound=BaseModel)
+
+_MOST_DIGITS = 400  # a longer integer is over the largest float, so not a number most readers can hold
+
+
+async def read_body(request: web.Request, shape: type[Body]) -> Body:
+    """Return the request's body as `shape`.
+
+    Raises the contract's `payload_too_large`, `invalid_json` and `validation_error`.
+    """
+    return _checked(_parsed(await _read(request)), shape)
+
+
+def invalid(*faults: tuple[str, str]) -> ApiError:
+    """Return a `validation_error` that names each faulty member and says what it must be."""
+    errors = [{"field": field, "message": message} for field, message in faults]
+    summary = "; ".join(f"{field}: {message}" for field, message in faults[:3])
+    more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""  # noqa: PLR2004
+    return ApiError(422, "validation_error", f"The request is not valid: {summary}{more}", errors=errors)
+
+
+async def _read(request: web.Request) -> bytes:
+    if (request.content_length or 0) > MAX_BODY:
+        raise payload_too_large()
+    try:
+        return await request.read()
+    except (ClientPayloadError, ValueError, web.RequestPayloadError) as exc:
+        raise _not_json(f"The body could not be read ({exc}): check its Content-Encoding.") from exc
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode(), parse_constant=_refuse_constant, parse_int=_integer)
+    except UnicodeDecodeError as exc:
+        raise _not_json(f"The body is not UTF-8: byte {exc.start + 1} can't be read.") from None
+    except json.JSONDecodeError as exc:
+        where = f"line {exc.lineno}, column {exc.colno}"
+        message = "The body is empty" if not body.strip() else f"The body is not JSON: {exc.msg} at {where}"
+        raise _not_json(f"{message}: send an object.", line=exc.lineno, column=exc.colno) from None
+    except ValueError as exc:
+        raise _not_json(f"The body is not JSON: {exc}.") from None
+    except RecursionError:
+        raise _not_json("The body is nested too deeply: send a flat object.") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
+
+
+def _not_json(message: str, **adds: Any) -> ApiError:
+    return ApiError(400, "invalid_json", message, **adds)
+
+
+def _checked(data: Any, shape: type[Body]) -> Body:
+    if isinstance(data, dict):  # pydantic can't name a member that is not Unicode
+        data = {name.encode(errors="replace").decode(): value for name, value in data.items()}
+    try:
+        return shape.model_validate(data)
+    except ValidationError as exc:
+        faults = [_fault(error) for error in exc.errors(include_url=False, include_input=False)]
+        raise invalid(*faults) from None
+
+
+def _fault(error: ErrorDetails) -> tuple[str, str]:
+    path = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    return path or "body", _WORDING.get(error["type"], error["msg"])
+
+
+_WORDING = {
+    "missing": "is required.",
+    "extra_forbidden": "is not a member this call knows: remove it.",
+    "model_type": "must be a JSON object.",
+    "dict_type": "must be an object of names and values.",
+}

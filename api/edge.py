@@ -1,0 +1,100 @@
+"""The outermost layer: request ids, rate-limit headers, and every error in the contract's shape."""
+
+import re
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+
+from api.replies import ApiError
+from api.services import SERVICES, STANDING, Services, Standing
+from pingpilot.quota import month_end, month_length
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MAX_BODY = 64 * 1024
+RETRY_WHEN_STOPPING = 5  # seconds: about as long as a restart takes
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ALWAYS_ANSWERED = {"/healthz", "/readyz"}
+
+log = structlog.get_logger(__name__)
+
+
+@web.middleware
+async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every request, whatever happens in its handler; each reply carries `X-Request-Id`."""
+    request_id = _request_id(request)
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        response = await _answer(request, handler)
+    response.headers["X-Request-Id"] = request_id
+    response.headers["Server"] = "PingPilot"
+    if standing := request.get(STANDING):
+        _add_rate_limit(response, standing, request.app[SERVICES])
+    return response
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.app[SERVICES].stopping and request.path not in _ALWAYS_ANSWERED:
+        return _shutting_down().reply()
+    try:
+        with request.app[SERVICES].in_flight:
+            return await handler(request)
+    except ApiError as error:
+        return error.reply()
+    except web.HTTPException as exc:
+        return _translated(exc, request).reply()
+    except Exception:
+        log.exception("A request failed", method=request.method, path=request.path)
+        return _processing_failed().reply()
+
+
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get("X-Request-Id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
+def _translated(exc: web.HTTPException, request: web.Request) -> ApiError:
+    """Put aiohttp's own errors into the contract's shape."""
+    if isinstance(exc, web.HTTPMethodNotAllowed):
+        allow = ", ".join(sorted(exc.allowed_methods))
+        message = f"{request.method} is not possible here: use {allow}."
+        return ApiError(exc.status, "method_not_allowed", message, headers={"Allow": allow})
+    if exc.status == HTTPStatus.NOT_FOUND:
+        return ApiError(exc.status, "not_found", "There is nothing at this address: check the path.")
+    if exc.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return payload_too_large()
+    code = "bad_request" if exc.status < HTTPStatus.INTERNAL_SERVER_ERROR else "processing_failed"
+    return ApiError(exc.status, code, f"The request can't be taken: {exc.reason}.")
+
+
+def payload_too_large() -> ApiError:
+    message = f"The body is over {MAX_BODY // 1024} KiB: send less, such as a link to the rest."
+    return ApiError(413, "payload_too_large", message)
+
+
+def _shutting_down() -> ApiError:
+    headers = {"Retry-After": str(RETRY_WHEN_STOPPING), "Connection": "close"}
+    return ApiError(
+        503, "shutting_down", "The daemon is stopping: try again in a few seconds.", headers=headers
+    )
+
+
+def _processing_failed() -> ApiError:
+    return ApiError(
+        500, "processing_failed", "Something failed on our side: try again with the same Idempotency-Key."
+    )
+
+
+def _add_rate_limit(response: web.StreamResponse, standing: Standing, services: Services) -> None:
+    """Tell the month's quota (IETF draft-ietf-httpapi-ratelimit-headers); no limit, no headers."""
+    limit = standing.caller.limit
+    if limit is None:
+        return
+    now = services.clock.now()
+    window = int(month_length(now).total_seconds())
+    remaining = max(0, limit - standing.events_used)
+    reset = int((month_end(now) - now).total_seconds()) + 1
+    response.headers["RateLimit-Policy"] = f'"month";q={limit};w={window}'
+    response.headers["RateLimit"] = f'"month";r={remaining};t={reset}'

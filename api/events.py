@@ -1,0 +1,196 @@
+"""`POST /api/v1/event` and `GET /api/v1/events/{eventId}`."""
+
+import asyncio
+import json
+import re
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from api.auth import authenticate
+from api.bodies import invalid, read_body
+from api.replies import ApiError, json_reply, time_text
+from api.schemas import EventBody
+from api.services import SERVICES, STANDING
+from models import OPEN_STATUSES, Delivery, DeliveryStatus, Event
+from models.ids import event_id_text, parse_event_id
+from pingpilot.authentication import Caller
+from pingpilot.categories import unknown_category
+from pingpilot.channels import CHANNELS
+from pingpilot.intake import (
+    Acceptance,
+    CategoryNotFound,
+    IdempotencyKeyReused,
+    NotStored,
+    QuotaExceeded,
+    Submission,
+)
+
+LONGEST_WAIT = 30
+_LOOK_AGAIN = 1.0  # seconds: sees what another daemon delivered
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
+
+
+async def post_event(request: web.Request) -> web.Response:
+    """Accept one event; the checks come in the contract's order."""
+    caller = await authenticate(request)
+    body = await read_body(request, EventBody)
+    key = _idempotency_key(request)
+    _refuse_unlinked(caller)
+    acceptance = await _submit(request, caller, body, key)
+    request[STANDING].events_used = acceptance.events_used
+    wait = _wait_seconds(request)
+    if wait:
+        return await _reply_when_settled(request, acceptance, wait)
+    return json_reply(_accepted(acceptance), headers=_headers(acceptance))
+
+
+async def get_event(request: web.Request) -> web.Response:
+    """Return one of the caller's events with its deliveries."""
+    caller = await authenticate(request)
+    event_id = parse_event_id(request.match_info["event_id"])
+    event = event_id and await Event.get_or_none(id=event_id, account_id=caller.account_id)
+    if not event:
+        raise ApiError(404, "not_found", "This account has no such event: check its id.")
+    return json_reply(
+        {
+            "id": event_id_text(event.id),
+            "category": event.category,
+            "description": event.description,
+            "fields": json.loads(event.fields_json),
+            "createdAt": time_text(event.created_at),
+            **_standing(await _deliveries(event.id)),
+        }
+    )
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    keys = request.headers.getall("Idempotency-Key", [])
+    if not keys:
+        return None
+    if len(keys) > 1 or not _IDEMPOTENCY_KEY.fullmatch(keys[0]):
+        raise invalid(("Idempotency-Key", "must be one value of 1 to 255 visible ASCII characters."))
+    return keys[0]
+
+
+def _wait_seconds(request: web.Request) -> int:
+    """Return how long the caller prefers to wait (RFC 7240), at most 30 s; what can't be read is ignored."""
+    match = _WAIT.search(",".join(request.headers.getall("Prefer", [])))
+    return min(int(match[1]), LONGEST_WAIT) if match else 0
+
+
+def _refuse_unlinked(caller: Caller) -> None:
+    for name in caller.unlinked:
+        kind = CHANNELS[name]
+        if kind.unlinked_code:
+            raise ApiError(
+                403,
+                kind.unlinked_code,
+                f"{kind.label} is switched on for this account but not linked: get a code with "
+                f"`pingpilot link-code --account {caller.email}` and send `/link CODE` to the {kind.label} "
+                f"bot, or switch {kind.label} off.",
+            )
+
+
+async def _submit(request: web.Request, caller: Caller, body: EventBody, key: str | None) -> Acceptance:
+    submission = Submission(
+        caller=caller,
+        category=body.category,
+        description=body.shown_description,
+        fields_json=body.fields_json,
+        idempotency_key=key,
+        body_hash=body.fingerprint if key else "",
+    )
+    services = request.app[SERVICES]
+    try:
+        return await services.intake.submit(submission)
+    except CategoryNotFound:
+        message = await unknown_category(caller.account_id, body.category)
+        raise ApiError(404, "category_not_found", message) from None
+    except IdempotencyKeyReused:
+        message = "This Idempotency-Key was used for another event in the last 24 hours: use a new one."
+        raise ApiError(422, "idempotency_key_reused", message) from None
+    except QuotaExceeded as exc:
+        raise _quota_exceeded(request, exc) from None
+    except NotStored:
+        message = "The event could not be stored, and nothing was charged: try again in a moment."
+        raise ApiError(500, "processing_failed", message) from None
+
+
+def _quota_exceeded(request: web.Request, exc: QuotaExceeded) -> ApiError:
+    request[STANDING].events_used = exc.limit
+    wait = int((exc.resets_at - request.app[SERVICES].clock.now()).total_seconds()) + 1
+    resets = time_text(exc.resets_at)
+    return ApiError(
+        429,
+        "quota_exceeded",
+        f"This month's {exc.limit:,} events are used up: wait until {resets}, or choose a larger plan.",
+        headers={"Retry-After": str(wait)},
+        limit=exc.limit,
+        resetDate=resets,
+    )
+
+
+def _accepted(acceptance: Acceptance) -> dict[str, Any]:
+    return {"message": "Event accepted.", "eventId": event_id_text(acceptance.event_id)}
+
+
+def _headers(acceptance: Acceptance) -> dict[str, str]:
+    return {"Idempotent-Replayed": "true"} if acceptance.replayed else {}
+
+
+async def _reply_when_settled(request: web.Request, acceptance: Acceptance, wait: int) -> web.Response:
+    deliveries = await _settled(request, acceptance.event_id, wait)
+    body = _accepted(acceptance) | _standing(deliveries)
+    headers = _headers(acceptance) | {"Preference-Applied": f"wait={wait}"}
+    failed = [each.channel for each in deliveries if each.status == DeliveryStatus.FAILED]
+    if not failed:
+        return json_reply(body, headers=headers)
+    labels = " and ".join(CHANNELS[name].label for name in failed)
+    body |= {
+        "message": f"The event is stored, but could not be delivered to {labels}: see lastError.",
+        "code": "processing_failed",
+    }
+    return json_reply(body, status=500, headers=headers)
+
+
+async def _settled(request: web.Request, event_id: UUID, wait: int) -> list[Delivery]:
+    """Return the event's deliveries once all are settled, the time is over or the daemon stops."""
+    settlements = request.app[SERVICES].settlements
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait
+    while True:
+        deliveries = await _deliveries(event_id)
+        left = deadline - loop.time()
+        is_open = any(each.status in OPEN_STATUSES for each in deliveries)
+        if not is_open or left <= 0 or settlements.closed:
+            return deliveries
+        await settlements.wait(event_id, min(left, _LOOK_AGAIN))
+
+
+async def _deliveries(event_id: UUID) -> list[Delivery]:
+    return await Delivery.filter(event_id=event_id).order_by("id")
+
+
+def _standing(deliveries: list[Delivery]) -> dict[str, Any]:
+    """Return the event's status, derived from its deliveries, and the deliveries themselves."""
+    statuses = {each.status for each in deliveries}
+    status = "DELIVERED"
+    if statuses & set(OPEN_STATUSES):
+        status = "PENDING"
+    elif DeliveryStatus.FAILED in statuses:
+        status = "FAILED"
+    return {"deliveryStatus": status, "deliveries": [_delivery(each) for each in deliveries]}
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "channel": delivery.channel,
+        "status": delivery.status,
+        "attempts": delivery.attempts,
+        "lastError": delivery.last_error,
+        "nextAttemptAt": time_text(delivery.next_attempt_at),
+        "deliveredAt": time_text(delivery.delivered_at),
+    }

@@ -1,0 +1,38 @@
+"""`GET /healthz` and `GET /readyz`."""
+
+import asyncio
+
+from aiohttp import web
+
+from api.replies import json_reply
+from api.services import SERVICES
+from models.database import DATABASE_ERRORS, answers
+
+_PATIENCE = 2.0  # seconds a database may take to answer before it counts as away
+
+
+async def get_healthz(_request: web.Request) -> web.Response:
+    """Return 200 as long as the process answers at all."""
+    return json_reply({"status": "ok"})
+
+
+async def get_readyz(request: web.Request) -> web.Response:
+    """Return 200 while events can be accepted, 503 otherwise, with each part's state."""
+    services = request.app[SERVICES]
+    database_up = await _database_answers()
+    parts: dict[str, str] = {"database": "up" if database_up else "down"}
+    parts |= {name: part.state.value for name, part in services.health.parts.items()}
+    reasons = {name: part.reason for name, part in services.health.parts.items() if part.reason}
+    ready = database_up and not services.stopping
+    status = "ready" if ready else "stopping" if services.stopping else "unavailable"
+    return json_reply({"status": status, "parts": parts, "reasons": reasons}, status=200 if ready else 503)
+
+
+async def _database_answers() -> bool:
+    """Whether the database answers in time; the question goes on, since cancelling it does harm."""
+    question = asyncio.ensure_future(answers())
+    done, _ = await asyncio.wait([question], timeout=_PATIENCE)
+    if not done:
+        question.add_done_callback(lambda task: task.exception())
+        return False
+    return not isinstance(question.exception(), DATABASE_ERRORS)

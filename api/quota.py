@@ -1,0 +1,27 @@
+"""`GET /api/v1/quota`."""
+
+from aiohttp import web
+
+from api.auth import authenticate
+from api.replies import json_reply, time_text
+from api.services import SERVICES
+from models import Account, Category
+from pingpilot.quota import quota_of
+
+
+async def get_quota(request: web.Request) -> web.Response:
+    """Return the caller's month so far."""
+    caller = await authenticate(request)
+    services = request.app[SERVICES]
+    account = await Account.get(id=caller.account_id)
+    quota = await quota_of(account, services.limits, services.clock.now())
+    return json_reply(
+        {
+            "plan": quota.plan,
+            "eventsUsed": quota.used,
+            "eventsLimit": quota.limit,
+            "eventsRemaining": quota.remaining,
+            "resetDate": time_text(quota.resets_at),
+            "categoriesUsed": await Category.filter(account_id=account.id).count(),
+        }
+    )

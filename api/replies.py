@@ -1,0 +1,46 @@
+"""Replies: JSON bodies, the one error shape, and times as the contract writes them."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+
+class ApiError(Exception):
+    """An error reply in the making: `code` is stable, `message` says what to do, `adds` join the body."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **adds: Any,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers = headers
+        self.adds = adds
+
+    def reply(self) -> web.Response:
+        body = {"message": str(self), "code": self.code, **self.adds}
+        return json_reply(body, status=self.status, headers=self.headers)
+
+
+def json_reply(
+    body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return a UTF-8 JSON reply."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return web.Response(body=text.encode(), status=status, headers=headers, content_type="application/json")
+
+
+def time_text(instant: datetime | None) -> str | None:
+    """Return an instant as ISO 8601 in UTC with `Z` and milliseconds; None stays None."""
+    if instant is None:
+        return None
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

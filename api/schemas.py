@@ -1,0 +1,100 @@
+"""The bodies the API takes, as pydantic models."""
+
+import hashlib
+import json
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from pingpilot.categories import NAME_PATTERN
+from pingpilot.delivery.channel import FieldValue
+
+MAX_DESCRIPTION = 4000
+MAX_FIELDS = 100
+MAX_FIELD_NAME = 256
+MAX_FIELD_VALUE = 4096
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL and UTF-8 can't hold them
+
+
+def _fault(message: str) -> PydanticCustomError:
+    return PydanticCustomError("fault", "{message}", {"message": message})
+
+
+def _storable(text: str) -> str:
+    if _UNSTORABLE.search(text):
+        raise _fault("must not contain NUL characters or lone surrogates.")
+    return text
+
+
+def _category(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(NAME_PATTERN, value):
+        raise _fault("must be the name of a category: 1 to 64 of a-z, 0-9 and '-'.")
+    return value
+
+
+def _description(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > MAX_DESCRIPTION:
+        raise _fault(f"must be a text of up to {MAX_DESCRIPTION:,} characters.")
+    return _storable(value)
+
+
+def _field_name(value: Any) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_FIELD_NAME:
+        raise _fault(f"its name must have 1 to {MAX_FIELD_NAME} characters.")
+    return _storable(value)
+
+
+def _field_value(value: Any) -> FieldValue:
+    if isinstance(value, str):
+        if len(value) > MAX_FIELD_VALUE:
+            raise _fault(f"must have up to {MAX_FIELD_VALUE:,} characters.")
+        return _storable(value)
+    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise _fault("must be a text, a finite number, true or false.")
+
+
+def _few(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
+    if len(fields) > MAX_FIELDS:
+        raise _fault(f"must have up to {MAX_FIELDS} entries.")
+    return fields
+
+
+FieldName = Annotated[str, PlainValidator(_field_name)]
+CheckedValue = Annotated[FieldValue, PlainValidator(_field_value)]
+
+
+class EventBody(BaseModel):
+    """The body of `POST /api/v1/event`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    category: Annotated[str, PlainValidator(_category)]
+    description: Annotated[str, PlainValidator(_description)] = ""
+    fields: Annotated[
+        dict[
+            Annotated[str, PlainValidator(_field_name)], Annotated[FieldValue, PlainValidator(_field_value)]
+        ],
+        AfterValidator(_few),
+    ] = Field(default_factory=dict)
+
+    @property
+    def shown_description(self) -> str:
+        """The description, or the customary sentence where none was given."""
+        return self.description if self.description.strip() else f"A new {self.category} event has occurred!"
+
+    @property
+    def fields_json(self) -> str:
+        """The fields as JSON text, in the order given."""
+        return json.dumps(self.fields, ensure_ascii=False, separators=(",", ":"))
+
+    @property
+    def fingerprint(self) -> str:
+        """A SHA-256 that is equal for bodies that say the same."""
+        said = f"{self.category}\n{self.shown_description}\n{self.fields_json}"
+        return hashlib.sha256(said.encode()).hexdigest()

@@ -1,0 +1,68 @@
+"""What the handlers work with, made by the daemon and kept under one typed key."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from aiohttp import web
+
+from pingpilot.authentication import Authenticator, Caller
+from pingpilot.clock import Clock
+from pingpilot.delivery.settlement import Settlements
+from pingpilot.health import Health
+from pingpilot.intake import Intake
+from pingpilot.quota import PlanLimits
+from pingpilot.unsubscribing import Unsubscriber
+
+
+class InFlight:
+    """Counts the requests being handled, so that a stopping daemon can wait for them."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def __enter__(self) -> None:
+        self._count += 1
+        self._none.clear()
+
+    def __exit__(self, *_exc: object) -> None:
+        self._count -= 1
+        if not self._count:
+            self._none.set()
+
+    async def none(self, within: timedelta) -> None:
+        """Return once no request is being handled, or after `within`."""
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                await self._none.wait()
+        except TimeoutError:
+            pass
+
+
+@dataclass(slots=True)
+class Services:
+    """The daemon's parts that the API calls; `stopping` turns true when the daemon winds down."""
+
+    authenticator: Authenticator
+    intake: Intake
+    settlements: Settlements
+    unsubscriber: Unsubscriber
+    health: Health
+    limits: PlanLimits
+    clock: Clock
+    in_flight: InFlight = field(default_factory=InFlight)
+    stopping: bool = False
+
+
+@dataclass(slots=True)
+class Standing:
+    """Who sent a request, and how many events the account has used by the time of the reply."""
+
+    caller: Caller
+    events_used: int
+
+
+SERVICES = web.AppKey("services", Services)
+STANDING = web.RequestKey("standing", Standing)
