@@ -1,0 +1,171 @@
+"""Every bot command, once, free of any platform: takes who asks and the words, returns a reply."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from bots.replies import Bold, Code, Line, Reply
+from models import Account
+from pingpilot import linking
+from pingpilot.accounts import channels_of
+from pingpilot.categories import CategoryReport, report_categories
+from pingpilot.channels import CHANNELS
+from pingpilot.clock import Clock
+from pingpilot.errors import LinkRefused
+from pingpilot.linking import ChatUser, accounts_of
+from pingpilot.notices import post_notice
+from pingpilot.quota import PlanLimits, Quota, quota_of
+
+BAR_LENGTH = 10
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandInfo:
+    """What a platform's command menu says of a command."""
+
+    name: str
+    description: str
+    usage: str = ""
+
+
+MENU = (
+    CommandInfo("link", "Link this chat to your account", "CODE"),
+    CommandInfo("unlink", "Stop notifications to this chat", "[EMAIL]"),
+    CommandInfo("categories", "List your categories with this month's counts"),
+    CommandInfo("quota", "Show this month's quota"),
+    CommandInfo("help", "Show what I can do"),
+)
+DESCRIPTIONS = {command.name: command.description for command in MENU}
+NOT_LINKED = Reply.of(
+    "This chat is not linked to an account yet.",
+    ("Get a code from your account's owner (", Code("pingpilot link-code"), "), then send me:"),
+    (Code("/link CODE"),),
+)
+CRASHED = Reply.of("Something went wrong on our side. Please try again in a moment.")
+
+
+class Commands:
+    """Answers chat users. Every method returns a reply and raises nothing a user could cause."""
+
+    def __init__(self, *, limits: PlanLimits, clock: Clock) -> None:
+        self._limits = limits
+        self._clock = clock
+
+    async def link(self, user: ChatUser, code: str, *, address: str) -> Reply:
+        """Link this chat with a one-time code or an API key, and send it a first test notification."""
+        if not code.strip():
+            return Reply.of(("Send the code too: ", Code("/link CODE")), *NOT_LINKED.lines[1:2])
+        now = self._clock.now()
+        try:
+            account = await linking.link(user, code, address=address, now=now)
+        except LinkRefused as exc:
+            return Reply.of(str(exc))
+        label = CHANNELS[user.channel].label
+        text = f"{label} is linked to {account.email}. Your notifications arrive here from now on."
+        await post_notice(account.id, text, channels=[user.channel], now=now)
+        return Reply.of(
+            ("✅ Linked to ", Bold(account.email), "."),
+            "A test notification is on its way. If it does not arrive, allow me to send you messages.",
+        )
+
+    async def unlink(self, user: ChatUser, email: str = "") -> Reply:
+        """Unlink this chat; whoever is linked to several accounts names one."""
+        accounts = await accounts_of(user.channel, user.user_id)
+        if email.strip():
+            accounts = [each for each in accounts if each.email == email.strip().lower()]
+            if not accounts:
+                return Reply.of(("This chat is not linked to ", Bold(email.strip()), "."))
+        if not accounts:
+            return NOT_LINKED
+        if len(accounts) > 1:
+            choices: list[Line] = [(Code(f"/unlink {each.email}"),) for each in accounts]
+            return Reply.of("This chat is linked to several accounts. Say which one:", *choices)
+        await linking.unlink(accounts[0], user.channel)
+        return Reply.of(("Unlinked from ", Bold(accounts[0].email), ". Nothing is sent here any more."))
+
+    async def categories(self, user: ChatUser) -> Reply:
+        """List the categories of each linked account."""
+        return await self._for_each_account(user, self._categories_of)
+
+    async def quota(self, user: ChatUser) -> Reply:
+        """Show the month's quota of each linked account."""
+        return await self._for_each_account(user, self._quota_of)
+
+    async def help(self, user: ChatUser) -> Reply:
+        """Say what there is, and whether this chat is linked."""
+        accounts = await accounts_of(user.channel, user.user_id)
+        commands: list[Line] = [
+            (Code(f"/{each.name} {each.usage}".strip()), f" – {each.description}") for each in MENU
+        ]
+        status: list[Line] = [("Linked to ", Bold(each.email), ".") for each in accounts]
+        return Reply.of("I bring you the events of your programs.", *commands, *(status or NOT_LINKED.lines))
+
+    async def _for_each_account(
+        self, user: ChatUser, section: Callable[[Account], Awaitable[list[Line]]]
+    ) -> Reply:
+        accounts = await accounts_of(user.channel, user.user_id)
+        if not accounts:
+            return NOT_LINKED
+        lines: list[Line] = []
+        for account in accounts:
+            suspended = await self._suspension(account, user.channel)
+            lines += [(Bold(account.email),), *suspended, *await section(account)]
+        return Reply(tuple(lines))
+
+    async def _suspension(self, account: Account, channel: str) -> list[Line]:
+        for row in await channels_of(account):
+            if row.channel == channel and row.suspended_reason:
+                return [(f"⚠️ Suspended: {row.suspended_reason} Send /link with a new code to go on.",)]
+        return []
+
+    async def _categories_of(self, account: Account) -> list[Line]:
+        now = self._clock.now()
+        reports = await report_categories(account, now)
+        if not reports:
+            return [("No categories yet. Add one: ", Code("pingpilot category add"))]
+        return [_category_line(report, now) for report in reports]
+
+    async def _quota_of(self, account: Account) -> list[Line]:
+        quota = await quota_of(account, self._limits, self._clock.now())
+        return _quota_lines(quota)
+
+
+async def answered(command: Awaitable[Reply]) -> Reply:
+    """Return the command's reply, or a sentence for the user where it crashed; the log has the rest."""
+    try:
+        return await command
+    except Exception:
+        log.exception("A bot command crashed")
+        return CRASHED
+
+
+def _category_line(report: CategoryReport, now: datetime) -> Line:
+    emoji = f"{report.emoji} " if report.emoji else ""
+    last = f", last {_ago(now - report.last_event_at)}" if report.last_event_at else ""
+    return (emoji, Bold(report.name), f" – {report.events_this_month:,} this month{last}")
+
+
+def _quota_lines(quota: Quota) -> list[Line]:
+    day = f"{quota.resets_at.day} {quota.resets_at:%B %Y}"
+    if quota.limit is None:
+        return [(f"{quota.used:,} events this month, no limit ({quota.plan} plan)",)]
+    share = min(1.0, quota.used / quota.limit) if quota.limit else 1.0
+    filled = round(share * BAR_LENGTH)
+    return [
+        (Code("▰" * filled + "▱" * (BAR_LENGTH - filled)), f" {share:.0%}"),
+        (f"{quota.used:,} of {quota.limit:,} events used ({quota.plan} plan), {quota.remaining:,} left",),
+        (f"Resets on {day} (UTC)",),
+    ]
+
+
+def _ago(time: timedelta) -> str:
+    seconds = max(0, int(time.total_seconds()))
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            count = seconds // length
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"

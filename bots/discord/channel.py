@@ -1,0 +1,119 @@
+"""Sending: Discord DMs over the REST API, whether the gateway is connected or not."""
+
+from datetime import timedelta
+
+import aiohttp
+import discord
+from pydantic import SecretStr
+
+from bots.discord.message import nonce_for, render_embed
+from pingpilot.channels import DISCORD
+from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.errors import (
+    ChannelUnavailable,
+    DeliveryFailure,
+    PermanentFailure,
+    RateLimited,
+    TemporaryFailure,
+)
+
+# https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
+UNKNOWN_CHANNEL, UNKNOWN_USER = 10003, 10013
+CANNOT_MESSAGE_USER, CANNOT_MESSAGE_USER_YET = 50007, 50278
+_GONE = {
+    UNKNOWN_CHANNEL: "the conversation does not exist any more.",
+    UNKNOWN_USER: "the user does not exist any more.",
+    CANNOT_MESSAGE_USER: "the user takes no direct messages from the bot.",
+    CANNOT_MESSAGE_USER_YET: "the user takes no direct messages from the bot.",
+}
+_DEFAULT_PAUSE = timedelta(seconds=5)
+_LONGEST_WAIT = 30.0  # seconds a rate limit may hold a slot; discord.py takes no less
+
+
+class DiscordChannel:
+    """Sends notifications as embeds to DM channels.
+
+    Every send carries a nonce made from the event, so that Discord answers a retry within a few minutes
+    with the first message instead of a second one.
+    """
+
+    name = DISCORD.name
+
+    def __init__(self, *, token: SecretStr) -> None:
+        self._token = token
+        self._client: discord.Client | None = None
+
+    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+        """Send one DM; a rate limit of up to 30 s is waited for here, as discord.py does.
+
+        Raises the failures of `Channel.send`.
+        """
+        client = await self._logged_in()
+        channel = client.get_partial_messageable(int(recipient.address), type=discord.ChannelType.private)
+        try:
+            message = await channel.send(embed=render_embed(notification), nonce=nonce_for(notification))
+        except discord.RateLimited as exc:
+            wait = timedelta(seconds=exc.retry_after)
+            raise RateLimited("Discord asks for a pause.", retry_after=wait, whole_channel=False) from exc
+        except discord.HTTPException as exc:
+            raise _failure(exc) from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise TemporaryFailure(f"Discord can't be reached: {exc}") from exc
+        return Receipt(message_id=str(message.id))
+
+    async def close(self) -> None:
+        """Close the connections; a later send opens new ones."""
+        client, self._client = self._client, None
+        if client:
+            await client.close()
+
+    async def _logged_in(self) -> discord.Client:
+        if self._client is None:
+            self._client = await self._log_in()
+        return self._client
+
+    async def _log_in(self) -> discord.Client:
+        client = discord.Client(
+            intents=discord.Intents.none(),
+            max_messages=None,
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_ratelimit_timeout=_LONGEST_WAIT,
+        )
+        try:
+            await client.login(self._token.get_secret_value())
+        except discord.LoginFailure as exc:
+            await client.close()
+            raise ChannelUnavailable("Discord refuses the bot's token: set a valid one.") from exc
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as exc:
+            await client.close()
+            raise TemporaryFailure(f"Discord can't be reached: {exc}") from exc
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+
+def _failure(exc: discord.HTTPException) -> DeliveryFailure:
+    """Sort an answer of Discord; codes are looked at before the status, which has been seen to vary."""
+    if exc.code in _GONE:
+        return PermanentFailure(f"Discord: {_GONE[exc.code]}", recipient_gone=True)
+    reason = f"Discord answered {exc.status}: {exc.text or 'no reason given'}"
+    if exc.status == 401:  # noqa: PLR2004
+        return ChannelUnavailable("Discord refuses the bot's token: set a valid one.")
+    if exc.status == 429:  # noqa: PLR2004
+        wait = _retry_after(exc)
+        return RateLimited(reason, retry_after=wait, whole_channel=_is_global(exc))
+    if 400 <= exc.status < 500 and exc.status != 408:  # noqa: PLR2004
+        return PermanentFailure(reason)
+    return TemporaryFailure(reason)
+
+
+def _retry_after(exc: discord.HTTPException) -> timedelta:
+    header = exc.response.headers.get("Retry-After", "")
+    return timedelta(seconds=float(header)) if header.replace(".", "", 1).isdigit() else _DEFAULT_PAUSE
+
+
+def _is_global(exc: discord.HTTPException) -> bool:
+    """Without a `Via` header, an answer comes from Cloudflare and is for the whole address."""
+    headers = exc.response.headers
+    return headers.get("X-RateLimit-Global") == "true" or "Via" not in headers

@@ -1,0 +1,101 @@
+"""The Discord bot's life: logs in, keeps the gateway connection, answers slash commands."""
+
+import aiohttp
+import discord
+from discord import app_commands
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from pydantic import SecretStr
+from yarl import URL
+
+from bots.commands import Commands
+from bots.discord.commands import SlashCommands
+from pingpilot.channels import DISCORD
+from pingpilot.config import DISCORD_API
+from pingpilot.errors import Misconfigured
+from pingpilot.health import Health, State
+
+# https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway-gateway-close-event-codes
+AUTHENTICATION_FAILED = 4004
+_NEED_A_PERSON = {AUTHENTICATION_FAILED, 4010, 4011, 4012, 4013, 4014}
+
+
+def use_api(url: str) -> None:
+    """Point discord.py at another API than Discord's own; it keeps the address on a class, so this holds
+    for the process and for every client.
+    """
+    Route.BASE = url
+
+
+async def _find_gateway(api_url: str) -> None:
+    """Ask an API that is not Discord's own for its gateway, which discord.py keeps on a class too."""
+    async with aiohttp.ClientSession() as session, session.get(f"{api_url}/gateway") as response:
+        answer = await response.json(content_type=None)
+    DiscordWebSocket.DEFAULT_GATEWAY = URL(answer["url"])
+
+
+class DiscordBot:
+    """Talks with people through slash commands. discord.py's client can't be used twice, so each run
+    makes a new one.
+    """
+
+    name = DISCORD.name
+
+    def __init__(self, *, token: SecretStr, api_url: str, commands: Commands, health: Health) -> None:
+        self._token = token
+        self._api_url = api_url
+        self._commands = commands
+        self._health = health
+
+    async def run(self) -> None:
+        """Serve until the connection ends for good. Raises `Misconfigured` for a refused token."""
+        if self._api_url != DISCORD_API:
+            await _find_gateway(self._api_url)
+        client = _Client(self._commands, self._health)
+        try:
+            await client.login(self._token.get_secret_value())
+            await client.connect()
+        except discord.LoginFailure as exc:
+            raise Misconfigured("Discord refuses the bot's token: set a valid one.") from exc
+        except discord.ConnectionClosed as exc:
+            if exc.code in _NEED_A_PERSON:
+                raise Misconfigured(f"Discord closed the connection with {exc.code}: {exc.reason}") from exc
+            raise
+        finally:  # cancelling connect() alone would leave its socket and thread alive
+            await client.close()
+
+
+class _Client(discord.Client):
+    """One connection: no intents, no caches, nobody ever pinged."""
+
+    def __init__(self, commands: Commands, health: Health) -> None:
+        super().__init__(
+            intents=discord.Intents.none(),
+            max_messages=None,
+            chunk_guilds_at_startup=False,
+            guild_ready_timeout=0,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
+        self._health = health
+        self.tree = app_commands.CommandTree(
+            self,
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+            allowed_contexts=app_commands.AppCommandContext(
+                guild=True, dm_channel=True, private_channel=True
+            ),
+        )
+        SlashCommands(commands).add_to(self.tree)
+
+    async def setup_hook(self) -> None:
+        await self.tree.sync()
+
+    async def on_ready(self) -> None:
+        self._health.report(DISCORD.name, State.UP)
+
+    async def on_resumed(self) -> None:
+        self._health.report(DISCORD.name, State.UP)
+
+    async def on_disconnect(self) -> None:
+        if not self.is_closed():
+            self._health.report(DISCORD.name, State.RETRYING, "The connection to Discord was lost.")

@@ -1,0 +1,77 @@
+"""Slash commands: Discord's side of `bots.commands`."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+import discord
+import structlog
+from discord import app_commands
+
+from bots.commands import CRASHED, DESCRIPTIONS, Commands, answered
+from bots.discord.markup import written
+from bots.replies import Reply
+from pingpilot.channels import DISCORD
+from pingpilot.linking import ChatUser
+
+LONGEST_CODE = 64
+
+log = structlog.get_logger(__name__)
+
+
+class SlashCommands:
+    """Adapts the commands to Discord: typed options in, an ephemeral message out."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    def add_to(self, tree: app_commands.CommandTree[discord.Client]) -> None:
+        """Register every command and the error handler."""
+        for name, callback in (
+            ("link", self._link),
+            ("unlink", self._unlink),
+            ("categories", self._categories),
+            ("quota", self._quota),
+            ("help", self._help),
+        ):
+            command: app_commands.Command[Any, ..., None] = app_commands.Command(
+                name=name, description=DESCRIPTIONS[name], callback=callback
+            )
+            tree.add_command(command)
+        tree.error(self._failed)
+
+    @app_commands.describe(code="The one-time code, or an API key of the account")
+    async def _link(self, interaction: discord.Interaction, code: str) -> None:
+        await _reply(interaction, self._linked(interaction, code))
+
+    async def _linked(self, interaction: discord.Interaction, code: str) -> Reply:
+        conversation = await interaction.user.create_dm()
+        user = _user(interaction)
+        return await self._commands.link(user, code[:LONGEST_CODE], address=str(conversation.id))
+
+    @app_commands.describe(email="Which account, if this chat is linked to several")
+    async def _unlink(self, interaction: discord.Interaction, email: str | None = None) -> None:
+        await _reply(interaction, self._commands.unlink(_user(interaction), email or ""))
+
+    async def _categories(self, interaction: discord.Interaction) -> None:
+        await _reply(interaction, self._commands.categories(_user(interaction)))
+
+    async def _quota(self, interaction: discord.Interaction) -> None:
+        await _reply(interaction, self._commands.quota(_user(interaction)))
+
+    async def _help(self, interaction: discord.Interaction) -> None:
+        await _reply(interaction, self._commands.help(_user(interaction)))
+
+    async def _failed(self, interaction: discord.Interaction, error: app_commands.AppCommandError) -> None:
+        log.error("A slash command failed", exc_info=error)
+        if not interaction.response.is_done():
+            await interaction.response.send_message(written(CRASHED), ephemeral=True)
+
+
+def _user(interaction: discord.Interaction) -> ChatUser:
+    return ChatUser(DISCORD.name, str(interaction.user.id), interaction.user.name)
+
+
+async def _reply(interaction: discord.Interaction, command: Awaitable[Reply]) -> None:
+    """Answer so that only the asker sees it; deferred first, since Discord waits 3 s at most."""
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    await interaction.edit_original_response(content=written(await answered(command)))

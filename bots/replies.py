@@ -1,0 +1,44 @@
+"""Replies to chat users as plain data; each platform writes them in its own markup."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bold:
+    """Text that stands out."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Text to be copied as it is."""
+
+    text: str
+
+
+Span = str | Bold | Code
+Line = tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a command answers, line by line."""
+
+    lines: tuple[Line, ...]
+
+    @classmethod
+    def of(cls, *lines: str | Line) -> "Reply":
+        """Return a reply of lines, each a plain text or a tuple of spans."""
+        return cls(tuple((line,) if isinstance(line, str) else line for line in lines))
+
+    def written(self, write: Callable[[Span], str], measure: Callable[[str], int], limit: int) -> str:
+        """Return the reply in a platform's markup; what goes beyond `limit` is counted, not shown."""
+        texts = ["".join(write(span) for span in line) for line in self.lines]
+        whole = "\n".join(texts)
+        kept = len(texts)
+        while kept and measure(whole) > limit:
+            kept -= 1
+            whole = "\n".join([*texts[:kept], write(f"… and {len(texts) - kept} more lines")])
+        return whole

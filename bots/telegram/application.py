@@ -1,0 +1,119 @@
+"""The Telegram bot's life: polls for what people say, and answers."""
+
+import asyncio
+import random
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from pydantic import SecretStr
+from telegram import BotCommand, Update
+from telegram.error import InvalidToken, RetryAfter, TelegramError
+from telegram.ext import Application, ApplicationBuilder
+from telegram.request import HTTPXRequest
+
+from bots.commands import MENU, Commands
+from bots.telegram.channel import seconds_of
+from bots.telegram.commands import ChatCommands
+from models import Fact
+from pingpilot.channels import TELEGRAM
+from pingpilot.errors import Misconfigured
+from pingpilot.health import Health, State
+from pingpilot.linking import TELEGRAM_USERNAME
+
+POLL_TIMEOUT = timedelta(seconds=25)
+_MARGIN = 10  # seconds an answer may take beyond the poll itself
+_LONGEST_BACKOFF = 30.0
+_HANDLERS = 8  # updates handled at once
+
+App = Application[Any, Any, Any, Any, Any, Any]
+
+log = structlog.get_logger(__name__)
+
+
+class TelegramBot:
+    """Talks with people in private chats. Polls on its own: python-telegram-bot's updater dies silently
+    when a token is revoked.
+    """
+
+    name = TELEGRAM.name
+
+    def __init__(self, *, token: SecretStr, api_url: str, commands: Commands, health: Health) -> None:
+        self._token = token
+        self._api_url = api_url
+        self._commands = commands
+        self._health = health
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises `Misconfigured` for a refused token, `TelegramError` at the start."""
+        application = await asyncio.to_thread(self._new_application)  # makes a TLS context: 35 ms
+        try:
+            await self._start(application)
+            await self._poll(application)
+        except InvalidToken as exc:
+            raise Misconfigured("Telegram refuses the bot's token: set a valid one.") from exc
+        finally:
+            await _stop(application)
+
+    def _new_application(self) -> App:
+        request = HTTPXRequest(
+            connection_pool_size=_HANDLERS + 1,
+            read_timeout=POLL_TIMEOUT.total_seconds() + _MARGIN,
+            pool_timeout=_MARGIN,
+        )
+        application = (
+            ApplicationBuilder()
+            .token(self._token.get_secret_value())
+            .base_url(f"{self._api_url}/bot")
+            .request(request)
+            .get_updates_request(request)
+            .concurrent_updates(_HANDLERS)
+            .updater(None)
+            .build()
+        )
+        ChatCommands(self._commands).add_to(application)
+        return application
+
+    async def _start(self, application: App) -> None:
+        await application.initialize()
+        await application.bot.delete_webhook()
+        await application.bot.set_my_commands(
+            [BotCommand(command.name, command.description) for command in MENU]
+        )
+        await Fact.keep(TELEGRAM_USERNAME, application.bot.username)
+        await application.start()
+
+    async def _poll(self, application: App) -> None:
+        offset, backoff, is_up = 0, 1.0, False
+        while True:
+            try:
+                updates: tuple[Update, ...] = await application.bot.get_updates(
+                    offset=offset,
+                    timeout=POLL_TIMEOUT if is_up else 0,  # the first answers at once: is it up?
+                    allowed_updates=[Update.MESSAGE],
+                )
+            except InvalidToken:
+                raise
+            except RetryAfter as exc:
+                await asyncio.sleep(seconds_of(exc).total_seconds())
+            except TelegramError as exc:
+                is_up = False
+                self._health.report(self.name, State.RETRYING, f"Telegram: {exc.message}")
+                await asyncio.sleep(backoff * random.uniform(0.8, 1.2))  # noqa: S311  # spreads load
+                backoff = min(backoff * 2, _LONGEST_BACKOFF)
+            else:
+                is_up, backoff = True, 1.0
+                self._health.report(self.name, State.UP)
+                for update in updates:
+                    offset = update.update_id + 1
+                    await application.update_queue.put(update)
+
+
+async def _stop(application: App) -> None:
+    """Take the application down step by step; a step that fails must not keep the next from running."""
+    for step in (application.stop, application.shutdown):
+        try:
+            if step != application.stop or application.running:
+                await step()
+        except Exception:
+            log.exception("The Telegram bot did not stop cleanly")

@@ -1,0 +1,99 @@
+"""Sending: Telegram messages through the bot people talk to."""
+
+import asyncio
+from datetime import timedelta
+
+from pydantic import SecretStr
+from telegram import Bot, LinkPreviewOptions
+from telegram.constants import ParseMode
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Forbidden,
+    InvalidToken,
+    RetryAfter,
+    TelegramError,
+)
+from telegram.request import HTTPXRequest
+
+from bots.telegram.message import render_html
+from pingpilot.channels import TELEGRAM
+from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.errors import ChannelUnavailable, PermanentFailure, RateLimited, TemporaryFailure
+
+TIMEOUT = timedelta(seconds=20)
+_CONNECTIONS = 16
+_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+
+class TelegramChannel:
+    """Sends notifications as HTML messages. Telegram has no idempotency key: a send whose answer never
+    came may arrive twice.
+    """
+
+    name = TELEGRAM.name
+
+    def __init__(self, *, token: SecretStr, api_url: str, timeout: timedelta = TIMEOUT) -> None:
+        self._token = token
+        self._api_url = api_url
+        self._timeout = timeout
+        self._bot: Bot | None = None
+        self._opening = asyncio.Lock()
+
+    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+        """Send one message. Raises the failures of `Channel.send`."""
+        bot = await self._opened()
+        try:
+            message = await bot.send_message(
+                chat_id=int(recipient.address),
+                text=render_html(notification),
+                parse_mode=ParseMode.HTML,
+                link_preview_options=_NO_PREVIEW,
+            )
+        except TelegramError as exc:
+            raise _failure(exc) from exc
+        return Receipt(message_id=str(message.message_id))
+
+    async def close(self) -> None:
+        """Close the connections; a later send opens new ones."""
+        bot, self._bot = self._bot, None
+        if bot:
+            await bot.request.shutdown()
+
+    async def _opened(self) -> Bot:
+        async with self._opening:
+            if self._bot is None:  # in a thread: making its TLS context would block the loop for 35 ms
+                self._bot = await asyncio.to_thread(self._new_bot)
+        return self._bot
+
+    def _new_bot(self) -> Bot:
+        seconds = self._timeout.total_seconds()
+        request = HTTPXRequest(connection_pool_size=_CONNECTIONS, read_timeout=seconds, pool_timeout=seconds)
+        return Bot(
+            self._token.get_secret_value(),
+            base_url=f"{self._api_url}/bot",
+            request=request,
+            get_updates_request=request,
+        )
+
+
+def _failure(
+    exc: TelegramError,
+) -> ChannelUnavailable | PermanentFailure | RateLimited | TemporaryFailure:
+    """Sort Telegram's answer. `BadRequest` comes before `NetworkError`, its base class."""
+    reason = f"Telegram: {exc.message}"
+    if isinstance(exc, RetryAfter):
+        return RateLimited(reason, retry_after=seconds_of(exc), whole_channel=False)
+    if isinstance(exc, InvalidToken):
+        return ChannelUnavailable("Telegram refuses the bot's token: set a valid one.")
+    if isinstance(exc, ChatMigrated | Forbidden):
+        return PermanentFailure(reason, recipient_gone=True)
+    if isinstance(exc, BadRequest):
+        return PermanentFailure(reason, recipient_gone="chat not found" in exc.message.lower())
+    return TemporaryFailure(reason)
+
+
+def seconds_of(exc: RetryAfter) -> timedelta:
+    """Return the pause Telegram asks for, whichever way the library's version gives it."""
+    wait = exc.retry_after
+    return wait if isinstance(wait, timedelta) else timedelta(seconds=wait)

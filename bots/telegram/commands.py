@@ -1,0 +1,85 @@
+"""Chat commands: Telegram's side of `bots.commands`."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import structlog
+from telegram import Chat, Message, Update, User
+from telegram.constants import ParseMode
+from telegram.error import TelegramError
+from telegram.ext import Application, CallbackContext, CommandHandler, MessageHandler, filters
+
+from bots.commands import Commands, answered
+from bots.replies import Reply
+from bots.telegram.markup import written
+from pingpilot.channels import TELEGRAM
+from pingpilot.keys import KEY_PREFIX
+from pingpilot.linking import ChatUser
+
+Context = CallbackContext[Any, Any, Any, Any]
+Answer = Callable[[ChatUser, Message, str], Awaitable[Reply]]
+
+ONLY_PRIVATE = Reply.of("I answer in private chats only, since others would read it here. Write to me there.")
+
+log = structlog.get_logger(__name__)
+
+
+class ChatCommands:
+    """Adapts the commands to Telegram: words in, an HTML message out."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    def add_to(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
+        """Register every command, an answer to anything else, and the error handler."""
+        answers: dict[str, Answer] = {
+            "start": self._start,
+            "link": self._link,
+            "unlink": lambda user, _, words: self._commands.unlink(user, words),
+            "categories": lambda user, *_: self._commands.categories(user),
+            "quota": lambda user, *_: self._commands.quota(user),
+            "help": lambda user, *_: self._commands.help(user),
+        }
+        for name, answer in answers.items():
+            application.add_handler(CommandHandler(name, _handler(answer)))
+        anything = _handler(answers["help"])
+        application.add_handler(MessageHandler(filters.ChatType.PRIVATE & filters.TEXT, anything))
+        application.add_error_handler(_log_failure)
+
+    async def _start(self, user: ChatUser, message: Message, words: str) -> Reply:
+        """A deep link sends `/start CODE`; whoever just opens the bot sends `/start`."""
+        return await (self._link(user, message, words) if words else self._commands.help(user))
+
+    async def _link(self, user: ChatUser, message: Message, words: str) -> Reply:
+        if words.startswith(KEY_PREFIX):
+            await _delete(message)  # a key must not stay readable in the chat
+        return await self._commands.link(user, words, address=str(message.chat.id))
+
+
+def _handler(answer: Answer) -> Callable[[Update, Context], Coroutine[Any, Any, None]]:
+    async def handle(update: Update, context: Context) -> None:
+        message, user = update.effective_message, update.effective_user
+        if message is None or user is None:
+            return
+        reply = ONLY_PRIVATE
+        if message.chat.type == Chat.PRIVATE:
+            words = " ".join(context.args or ())
+            reply = await answered(answer(_chat_user(user), message, words))
+        await message.chat.send_message(written(reply), parse_mode=ParseMode.HTML)
+
+    return handle
+
+
+def _chat_user(user: User) -> ChatUser:
+    return ChatUser(TELEGRAM.name, str(user.id), user.username)
+
+
+async def _delete(message: Message) -> None:
+    try:
+        await message.delete()
+    except TelegramError:
+        log.warning("A message with an API key could not be deleted", exc_info=True)
+
+
+async def _log_failure(_update: object, context: Context) -> None:
+    log.error("A reply on Telegram failed", exc_info=context.error)

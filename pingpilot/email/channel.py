@@ -1,0 +1,71 @@
+"""Sending: HTML e-mails over kept-open SMTP connections."""
+
+import asyncio
+from collections.abc import Callable
+from email.utils import parseaddr
+
+from pingpilot.channels import EMAIL
+from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.email.message import build_message
+from pingpilot.email.smtp import SmtpPool
+from pingpilot.errors import ChannelUnavailable, Misconfigured, TemporaryFailure
+from pingpilot.health import Health, State
+
+
+class EmailChannel:
+    """Sends notifications as e-mails, each with a Message-ID that stays the same over retries.
+
+    `sender` is the address of the From header; `unsubscribe_url` gives an account's one-click link.
+    """
+
+    name = EMAIL.name
+
+    def __init__(
+        self,
+        pool: SmtpPool,
+        *,
+        sender: str,
+        unsubscribe_url: Callable[[int], str],
+        health: Health,
+    ) -> None:
+        self._pool = pool
+        self._sender = sender
+        self._envelope_sender = parseaddr(sender)[1]
+        self._unsubscribe_url = unsubscribe_url
+        self._health = health
+        self._trouble = asyncio.Event()
+
+    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+        """Send one e-mail. Raises the failures of `Channel.send`."""
+        message = build_message(
+            notification,
+            sender=self._sender,
+            recipient=recipient.address,
+            message_id_domain=self._envelope_sender.partition("@")[2],
+            unsubscribe_url=self._unsubscribe_url(recipient.account_id),
+            unsubscribe_mailto=None,
+        )
+        try:
+            await self._pool.send(self._envelope_sender, recipient.address, message)
+        except (ChannelUnavailable, TemporaryFailure):
+            self._trouble.set()
+            raise
+        return Receipt()
+
+    async def run(self) -> None:
+        """Show how the mail server stands: looked at now, and again after each trouble with a send.
+
+        Raises `Misconfigured` where a person must act, `TemporaryFailure` where the server is away.
+        """
+        while True:
+            self._trouble.clear()
+            try:
+                await self._pool.check()
+            except ChannelUnavailable as exc:
+                raise Misconfigured(exc.reason) from exc
+            self._health.report(self.name, State.UP)
+            await self._trouble.wait()
+
+    async def close(self) -> None:
+        """Close the idle connections."""
+        await self._pool.close()
