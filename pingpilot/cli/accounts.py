@@ -1,0 +1,153 @@
+"""`pingpilot account …`."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from models import Account, AccountChannel, Plan
+from pingpilot import accounts
+from pingpilot.channels import CHANNELS
+from pingpilot.cli.runtime import AS_JSON, day, print_json, print_table, with_database
+from pingpilot.config import Settings
+from pingpilot.errors import InvalidInput
+from pingpilot.quota import PlanLimits, Quota, quota_of
+
+app = typer.Typer(help="Create, list and change accounts.", no_args_is_help=True)
+
+EMAIL = typer.Argument(metavar="EMAIL")
+MONTHLY = typer.Option("--monthly-events", min=0, help="A limit of its own instead of the plan's.")
+CHANNEL_NAMES = typer.Option(
+    metavar="NAME,NAME", help="Channels to switch on, '' for none. [default: those the daemon has]"
+)
+
+
+@app.command("create")
+def create_command(
+    email: Annotated[str, EMAIL],
+    plan: Annotated[Plan, typer.Option(help="Its monthly quota.")] = Plan.FREE,
+    monthly_events: Annotated[int | None, MONTHLY] = None,
+    channels: Annotated[str | None, CHANNEL_NAMES] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
+    """Create an account with an API key and three starter categories."""
+
+    async def create(settings: Settings) -> accounts.NewAccount:
+        chosen = settings.configured_channels if channels is None else _channel_names(channels)
+        return await accounts.create_account(
+            email, plan=plan, monthly_events=monthly_events, channels=chosen, now=datetime.now(UTC)
+        )
+
+    new = with_database(create)
+    if as_json:
+        print_json({**_identity(new.account), "apiKey": new.api_key})
+        return
+    typer.echo(f"Account {new.account.email} ({new.account.plan} plan) is ready.")
+    typer.echo(f"API key: {new.api_key}")
+    typer.echo("Keep the key: it is shown this once. Link chats with `pingpilot link-code`.")
+
+
+@app.command("list")
+def list_command(as_json: Annotated[bool, AS_JSON] = False) -> None:
+    """List all accounts with this month's quota."""
+
+    async def read(settings: Settings) -> list[tuple[Account, Quota]]:
+        found = await Account.all().order_by("email")
+        return [(account, await _quota(account, settings)) for account in found]
+
+    rows = with_database(read)
+    if as_json:
+        print_json([{**_identity(account), **_usage(quota)} for account, quota in rows])
+        return
+    print_table(
+        ("EMAIL", "PLAN", "USED", "LIMIT", "CREATED"),
+        [
+            (each.email, each.plan, quota.used, _limit_text(quota), day(each.created_at))
+            for each, quota in rows
+        ],
+        "No accounts yet: make one with `pingpilot account create EMAIL`.",
+    )
+
+
+@app.command("show")
+def show_command(email: Annotated[str, EMAIL], as_json: Annotated[bool, AS_JSON] = False) -> None:
+    """Show one account: plan, quota and channels."""
+
+    async def read(settings: Settings) -> tuple[Account, Quota, list[AccountChannel]]:
+        account = await accounts.find_account(email)
+        return account, await _quota(account, settings), await accounts.channels_of(account)
+
+    account, quota, channels = with_database(read)
+    if as_json:
+        shown = {each.channel: _channel(each) for each in channels}
+        print_json({**_identity(account), **_usage(quota), "channels": shown})
+        return
+    typer.echo(f"{account.email} ({account.plan} plan), since {day(account.created_at)}")
+    typer.echo(f"This month: {quota.used} of {_limit_text(quota)} events, resets {day(quota.resets_at)}")
+    for each in channels:
+        typer.echo(f"{CHANNELS[each.channel].label}: {_channel_text(each)}")
+
+
+@app.command("set-plan")
+def set_plan_command(
+    email: Annotated[str, EMAIL],
+    plan: Annotated[Plan, typer.Argument()],
+    monthly_events: Annotated[int | None, MONTHLY] = None,
+) -> None:
+    """Move an account to another plan, from the next event on."""
+
+    async def change(settings: Settings) -> Quota:
+        account = await accounts.find_account(email)
+        await accounts.set_plan(account, plan, monthly_events)
+        return await _quota(account, settings)
+
+    quota = with_database(change)
+    typer.echo(f"{email} is on the {quota.plan} plan: {_limit_text(quota)} events a month.")
+
+
+async def _quota(account: Account, settings: Settings) -> Quota:
+    limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
+    return await quota_of(account, limits, datetime.now(UTC))
+
+
+def _channel_names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in CHANNELS:
+            raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")
+    return names
+
+
+def _identity(account: Account) -> dict[str, Any]:
+    return {"accountId": account.id, "email": account.email, "plan": account.plan}
+
+
+def _usage(quota: Quota) -> dict[str, Any]:
+    return {
+        "eventsUsed": quota.used,
+        "eventsLimit": quota.limit,
+        "resetDate": quota.resets_at.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _channel(channel: AccountChannel) -> dict[str, Any]:
+    return {
+        "enabled": channel.enabled,
+        "linked": channel.address is not None,
+        "username": channel.username,
+        "suspendedReason": channel.suspended_reason,
+    }
+
+
+def _channel_text(channel: AccountChannel) -> str:
+    if not channel.enabled:
+        return "off"
+    if channel.suspended_reason:
+        return f"suspended: {channel.suspended_reason}"
+    if not channel.address:
+        return "on, not linked yet"
+    return f"on, {channel.username or channel.address}"
+
+
+def _limit_text(quota: Quota) -> str:
+    return "unlimited" if quota.limit is None else f"{quota.limit:,}"

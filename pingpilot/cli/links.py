@@ -1,0 +1,36 @@
+"""`pingpilot link-code`."""
+
+import io
+from datetime import UTC, datetime
+from typing import Annotated
+
+import segno
+import typer
+
+from pingpilot import linking
+from pingpilot.accounts import find_account
+from pingpilot.cli.runtime import ACCOUNT, AS_JSON, print_json, with_database
+from pingpilot.config import Settings
+
+
+def link_code_command(account: Annotated[str, ACCOUNT], as_json: Annotated[bool, AS_JSON] = False) -> None:
+    """Make a one-time code that links a Discord or Telegram chat to an account."""
+
+    async def create(_settings: Settings) -> linking.NewLinkCode:
+        return await linking.create_link_code(await find_account(account), datetime.now(UTC))
+
+    new = with_database(create)
+    if as_json:
+        expires_at = new.expires_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        print_json({"code": new.code, "expiresAt": expires_at, "telegramUrl": new.telegram_url})
+        return
+    typer.echo(f"Code: {new.code}  (once, until {new.expires_at:%H:%M} UTC)")
+    typer.echo(f"Send `/link {new.code}` to the Discord or Telegram bot.")
+    if new.telegram_url:
+        typer.echo(f"\nTelegram, with one tap: {new.telegram_url}\n{_qr_code(new.telegram_url)}")
+
+
+def _qr_code(text: str) -> str:
+    out = io.StringIO()
+    segno.make(text, error="l", micro=False).terminal(out, compact=True, border=2)
+    return out.getvalue()

@@ -1,0 +1,59 @@
+"""What the commands share: settings, the database, output."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import typer
+
+from models.database import DATABASE_ERRORS, open_database
+from pingpilot.config import Settings, load_settings
+from pingpilot.errors import PingPilotError
+
+T = TypeVar("T")
+
+ACCOUNT = typer.Option("--account", help="The account's e-mail address.", metavar="EMAIL")
+AS_JSON = typer.Option("--json", help="Print JSON for programs.")
+
+
+def with_database(work: Callable[[Settings], Awaitable[T]]) -> T:
+    """Run `work` over the settings' database, migrated; a daemon may be running beside it.
+
+    Raises `PingPilotError` with a sentence, also where the database fails.
+    """
+    return asyncio.run(_with_database(work, load_settings()))
+
+
+async def _with_database(work: Callable[[Settings], Awaitable[T]], settings: Settings) -> T:
+    from pingpilot.daemon import prepare_database  # noqa: PLC0415  # heavy: brings in both platforms
+
+    await prepare_database(settings)
+    async with open_database(settings.database):
+        try:
+            return await work(settings)
+        except DATABASE_ERRORS as exc:
+            raise PingPilotError(f"The database failed: {type(exc).__name__}: {exc}.") from exc
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
+    """Print rows in aligned columns, or the sentence for none."""
+    if not rows:
+        typer.echo(empty)
+        return
+    texts = [[str(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    for row in texts:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+def day(instant: datetime | None) -> str:
+    """Return an instant as people read it in a table, a dash for none."""
+    return f"{instant:%Y-%m-%d %H:%M} UTC" if instant else "–"
