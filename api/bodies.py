@@ -37,13 +37,13 @@ async def _read(request: web.Request) -> bytes:
         raise payload_too_large()
     try:
         return await request.read()
-    except (ClientPayloadError, ValueError, web.RequestPayloadError) as exc:
+    except (ClientPayloadError, ValueError, web.RequestPayloadError, ConnectionError) as exc:
         raise _not_json(f"The body could not be read ({exc}): check its Content-Encoding.") from exc
 
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body.decode(), parse_constant=_refuse_constant, parse_int=_integer)
+        return _DECODER.decode(body.decode())
     except UnicodeDecodeError as exc:
         raise _not_json(f"The body is not UTF-8: byte {exc.start + 1} can't be read.") from None
     except json.JSONDecodeError as exc:
@@ -62,6 +62,9 @@ def _refuse_constant(name: str) -> Any:
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_integer)
 
 
 def _not_json(message: str, **adds: Any) -> ApiError:

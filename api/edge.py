@@ -1,15 +1,16 @@
 """The outermost layer: request ids, rate-limit headers, and every error in the contract's shape."""
 
+import random
 import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from uuid import uuid4
 
 import structlog
 from aiohttp import web
 
 from api.replies import ApiError
 from api.services import SERVICES, STANDING, Services, Standing
+from pingpilot.logs import REQUEST_ID
 from pingpilot.quota import month_end, month_length
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -26,8 +27,8 @@ log = structlog.get_logger(__name__)
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every request, whatever happens in its handler; each reply carries `X-Request-Id`."""
     request_id = _request_id(request)
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
-        response = await _answer(request, handler)
+    REQUEST_ID.set(request_id)  # of this request's task, and the tasks it makes
+    response = await _answer(request, handler)
     response.headers["X-Request-Id"] = request_id
     response.headers["Server"] = "PingPilot"
     if standing := request.get(STANDING):
@@ -52,7 +53,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _request_id(request: web.Request) -> str:
     given = request.headers.get("X-Request-Id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
 
 def _translated(exc: web.HTTPException, request: web.Request) -> ApiError:

@@ -7,6 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 class ApiError(Exception):
     """An error reply in the making: `code` is stable, `message` says what to do, `adds` join the body."""
@@ -35,7 +37,7 @@ def json_reply(
     body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """Return a UTF-8 JSON reply."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(body)
     return web.Response(body=text.encode(), status=status, headers=headers, content_type="application/json")
 
 

@@ -18,6 +18,8 @@ MAX_FIELD_NAME = 256
 MAX_FIELD_VALUE = 4096
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL and UTF-8 can't hold them
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def _fault(message: str) -> PydanticCustomError:
     return PydanticCustomError("fault", "{message}", {"message": message})
@@ -91,7 +93,7 @@ class EventBody(BaseModel):
     @property
     def fields_json(self) -> str:
         """The fields as JSON text, in the order given."""
-        return json.dumps(self.fields, ensure_ascii=False, separators=(",", ":"))
+        return _ENCODER.encode(self.fields)
 
     @property
     def fingerprint(self) -> str:

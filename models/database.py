@@ -12,11 +12,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from tortoise import Tortoise
-from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException
 from tortoise.migrations.api import migrate as apply_migrations
+from tortoise.transactions import in_transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,6 +43,10 @@ _MODULES = [
 _MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
 _SQLITE = {"journal_mode": "WAL", "synchronous": "FULL", "busy_timeout": 5000, "foreign_keys": "ON"}
 
+_READER = "reader"
+
+_READER = "reader"
+
 _units_under_way: set[asyncio.Task[Any]] = set()
 
 
@@ -52,22 +57,27 @@ def tortoise_config(url: str, **pragmas: str) -> dict[str, Any]:
     PostgreSQL.
     """
     app = {"models": _MODULES, "default_connection": "default", "migrations": "models.migrations"}
-    return {"connections": {"default": _connection(url, pragmas)}, "apps": {"models": app}, "use_tz": True}
+    connections = _sqlite(url, pragmas) if sqlite_path(url) else _postgres(url)
+    return {"connections": connections, "apps": {"models": app}, "use_tz": True}
 
 
-def _connection(url: str, pragmas: dict[str, str]) -> dict[str, Any]:
-    if path := sqlite_path(url):
-        return {
-            "engine": "tortoise.backends.sqlite",
-            "credentials": {"file_path": str(path), **_SQLITE, **pragmas},
-        }
-    connection: dict[str, Any] = expand_db_url(_asyncpg_url(url))
-    connection["credentials"] |= {
+def _sqlite(url: str, pragmas: dict[str, str]) -> dict[str, Any]:
+    """One connection that does everything, and one for reads that must not queue behind a commit."""
+    engine, file = "tortoise.backends.sqlite", {"file_path": str(sqlite_path(url))}
+    return {
+        "default": {"engine": engine, "credentials": {**file, **_SQLITE, **pragmas}},
+        _READER: {"engine": engine, "credentials": {**file, **_SQLITE, "query_only": "ON"}},
+    }
+
+
+def _postgres(url: str) -> dict[str, Any]:
+    pool: dict[str, Any] = expand_db_url(_asyncpg_url(url))
+    pool["credentials"] |= {
         "maxsize": 10,
         "server_settings": {"synchronous_commit": "on"},
         "reset": _keep_session,
     }
-    return connection
+    return {"default": pool}
 
 
 async def _keep_session(_connection: Any) -> None:
@@ -106,6 +116,20 @@ async def open_database(url: str) -> AsyncIterator[None]:
 def connection() -> BaseDBAsyncClient:
     """Return the present task's connection: the transaction's within one."""
     return get_connection("default")
+
+
+def transaction() -> TransactionContext:
+    """Begin a transaction, as `async with transaction() as connection`; write first in it, then read.
+
+    SQLite can't turn a read into a write while another process writes.
+    """
+    return in_transaction("default")
+
+
+def reader() -> BaseDBAsyncClient:
+    """Return a connection for a query that sees what is committed, and waits for no commit under way."""
+    is_sqlite = connection().capabilities.dialect == "sqlite"
+    return get_connection(_READER) if is_sqlite else connection()
 
 
 def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T]]:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
-from tortoise.transactions import in_transaction
 
 from models import Account, AccountChannel, Plan
-from models.database import unit_of_work
+from models.database import transaction, unit_of_work
 from pingpilot.categories import STARTERS, add_category
 from pingpilot.channels import CHANNELS, EMAIL
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
@@ -39,7 +38,7 @@ async def create_account(
     address = normal_email(email)
     _check_channels(channels)
     check_monthly_events(monthly_events)
-    async with in_transaction():
+    async with transaction():
         account = await _insert(address, plan, monthly_events, now)
         for name in CHANNELS:
             await AccountChannel.create(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models import ApiKey
-from models.database import connection
+from models.database import reader
 from models.sql import Row, as_datetime, marks, query
 from pingpilot.batching import Batcher
 from pingpilot.channels import CHANNELS
@@ -60,7 +60,7 @@ class Authenticator:
         prefixes = sorted({key_prefix(key) for key in keys})
         now = self._clock.now()
         sql = _CALLERS.format(prefixes=marks(prefixes))
-        rows = await query(connection(), sql, [month_of(now), *prefixes])
+        rows = await query(reader(), sql, [month_of(now), *prefixes])
         await _record_use(rows, now)
         found = {key: self._caller(key, rows) for key in set(keys)}
         return [found[key] for key in keys]

@@ -5,10 +5,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tortoise.transactions import in_transaction
-
 from models import Account, AccountChannel, ApiKey, Fact, LinkCode, LinkGuess
-from models.database import unit_of_work
+from models.database import transaction, unit_of_work
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import LinkRefused
 from pingpilot.keys import key_hash, looks_like_key
@@ -61,7 +59,7 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
     """
     await _refuse_guessers(user, now)
     try:
-        async with in_transaction():
+        async with transaction():
             account = await _account_behind(code_or_key.strip(), now)
             await AccountChannel.link(
                 account.id,

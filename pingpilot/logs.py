@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -15,6 +16,9 @@ _SECRET_SHAPES = re.compile(r"pp_[0-9A-Za-z]{43}|bot\d+:[\w-]{20,}|(?<=://)[^\s/
 _CHATTY = ("httpx", "httpcore", "aiohttp.access", "discord", "telegram", "tortoise", "mail", "asyncio")
 
 _WARNS_OF_WHAT_IS_MEANT = ("discord.client", "discord.state")  # no voice, no guilds intent
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id")
+"""The id of the HTTP request being handled, for its log records."""
 
 
 class _Hide:
@@ -37,7 +41,7 @@ class _Hide:
 def configure_logging(*, level: str, format_: str, secrets: Iterable[str]) -> None:
     """Send all log records to standard error as `console` lines or `json`, without any of `secrets`."""
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -68,6 +72,12 @@ def configure_logging(*, level: str, format_: str, secrets: Iterable[str]) -> No
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     for name in _WARNS_OF_WHAT_IS_MEANT:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _add_request_id(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    if request_id := REQUEST_ID.get(None):
+        event["request_id"] = request_id
+    return event
 
 
 def _renderer(format_: str) -> Processor:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from models import Account, MonthlyUsage, Plan
 
@@ -48,7 +49,8 @@ def month_of(now: datetime) -> str:
 
 def month_end(now: datetime) -> datetime:
     """Return the first instant of the next month, when the count starts anew."""
-    return _month_start(_month_start(now) + timedelta(days=32))
+    utc = now.astimezone(UTC)
+    return _start_of_next(utc.year, utc.month)
 
 
 def month_length(now: datetime) -> timedelta:
@@ -58,3 +60,8 @@ def month_length(now: datetime) -> timedelta:
 
 def _month_start(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+@cache  # asked for with every request
+def _start_of_next(year: int, month: int) -> datetime:
+    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)

@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from tortoise.expressions import F
-from tortoise.transactions import in_transaction
 
 from models import AccountChannel, Delivery, DeliveryAttempt, DeliveryStatus
-from models.database import connection, unit_of_work
+from models.database import connection, transaction, unit_of_work
 from models.sql import as_uuid, query
 from pingpilot import notices
 from pingpilot.batching import Batcher
@@ -53,7 +52,7 @@ class Journal:
 
     @unit_of_work
     async def _commit(self, attempts: list[Attempt]) -> list[set[UUID] | Exception]:
-        async with in_transaction():
+        async with transaction():
             changed: list[set[UUID] | Exception] = [await self._settle(attempt) for attempt in attempts]
             history = [_row(attempt) for attempt in attempts if attempt.verdict.outcome]
             await DeliveryAttempt.bulk_create(history)

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from tortoise.transactions import in_transaction
-
 from models import DeliveryAttempt
-from models.database import connection, unit_of_work
+from models.database import connection, transaction, unit_of_work
 from models.sql import Row, as_datetime, as_uuid, is_postgres, marks, query
 from pingpilot import notices
 from pingpilot.channels import CHANNELS
@@ -107,9 +105,9 @@ class DeliveryQueue:
 
     async def _take_back(self, condition: str, value: str | datetime, now: datetime) -> int:
         verdict = interrupted(now)
-        async with in_transaction() as transaction:
+        async with transaction() as connection:
             rows = await query(
-                transaction,
+                connection,
                 "UPDATE deliveries SET status = 'pending', next_attempt_at = ?, leased_by = NULL, "  # noqa: S608
                 "lease_until = NULL, last_error = ? "
                 f"WHERE channel = ? AND status = 'sending' AND {condition} RETURNING id",

@@ -1,0 +1,133 @@
+"""The group commit: whatever arrives while one commit is under way shares the next."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from models import DeliveryStatus
+from models.database import DATABASE_ERRORS, transaction, unit_of_work
+from models.sql import insert_rows
+from pingpilot.batching import Batcher
+from pingpilot.clock import Clock
+from pingpilot.intake.ledger import Ledger
+from pingpilot.intake.submission import Acceptance, NotStored, Submission
+from pingpilot.quota import month_of
+
+Accepted = Sequence[tuple[Submission, UUID]]
+
+log = structlog.get_logger(__name__)
+
+
+class Intake:
+    """Accepts events: charges the quota, stores event and deliveries, all in one transaction a batch.
+
+    `on_deliveries` is told the channels that have something to do after a commit.
+    """
+
+    def __init__(self, *, clock: Clock, on_deliveries: Callable[[set[str]], None]) -> None:
+        self._clock = clock
+        self._on_deliveries = on_deliveries
+        self._commits: Batcher[Submission, Acceptance] = Batcher(self._commit)
+
+    async def submit(self, submission: Submission) -> Acceptance:
+        """Return after the commit that holds the event and its deliveries.
+
+        Raises `CategoryNotFound`, `IdempotencyKeyReused` or `QuotaExceeded`, each for this submission
+        alone, or `NotStored` for all of a batch whose commit failed.
+        """
+        return await self._commits.submit(submission)
+
+    async def _commit(self, batch: list[Submission]) -> list[Acceptance | Exception]:
+        try:
+            verdicts = await _store(batch, self._clock.now())
+        except DATABASE_ERRORS as exc:
+            log.exception("A batch of events could not be stored", events=len(batch))
+            raise NotStored("The event could not be stored.") from exc
+        self._on_deliveries(
+            {
+                channel
+                for submission, _ in _accepted(batch, verdicts)
+                for channel in submission.caller.channels
+            }
+        )
+        return verdicts
+
+
+@unit_of_work
+async def _store(batch: list[Submission], now: datetime) -> list[Acceptance | Exception]:
+    async with transaction() as connection:
+        ledger = await Ledger.open(connection, batch, now)
+        verdicts = [ledger.judge(submission) for submission in batch]
+        await ledger.close()
+        if accepted := _accepted(batch, verdicts):
+            await _count_categories(connection, accepted, now)
+            await _insert_events(connection, accepted, now)
+            await _queue_deliveries(connection, accepted, now)
+            await _remember_keys(connection, accepted, now)
+    return verdicts
+
+
+def _accepted(batch: Sequence[Submission], verdicts: Sequence[Acceptance | Exception]) -> Accepted:
+    return [
+        (submission, verdict.event_id)
+        for submission, verdict in zip(batch, verdicts, strict=True)
+        if isinstance(verdict, Acceptance) and not verdict.replayed
+    ]
+
+
+async def _count_categories(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
+    month = month_of(now)
+    counts = Counter((each.caller.account_id, each.category) for each, _ in accepted)
+    await insert_rows(
+        connection,
+        "category_usage",
+        ("account_id", "category", "month", "events", "last_event_at"),
+        [(account, name, month, count, now) for (account, name), count in sorted(counts.items())],
+        "ON CONFLICT (account_id, category, month) DO UPDATE SET "
+        "events = category_usage.events + excluded.events, last_event_at = excluded.last_event_at",
+    )
+
+
+async def _insert_events(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
+    await insert_rows(
+        connection,
+        "events",
+        ("id", "account_id", "category", "description", "fields_json", "created_at"),
+        [
+            (event_id, each.caller.account_id, each.category, each.description, each.fields_json, now)
+            for each, event_id in accepted
+        ],
+    )
+
+
+async def _queue_deliveries(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
+    rows: list[tuple[Any, ...]] = [
+        (event_id, each.caller.account_id, channel, DeliveryStatus.PENDING.value, now)
+        for each, event_id in accepted
+        for channel in each.caller.channels
+    ]
+    if rows:
+        columns = ("event_id", "account_id", "channel", "status", "next_attempt_at")
+        await insert_rows(connection, "deliveries", columns, rows)
+
+
+async def _remember_keys(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
+    rows = [
+        (each.caller.account_id, each.idempotency_key, each.body_hash, event_id, now)
+        for each, event_id in accepted
+        if each.idempotency_key
+    ]
+    if rows:
+        await insert_rows(
+            connection,
+            "idempotency_keys",
+            ("account_id", "key", "body_hash", "event_id", "created_at"),
+            rows,
+            "ON CONFLICT (account_id, key) DO UPDATE SET body_hash = excluded.body_hash, "
+            "event_id = excluded.event_id, created_at = excluded.created_at",
+        )
