@@ -1,0 +1,188 @@
+"""The Discord gateway: one websocket a client, sessions that can be resumed.
+
+Protocol: Discord's developer documentation, "Gateway"; frames are sent uncompressed, which clients take.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from aiohttp import WSMsgType, web
+
+from pingpilot.sandbox.discord.model import Json, snowflake
+from pingpilot.sandbox.inbox import Changes
+from pingpilot.sandbox.server import reset_connection
+
+DISPATCH, HEARTBEAT, IDENTIFY, RESUME, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 0, 1, 2, 6, 9, 10, 11
+UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED = 4001, 4002, 4003
+AUTHENTICATION_FAILED, ALREADY_AUTHENTICATED = 4004, 4005
+
+CLOSE_SECONDS = 0.5
+"""How long a client may take to answer a close frame."""
+
+
+class _Close(Exception):
+    """The server closes the websocket with this code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(eq=False, slots=True)
+class Session:
+    """What the gateway remembers of a client, so that it can resume where it left off."""
+
+    id: str = field(default_factory=snowflake)
+    sequence: int = 0
+    sent: deque[Json] = field(default_factory=lambda: deque(maxlen=1000))
+
+    def frame(self, event: str, data: Json) -> Json:
+        """Number an event and keep it for a later RESUME."""
+        self.sequence += 1
+        frame = {"op": DISPATCH, "t": event, "s": self.sequence, "d": data}
+        self.sent.append(frame)
+        return frame
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One open websocket, with its session once the client has identified itself."""
+
+    socket: web.WebSocketResponse
+    request: web.Request
+    session: Session | None = None
+
+    async def send(self, frame: Json) -> None:
+        """Send a frame; one that doesn't arrive stays in the session for a RESUME."""
+        with suppress(ConnectionError):
+            await self.socket.send_str(json.dumps(frame))
+
+    def reset(self) -> None:
+        """Cut the connection without a close frame."""
+        reset_connection(self.request.transport)
+
+
+class Gateway:
+    """Keeps the clients' websockets and tells them what happens."""
+
+    def __init__(
+        self, *, accepts: Callable[[str], bool], ready: Callable[[], Json], changes: Changes
+    ) -> None:
+        self.heartbeat_interval = 41.25
+        self.refusing = False
+        self._accepts = accepts
+        self._ready = ready
+        self._changes = changes
+        self._live: list[Connection] = []
+        self._sessions: dict[str, Session] = {}
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected and identified."""
+        return sum(connection.session is not None for connection in self._live)
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Speak the protocol on one websocket until it closes."""
+        if self.refusing:
+            return web.Response(status=503)
+        socket = web.WebSocketResponse(timeout=CLOSE_SECONDS)
+        await socket.prepare(request)
+        connection = Connection(socket, request)
+        self._live.append(connection)
+        try:
+            await self._talk(connection)
+        except _Close as close:
+            await socket.close(code=close.code)
+        finally:
+            self._forget(connection)
+        return socket
+
+    async def dispatch(self, event: str, data: Json) -> None:
+        """Tell the client that identified or resumed last; if it's away, it learns on its RESUME."""
+        if not self._sessions:
+            raise RuntimeError("no client has connected to the gateway yet")
+        session = list(self._sessions.values())[-1]
+        frame = session.frame(event, data)
+        for connection in self._live:
+            if connection.session is session:
+                await connection.send(frame)
+
+    async def drop(self, code: int | None) -> None:
+        """Close all websockets with `code`, or cut them if it is `None`; sessions can be resumed."""
+        dropped, self._live = self._live, []
+        for connection in dropped:
+            if code is None:
+                connection.reset()
+            else:
+                await connection.socket.close(code=code)
+        self._changes.announce()
+
+    async def invalidate(self, *, resumable: bool) -> None:
+        """Tell all clients to start a new session, or to resume the one they have."""
+        if not resumable:
+            self._sessions.clear()
+        told, self._live = self._live, []
+        for connection in told:
+            await connection.send({"op": INVALID_SESSION, "d": resumable})
+        self._changes.announce()
+
+    async def _talk(self, connection: Connection) -> None:
+        interval = round(self.heartbeat_interval * 1000)
+        await connection.send({"op": HELLO, "d": {"heartbeat_interval": interval}})
+        async for message in connection.socket:
+            if message.type is not WSMsgType.TEXT:
+                continue
+            try:
+                frame = json.loads(message.data)
+            except ValueError:
+                raise _Close(DECODE_ERROR) from None
+            await self._answer(connection, frame["op"], frame.get("d"))
+
+    async def _answer(self, connection: Connection, opcode: int, data: Json) -> None:
+        if opcode == HEARTBEAT:
+            await connection.send({"op": HEARTBEAT_ACK})
+        elif opcode == IDENTIFY:
+            await self._identify(connection, data)
+        elif opcode == RESUME:
+            await self._resume(connection, data)
+        elif connection.session is None:
+            raise _Close(NOT_AUTHENTICATED)
+        elif opcode not in (3, 4, 8):  # presence, voice state, guild members: taken, without effect
+            raise _Close(UNKNOWN_OPCODE)
+
+    async def _identify(self, connection: Connection, data: Json) -> None:
+        if connection.session is not None:
+            raise _Close(ALREADY_AUTHENTICATED)
+        self._check_token(data)
+        session = Session()
+        self._sessions[session.id] = session
+        await connection.send(session.frame("READY", {**self._ready(), "session_id": session.id}))
+        self._attach(connection, session)
+
+    async def _resume(self, connection: Connection, data: Json) -> None:
+        self._check_token(data)
+        session = self._sessions.pop(data["session_id"], None)
+        if session is None:
+            await connection.send({"op": INVALID_SESSION, "d": False})
+            return
+        self._sessions[session.id] = session  # the last one is the one that is told
+        missed = [frame for frame in session.sent if frame["s"] > (data["seq"] or 0)]
+        for frame in [*missed, session.frame("RESUMED", {})]:
+            await connection.send(frame)
+        self._attach(connection, session)
+
+    def _check_token(self, data: Json) -> None:
+        if not self._accepts(data.get("token", "")):
+            raise _Close(AUTHENTICATION_FAILED)
+
+    def _attach(self, connection: Connection, session: Session) -> None:
+        connection.session = session
+        self._changes.announce()
+
+    def _forget(self, connection: Connection) -> None:
+        if connection in self._live:
+            self._live.remove(connection)
+        self._changes.announce()

@@ -1,0 +1,165 @@
+"""A loopback HTTP server that misbehaves on demand and stops at once."""
+
+import asyncio
+import json
+import socket
+import struct
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Self, cast
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from pingpilot.sandbox.faults import Fault, FaultQueue
+from pingpilot.sandbox.inbox import Changes
+
+GRACE_SECONDS = 0.2
+"""How long `stop()` lets running requests finish; aiohttp may take twice as long."""
+
+
+class Refused(Exception):
+    """The platform's answer to a request it doesn't take."""
+
+    def __init__(
+        self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+        self.headers = headers or {}
+
+
+def json_answer(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a JSON response.
+
+    Its content type is exactly `application/json`: with a charset, discord.py takes the body for text.
+    """
+    content = json.dumps(body).encode()
+    return web.Response(body=content, status=status, headers=headers, content_type="application/json")
+
+
+def reset_connection(transport: asyncio.BaseTransport | None) -> None:
+    """Close a connection the hard way: the peer gets a TCP reset, and nothing that is still buffered."""
+    if transport is None:
+        return
+    connection = transport.get_extra_info("socket")
+    if connection is not None and not transport.is_closing():
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    cast("asyncio.WriteTransport", transport).abort()  # uvloop's transports don't derive from it
+
+
+class HttpStandIn:
+    """Base of the stand-ins that speak HTTP: life cycle, faults and counters.
+
+    It may be started again after `stop()`, on the same port and with what it has received so far, as
+    a platform that comes back. `calls` counts requests by route.
+    """
+
+    def __init__(self, *, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        self.faults = FaultQueue()
+        self.calls: Counter[str] = Counter()
+        self.throttled = 0
+        self._changes = Changes()
+        self._halted = asyncio.Event()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen; `port` then holds the bound port."""
+        self._halted = asyncio.Event()
+        app = web.Application(middlewares=[self._serve])
+        self._add_routes(app.router)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self.host, self.port).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close all connections and refuse new ones, within about a second."""
+        if self._runner is None:
+            return
+        self._halted.set()
+        runner, self._runner = self._runner, None
+        await runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.stop()
+
+    async def wait_for_calls(self, route: str, count: int = 1, timeout: float = 10) -> None:
+        """Return once `calls[route]` is at least `count`; raises `TimeoutError`."""
+        await self._changes.until(
+            lambda: self.calls[route] >= count, timeout=timeout, what=f"calls of {route}"
+        )
+
+    def _add_routes(self, router: web.UrlDispatcher) -> None:
+        """Add the platform's routes; called at each start."""
+        raise NotImplementedError
+
+    def _route_of(self, request: web.Request) -> str:
+        """Return what the fault queue matches a request by."""
+        raise NotImplementedError
+
+    def _name_of(self, request: web.Request) -> str:
+        """Return what `calls` counts the request under."""
+        raise NotImplementedError
+
+    def _accepts_message(self, request: web.Request) -> bool:
+        """Tell whether the request carries a message that is meant to arrive."""
+        raise NotImplementedError
+
+    def _answer_fault(self, fault: Fault) -> web.Response:
+        """Return the platform's way of answering `fault`."""
+        raise NotImplementedError
+
+    async def _take(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Check and handle a request that no fault keeps from arriving."""
+        return await handler(request)
+
+    @web.middleware
+    async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.calls[self._name_of(request)] += 1
+        fault = self._fault_for(request)
+        self._changes.announce()
+        if fault is not None and not fault.after_accepting:
+            return await self._misbehave(request, fault)
+        try:
+            answer = await self._take(request, handler)
+        except Refused as refusal:
+            return json_answer(refusal.body, status=refusal.status, headers=refusal.headers)
+        return answer if fault is None else await self._misbehave(request, fault)
+
+    def _fault_for(self, request: web.Request) -> Fault | None:
+        return self.faults.take(self._route_of(request), accepts_message=self._accepts_message(request))
+
+    async def _misbehave(self, request: web.Request, fault: Fault) -> web.Response:
+        if fault.action == "answer":
+            self.throttled += fault.code == 429  # noqa: PLR2004 - an HTTP status
+            return self._answer_fault(fault)
+        if fault.action == "hang":
+            await self._halted.wait()
+        return self._hang_up(request)
+
+    def _hang_up(self, request: web.Request) -> web.Response:
+        """Reset the connection; the returned response is for aiohttp, which finds nobody to send it to."""
+        reset_connection(request.transport)
+        return web.Response()
+
+    async def _halted_within(self, seconds: float) -> bool:
+        """Wait for the stand-in to stop, at most so long; tell whether it did."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._halted.wait()
+        except TimeoutError:
+            return False
+
+
+def with_overrides(headers: Mapping[str, str], overrides: Mapping[str, str] | None) -> dict[str, str]:
+    """Return `headers` with a fault's own put over them; an empty value removes one."""
+    merged = {**headers, **(overrides or {})}
+    return {name: value for name, value in merged.items() if value}

@@ -1,0 +1,181 @@
+"""The Bot API's methods, as far as PingPilot's bot uses them."""
+
+import itertools
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from pingpilot.sandbox.inbox import Changes, Inbox
+from pingpilot.sandbox.telegram.chats import Chats
+from pingpilot.sandbox.telegram.html import BadMarkup, parse_html, trim
+from pingpilot.sandbox.telegram.limits import RateLimits
+from pingpilot.sandbox.telegram.model import CallbackAnswer, Json, TelegramMessage, message_json
+from pingpilot.sandbox.telegram.params import Params, refused
+from pingpilot.sandbox.text import utf16_length
+
+MAX_TEXT = 4096
+"""After parsing, in UTF-16 code units (Bot API, "sendMessage")."""
+
+MAX_DESCRIPTION = 256
+_COMMAND_NAME = re.compile(r"[a-z0-9_]{1,32}")
+
+Method = Callable[[Params], Awaitable[Any]]
+
+
+class BotApi:
+    """What the bot may call, and what it has done by that."""
+
+    def __init__(
+        self, *, bot: Callable[[], Json], chats: Chats, limits: RateLimits, changes: Changes
+    ) -> None:
+        self.inbox = Inbox[TelegramMessage](changes)
+        self.edits = Inbox[TelegramMessage](changes)
+        self.answers = Inbox[CallbackAnswer](changes)
+        self.deleted: list[tuple[int, int]] = []
+        self.commands: list[Json] = []
+        self.pressed: set[str] = set()
+        self._bot = bot
+        self._chats = chats
+        self._limits = limits
+        self._message_ids = itertools.count(1)
+        self._in_chats: set[tuple[int, int]] = set()
+        self._methods: dict[str, Method] = {
+            "answercallbackquery": self._answer_callback_query,
+            "deletemessage": self._delete_message,
+            "deletewebhook": self._agree,
+            "editmessagetext": self._edit_message_text,
+            "getme": self._get_me,
+            "getmycommands": self._get_my_commands,
+            "sendchataction": self._send_chat_action,
+            "sendmessage": self._send_message,
+            "setmycommands": self._set_my_commands,
+        }
+
+    async def call(self, name: str, params: Params) -> Any:
+        """Return a method's result; raises `Refused`. Names are taken in any case, as by Telegram."""
+        method = self._methods.get(name.lower())
+        if method is None:
+            raise refused(404, "Not Found")
+        return await method(params)
+
+    def next_message_id(self, chat_id: int) -> int:
+        """Return the id of a message that is about to appear in a chat."""
+        message_id = next(self._message_ids)
+        self._in_chats.add((chat_id, message_id))
+        return message_id
+
+    def as_json(self, message: TelegramMessage) -> Json:
+        """Return the message object of what the bot has sent."""
+        chat = self._chats.get(message.chat_id)
+        shown = message_json(message.message_id, chat, self._bot(), message.text, message.entities)
+        return shown | {"reply_markup": message.reply_markup} if message.reply_markup else shown
+
+    async def _agree(self, _params: Params) -> bool:
+        return True
+
+    async def _get_me(self, _params: Params) -> Json:
+        abilities = {"can_join_groups": True, "can_read_all_group_messages": False}
+        return self._bot() | abilities | {"supports_inline_queries": False}
+
+    async def _send_chat_action(self, params: Params) -> bool:
+        self._chats.open_for_bot(params.text("chat_id"))
+        return True
+
+    async def _send_message(self, params: Params) -> Json:
+        chat = self._chats.open_for_bot(params.text("chat_id"))
+        text, entities = _read_text(params)
+        self._limits.count_message(chat["id"])
+        message = TelegramMessage(
+            message_id=self.next_message_id(chat["id"]),
+            chat_id=chat["id"],
+            text=text,
+            html=params.text("text"),
+            entities=entities,
+            silent=params.flag("disable_notification"),
+            reply_markup=params.structure("reply_markup"),
+            previews_disabled=_disables_previews(params),
+        )
+        self.inbox.take(message)
+        return self.as_json(message)
+
+    async def _edit_message_text(self, params: Params) -> Json:
+        chat = self._chats.open_for_bot(params.text("chat_id"))
+        place = self._place_of(chat["id"], params.integer("message_id"))
+        text, entities = _read_text(params)
+        edited = replace(
+            self.inbox.items[place],
+            text=text,
+            html=params.text("text"),
+            entities=entities,
+            reply_markup=params.structure("reply_markup"),
+            edited=True,
+        )
+        if replace(edited, html="", edited=False) == replace(self.inbox.items[place], html="", edited=False):
+            sentence = "message is not modified: specified new message content and reply markup are exactly"
+            raise refused(400, f"Bad Request: {sentence} the same as a current content of the message")
+        self.inbox.items[place] = edited
+        self.edits.take(edited)
+        return self.as_json(edited)
+
+    def _place_of(self, chat_id: int, message_id: int) -> int:
+        for place, message in enumerate(self.inbox.items):
+            if (message.chat_id, message.message_id) == (chat_id, message_id):
+                return place
+        raise refused(400, "Bad Request: message to edit not found")
+
+    async def _delete_message(self, params: Params) -> bool:
+        chat = self._chats.open_for_bot(params.text("chat_id"))
+        key = (chat["id"], params.integer("message_id"))
+        if key not in self._in_chats:
+            raise refused(400, "Bad Request: message to delete not found")
+        self._in_chats.discard(key)
+        self.deleted.append(key)
+        return True
+
+    async def _set_my_commands(self, params: Params) -> bool:
+        commands = params.structure("commands") or []
+        if not all(_is_command(command) for command in commands):
+            raise refused(400, "Bad Request: BOT_COMMAND_INVALID")
+        self.commands = commands
+        return True
+
+    async def _get_my_commands(self, _params: Params) -> list[Json]:
+        return self.commands
+
+    async def _answer_callback_query(self, params: Params) -> bool:
+        query_id = params.text("callback_query_id")
+        if query_id not in self.pressed:
+            sentence = "query is too old and response timeout expired or query ID is invalid"
+            raise refused(400, f"Bad Request: {sentence}")
+        self.pressed.discard(query_id)
+        text = params.text("text") or None
+        self.answers.take(CallbackAnswer(query_id, text, params.flag("show_alert")))
+        return True
+
+
+def _read_text(params: Params) -> tuple[str, list[Json]]:
+    """Return the text and its entities; raises `Refused` for what Telegram would not take."""
+    mode, source = params.text("parse_mode").lower(), params.text("text")
+    if mode not in ("", "html"):
+        raise refused(400, "Bad Request: unsupported parse_mode")
+    try:
+        text, entities = parse_html(source) if mode else (source, params.structure("entities") or [])
+    except BadMarkup as problem:
+        raise refused(400, f"Bad Request: can't parse entities: {problem}") from problem
+    text, entities = trim(text, entities)
+    if not text:
+        raise refused(400, "Bad Request: message text is empty")
+    if utf16_length(text) > MAX_TEXT:
+        raise refused(400, "Bad Request: message is too long")
+    return text, entities
+
+
+def _disables_previews(params: Params) -> bool:
+    options = params.structure("link_preview_options") or {}
+    return bool(options.get("is_disabled")) or params.flag("disable_web_page_preview")
+
+
+def _is_command(command: Json) -> bool:
+    described = 0 < len(str(command.get("description", "")).strip()) <= MAX_DESCRIPTION
+    return described and _COMMAND_NAME.fullmatch(str(command.get("command", ""))) is not None

@@ -1,0 +1,184 @@
+"""The Telegram stand-in: what the bot has done, and what people do."""
+
+import itertools
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from pingpilot.sandbox.telegram.limits import Limit
+from pingpilot.sandbox.telegram.model import (
+    CallbackAnswer,
+    ChatType,
+    Json,
+    TelegramMessage,
+    TelegramUser,
+    chat_of,
+    command_entities,
+    message_json,
+)
+from pingpilot.sandbox.telegram.server import TelegramServer
+
+SETTLE_SECONDS = 0.1
+"""How long a press that was answered with a text waits for the edit that may follow."""
+
+
+class TelegramStandIn(TelegramServer):
+    """The Telegram Bot API on a loopback socket, with the people who talk to the bot.
+
+    `token` may be changed while it runs, as when somebody revokes it: calls then answer 401. A fault's
+    `route` is a part of a method's name, and `calls` counts by method.
+    """
+
+    _query_ids = itertools.count(1)
+
+    # What the bot has done
+
+    @property
+    def messages(self) -> list[TelegramMessage]:
+        """All messages of the bot, oldest first; an edited one stays in its place."""
+        return self._api.inbox.items
+
+    @property
+    def on_message(self) -> list[Callable[[TelegramMessage], None]]:
+        """Called with each message of the bot."""
+        return self._api.inbox.callbacks
+
+    async def wait_for_messages(self, count: int, timeout: float = 10) -> list[TelegramMessage]:
+        """Return all messages once there are `count`; raises `TimeoutError`."""
+        return await self._api.inbox.wait_for(count, timeout)
+
+    @property
+    def deleted(self) -> list[tuple[int, int]]:
+        """Messages the bot has deleted, as (chat id, message id)."""
+        return self._api.deleted
+
+    @property
+    def answers(self) -> list[CallbackAnswer]:
+        """The bot's answers to presses of inline buttons."""
+        return self._api.answers.items
+
+    @property
+    def commands(self) -> list[Json]:
+        """The commands as the bot has last set them."""
+        return self._api.commands
+
+    async def wait_polling(self, timeout: float = 10) -> None:
+        """Return once somebody is long polling; raises `TimeoutError`."""
+        await self._changes.until(lambda: self._updates.is_polled, timeout=timeout, what="a long poll")
+
+    # How it behaves
+
+    @property
+    def chat_limit(self) -> Limit | None:
+        """(messages per second, burst) in each chat; `None` for no limit."""
+        return self._limits.per_chat
+
+    @chat_limit.setter
+    def chat_limit(self, limit: Limit | None) -> None:
+        self._limits.per_chat = limit
+
+    @property
+    def global_limit(self) -> Limit | None:
+        """(messages per second, burst) over all chats; `None` for no limit."""
+        return self._limits.overall
+
+    @global_limit.setter
+    def global_limit(self, limit: Limit | None) -> None:
+        self._limits.overall = limit
+
+    def block(self, user_id: int) -> None:
+        """Let a person block the bot, which is told so."""
+        self._chats.block(user_id)
+        self._tell_membership(user_id, "member", "kicked")
+
+    def unblock(self, user_id: int) -> None:
+        """Undo `block`."""
+        self._chats.unblock(user_id)
+        self._tell_membership(user_id, "kicked", "member")
+
+    def deactivate(self, user_id: int) -> None:
+        """Let a person's account be deleted."""
+        self._chats.deactivate(user_id)
+
+    def migrate(self, chat_id: int, new_id: int) -> None:
+        """Turn a group into a supergroup with a new id."""
+        self._chats.migrate(chat_id, new_id)
+
+    # What people do
+
+    def start_chat(self, user: TelegramUser) -> None:
+        """Let a person have talked to the bot before."""
+        self._chats.meet(user.private_chat())
+
+    async def say(
+        self, user: TelegramUser, text: str, *, chat_type: ChatType = "private", timeout: float = 5.0
+    ) -> list[TelegramMessage]:
+        """Let a person write to the bot; return what the bot sends into that chat, at least one message.
+
+        Raises `TimeoutError` if it sends nothing.
+        """
+        chat = chat_of(user, chat_type)
+        self._chats.meet(chat)
+        before = len(self.messages)
+        message_id = self._api.next_message_id(chat["id"])
+        entities = command_entities(text)
+        self._updates.add("message", message_json(message_id, chat, user.as_json(), text, entities))
+        return await self._replies(chat["id"], before, timeout=timeout)
+
+    async def press(
+        self, user: TelegramUser, callback_data: str, message: TelegramMessage, *, timeout: float = 5.0
+    ) -> list[TelegramMessage]:
+        """Let a person press an inline button; return the messages the bot then sends or edits in that chat.
+
+        The list is empty if the bot only answers with a text; see `answers`. Raises `TimeoutError`.
+        """
+        sent, edited, answered = len(self.messages), len(self._api.edits.items), len(self.answers)
+        query_id = f"{next(self._query_ids)}"
+        self._api.pressed.add(query_id)
+        query = {
+            "id": query_id,
+            "from": user.as_json(),
+            "message": self._api.as_json(message),
+            "chat_instance": str(message.chat_id),
+            "data": callback_data,
+        }
+        self._updates.add("callback_query", query)
+
+        def reactions() -> list[TelegramMessage]:
+            new = [*self._api.edits.items[edited:], *self.messages[sent:]]
+            return [message_ for message_ in new if message_.chat_id == message.chat_id]
+
+        def has_reacted() -> bool:
+            return bool(reactions()) or any(answer.text for answer in self.answers[answered:])
+
+        await self._changes.until(has_reacted, timeout=timeout, what="the bot's reaction")
+        with suppress(TimeoutError):  # many bots answer first and edit afterwards
+            await self._changes.until(lambda: bool(reactions()), timeout=SETTLE_SECONDS, what="an edit")
+        return reactions()
+
+    async def _replies(self, chat_id: int, before: int, *, timeout: float) -> list[TelegramMessage]:
+        def replies() -> list[TelegramMessage]:
+            return [message for message in self.messages[before:] if message.chat_id == chat_id]
+
+        await self._changes.until(lambda: bool(replies()), timeout=timeout, what="the bot's reply")
+        return replies()
+
+    def _tell_membership(self, user_id: int, old: str, new: str) -> None:
+        """Queue the my_chat_member update that a bot gets when it is blocked or started again."""
+        try:
+            chat = self._chats.get(user_id)
+        except KeyError:
+            return  # they never talked to the bot
+        person = {key: chat[key] for key in ("id", "first_name", "username") if key in chat}
+        change = {
+            "chat": chat,
+            "from": person | {"is_bot": False},
+            "date": int(time.time()),
+            "old_chat_member": self._membership(old),
+            "new_chat_member": self._membership(new),
+        }
+        self._updates.add("my_chat_member", change)
+
+    def _membership(self, status: str) -> Json:
+        until = {"until_date": 0} if status == "kicked" else {}
+        return {"user": self._bot(), "status": status} | until

@@ -1,0 +1,99 @@
+"""What arrives, drawn in a terminal as a person would see it on each platform."""
+
+import textwrap
+from collections.abc import Callable
+from html import unescape
+
+from pingpilot.sandbox.discord import DiscordMessage, InteractionReply
+from pingpilot.sandbox.discord.model import Json
+from pingpilot.sandbox.smtp import Mail
+from pingpilot.sandbox.telegram.model import TelegramMessage
+
+_WIDTH = 76
+_RESET = "\x1b[0m"
+
+
+class Terminal:
+    """Draws messages. `write` takes whole lines; without `colors` they hold no escape sequences."""
+
+    def __init__(self, write: Callable[[str], None], *, colors: bool) -> None:
+        self._write = write
+        self._colors = colors
+
+    def discord(self, message: DiscordMessage) -> None:
+        """Draw a direct message: its text, its embeds behind a bar in their colour."""
+        self._head("Discord", "direct message")
+        self._lines(message.content)
+        for embed in message.embeds:
+            self._embed(embed)
+        self._write("")
+
+    def discord_reply(self, reply: InteractionReply) -> None:
+        """Draw the answer to a slash command."""
+        self._head("Discord", "only you can see this" if reply.ephemeral else "reply")
+        self._lines(_without_marks(reply.content))
+        self._write("")
+
+    def telegram(self, message: TelegramMessage) -> None:
+        """Draw a message of the bot."""
+        self._head("Telegram", "message")
+        self._lines(message.text)
+        self._write("")
+
+    def mail(self, mail: Mail) -> None:
+        """Draw a mail by its head and its text part."""
+        self._head("E-mail", f"to {', '.join(mail.recipients)}")
+        self._lines(f"Subject: {mail.message['Subject']}")
+        body = mail.message.get_body(("plain",))
+        self._lines(body.get_content().strip() if body else "")
+        self._write("")
+
+    def _head(self, platform: str, kind: str) -> None:
+        self._write(f"{self._bold(f'── {platform}')} · {kind} ".ljust(_WIDTH, "─"))
+
+    def _embed(self, embed: Json) -> None:
+        bar = self._colored("┃", embed.get("color") or 0)
+        lines = [self._bold(_printable(embed.get("title", "")))]
+        lines += _wrapped(_without_marks(embed.get("description", "")))
+        for field in embed.get("fields", []):
+            lines += _wrapped(f"{_without_marks(field['name'])}: {_without_marks(field['value'])}")
+        lines.append(embed.get("footer", {}).get("text", ""))
+        for line in lines:
+            self._write(f"  {bar} {line}")
+
+    def _lines(self, text: str) -> None:
+        for line in _wrapped(text):
+            self._write(f"  {line}")
+
+    def _bold(self, text: str) -> str:
+        return f"\x1b[1m{text}{_RESET}" if self._colors and text else text
+
+    def _colored(self, text: str, color: int) -> str:
+        if not self._colors:
+            return text
+        return f"\x1b[38;2;{color >> 16};{color >> 8 & 0xFF};{color & 0xFF}m{text}{_RESET}"
+
+
+def _wrapped(text: str) -> list[str]:
+    lines: list[str] = []
+    for line in _printable(text).split("\n"):
+        lines += textwrap.wrap(line, _WIDTH) or [""] if line else []
+    return lines
+
+
+def _printable(text: str) -> str:
+    """Take out control characters, with which a text could rewrite the terminal."""
+    return "".join(char for char in text if char == "\n" or char.isprintable())
+
+
+def _without_marks(text: str) -> str:
+    """Return Discord's Markdown as it reads: without escapes and marks of bold or code."""
+    shown, escaped = [], False
+    for char in unescape(text).replace("**", ""):
+        if char == "\\" and not escaped:
+            escaped = True
+            continue
+        if char != "`" or escaped:
+            shown.append(char)
+        escaped = False
+    return "".join(shown)
