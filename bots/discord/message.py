@@ -1,0 +1,90 @@
+"""A notification as a Discord embed."""
+
+import re
+from base64 import urlsafe_b64encode
+
+import discord
+
+from models.ids import event_id_text
+from pingpilot.delivery.channel import Notification
+from pingpilot.delivery.fitting import Limits, fit
+from pingpilot.delivery.text import cut_middle, utf16_length
+
+# https://docs.discord.com/developers/resources/message#embed-object-embed-limits
+TITLE_LIMIT = 256
+DESCRIPTION_LIMIT = 4096
+FIELDS_LIMIT = 25
+NAME_LIMIT = 256
+VALUE_LIMIT = 1024
+TOTAL_LIMIT = 6000
+
+_FORMATTING = (
+    r"[\\*_~`|<\[]"  # emphasis, code, spoilers, mentions, timestamps, custom emoji, masked links
+    r"|@(?=everyone|here|silent)"
+    r"|:(?!\d\d:)(?=[\w+-]+:)"  # :emoji:, but not the time of day
+    # headings, small print, quotes and lists, which Discord sees at the beginning of a line only
+    r"|^(?P<lead>[^\S\n]*(?:\d+(?=\.\s)|(?=(?:\#{1,3}|-\#|[-+]|>{1,3})\s)))"
+)
+# A link as Discord's client finds it, less what could begin formatting should the client end it earlier.
+# A backslash would break it, so nothing in it is escaped. `stuck` says that the client would take what
+# follows for a part of the link, the backslash of an escape included.
+_LINK = (
+    r"(?P<link>(?:https?|steam)://"
+    r"(?:(?:[^\W_]|\[[\da-fA-F:.]+\])(?:(?!\]\()[^\s<>|`\\])*(?<![.,:;\"')\]]))?)"
+    r"(?P<stuck>(?=[.,:;\"')\]]*[<>|`\\(])|(?<=//)(?=\S))?"
+)
+_IN_NAMES = re.compile(_FORMATTING, re.MULTILINE)
+_IN_TEXT = re.compile(f"{_LINK}|{_FORMATTING}", re.MULTILINE)
+_END_OF_LINK = "\ufeff"  # white space to Discord's client, but nothing to see
+
+
+def render_embed(notification: Notification) -> discord.Embed:
+    """Return the notification as an embed within all of Discord's limits, its user text inert."""
+    title = cut_middle(notification.title, TITLE_LIMIT, joint=" ")
+    footer = event_id_text(notification.event_id)
+    fitted = fit(notification, _limits(TOTAL_LIMIT - utf16_length(title + footer)))
+    embed = discord.Embed(
+        title=title,
+        description=escape_text(fitted.description),
+        colour=notification.color,
+        timestamp=notification.created_at,
+    )
+    for name, value in fitted.fields:
+        embed.add_field(name=escape_name(name), value=escape_text(value), inline=True)
+    return embed.set_footer(text=footer)
+
+
+def nonce_for(notification: Notification) -> str:
+    """Return what lets Discord drop a repeat of the same event: 22 characters of at most 25."""
+    return urlsafe_b64encode(notification.event_id.bytes).rstrip(b"=").decode()
+
+
+def escape_text(text: str) -> str:
+    """Return `text` so that a description or a value shows it as it is, its links still links."""
+    return _IN_TEXT.sub(_escaped, text)
+
+
+def escape_name(text: str) -> str:
+    """Return `text` so that a field's name shows it as it is; Discord makes no links in names."""
+    return _IN_NAMES.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    found = match.groupdict()
+    if found.get("link"):
+        return match[0] if found["stuck"] is None else match[0] + _END_OF_LINK
+    if found["lead"] is not None:
+        return match[0] + "\\"
+    return "\\" + match[0]
+
+
+def _limits(total: int) -> Limits:
+    return Limits(
+        total=total,
+        description=DESCRIPTION_LIMIT,
+        fields=FIELDS_LIMIT,
+        name=NAME_LIMIT,
+        value=VALUE_LIMIT,
+        measure=lambda text: utf16_length(escape_text(text)),
+        measure_name=lambda text: utf16_length(escape_name(text)),
+    )

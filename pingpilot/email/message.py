@@ -1,0 +1,120 @@
+"""A notification as a complete e-mail: headers, plain text and HTML."""
+
+from datetime import UTC
+from email.header import Header
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import EmailPolicy
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from models.ids import event_id_text
+from pingpilot.delivery.channel import Notification
+from pingpilot.delivery.color import linear_rgb
+from pingpilot.delivery.text import cut_end, readable, readable_fields
+
+SUBJECT_LENGTH = 120
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("pingpilot.email"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class MailPolicy(EmailPolicy):
+    """Mends how the standard policy folds headers.
+
+    It turns a long URL into an encoded word, which no mail program follows, and adds spaces to a
+    subject where it breaks its line.
+    """
+
+    _verbatim = frozenset({"message-id", "list-unsubscribe", "list-unsubscribe-post"})
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """Return the header's bytes; raises `ValueError` for one of the verbatim ones that isn't ASCII."""
+        if name.lower() in self._verbatim:
+            return f"{name}: {value}{self.linesep}".replace(", <", f",{self.linesep} <").encode("ascii")
+        if name.lower() == "subject":
+            charset = "us-ascii" if value.isascii() else "utf-8"
+            folded = Header(str(value), charset, header_name=name).encode(linesep=self.linesep)
+            return f"{name}: {folded}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_POLICY = MailPolicy(linesep="\r\n", cte_type="7bit")
+
+
+def build_message(
+    notification: Notification,
+    *,
+    sender: str,
+    recipient: str,
+    message_id_domain: str,
+    unsubscribe_url: str,
+    unsubscribe_mailto: str | None = None,
+) -> bytes:
+    """Return the notification as the bytes of an RFC 5322 message, equal for each attempt to send it.
+
+    `sender` is an address with or without a display name, `unsubscribe_mailto` a bare address.
+    Raises `ValueError` where an address or URL can't stand in a header.
+    """
+    message = EmailMessage(policy=_POLICY)
+    message["From"] = _address(sender)
+    message["To"] = _address(recipient)
+    message["Subject"] = subject_for(notification)
+    message["Date"] = notification.created_at
+    message["Message-ID"] = f"<{notification.event_id.hex}.{notification.delivery_id}@{message_id_domain}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
+    message["List-Unsubscribe"] = _list_unsubscribe(unsubscribe_url, unsubscribe_mailto)
+    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
+    message.set_content(_rendered("notification.txt", notification, unsubscribe_url))
+    message.add_alternative(_rendered("notification.html", notification, unsubscribe_url), subtype="html")
+    message.set_boundary(f"=_{notification.event_id.hex}")
+    return message.as_bytes()
+
+
+def subject_for(notification: Notification) -> str:
+    """Return title and first line of the description, on one line of at most 120 characters."""
+    first_line = readable(notification.description).split("\n", 1)[0]
+    subject = " ".join(f"{notification.title}: {first_line}".split())
+    # The email package takes `=?` in a text for the start of an encoded word and would decode it.
+    return cut_end(subject.replace("=?", "= ?"), SUBJECT_LENGTH)
+
+
+def text_color_on(color: int) -> str:
+    """Return black or white as `#rrggbb`, whichever is easier to read on `color` (0xRRGGBB).
+
+    By the contrast ratio of https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio; it is never below 4.5.
+    """
+    red, green, blue = linear_rgb(color)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
+
+
+def _rendered(template: str, notification: Notification, unsubscribe_url: str) -> str:
+    return _TEMPLATES.get_template(template).render(
+        title=notification.title,
+        color=f"#{notification.color:06x}",
+        text_color=text_color_on(notification.color),
+        description=readable(notification.description),
+        fields=readable_fields(notification),
+        created=f"{notification.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        event_id=event_id_text(notification.event_id),
+        unsubscribe_url=unsubscribe_url,
+    )
+
+
+def _address(text: str) -> Address:
+    """Return the address in `name@example.com` or `Display name <name@example.com>`."""
+    name, _, spec = text.strip().removesuffix(">").rpartition("<")
+    local, _, domain = spec.rpartition("@")
+    if not (local and domain):
+        raise ValueError(f"{text!r} is not an e-mail address.")
+    return Address(name.strip().strip('"'), addr_spec=f"{local}@{domain.encode('idna').decode()}")
+
+
+def _list_unsubscribe(url: str, mailto: str | None) -> str:
+    return f"<{url}>" if mailto is None else f"<{url}>, <mailto:{mailto}>"

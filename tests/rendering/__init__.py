@@ -1,0 +1,1 @@
+"""Tests of what people get to see: a notification on each platform."""

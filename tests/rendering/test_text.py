@@ -1,0 +1,111 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pingpilot.delivery.channel import Notification
+from pingpilot.delivery.text import clean_text, cut_end, cut_middle, readable, readable_fields, utf16_length
+
+from .cutting import assert_cut_in_the_middle
+from .strategies import notification, notifications, texts
+
+
+def test_lengths_are_counted_in_utf16_units() -> None:
+    assert utf16_length("aé€") == 3
+    assert utf16_length("😀") == 2
+
+
+def test_controls_and_bidi_overrides_go_and_line_ends_become_one_kind() -> None:
+    dirty = "\ufeffa\x00b\x1b[1m\r\nc\rd\u2028e\tf\u202egnp\u2066.exe\u2069"
+
+    cleaned = clean_text(dirty)
+
+    assert cleaned == "ab[1m\nc\nd\ne\tfgnp.exe"
+
+
+@pytest.mark.parametrize("joined", ["👩‍👩‍👧", "❤️", "नि", "\u200fשלום", "🏴\U000e0067\U000e007f"])
+def test_characters_that_make_up_scripts_and_emoji_stay(joined: str) -> None:
+    assert clean_text(joined) == joined
+
+
+@pytest.mark.parametrize(
+    "blank", ["", " ", "\n\t", "\x01", "\u200b", "\u00a0\ufeff", "\u3164", "\u2800", "\ufe0f"]
+)
+def test_what_nobody_would_see_becomes_a_dash(blank: str) -> None:
+    assert readable(blank) == "—"
+
+
+def test_an_emoji_newer_than_this_python_is_not_blank() -> None:
+    assert readable("\U0001faff") == "\U0001faff"
+
+
+def test_fields_are_read_with_names_on_one_line_and_json_words_for_booleans() -> None:
+    note = notification("x", ("a\nb\t c", True), (" ", ""), ("n", 1e22), ("big", 10**30))
+
+    shown = readable_fields(note)
+
+    assert shown == [("a b c", "true"), ("—", "—"), ("n", "1e+22"), ("big", "1" + "0" * 30)]
+
+
+def test_a_text_that_fits_stays_as_it_is() -> None:
+    assert cut_middle("x" * 100, 100) == "x" * 100
+
+
+def test_a_long_text_keeps_beginning_and_end_around_a_line_that_says_so() -> None:
+    text = "begin" + "x" * 5000 + "end"
+
+    cut = cut_middle(text, 100)
+
+    assert len(cut) == 100
+    first, note, last = cut.split("\n")
+    assert first.startswith("begin")
+    assert note == f"… {5008 - len(first) - len(last):,} characters left out …"
+    assert last.endswith("end")
+
+
+def test_without_room_for_a_note_an_ellipsis_is_left() -> None:
+    assert cut_middle("x" * 50, 10) == "…"
+
+
+@pytest.mark.parametrize("cluster", ["👩‍👩‍👧‍👦", "👍🏽", "🇩🇪", "e\u0301\u0323", "❤️", "न\u093f"])
+@pytest.mark.parametrize("limit", range(80, 104))
+def test_nothing_people_see_as_one_character_is_cut_in_two(cluster: str, limit: int) -> None:
+    cut = cut_middle(cluster * 200, limit, joint="|")
+
+    begin, _, end = cut.split("|")
+    assert begin.replace(cluster, "") == ""
+    assert end.replace(cluster, "") == ""
+
+
+def test_a_pile_of_accents_does_not_keep_a_text_from_being_cut() -> None:
+    cut = cut_middle("z" + "\u0301" * 4000, 100)
+
+    assert 90 <= utf16_length(cut) <= 100
+    assert "characters left out" in cut
+
+
+def test_the_end_is_cut_between_whole_characters() -> None:
+    assert cut_end("abc👍🏽def", 6) == "abc👍🏽…"
+    assert cut_end("abc👍🏽def", 5) == "abc…"
+    assert cut_end("abc", 3) == "abc"
+
+
+@given(texts(4096), st.integers(40, 1024), st.sampled_from(["\n", " "]))
+@settings(deadline=None, max_examples=150)
+def test_every_cut_fits_and_is_honest(text: str, limit: int, joint: str) -> None:
+    text = clean_text(text)
+
+    cut = cut_middle(text, limit, joint=joint)
+
+    assert utf16_length(cut) <= limit
+    if utf16_length(text) <= limit:
+        assert cut == text
+    else:
+        assert_cut_in_the_middle(cut, text)
+
+
+@given(notifications)
+@settings(deadline=None, max_examples=50)
+def test_every_text_is_readable(note: Notification) -> None:
+    shown = [readable(note.description), *(text for field in readable_fields(note) for text in field)]
+
+    assert all(text and text == text.strip() and clean_text(text) == text for text in shown)
