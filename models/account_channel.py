@@ -68,6 +68,12 @@ class AccountChannel(Model):
         )
 
     @classmethod
+    async def switch(cls, account_id: int, channel: str, *, on: bool) -> None:
+        """Switch the channel on or off; its link stays, a suspension does not."""
+        row = cls.filter(account_id=account_id, channel=channel)
+        await row.update(enabled=on, suspended_reason=None)
+
+    @classmethod
     async def suspend(cls, account_id: int, channel: str, *, address: str, reason: str) -> bool:
         """Stop using an address that is gone; False where the channel points elsewhere by now."""
         return bool(

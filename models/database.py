@@ -14,6 +14,7 @@ import asyncpg
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
 from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException
 from tortoise.migrations.api import migrate as apply_migrations
@@ -104,6 +105,7 @@ async def open_database(url: str) -> AsyncIterator[None]:
     On leaving, units of work still under way end first; without the closing, SQLite's thread would
     keep the process alive for ever.
     """
+    EXECUTOR_CACHE.clear()  # holds statements by the connection's name, whichever database that was
     try:
         await Tortoise.init(config=tortoise_config(url))
         yield

@@ -36,7 +36,7 @@ async def create_account(
     Raises `InvalidInput`, or `AlreadyExists` where the address has an account.
     """
     address = normal_email(email)
-    _check_channels(channels)
+    check_channels(channels)
     check_monthly_events(monthly_events)
     async with transaction():
         account = await _insert(address, plan, monthly_events, now)
@@ -77,6 +77,13 @@ async def set_plan(account: Account, plan: Plan, monthly_events: int | None) -> 
     await account.save(update_fields=["plan", "monthly_events"])
 
 
+async def set_channels(account: Account, names: Collection[str]) -> None:
+    """Switch exactly the named channels on, which lifts their suspension. Raises `InvalidInput`."""
+    check_channels(names)
+    for name in CHANNELS:
+        await AccountChannel.switch(account.id, name, on=name in names)
+
+
 async def channels_of(account: Account) -> list[AccountChannel]:
     """Return the account's channels in the customary order."""
     rows = {row.channel: row for row in await AccountChannel.filter(account_id=account.id)}
@@ -97,7 +104,8 @@ def check_monthly_events(limit: int | None) -> None:
         raise InvalidInput("A monthly limit is a whole number from 0 up.")
 
 
-def _check_channels(channels: Collection[str]) -> None:
+def check_channels(channels: Collection[str]) -> None:
+    """Raise `InvalidInput` for a name that is no channel."""
     for name in channels:
         if name not in CHANNELS:
             raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")

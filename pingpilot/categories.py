@@ -2,7 +2,6 @@
 
 import difflib
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,9 +14,6 @@ from pingpilot.quota import month_of
 STARTERS = (("bug", "🐛", "#ff6b6b"), ("sale", "💰", "#ffeb3b"), ("question", "🤔", "#6c5ce7"))
 NAME_PATTERN = r"[a-z0-9-]{1,64}"
 COLOR_PATTERN = r"#[0-9A-Fa-f]{6}"
-_LONGEST_EMOJI = 16  # code points: the longest sequences Unicode names (families, flags) have 14
-
-ZERO_WIDTH_JOINER, VARIATION_SELECTOR, KEYCAP = "\u200d", "\ufe0f", "\u20e3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +85,7 @@ def _check(name: str, color: str, emoji: str | None) -> None:
 
 
 def is_one_emoji(text: str) -> bool:
-    """Whether the text is one emoji: a symbol, or a sequence that is drawn as one (UTS #51)."""
-    if not text or len(text) > _LONGEST_EMOJI:
-        return False
-    if text.endswith(KEYCAP):
-        return text[0] in "0123456789#*" and text[1:-1] in ("", VARIATION_SELECTOR)
-    if all(_is_regional_indicator(char) for char in text):
-        return len(text) == 2  # noqa: PLR2004  # a flag is two letters
-    return all(_is_pictograph(part) for part in text.split(ZERO_WIDTH_JOINER))
+    """Whether the text is one emoji, as Unicode's own list has it."""
+    from emoji import is_emoji  # noqa: PLC0415  # its list takes 10 MB, which few processes need
 
-
-def _is_pictograph(part: str) -> bool:
-    """One symbol, maybe with a variation selector, a skin tone or the tags of a regional flag."""
-    if not part or unicodedata.category(part[0]) not in ("So", "Sm", "Po", "Sk") or part[0] < "\u00a9":
-        return False
-    return all(char == VARIATION_SELECTOR or _is_skin_tone(char) or _is_tag(char) for char in part[1:])
-
-
-def _is_regional_indicator(char: str) -> bool:
-    return "\U0001f1e6" <= char <= "\U0001f1ff"
-
-
-def _is_skin_tone(char: str) -> bool:
-    return "\U0001f3fb" <= char <= "\U0001f3ff"
-
-
-def _is_tag(char: str) -> bool:
-    return "\U000e0020" <= char <= "\U000e007f"
+    return is_emoji(text)

@@ -29,3 +29,11 @@ class ManualClock:
         self._monotonic += time.total_seconds()
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
+
+    def advance_seconds(self, seconds: float) -> None:
+        """Move the time on by seconds."""
+        self.advance(timedelta(seconds=seconds))
+
+    def advance_days(self, days: float) -> None:
+        """Move the time on by days."""
+        self.advance(timedelta(days=days))

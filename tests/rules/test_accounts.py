@@ -1,0 +1,104 @@
+"""Accounts: what a new one has, what is refused, how its channels are switched."""
+
+import pytest
+
+from models import Account, AccountChannel, Category, Plan
+from pingpilot.accounts import channels_of, create_account, find_account, set_channels, set_plan
+from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
+from tests.support.accounts import new_account
+from tests.support.clock import ManualClock
+
+
+async def test_a_new_account_has_a_key_and_the_starter_categories(database: str, clock: ManualClock) -> None:
+    new = await create_account(
+        " Alice@Example.com ", plan=Plan.FREE, monthly_events=None, channels=["email"], now=clock.now()
+    )
+
+    categories = await Category.filter(account_id=new.account.id).order_by("name")
+    assert new.account.email == "alice@example.com"
+    assert new.api_key.startswith("pp_")
+    assert [(each.name, each.emoji, each.color) for each in categories] == [
+        ("bug", "🐛", "#ff6b6b"),
+        ("question", "🤔", "#6c5ce7"),
+        ("sale", "💰", "#ffeb3b"),
+    ]
+
+
+async def test_only_the_named_channels_are_switched_on(database: str, clock: ManualClock) -> None:
+    account = await new_account(clock, channels=["telegram", "email"])
+
+    channels = await channels_of(account)
+
+    assert [(each.channel, each.enabled) for each in channels] == [
+        ("discord", False),
+        ("telegram", True),
+        ("email", True),
+    ]
+    assert channels[2].address == account.email
+
+
+async def test_an_address_has_one_account(database: str, clock: ManualClock) -> None:
+    await new_account(clock, "alice@example.com")
+
+    with pytest.raises(AlreadyExists, match=r"alice@example\.com"):
+        await new_account(clock, "ALICE@example.com")
+
+    assert await Account.all().count() == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "alice", "alice@", "@example.com", "a b@example.com", "a@b@c.d", "ä@x.de", f"{'a' * 250}@x.de"],
+)
+async def test_what_is_no_address_is_refused(sqlite: str, clock: ManualClock, text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"alice@example\.com"):
+        await new_account(clock, text)
+
+    assert not await Account.exists()
+
+
+async def test_an_unknown_channel_is_refused_with_the_known_ones(sqlite: str, clock: ManualClock) -> None:
+    with pytest.raises(InvalidInput, match="discord, telegram, email"):
+        await new_account(clock, channels=["pigeon"])
+
+    assert not await Account.exists()
+
+
+async def test_a_negative_limit_is_refused(sqlite: str, clock: ManualClock) -> None:
+    account = await new_account(clock)
+
+    with pytest.raises(InvalidInput, match="whole number"):
+        await set_plan(account, Plan.PRO, -1)
+
+    assert (await Account.get(id=account.id)).plan == Plan.FREE
+
+
+async def test_an_account_is_found_by_its_address_however_written(sqlite: str, clock: ManualClock) -> None:
+    account = await new_account(clock, "alice@example.com")
+
+    found = await find_account(" Alice@EXAMPLE.com")
+
+    assert found.id == account.id
+
+
+async def test_an_unknown_address_is_named(sqlite: str) -> None:
+    with pytest.raises(NotFound, match=r"bob@example\.com"):
+        await find_account("bob@example.com")
+
+
+async def test_switching_channels_on_lifts_a_suspension_and_keeps_the_link(
+    database: str, clock: ManualClock
+) -> None:
+    account = await new_account(clock, channels=["telegram"])
+    await AccountChannel.link(
+        account.id, "telegram", address="7", user_id="7", username="alice", at=clock.now()
+    )
+    await AccountChannel.suspend(account.id, "telegram", address="7", reason="Blocked.")
+
+    await set_channels(account, ["telegram", "email"])
+
+    _, telegram, email = await channels_of(account)
+    assert telegram.enabled
+    assert telegram.address == "7"
+    assert telegram.suspended_reason is None
+    assert email.enabled

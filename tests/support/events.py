@@ -1,0 +1,26 @@
+"""Events for tests, accepted by the real intake."""
+
+from models import Account, ApiKey
+from pingpilot.authentication import Authenticator, Caller
+from pingpilot.clock import Clock
+from pingpilot.intake import Acceptance, Intake, Submission
+from pingpilot.keys import create_key
+from pingpilot.quota import PlanLimits
+
+
+async def caller_for(account: Account, clock: Clock, limits: PlanLimits | None = None) -> Caller:
+    """Return the account as the API would see it now."""
+    name = f"test {await ApiKey.filter(account_id=account.id).count()}"
+    _, key = await create_key(account, name, clock.now())
+    caller = await Authenticator(limits=limits or PlanLimits(), clock=clock).caller_of(key)
+    assert caller is not None
+    return caller
+
+
+async def accept(account: Account, clock: Clock, *categories: str) -> list[Acceptance]:
+    """Accept one event of each category, one commit each."""
+    caller = await caller_for(account, clock)
+    intake = Intake(clock=clock, on_deliveries=lambda _: None)
+    return [
+        await intake.submit(Submission(caller, name, f"Something about {name}", "{}")) for name in categories
+    ]
