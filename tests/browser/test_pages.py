@@ -1,0 +1,69 @@
+"""What people see in a browser: the unsubscribe page, and an e-mail's HTML."""
+
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+
+from playwright.async_api import Page
+
+from models import AccountChannel
+from models.ids import uuid7
+from pingpilot.delivery.channel import Notification
+from pingpilot.email.message import build_message
+from tests.http.api import serving
+from tests.support.clock import ManualClock
+
+
+async def test_a_person_stops_the_e_mails_with_one_button(
+    page: Page, sqlite: str, clock: ManualClock
+) -> None:
+    async with serving(clock) as api:
+        program = await api.sign_up("ada@example.com", channels=["email"])
+        link = api.services.unsubscriber.url_for(program.account.id)
+
+        await page.goto(link.replace("http://localhost", api.url))
+        asked = await page.inner_text("main")
+        still_on = await AccountChannel.get(account_id=program.account.id, channel="email")
+        await page.click("button")
+        done = await page.inner_text("main")
+
+        switched_off = await AccountChannel.get(account_id=program.account.id, channel="email")
+    assert "ada@example.com" in asked
+    assert still_on.enabled
+    assert "has stopped sending e-mails to ada@example.com" in done
+    assert not switched_off.enabled
+
+
+async def test_an_e_mail_shows_its_text_as_text_and_loads_nothing(page: Page) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    notification = Notification(
+        event_id=uuid7(),
+        delivery_id=1,
+        category="sale",
+        emoji="💰",
+        color=0xFFEB3B,
+        description="<script>document.title = 'gone'</script> & <img src=http://127.0.0.1:9/x>",
+        fields=(("<b>name</b>", "<i>value</i>"),),
+        created_at=datetime(2026, 11, 23, tzinfo=UTC),
+    )
+
+    await page.set_content(_html_of(notification))
+    shown = await page.inner_text("body")
+
+    assert "<script>document.title = 'gone'</script>" in shown
+    assert "<b>name</b>" in shown
+    assert "<i>value</i>" in shown
+    assert requests == []
+
+
+def _html_of(notification: Notification) -> str:
+    raw = build_message(
+        notification,
+        sender="PingPilot <alerts@example.com>",
+        recipient="ada@example.com",
+        message_id_domain="example.com",
+        unsubscribe_url="http://127.0.0.1:9/unsubscribe/1.a",
+    )
+    body = message_from_bytes(raw, policy=policy.default).get_body(("html",))
+    assert body is not None
+    return str(body.get_content())
