@@ -20,7 +20,7 @@ class IdempotencyKey(Model):
     key = fields.CharField(max_length=255)
     body_hash = fields.CharField(max_length=64)
     event: fields.ForeignKeyRelation[Event] = fields.ForeignKeyField(
-        "models.Event", related_name="idempotency_keys", on_delete=fields.CASCADE
+        "models.Event", related_name="idempotency_keys", on_delete=fields.CASCADE, db_index=True
     )
     created_at = fields.DatetimeField(db_index=True)
 

@@ -7,6 +7,7 @@ import random
 import re
 import threading
 import time
+from datetime import datetime
 from uuid import UUID
 
 EVENT_PREFIX = "evt_"
@@ -36,6 +37,12 @@ def uuid7() -> UUID:
     milliseconds, counter = divmod(_sequence.take(), 1 << _COUNTER_BITS)
     random_bits = random.getrandbits(62)  # tells ids apart; who may read an event is checked
     return UUID(int=milliseconds << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | random_bits)
+
+
+def first_id_at(instant: datetime) -> UUID:
+    """Return an id that is below all made at or after an instant, and above all made before."""
+    milliseconds = int(instant.timestamp() * 1000)
+    return UUID(int=milliseconds << 80)
 
 
 def event_id_text(event_id: UUID) -> str:

@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     plan_free_events: int = Field(default=100, ge=0)
     plan_pro_events: int = Field(default=1000, ge=0)
 
+    event_retention_days: int = Field(default=90, ge=1)
+
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
     log_format: Annotated[Literal["console", "json"], BeforeValidator(_lower)] = "console"
 

@@ -21,7 +21,7 @@ from bots.discord.channel import DiscordChannel
 from bots.discord.client import DiscordBot, use_api
 from bots.telegram.application import TelegramBot
 from bots.telegram.channel import TelegramChannel
-from models.database import DATABASE_ERRORS, migrate, open_database
+from models.database import open_database
 from pingpilot import channels
 from pingpilot.authentication import Authenticator
 from pingpilot.clock import Clock, SystemClock
@@ -32,10 +32,12 @@ from pingpilot.delivery.pacing import Pacer, Rate
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.email.channel import EmailChannel
 from pingpilot.email.smtp import MailServer, SmtpPool
-from pingpilot.errors import PingPilotError, SettingsError
+from pingpilot.errors import SettingsError
 from pingpilot.health import Health, State
+from pingpilot.housekeeping import Housekeeper
 from pingpilot.intake import Intake
 from pingpilot.quota import PlanLimits
+from pingpilot.storage import prepare_database
 from pingpilot.supervision import Component, supervise
 from pingpilot.unsubscribing import Unsubscriber
 
@@ -71,6 +73,9 @@ class Daemon:
         self._settlements = Settlements()
         self._limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
         self._commands = Commands(limits=self._limits, clock=self._clock)
+        self._housekeeper = Housekeeper(
+            clock=self._clock, retention=timedelta(days=settings.event_retention_days)
+        )
         self._parts: dict[str, Part] = {}
 
     async def serve(self, stop: asyncio.Event, *, on_up: Callable[[str], None] | None = None) -> None:
@@ -95,17 +100,18 @@ class Daemon:
 
     async def _run(self, stop: asyncio.Event, services: Services) -> None:
         async with asyncio.TaskGroup() as tasks:
-            components = [
+            side_tasks = [
                 tasks.create_task(supervise(part.component, self._health), name=f"supervise {name}")
                 for name, part in self._parts.items()
             ]
+            side_tasks.append(tasks.create_task(self._housekeeper.run(), name="housekeeping"))
             for name, part in self._parts.items():
                 tasks.create_task(part.dispatcher.run(), name=f"dispatch {name}")
             await stop.wait()
             log.info("PingPilot is stopping")
             await self._wind_down(services)
-            for component in components:
-                component.cancel()
+            for task in side_tasks:
+                task.cancel()
         log.info("PingPilot has stopped")
 
     async def _wind_down(self, services: Services) -> None:
@@ -219,16 +225,6 @@ async def run(settings: Settings) -> None:
     await prepare_database(settings)
     async with open_database(settings.database):
         await Daemon(settings).serve(stop)
-
-
-async def prepare_database(settings: Settings) -> None:
-    """Bring the database's schema up to date. Raises `PingPilotError` where it can't be used."""
-    try:
-        await migrate(settings.database)
-    except DATABASE_ERRORS as exc:
-        raise PingPilotError(
-            f"The database can't be used ({type(exc).__name__}: {exc}): check {PREFIX}DATABASE_URL."
-        ) from exc
 
 
 def run_loop(main: Callable[[], Any]) -> None:

@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
                 ('account', fields.ForeignKeyField('models.Account', source_field='account_id', db_constraint=True, to_field='id', related_name='idempotency_keys', on_delete=OnDelete.CASCADE)),
                 ('key', fields.CharField(max_length=255)),
                 ('body_hash', fields.CharField(max_length=64)),
-                ('event', fields.ForeignKeyField('models.Event', source_field='event_id', db_constraint=True, to_field='id', related_name='idempotency_keys', on_delete=OnDelete.CASCADE)),
+                ('event', fields.ForeignKeyField('models.Event', source_field='event_id', db_index=True, db_constraint=True, to_field='id', related_name='idempotency_keys', on_delete=OnDelete.CASCADE)),
                 ('created_at', fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'idempotency_keys', 'app': 'models', 'unique_together': (('account_id', 'key'),), 'pk_attr': 'id', 'table_description': 'Idempotency keys'},
