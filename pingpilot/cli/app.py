@@ -2,7 +2,7 @@
 
 import typer
 
-from pingpilot.cli import accounts, categories, daemon, keys, links, sandbox, sending
+from pingpilot.cli import accounts, categories, daemon, keys, links, sending
 
 app = typer.Typer(
     name="pingpilot",
@@ -13,7 +13,8 @@ app = typer.Typer(
 )
 app.command("run")(daemon.run_command)
 app.command("migrate")(daemon.migrate_command)
-app.command("sandbox")(sandbox.sandbox_command)
+app.command("backup")(daemon.backup_command)
+app.command("sandbox")(daemon.sandbox_command)
 app.command("send")(sending.send_command)
 app.command("link-code")(links.link_code_command)
 app.add_typer(accounts.app, name="account")
