@@ -4,9 +4,11 @@ What is heavy is imported by the command that needs it: the platforms' libraries
 """
 
 import asyncio
+from pathlib import Path
 
 import typer
 
+from pingpilot.backup import back_up
 from pingpilot.config import load_settings
 from pingpilot.storage import prepare_database
 
