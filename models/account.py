@@ -17,7 +17,8 @@ class Plan(StrEnum):
 class Account(Model):
     """One customer: owns keys, channels, categories, events and a monthly quota.
 
-    `monthly_events` is a limit of the account's own; null means its plan's.
+    `monthly_events` is a limit of the account's own; null means its plan's. `combine` lets many waiting
+    notifications to one recipient go out as one message. `time_zone` is an IANA name.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -25,6 +26,7 @@ class Account(Model):
     plan = fields.CharField(max_length=16)
     monthly_events = fields.BigIntField(null=True)
     time_zone = fields.CharField(max_length=64)
+    combine = fields.BooleanField(default=True, db_default=True)
     created_at = fields.DatetimeField()
 
     class Meta:

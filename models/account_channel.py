@@ -15,6 +15,10 @@ class AccountChannel(Model):
     `address` is where messages are sent: a Discord DM channel id, a Telegram chat id, an e-mail
     address. `user_id` and `username` tell who linked it: a Discord or Telegram user. A channel with
     `suspended_reason` is skipped until it is linked or switched on again.
+
+    Quiet hours go from `quiet_from` to `quiet_until`, in minutes after midnight of the account's time
+    zone; `quiet_silently` sends without a sound then, instead of waiting. `muted_until` does the same
+    until an instant.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -28,6 +32,10 @@ class AccountChannel(Model):
     username = fields.CharField(max_length=64, null=True)
     linked_at = fields.DatetimeField(null=True)
     suspended_reason = fields.TextField(null=True)
+    quiet_from = fields.SmallIntField(null=True)
+    quiet_until = fields.SmallIntField(null=True)
+    quiet_silently = fields.BooleanField(default=False, db_default=False)
+    muted_until = fields.DatetimeField(null=True)
 
     account_id: int
 

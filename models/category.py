@@ -7,7 +7,10 @@ from models.account import Account
 
 
 class Category(Model):
-    """A kind of event an account sends, with its looks: `color` is `#rrggbb`, `emoji` optional."""
+    """A kind of event an account sends, with its looks: `color` is `#rrggbb`, `emoji` optional.
+
+    An `urgent` one passes quiet hours.
+    """
 
     id = fields.BigIntField(primary_key=True)
     account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
@@ -16,6 +19,7 @@ class Category(Model):
     name = fields.CharField(max_length=64)
     color = fields.CharField(max_length=7)
     emoji = fields.CharField(max_length=64, null=True)
+    urgent = fields.BooleanField(default=False, db_default=False)
     created_at = fields.DatetimeField()
 
     account_id: int

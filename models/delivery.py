@@ -10,21 +10,23 @@ from models.event import Event
 
 
 class DeliveryStatus(StrEnum):
-    """Where a delivery stands; `SENDING` holds a lease until a time."""
+    """Where a delivery stands; `SENDING` holds a lease until a time, `HELD` waits for quiet hours to end."""
 
     PENDING = "pending"
+    HELD = "held"
     SENDING = "sending"
     DELIVERED = "delivered"
     FAILED = "failed"
 
 
-OPEN_STATUSES = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
+OPEN_STATUSES = (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.SENDING)
 
 
 class Delivery(Model):
     """One event on its way to one channel of its account.
 
-    `attempts` counts the tries that count towards giving up. `leased_by` names the daemon that is
+    `attempts` counts the tries that count towards giving up, less the `forgiven` ones before somebody
+    asked for another round. `leased_by` names the daemon that is
     sending it, `lease_until` when that claim runs out.
     """
 
@@ -38,6 +40,7 @@ class Delivery(Model):
     channel = fields.CharField(max_length=16)
     status = fields.CharField(max_length=16)
     attempts = fields.IntField(default=0, db_default=0)
+    forgiven = fields.IntField(default=0, db_default=0)
     next_attempt_at = fields.DatetimeField(null=True)
     leased_by = fields.CharField(max_length=128, null=True)
     lease_until = fields.DatetimeField(null=True)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -28,10 +29,12 @@ def sqlite_copies(tmp_path_factory: pytest.TempPathFactory) -> SqliteCopies:
 
 
 @pytest.fixture(scope="session")
-def postgres_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCopies]:
-    copies = PostgresCopies(tmp_path_factory.mktemp("postgres"))
-    yield copies
-    copies.close()
+def postgres_copies() -> Iterator[PostgresCopies]:
+    """One server for the run, in a folder of its own: pytest removes those of other runs when it starts."""
+    with TemporaryDirectory(prefix="pingpilot-postgres-", ignore_cleanup_errors=True) as folder:
+        copies = PostgresCopies(Path(folder))
+        yield copies
+        copies.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

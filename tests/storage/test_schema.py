@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import asyncpg
@@ -71,25 +72,34 @@ async def _generate(url: str) -> None:
         await Tortoise.close_connections()
 
 
-def _sqlite_schema(path: Path) -> set[tuple[str, str, str]]:
-    with sqlite3.connect(path) as database:
-        rows = database.execute(
-            "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
-        ).fetchall()
-    database.close()
-    return {
-        (kind, table, " ".join(sql.replace("IF NOT EXISTS ", "").split()))
-        for kind, table, sql in rows
-        if table not in (OF_MIGRATIONS, "sqlite_sequence")
-    }
+def _sqlite_schema(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return each table's columns, foreign keys and indexes; a column that was added later stands last."""
+    with closing(sqlite3.connect(path)) as database:
+        names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            name: _described(database, name)
+            for name in names
+            if name not in (OF_MIGRATIONS, "sqlite_sequence")
+        }
+
+
+def _described(database: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
+    columns = [row[1:] for row in database.execute(f"PRAGMA table_info({table})")]
+    keys = [row[2:] for row in database.execute(f"PRAGMA foreign_key_list({table})")]
+    indexes = [
+        (*row[2:], tuple(part[2] for part in database.execute(f"PRAGMA index_info({row[1]})")))
+        for row in database.execute(f"PRAGMA index_list({table})")
+    ]
+    return sorted([*columns, *keys, *indexes], key=repr)
 
 
 async def _postgres_schema(url: str) -> list[tuple[object, ...]]:
     database = await asyncpg.connect(url)
     try:
         columns = await database.fetch(
-            "SELECT table_name, column_name, data_type, is_nullable, column_default, character_maximum_length "
-            "FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
+            "SELECT table_name, column_name, data_type, is_nullable, column_default, "
+            "character_maximum_length FROM information_schema.columns "
+            "WHERE table_schema = 'public' ORDER BY 1, 2"
         )
         indexes = await database.fetch(
             "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'"
