@@ -1,0 +1,98 @@
+"""Deliveries as their owner sees them: what failed, and trying it again by hand."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from models.database import connection, unit_of_work
+from models.sql import as_datetime, as_uuid, marks, query
+
+MOST_LISTED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """One delivery with what its event was about. `last_error` is the reason of the last failed attempt."""
+
+    id: int
+    event_id: UUID
+    category: str
+    description: str
+    channel: str
+    status: str
+    attempts: int
+    last_error: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which of an account's deliveries are meant; None and an empty sequence mean all."""
+
+    account_id: int
+    status: str | None = None
+    channel: str | None = None
+    event_id: UUID | None = None
+    delivery_ids: Sequence[int] = ()
+
+    def condition(self) -> tuple[str, list[Any]]:
+        """Return the selection as SQL over `deliveries d`, and its values."""
+        parts: dict[str, Any] = {"d.account_id = ?": self.account_id}
+        if self.status:
+            parts["d.status = ?"] = self.status
+        if self.channel:
+            parts["d.channel = ?"] = self.channel
+        if self.event_id:
+            parts["d.event_id = ?"] = self.event_id
+        sql, values = " AND ".join(parts), list(parts.values())
+        if self.delivery_ids:
+            sql += f" AND d.id IN ({marks(self.delivery_ids)})"
+            values += self.delivery_ids
+        return sql, values
+
+
+async def list_deliveries(selection: Selection, *, most: int = MOST_LISTED) -> list[DeliveryReport]:
+    """Return the selected deliveries, newest first."""
+    condition, values = selection.condition()
+    rows = await query(
+        connection(),
+        "SELECT d.id, d.event_id, d.channel, d.status, d.attempts, d.last_error, e.category, e.description, "  # noqa: S608
+        f"e.created_at FROM deliveries d JOIN events e ON e.id = d.event_id WHERE {condition} "
+        "ORDER BY d.id DESC LIMIT ?",
+        [*values, most],
+    )
+    return [
+        DeliveryReport(
+            id=row["id"],
+            event_id=as_uuid(row["event_id"]),
+            category=row["category"],
+            description=row["description"],
+            channel=row["channel"],
+            status=row["status"],
+            attempts=row["attempts"],
+            last_error=row["last_error"],
+            created_at=as_datetime(row["created_at"]),
+        )
+        for row in rows
+    ]
+
+
+@unit_of_work
+async def retry_deliveries(selection: Selection, now: datetime) -> Counter[str]:
+    """Put the selected deliveries that failed back in the queue, each with a whole round of attempts.
+
+    Returns how many of each channel; none where nothing selected had failed. The history of attempts
+    stays.
+    """
+    condition, values = selection.condition()
+    rows = await query(
+        connection(),
+        "UPDATE deliveries SET status = 'pending', next_attempt_at = ?, forgiven = attempts "  # noqa: S608
+        f"WHERE id IN (SELECT d.id FROM deliveries d WHERE {condition} AND d.status = 'failed') "
+        "RETURNING channel",
+        [now, *values],
+    )
+    return Counter(row["channel"] for row in rows)
