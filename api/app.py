@@ -6,10 +6,13 @@ from api import events, health, quota, unsubscribe
 from api.edge import MAX_BODY, edge
 from api.services import SERVICES, Services
 
+# aiohttp would answer a body it can't unpack by itself, as plain text; `api.bodies` unpacks instead
+_PROTOCOL = {"auto_decompress": False}
+
 
 def create_app(services: Services) -> web.Application:
     """Return the API over the daemon's parts."""
-    app = web.Application(middlewares=[edge], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[edge], client_max_size=MAX_BODY, handler_args=_PROTOCOL)
     app[SERVICES] = services
     app.router.add_post("/api/v1/event", events.post_event)
     app.router.add_post("/api/v1/events", events.post_event)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import zlib
 from typing import Any, TypeVar
 
 from aiohttp import ClientPayloadError, web
@@ -13,6 +14,7 @@ from api.replies import ApiError
 
 Body = TypeVar("Body", bound=BaseModel)
 
+_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's `wbits`; RFC 9110, 8.4.1
 _MOST_DIGITS = 400  # a longer integer is over the largest float, so not a number most readers can hold
 
 
@@ -27,8 +29,8 @@ async def read_body(request: web.Request, shape: type[Body]) -> Body:
 def invalid(*faults: tuple[str, str]) -> ApiError:
     """Return a `validation_error` that names each faulty member and says what it must be."""
     errors = [{"field": field, "message": message} for field, message in faults]
-    summary = "; ".join(f"{field}: {message}" for field, message in faults[:3])
-    more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""  # noqa: PLR2004
+    summary = " ".join(f"{field}: {message}" for field, message in faults[:3])
+    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""  # noqa: PLR2004
     return ApiError(422, "validation_error", f"The request is not valid: {summary}{more}", errors=errors)
 
 
@@ -36,9 +38,29 @@ async def _read(request: web.Request) -> bytes:
     if (request.content_length or 0) > MAX_BODY:
         raise payload_too_large()
     try:
-        return await request.read()
+        body = await request.read()
     except (ClientPayloadError, ValueError, web.RequestPayloadError, ConnectionError) as exc:
-        raise _not_json(f"The body could not be read ({exc}): check its Content-Encoding.") from exc
+        raise _not_json("The body ended early or is not chunked as it should be: send it again.") from exc
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    return body if encoding == "identity" else _unpacked(body, encoding)
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    window = _WINDOWS.get(encoding)
+    if window is None:
+        raise _not_json(
+            "The body's Content-Encoding is not known here: send it as it is, or as gzip or deflate."
+        )
+    unpacker = zlib.decompressobj(window)
+    try:
+        text = unpacker.decompress(body, MAX_BODY + 1)
+    except zlib.error as exc:
+        raise _not_json(f"The body is not {encoding}: check its Content-Encoding.") from exc
+    if len(text) > MAX_BODY:
+        raise payload_too_large()
+    if not unpacker.eof or unpacker.unused_data:
+        raise _not_json(f"The body is not one whole {encoding}: check its Content-Encoding.")
+    return text
 
 
 def _parsed(body: bytes) -> Any:
@@ -82,8 +104,9 @@ def _checked(data: Any, shape: type[Body]) -> Body:
 
 
 def _fault(error: ErrorDetails) -> tuple[str, str]:
-    path = ".".join(str(part) for part in error["loc"] if part != "[key]")
-    return path or "body", _WORDING.get(error["type"], error["msg"])
+    named = error["loc"][:2]  # a third part, "[key]", tells a field's name from its value
+    path = ".".join(str(part) for part in named) if named else "body"
+    return path, _WORDING.get(error["type"], error["msg"])
 
 
 _WORDING = {

@@ -1,5 +1,6 @@
 """The outermost layer: request ids, rate-limit headers, and every error in the contract's shape."""
 
+import math
 import random
 import re
 from collections.abc import Awaitable, Callable
@@ -96,6 +97,6 @@ def _add_rate_limit(response: web.StreamResponse, standing: Standing, services: 
     now = services.clock.now()
     window = int(month_length(now).total_seconds())
     remaining = max(0, limit - standing.events_used)
-    reset = int((month_end(now) - now).total_seconds()) + 1
+    reset = math.ceil((month_end(now) - now).total_seconds())
     response.headers["RateLimit-Policy"] = f'"month";q={limit};w={window}'
     response.headers["RateLimit"] = f'"month";r={remaining};t={reset}'

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import re
 from typing import Any
 from uuid import UUID
@@ -121,7 +122,7 @@ async def _submit(request: web.Request, caller: Caller, body: EventBody, key: st
 
 def _quota_exceeded(request: web.Request, exc: QuotaExceeded) -> ApiError:
     request[STANDING].events_used = exc.limit
-    wait = int((exc.resets_at - request.app[SERVICES].clock.now()).total_seconds()) + 1
+    wait = math.ceil((exc.resets_at - request.app[SERVICES].clock.now()).total_seconds())
     resets = time_text(exc.resets_at)
     return ApiError(
         429,

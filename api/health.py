@@ -6,7 +6,7 @@ from aiohttp import web
 
 from api.replies import json_reply
 from api.services import SERVICES
-from models.database import DATABASE_ERRORS, answers
+from models.database import answers
 
 _PATIENCE = 2.0  # seconds a database may take to answer before it counts as away
 
@@ -35,4 +35,4 @@ async def _database_answers() -> bool:
     if not done:
         question.add_done_callback(lambda task: task.exception())
         return False
-    return not isinstance(question.exception(), DATABASE_ERRORS)
+    return question.exception() is None

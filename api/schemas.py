@@ -78,12 +78,7 @@ class EventBody(BaseModel):
 
     category: Annotated[str, PlainValidator(_category)]
     description: Annotated[str, PlainValidator(_description)] = ""
-    fields: Annotated[
-        dict[
-            Annotated[str, PlainValidator(_field_name)], Annotated[FieldValue, PlainValidator(_field_value)]
-        ],
-        AfterValidator(_few),
-    ] = Field(default_factory=dict)
+    fields: Annotated[dict[FieldName, CheckedValue], AfterValidator(_few)] = Field(default_factory=dict)
 
     @property
     def shown_description(self) -> str:

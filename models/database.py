@@ -46,8 +46,6 @@ _SQLITE = {"journal_mode": "WAL", "synchronous": "FULL", "busy_timeout": 5000, "
 
 _READER = "reader"
 
-_READER = "reader"
-
 _units_under_way: set[asyncio.Task[Any]] = set()
 
 

@@ -1,0 +1,52 @@
+"""A channel that does what its test says, and the dispatchers that use it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.delivery.dispatcher import Dispatcher
+from pingpilot.delivery.pacing import Pacer
+
+from .api import Api
+
+
+class ScriptedChannel:
+    """Takes every message at once, unless it has a `failure` to raise or its `gate` is closed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.failure: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.reached = asyncio.Event()
+        self.sent: list[Notification] = []
+
+    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+        self.reached.set()
+        await self.gate.wait()
+        if self.failure:
+            raise self.failure
+        self.sent.append(notification)
+        return Receipt()
+
+
+@asynccontextmanager
+async def dispatching(api: Api, channel: ScriptedChannel) -> AsyncIterator[ScriptedChannel]:
+    """Deliver what the API accepts for this channel."""
+    dispatcher = Dispatcher(
+        channel,
+        daemon_id="test",
+        pacer=Pacer(overall=None, per_recipient=None, clock=api.clock),
+        settlements=api.services.settlements,
+        clock=api.clock,
+    )
+    api.dispatchers.append(dispatcher)
+    running = asyncio.create_task(dispatcher.run())
+    try:
+        yield channel
+    finally:
+        dispatcher.stop()
+        await running
+        await dispatcher.drain(timedelta())

@@ -1,0 +1,118 @@
+"""The unsubscribe link of e-mails."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from models import AccountChannel, Delivery
+
+from .api import ON_SQLITE, Api, Program
+
+pytestmark = ON_SQLITE
+
+FORGED = [
+    "1.{zeros}",
+    "{other}.{signature}",
+    "{id}.{flipped}",
+    "{id}",
+    "{id}.",
+    ".{signature}",
+    "{id}.{upper}",
+]
+FORGED += ["{id}.{signature}0", "0{id}.{signature}%00", "%FF", "999999999999999999.{signature}", "x"]
+
+
+@pytest.fixture
+async def reader(api: Api) -> Program:
+    """An account that gets e-mails, at an address with characters that mean something in HTML."""
+    return await api.sign_up("o'brien&co@example.com", channels=["email"])
+
+
+def link_of(program: Program) -> str:
+    return urlsplit(program.api.services.unsubscriber.url_for(program.account.id)).path
+
+
+async def gets_mail(program: Program) -> bool:
+    return (await AccountChannel.get(account_id=program.account.id, channel="email")).enabled
+
+
+async def test_following_the_link_only_asks(reader: Program) -> None:
+    page = await reader.api.call("GET", link_of(reader))
+
+    assert page.status == 200
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert '<form method="post">' in page.text
+    assert await gets_mail(reader)
+
+
+async def test_a_scanner_that_looks_at_the_link_switches_nothing(reader: Program) -> None:
+    page = await reader.api.call("HEAD", link_of(reader))
+
+    assert page.status == 200
+    assert await gets_mail(reader)
+
+
+@pytest.mark.parametrize("form", [None, {"List-Unsubscribe": "One-Click"}], ids=["button", "one click"])
+async def test_posting_switches_the_e_mails_off(reader: Program, form: dict[str, str] | None) -> None:
+    page = await reader.api.call("POST", link_of(reader), data=form)
+
+    assert page.status == 200
+    assert "No more e-mails" in page.text
+    assert not await gets_mail(reader)
+
+
+async def test_posting_twice_is_as_good_as_once(reader: Program) -> None:
+    pages = [await reader.api.call("POST", link_of(reader)) for _ in range(2)]
+
+    assert [page.status for page in pages] == [200, 200]
+    assert not await gets_mail(reader)
+
+
+async def test_events_go_on_without_e_mails(reader: Program) -> None:
+    await reader.api.call("POST", link_of(reader))
+
+    reply = await reader.post()
+
+    assert reply.status == 200
+    assert await Delivery.filter(account_id=reader.account.id).count() == 0
+
+
+async def test_only_the_accounts_own_e_mails_are_switched_off(api: Api, reader: Program) -> None:
+    other = await api.sign_up("other@example.com", channels=["email"])
+
+    await api.call("POST", link_of(reader))
+
+    assert await gets_mail(other)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_address_is_shown_as_text(reader: Program, method: str) -> None:
+    page = await reader.api.call(method, link_of(reader))
+
+    assert "o&#39;brien&amp;co@example.com" in page.text
+    assert "o'brien" not in page.text
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("form", FORGED)
+async def test_a_forged_link_is_not_known(reader: Program, method: str, form: str) -> None:
+    account, _, signature = link_of(reader).rpartition("/")[2].partition(".")
+    flipped = ("0" if signature[0] != "0" else "1") + signature[1:]
+    parts = {"id": account, "other": int(account) + 1, "signature": signature, "flipped": flipped}
+    token = form.format(**parts, zeros="0" * 64, upper=signature.upper())
+
+    page = await reader.api.call(method, f"/unsubscribe/{token}")
+
+    assert page.status == 404
+    assert "not valid" in page.text
+    assert "o&#39;brien" not in page.text
+    assert await gets_mail(reader)
+
+
+async def test_the_pages_load_nothing_and_tell_nobody_where_they_were(reader: Program) -> None:
+    page = await reader.api.call("GET", link_of(reader))
+
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["X-Request-Id"]
