@@ -6,8 +6,16 @@ import math
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pingpilot.categories import NAME_PATTERN
 from pingpilot.delivery.channel import FieldValue
@@ -61,10 +69,19 @@ def _field_value(value: Any) -> FieldValue:
     raise _fault("must be a text, a finite number, true or false.")
 
 
-def _few(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
-    if len(fields) > MAX_FIELDS:
-        raise _fault(f"must have up to {MAX_FIELDS} entries.")
-    return fields
+def _few(fields: Any, check: ValidatorFunctionWrapHandler) -> dict[str, FieldValue]:
+    """Check the entries and their number, and name the faults of both: pydantic would stop at the entries."""
+    if not isinstance(fields, dict) or len(fields) <= MAX_FIELDS:
+        return check(fields)  # type: ignore[no-any-return]
+    faults = [InitErrorDetails(type=_fault(f"must have up to {MAX_FIELDS} entries."), input=None)]
+    try:
+        check(fields)
+    except ValidationError as exc:
+        faults += [
+            InitErrorDetails(type=_fault(error["msg"]), loc=error["loc"], input=None)
+            for error in exc.errors()
+        ]
+    raise ValidationError.from_exception_data("fields", faults)
 
 
 FieldName = Annotated[str, PlainValidator(_field_name)]
@@ -78,7 +95,7 @@ class EventBody(BaseModel):
 
     category: Annotated[str, PlainValidator(_category)]
     description: Annotated[str, PlainValidator(_description)] = ""
-    fields: Annotated[dict[FieldName, CheckedValue], AfterValidator(_few)] = Field(default_factory=dict)
+    fields: Annotated[dict[FieldName, CheckedValue], WrapValidator(_few)] = Field(default_factory=dict)
 
     @property
     def shown_description(self) -> str:

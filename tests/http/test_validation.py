@@ -41,6 +41,10 @@ FAULTY: dict[str, tuple[Any, list[str]]] = {
     "fields: an array": ({**SALE, "fields": []}, ["fields"]),
     "fields: a text": ({**SALE, "fields": "a"}, ["fields"]),
     "fields: one too many": (sale(**{f"f{n}": n for n in range(101)}), ["fields"]),
+    "fields: too many, and one that is wrong": (
+        sale(**{f"f{n}": n for n in range(100)}, bad=None),
+        ["fields", "fields.bad"],
+    ),
     "value: null": (sale(amount=None), ["fields.amount"]),
     "value: an object": (sale(amount={"net": 1}), ["fields.amount"]),
     "value: an array": (sale(amount=[1]), ["fields.amount"]),
