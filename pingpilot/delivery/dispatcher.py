@@ -1,6 +1,8 @@
 """The dispatcher: one channel's worker. Claims what is due, sends it, records what came of it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
@@ -10,11 +12,11 @@ from models import DeliveryStatus
 from models.database import DATABASE_ERRORS
 from models.ids import event_id_text
 from pingpilot.clock import Clock
-from pingpilot.delivery.channel import Channel, Recipient
+from pingpilot.delivery.channel import Channel, Notification, Recipient
 from pingpilot.delivery.journal import Attempt, Journal
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.queue import Claim, DeliveryQueue
-from pingpilot.delivery.retry import DELIVERED, Verdict, interrupted, verdict_on
+from pingpilot.delivery.retry import DELIVERED, Verdict, interrupted, untried, verdict_on
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import (
     ChannelUnavailable,
@@ -31,6 +33,9 @@ UNAVAILABLE_PAUSE = timedelta(seconds=30)
 EXPIRY_CHECK = timedelta(seconds=15)
 """How often leases of dead daemons are looked for."""
 _DATABASE_PAUSE = 1.0  # seconds between tries while the database is away
+_LAST_WRITES = (
+    5.0  # seconds a stop waits for outcomes to be stored; a database that is away may take for ever
+)
 
 
 class Dispatcher:
@@ -61,8 +66,9 @@ class Dispatcher:
         self._slots = slots
         self._send_timeout = send_timeout
         self._poll = poll
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], int] = {}
         self._recipients: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._claiming = asyncio.Lock()
         self._awake = asyncio.Event()
         self._stopping = False
         self._paused_until = 0.0
@@ -92,14 +98,25 @@ class Dispatcher:
                 await self._rest()
 
     async def drain(self, grace: timedelta) -> None:
-        """Let what is being sent finish within `grace`; what does not goes back to the queue."""
-        if self._sending:
-            await asyncio.wait(self._sending, timeout=grace.total_seconds())
-        for task in list(self._sending):
-            task.cancel()
-        if self._sending:
-            await asyncio.wait(self._sending)
+        """Let what is being sent finish within `grace`; what does not goes back to the queue.
+
+        While the database is away, that is left to the leases.
+        """
+        async with self._claiming:  # what is being claimed just now belongs to it
+            pass
+        await self._wait_for_sending(grace.total_seconds())
+        self._cancel_sending()
+        await self._wait_for_sending(_LAST_WRITES)
+        self._cancel_sending()
         await self._journal.idle()
+
+    async def _wait_for_sending(self, seconds: float) -> None:
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=seconds)
+
+    def _cancel_sending(self) -> None:
+        for task in self._sending:
+            task.cancel()
 
     async def _recover(self) -> bool:
         count = await self._queue.recover(self._clock.now())
@@ -112,21 +129,22 @@ class Dispatcher:
         if free <= 0 or self._is_paused():
             return 0
         await self._expire_leases()
-        claims = await self._queue.claim(free, self._clock.now())
-        for claim in claims:
-            task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")
-            self._sending.add(task)
-            task.add_done_callback(self._sent)
+        async with self._claiming:
+            claims = [] if self._stopping else await self._queue.claim(free, self._clock.now())
+            for claim in claims:
+                task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")
+                self._sending[task] = claim.delivery_id
+                task.add_done_callback(self._sent)
         return len(claims)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
-        self._sending.discard(task)
+        del self._sending[task]
         self.wake()
 
     async def _expire_leases(self) -> None:
         if self._clock.monotonic() >= self._next_expiry_check:
             self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
-            await self._queue.expire_leases(self._clock.now())
+            await self._queue.expire_leases(self._clock.now(), sparing=list(self._sending.values()))
 
     async def _rest(self) -> None:
         try:
@@ -143,41 +161,58 @@ class Dispatcher:
         self._paused_until = max(self._paused_until, until)
 
     async def _deliver(self, claim: Claim) -> None:
+        try:
+            async with self._turn(claim.recipient):
+                attempt = await self._attempt(claim)
+        except asyncio.CancelledError:  # while it waited; only `drain` cancels, the task ends here anyway
+            now = self._clock.now()
+            attempt = Attempt(claim, untried(now), now, timedelta())
+        await self._record(attempt)
+        self._log(claim, attempt.verdict)
+
+    @asynccontextmanager
+    async def _turn(self, recipient: Recipient | None) -> AsyncIterator[None]:
+        """Let one message at a time through to a recipient, at the pacer's pace."""
+        if recipient is None:
+            yield
+            return
+        async with self._recipients.setdefault(recipient.address, asyncio.Lock()):
+            await self._pacer.turn(recipient.address)
+            yield
+
+    async def _attempt(self, claim: Claim) -> Attempt:
         started_at, began = self._clock.now(), self._clock.monotonic()
         try:
-            verdict = await self._attempt(claim)
-        except asyncio.CancelledError:  # only `drain` cancels; the task ends here anyway
+            verdict = await self._try(claim)
+        except asyncio.CancelledError:
             verdict = interrupted(self._clock.now())
         took = timedelta(seconds=self._clock.monotonic() - began)
-        await self._record(Attempt(claim, verdict, started_at, took))
-        self._log(claim, verdict)
+        return Attempt(claim, verdict, started_at, took)
 
-    async def _attempt(self, claim: Claim) -> Verdict:
+    async def _try(self, claim: Claim) -> Verdict:
         try:
             if claim.recipient is None:
                 raise PermanentFailure(claim.obstacle or "There is nobody to send this to.")
-            await self._send(claim, claim.recipient)
+            if self._is_paused():
+                return untried(self._clock.now())
+            await self._send(claim.recipient, claim.notification)
         except DeliveryFailure as failure:
             self._heed(failure)
             return verdict_on(failure, attempts_before=claim.attempts, now=self._clock.now())
         return DELIVERED
 
-    async def _send(self, claim: Claim, recipient: Recipient) -> None:
-        lock = self._recipients.setdefault(recipient.address, asyncio.Lock())
-        async with lock:
-            await self._pacer.turn(recipient.address)
-            if self._is_paused():
-                raise ChannelUnavailable("The channel was paused before this was sent.")
-            try:
-                async with asyncio.timeout(self._send_timeout.total_seconds()):
-                    await self._channel.send(recipient, claim.notification)
-            except DeliveryFailure:
-                raise
-            except TimeoutError:
-                raise TemporaryFailure(f"No answer within {self._send_timeout.seconds} seconds.") from None
-            except Exception as exc:  # whatever a library may raise loses no delivery
-                log.exception("A send failed unexpectedly", channel=self._channel.name)
-                raise TemporaryFailure(f"Unexpected {type(exc).__name__}: {exc}") from exc
+    async def _send(self, recipient: Recipient, notification: Notification) -> None:
+        seconds = self._send_timeout.total_seconds()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._channel.send(recipient, notification)
+        except DeliveryFailure:
+            raise
+        except TimeoutError:
+            raise TemporaryFailure(f"No answer within {seconds:g} seconds.") from None
+        except Exception as exc:  # whatever a library may raise loses no delivery
+            log.exception("A send failed unexpectedly", channel=self._channel.name)
+            raise TemporaryFailure(f"Unexpected {type(exc).__name__}: {exc}") from exc
 
     def _heed(self, failure: DeliveryFailure) -> None:
         """Pause the channel where the failure is not about this one message."""

@@ -1,8 +1,10 @@
 """The queue: a channel's deliveries in the database, claimed by lease."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from models import DeliveryAttempt
@@ -18,18 +20,23 @@ LEASE = timedelta(minutes=3)
 
 _DEFAULT_COLOR = "#7f8c8d"  # of a category that was removed after its event came in
 
-# The oldest waiting delivery of each account, if it is due and none of the account's is being sent;
-# and those that have stepped aside, once they are due.
+# One delivery of each account that has none being sent, where it is due: its oldest waiting one, or one
+# that has stepped aside.
 _DUE = """
 SELECT id FROM deliveries
 WHERE id IN (
     SELECT MIN(id) FROM deliveries
-    WHERE channel = ? AND status = 'pending' AND attempts <= ? GROUP BY account_id
-    UNION ALL
-    SELECT id FROM deliveries WHERE channel = ? AND status = 'pending' AND attempts > ?
+    WHERE id IN (
+        SELECT MIN(id) FROM deliveries
+        WHERE channel = ? AND status = 'pending' AND attempts <= ? GROUP BY account_id
+        UNION ALL
+        SELECT id FROM deliveries WHERE channel = ? AND status = 'pending' AND attempts > ?
+    )
+    AND next_attempt_at <= ?
+    AND account_id NOT IN (SELECT account_id FROM deliveries WHERE channel = ? AND status = 'sending')
+    GROUP BY account_id
 )
-AND status = 'pending' AND next_attempt_at <= ?
-AND account_id NOT IN (SELECT account_id FROM deliveries WHERE channel = ? AND status = 'sending')
+AND status = 'pending'
 ORDER BY next_attempt_at, id LIMIT ?
 """
 _CLAIM = """
@@ -96,14 +103,20 @@ class DeliveryQueue:
     @unit_of_work
     async def recover(self, now: datetime) -> int:
         """Take back what this daemon was sending when it died; return how many. Called before it sends."""
-        return await self._take_back("leased_by = ?", self._daemon_id, now)
+        return await self._take_back("leased_by = ?", [self._daemon_id], now)
 
     @unit_of_work
-    async def expire_leases(self, now: datetime) -> int:
-        """Take back what a daemon held longer than its lease; return how many."""
-        return await self._take_back("lease_until < ?", now, now)
+    async def expire_leases(self, now: datetime, *, sparing: Sequence[int]) -> int:
+        """Take back what a daemon held longer than its lease; return how many.
 
-    async def _take_back(self, condition: str, value: str | datetime, now: datetime) -> int:
+        `sparing` are the deliveries that the caller is sending itself, however long that takes.
+        """
+        condition = "lease_until < ?"
+        if sparing:
+            condition += f" AND id NOT IN ({marks(sparing)})"
+        return await self._take_back(condition, [now, *sparing], now)
+
+    async def _take_back(self, condition: str, values: Sequence[Any], now: datetime) -> int:
         verdict = interrupted(now)
         async with transaction() as connection:
             rows = await query(
@@ -111,7 +124,7 @@ class DeliveryQueue:
                 "UPDATE deliveries SET status = 'pending', next_attempt_at = ?, leased_by = NULL, "  # noqa: S608
                 "lease_until = NULL, last_error = ? "
                 f"WHERE channel = ? AND status = 'sending' AND {condition} RETURNING id",
-                [now, verdict.reason, self._channel, value],
+                [now, verdict.reason, self._channel, *values],
             )
             await DeliveryAttempt.bulk_create(
                 [

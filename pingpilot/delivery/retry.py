@@ -42,6 +42,11 @@ def interrupted(now: datetime) -> Verdict:
     return Verdict(DeliveryStatus.PENDING, AttemptOutcome.INTERRUPTED, False, reason, next_attempt_at=now)
 
 
+def untried(now: datetime) -> Verdict:
+    """The delivery was claimed, but its turn did not come: it goes back as it was."""
+    return Verdict(DeliveryStatus.PENDING, None, False, next_attempt_at=now)
+
+
 def verdict_on(failure: DeliveryFailure, *, attempts_before: int, now: datetime) -> Verdict:
     """Return what a failed attempt means, given the attempts counted before it."""
     if isinstance(failure, ChannelUnavailable):

@@ -1,0 +1,1 @@
+"""The delivery engine: dispatcher, queue, retries and pacing, over a scripted channel."""

@@ -1,0 +1,127 @@
+"""Many callers, one round trip."""
+
+import asyncio
+
+import pytest
+
+from pingpilot.batching import Batcher
+
+from .waiting import until
+
+
+class Doubler:
+    """Doubles numbers, one batch at a time; an odd one is refused, 13 breaks the whole batch."""
+
+    def __init__(self, *, most: int = 500) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.batcher: Batcher[int, int] = Batcher(self._handle, most=most)
+
+    async def _handle(self, items: list[int]) -> list[int | Exception]:
+        self.batches.append(items)
+        await self.gate.wait()
+        if 13 in items:
+            raise RuntimeError("13")
+        return [ValueError(f"{item} is odd") if item % 2 else item * 2 for item in items]
+
+    def submit(self, *items: int) -> "list[asyncio.Task[int]]":
+        return [asyncio.create_task(self.batcher.submit(item)) for item in items]
+
+    async def hold(self, *items: int) -> "list[asyncio.Task[int]]":
+        """Submit items as a batch that is under way until the gate opens."""
+        self.gate.clear()
+        tasks = self.submit(*items)
+        await until(lambda: bool(self.batches))
+        return tasks
+
+
+async def test_each_caller_gets_its_own_answer_in_order_of_arrival() -> None:
+    doubler = Doubler()
+
+    answers = await asyncio.gather(*doubler.submit(2, 4, 6))
+
+    assert answers == [4, 8, 12]
+    assert doubler.batches == [[2, 4, 6]]
+
+
+async def test_what_arrives_during_a_batch_shares_the_next() -> None:
+    doubler = Doubler()
+    first = await doubler.hold(2)
+
+    later = doubler.submit(4, 6)
+    await asyncio.sleep(0)
+    more = doubler.submit(8)
+    await asyncio.sleep(0)
+    doubler.gate.set()
+    answers = await asyncio.gather(*first, *later, *more)
+
+    assert answers == [4, 8, 12, 16]
+    assert doubler.batches == [[2], [4, 6, 8]]
+
+
+async def test_a_batch_holds_no_more_than_the_most() -> None:
+    doubler = Doubler(most=2)
+
+    answers = await asyncio.gather(*doubler.submit(2, 4, 6, 8, 10))
+
+    assert answers == [4, 8, 12, 16, 20]
+    assert doubler.batches == [[2, 4], [6, 8], [10]]
+
+
+async def test_a_failing_entry_fails_its_caller_alone() -> None:
+    doubler = Doubler()
+
+    answers = await asyncio.gather(*doubler.submit(2, 3, 4), return_exceptions=True)
+
+    assert answers[::2] == [4, 8]
+    assert str(answers[1]) == "3 is odd"
+
+
+async def test_a_failing_handler_fails_its_batch_and_no_other() -> None:
+    doubler = Doubler(most=2)
+
+    answers = await asyncio.gather(*doubler.submit(2, 13, 4), return_exceptions=True)
+
+    assert [repr(each) for each in answers] == ["RuntimeError('13')", "RuntimeError('13')", "8"]
+
+
+async def test_a_caller_that_goes_away_harms_nobody_and_leaves_its_item() -> None:
+    doubler = Doubler()
+    first = await doubler.hold(2)
+    goes, stays = doubler.submit(4, 6)
+    await asyncio.sleep(0)
+
+    goes.cancel()
+    doubler.gate.set()
+
+    assert await asyncio.gather(*first, stays) == [4, 12]
+    assert doubler.batches == [[2], [4, 6]]
+    with pytest.raises(asyncio.CancelledError):
+        await goes
+
+
+async def test_idle_waits_for_what_is_under_way_and_what_waits() -> None:
+    doubler = Doubler()
+    tasks = await doubler.hold(2)
+    tasks += doubler.submit(4)
+    await asyncio.sleep(0)
+    idle = asyncio.create_task(doubler.batcher.idle())
+
+    await asyncio.sleep(0)
+    was_idle = idle.done()
+    doubler.gate.set()
+    await idle
+
+    assert not was_idle
+    assert doubler.batches == [[2], [4]]
+    assert await asyncio.gather(*tasks) == [4, 8]
+
+
+async def test_idle_returns_at_once_where_nothing_was_asked_for() -> None:
+    doubler = Doubler()
+
+    async with asyncio.timeout(5):
+        await doubler.batcher.idle()
+
+    assert doubler.batches == []

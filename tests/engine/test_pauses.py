@@ -1,0 +1,106 @@
+"""Rate limits and channels that can't send: they cost no attempt, and delivery goes on by itself."""
+
+from datetime import timedelta
+
+from models import Account
+from pingpilot.errors import ChannelUnavailable, RateLimited
+
+from .scripted import Engine, deliveries, delivery, history, outcomes
+from .waiting import eventually
+
+MINUTE = timedelta(minutes=1)
+
+
+async def test_a_rate_limit_pauses_the_recipient_and_does_not_count(
+    engine: Engine, alice: Account, bob: Account
+) -> None:
+    engine.channel.fail(RateLimited("Slow down.", retry_after=MINUTE, whole_channel=False))
+    await engine.post(alice, "first", "second")
+
+    async with engine.running():
+        await eventually(outcomes, ["rate_limited"])
+        await engine.post(bob, "to bob")
+        await engine.status_is("pending", "pending", "delivered")
+        waiting, tried = await delivery(), list(engine.channel.tried)
+        engine.clock.advance(MINUTE)
+        await engine.status_is("delivered", "delivered", "delivered")
+
+    assert tried == ["first", "to bob"]
+    assert (waiting.attempts, waiting.last_error) == (0, "Slow down.")
+    assert (await history())[0].reason == "Slow down."
+    assert (await delivery()).attempts == 1
+    assert engine.channel.delivered == ["to bob", "first", "second"]
+
+
+async def test_a_rate_limit_for_the_bot_pauses_the_whole_channel(
+    engine: Engine, alice: Account, bob: Account
+) -> None:
+    engine.channel.fail(RateLimited("Slow down.", retry_after=MINUTE, whole_channel=True))
+    await engine.post(alice, "to alice")
+
+    async with engine.running():
+        await eventually(outcomes, ["rate_limited"])
+        await engine.post(bob, "to bob")
+        await engine.clock.wait_for_looks()
+        tried = list(engine.channel.tried)
+        engine.clock.advance(MINUTE)
+        await engine.status_is("delivered", "delivered")
+
+    assert tried == ["to alice"]
+
+
+async def test_what_waited_for_its_turn_when_the_pause_began_goes_back_untried(engine: Engine) -> None:
+    accounts = [await engine.account(name, chat="shared") for name in ("ada", "bea")]
+    for account in accounts:
+        await engine.post(account, account.email)
+    engine.channel.fail(RateLimited("Slow down.", retry_after=MINUTE, whole_channel=True))
+
+    async with engine.running():
+        await engine.status_is("pending", "pending")
+        await eventually(outcomes, ["rate_limited"])
+        await engine.clock.wait_for_looks()
+        tries, untried = len(engine.channel.tries), (await deliveries())[1]
+        engine.clock.advance(MINUTE)
+        await engine.status_is("delivered", "delivered")
+
+    assert tries == 1
+    assert untried.attempts == 0
+    assert await outcomes(untried) == ["delivered"]
+
+
+async def test_a_channel_that_cannot_send_pauses_and_goes_on_by_itself(
+    engine: Engine, alice: Account, bob: Account
+) -> None:
+    engine.channel.fail_always(ChannelUnavailable("The token is refused."))
+    await engine.post(alice, "to alice")
+
+    async with engine.running():
+        await engine.channel.wait_for_tries(1)
+        await engine.status_is("pending")
+        await engine.post(bob, "to bob")
+        await engine.clock.wait_for_looks()
+        waiting, tries = await delivery(), len(engine.channel.tries)
+        engine.channel.fail_always(None)
+        engine.clock.advance(timedelta(seconds=30))
+        await engine.status_is("delivered", "delivered")
+
+    assert tries == 1
+    assert (waiting.attempts, waiting.last_error) == (0, "The token is refused.")
+    assert await outcomes() == ["delivered"]
+    assert (await delivery()).attempts == 1
+
+
+async def test_a_channel_that_stays_away_for_a_day_fails_nothing(engine: Engine, alice: Account) -> None:
+    engine.channel.fail_always(ChannelUnavailable("The token is refused."))
+    await engine.post(alice, "to alice")
+
+    async with engine.running():
+        for tries in range(1, 30):
+            await engine.channel.wait_for_tries(tries)
+            await engine.status_is("pending")
+            engine.clock.advance(timedelta(hours=1))
+        engine.channel.fail_always(None)
+        engine.clock.advance(timedelta(hours=1))
+        await engine.status_is("delivered")
+
+    assert await outcomes() == ["delivered"]

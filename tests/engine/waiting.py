@@ -1,0 +1,25 @@
+"""Waiting for a state."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def eventually(probe: Callable[[], Awaitable[T]], expected: T, *, timeout: float = 10) -> None:
+    """Return once `probe` gives what is expected; fail with what it gave last."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    while (last := await probe()) != expected:
+        assert loop.time() < deadline, f"waited {timeout} s for {expected!r}, last seen: {last!r}"
+        await asyncio.sleep(0.005)
+
+
+async def until(holds: Callable[[], bool], *, timeout: float = 10) -> None:
+    """Return once the condition holds; fail otherwise."""
+
+    async def probe() -> bool:
+        return holds()
+
+    await eventually(probe, True, timeout=timeout)

@@ -1,0 +1,211 @@
+"""The real program in processes of its own: the daemon, and the commands beside it."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+
+from tests.support.waiting import eventually
+
+STARTS_WITHIN = ENDS_WITHIN = 30.0  # seconds, on a machine that is busy
+_OF_THE_TESTS = ("PINGPILOT_", "PTB_TIMEDELTA")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer that was read to its end."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+class Daemon:
+    """`pingpilot run` over one database and one port; may be started again after its end.
+
+    `settings` are environment variables; those of the test's own process are left out. All lives
+    write to one log.
+    """
+
+    def __init__(self, settings: Mapping[str, str], *, database_url: str, folder: Path) -> None:
+        self._port = free_port()
+        own = {"PINGPILOT_DATABASE_URL": database_url, "PINGPILOT_HTTP_PORT": str(self._port)}
+        self.settings = {**settings, **own}
+        self.folder = folder
+        self._log_file = folder / "daemon.log"
+        self._process: asyncio.subprocess.Process | None = None
+        self._http = aiohttp.ClientSession()
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def log(self) -> str:
+        """What the daemon has written to standard error, in all its lives."""
+        return self._log_file.read_text()
+
+    @property
+    def pid(self) -> int:
+        return self._running.pid
+
+    async def start(self) -> Self:
+        """Run it, and return once it accepts events."""
+        await self.launch()
+        await eventually(self._is_ready, "the daemon to be ready", timeout=STARTS_WITHIN)
+        return self
+
+    async def launch(self) -> None:
+        """Run it, and return at once."""
+        with self._log_file.open("a") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *_PINGPILOT, "run", env=environment(self.settings), cwd=self.folder, stderr=log
+            )
+
+    def terminate(self) -> None:
+        """Ask it to stop (SIGTERM)."""
+        self._running.send_signal(signal.SIGTERM)
+
+    async def kill(self) -> None:
+        """End it without a warning (SIGKILL)."""
+        self._running.kill()
+        await self._running.wait()
+
+    async def wait(self) -> int:
+        """Return its exit code once it has ended."""
+        async with asyncio.timeout(ENDS_WITHIN):
+            return await self._running.wait()
+
+    async def stop(self) -> int:
+        """Ask it to stop, and return its exit code."""
+        self.terminate()
+        return await self.wait()
+
+    async def close(self) -> None:
+        """Leave nothing running."""
+        if self._process and self._process.returncode is None:
+            await self.kill()
+        await self._http.close()
+
+    async def get(self, path: str, *, key: str = "") -> Answer:
+        """Send a GET request."""
+        return await self._ask("GET", path, {"Authorization": f"Bearer {key}"})
+
+    async def post(self, key: str, body: Mapping[str, Any], **headers: str) -> Answer:
+        """Post an event; `idempotency_key="x"` becomes the header `idempotency-key: x`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self._ask("POST", "/api/v1/event", {"Authorization": f"Bearer {key}", **named}, body)
+
+    async def _ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any] | None = None
+    ) -> Answer:
+        url = self.base_url + path
+        async with self._http.request(method, url, json=body, headers=headers) as response:
+            return Answer(response.status, await response.json(), response.headers)
+
+    async def parts(self) -> dict[str, str]:
+        """Return the state of each part, as `/readyz` has it."""
+        answer = await self.get("/readyz")
+        return dict(answer.body["parts"])
+
+    async def wait_for_part(self, name: str, state: str) -> None:
+        """Return once `/readyz` shows this part in this state."""
+
+        async def shown() -> bool:
+            return (await self.parts()).get(name) == state
+
+        await eventually(shown, f"{name} to be {state}")
+
+    async def wait_until_stopping(self) -> None:
+        """Return once `/readyz` tells that the daemon stops."""
+
+        async def told() -> bool:
+            return (await self.get("/readyz")).status == 503
+
+        await eventually(told, "the daemon to stop accepting")
+
+    async def command(self, *words: str) -> Ended:
+        """Run another `pingpilot` command over the same settings, to its end."""
+        return await command(*words, settings=self.settings, folder=self.folder)
+
+    async def create_account(self, email: str = "alice@example.com", *options: str) -> str:
+        """Return the API key of a new account."""
+        ended = await self.command("account", "create", email, "--json", *options)
+        return str(ended.json["apiKey"])
+
+    async def _is_ready(self) -> bool:
+        if self._running.returncode is not None:
+            raise AssertionError(f"the daemon ended with {self._running.returncode}:\n{self.log}")
+        try:
+            return (await self.get("/readyz")).status == 200
+        except aiohttp.ClientError:
+            return False
+
+    @property
+    def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            raise AssertionError("the daemon was never started")
+        return self._process
+
+
+@asynccontextmanager
+async def a_daemon(settings: Mapping[str, str], *, database_url: str, folder: Path) -> AsyncIterator[Daemon]:
+    """A daemon that is yet to be started, and ends with the block at the latest."""
+    daemon = Daemon(settings, database_url=database_url, folder=folder)
+    try:
+        yield daemon
+    finally:
+        await daemon.close()
+
+
+async def command(*words: str, settings: Mapping[str, str], folder: Path) -> Ended:
+    """Run a `pingpilot` command in a process of its own, to its end."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *_PINGPILOT, *words, env=environment(settings), cwd=folder, stdout=pipe, stderr=pipe
+    )
+    try:
+        async with asyncio.timeout(ENDS_WITHIN):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with these settings in place of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_TESTS)}
+    return {**kept, **settings}
+
+
+_PINGPILOT = (sys.executable, "-m", "pingpilot")
