@@ -60,6 +60,7 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
     await _refuse_guessers(user, now)
     try:
         async with transaction():
+            await LinkGuess.filter(guessed_at__lte=now - GUESS_WINDOW).delete()  # a write, to come first
             account = await _account_behind(code_or_key.strip(), now)
             await AccountChannel.link(
                 account.id,
@@ -76,8 +77,8 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
 
 
 async def _refuse_guessers(user: ChatUser, now: datetime) -> None:
-    await LinkGuess.filter(guessed_at__lt=now - GUESS_WINDOW).delete()
-    guesses = await LinkGuess.filter(channel=user.channel, user_id=user.user_id).count()
+    since = now - GUESS_WINDOW
+    guesses = await LinkGuess.filter(channel=user.channel, user_id=user.user_id, guessed_at__gt=since).count()
     if guesses >= MOST_WRONG_GUESSES:
         raise LinkRefused("There were too many wrong codes. Wait an hour, then try again with a new code.")
 

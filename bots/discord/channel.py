@@ -1,5 +1,6 @@
 """Sending: Discord DMs over the REST API, whether the gateway is connected or not."""
 
+import asyncio
 from datetime import timedelta
 
 import aiohttp
@@ -42,15 +43,16 @@ class DiscordChannel:
     def __init__(self, *, token: SecretStr) -> None:
         self._token = token
         self._client: discord.Client | None = None
+        self._opening = asyncio.Lock()
 
     async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
         """Send one DM; a rate limit of up to 30 s is waited for here, as discord.py does.
 
         Raises the failures of `Channel.send`.
         """
-        client = await self._logged_in()
-        channel = client.get_partial_messageable(int(recipient.address), type=discord.ChannelType.private)
         try:
+            client = await self._logged_in()
+            channel = client.get_partial_messageable(int(recipient.address), type=discord.ChannelType.private)
             message = await channel.send(embed=render_embed(notification), nonce=nonce_for(notification))
         except discord.RateLimited as exc:
             wait = timedelta(seconds=exc.retry_after)
@@ -68,8 +70,9 @@ class DiscordChannel:
             await client.close()
 
     async def _logged_in(self) -> discord.Client:
-        if self._client is None:
-            self._client = await self._log_in()
+        async with self._opening:
+            if self._client is None:
+                self._client = await self._log_in()
         return self._client
 
     async def _log_in(self) -> discord.Client:
@@ -81,14 +84,10 @@ class DiscordChannel:
         )
         try:
             await client.login(self._token.get_secret_value())
-        except discord.LoginFailure as exc:
+        except BaseException as exc:
             await client.close()
-            raise ChannelUnavailable("Discord refuses the bot's token: set a valid one.") from exc
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as exc:
-            await client.close()
-            raise TemporaryFailure(f"Discord can't be reached: {exc}") from exc
-        except BaseException:
-            await client.close()
+            if isinstance(exc, discord.LoginFailure):
+                raise ChannelUnavailable("Discord refuses the bot's token: set a valid one.") from exc
             raise
         return client
 

@@ -57,6 +57,8 @@ class DiscordBot:
             await client.connect()
         except discord.LoginFailure as exc:
             raise Misconfigured("Discord refuses the bot's token: set a valid one.") from exc
+        except discord.PrivilegedIntentsRequired as exc:
+            raise Misconfigured(str(exc)) from exc
         except discord.ConnectionClosed as exc:
             if exc.code in _NEED_A_PERSON:
                 raise Misconfigured(f"Discord closed the connection with {exc.code}: {exc.reason}") from exc

@@ -1,8 +1,9 @@
 """Slash commands: Discord's side of `bots.commands`."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import discord
 import structlog
 from discord import app_commands
@@ -41,7 +42,7 @@ class SlashCommands:
 
     @app_commands.describe(code="The one-time code, or an API key of the account")
     async def _link(self, interaction: discord.Interaction, code: str) -> None:
-        await _reply(interaction, self._linked(interaction, code))
+        await _reply(interaction, lambda: self._linked(interaction, code))
 
     async def _linked(self, interaction: discord.Interaction, code: str) -> Reply:
         conversation = await interaction.user.create_dm()
@@ -50,28 +51,34 @@ class SlashCommands:
 
     @app_commands.describe(email="Which account, if this chat is linked to several")
     async def _unlink(self, interaction: discord.Interaction, email: str | None = None) -> None:
-        await _reply(interaction, self._commands.unlink(_user(interaction), email or ""))
+        await _reply(interaction, lambda: self._commands.unlink(_user(interaction), email or ""))
 
     async def _categories(self, interaction: discord.Interaction) -> None:
-        await _reply(interaction, self._commands.categories(_user(interaction)))
+        await _reply(interaction, lambda: self._commands.categories(_user(interaction)))
 
     async def _quota(self, interaction: discord.Interaction) -> None:
-        await _reply(interaction, self._commands.quota(_user(interaction)))
+        await _reply(interaction, lambda: self._commands.quota(_user(interaction)))
 
     async def _help(self, interaction: discord.Interaction) -> None:
-        await _reply(interaction, self._commands.help(_user(interaction)))
+        await _reply(interaction, lambda: self._commands.help(_user(interaction)))
 
     async def _failed(self, interaction: discord.Interaction, error: app_commands.AppCommandError) -> None:
+        """Say so in place of the answer, lest the user see "thinking…" for a quarter of an hour."""
         log.error("A slash command failed", exc_info=error)
-        if not interaction.response.is_done():
-            await interaction.response.send_message(written(CRASHED), ephemeral=True)
+        try:
+            if interaction.response.is_done():
+                await interaction.edit_original_response(content=written(CRASHED))
+            else:
+                await interaction.response.send_message(written(CRASHED), ephemeral=True)
+        except (discord.HTTPException, aiohttp.ClientError, OSError):
+            log.warning("The user could not be told", exc_info=True)
 
 
 def _user(interaction: discord.Interaction) -> ChatUser:
     return ChatUser(DISCORD.name, str(interaction.user.id), interaction.user.name)
 
 
-async def _reply(interaction: discord.Interaction, command: Awaitable[Reply]) -> None:
+async def _reply(interaction: discord.Interaction, command: Callable[[], Awaitable[Reply]]) -> None:
     """Answer so that only the asker sees it; deferred first, since Discord waits 3 s at most."""
     await interaction.response.defer(ephemeral=True, thinking=True)
-    await interaction.edit_original_response(content=written(await answered(command)))
+    await interaction.edit_original_response(content=written(await answered(command())))

@@ -22,7 +22,8 @@ from pingpilot.health import Health, State
 from pingpilot.linking import TELEGRAM_USERNAME
 
 POLL_TIMEOUT = timedelta(seconds=25)
-_MARGIN = 10  # seconds an answer may take beyond the poll itself
+_MARGIN = 10  # seconds an answer may take, beyond the time a poll was told to wait
+_GRACE = 3.0  # seconds that replies under way may take when the bot stops
 _LONGEST_BACKOFF = 30.0
 _HANDLERS = 8  # updates handled at once
 
@@ -43,6 +44,7 @@ class TelegramBot:
         self._api_url = api_url
         self._commands = commands
         self._health = health
+        self._offset = 0
 
     async def run(self) -> None:
         """Serve until cancelled. Raises `Misconfigured` for a refused token, `TelegramError` at the start."""
@@ -53,12 +55,13 @@ class TelegramBot:
         except InvalidToken as exc:
             raise Misconfigured("Telegram refuses the bot's token: set a valid one.") from exc
         finally:
+            await self._acknowledge(application)
             await _stop(application)
 
     def _new_application(self) -> App:
         request = HTTPXRequest(
             connection_pool_size=_HANDLERS + 1,
-            read_timeout=POLL_TIMEOUT.total_seconds() + _MARGIN,
+            read_timeout=_MARGIN,
             pool_timeout=_MARGIN,
         )
         application = (
@@ -84,11 +87,11 @@ class TelegramBot:
         await application.start()
 
     async def _poll(self, application: App) -> None:
-        offset, backoff, is_up = 0, 1.0, False
+        backoff, is_up = 1.0, False
         while True:
             try:
                 updates: tuple[Update, ...] = await application.bot.get_updates(
-                    offset=offset,
+                    offset=self._offset,
                     timeout=POLL_TIMEOUT if is_up else 0,  # the first answers at once: is it up?
                     allowed_updates=[Update.MESSAGE],
                 )
@@ -105,15 +108,31 @@ class TelegramBot:
                 is_up, backoff = True, 1.0
                 self._health.report(self.name, State.UP)
                 for update in updates:
-                    offset = update.update_id + 1
+                    self._offset = update.update_id + 1
                     await application.update_queue.put(update)
+
+    async def _acknowledge(self, application: App) -> None:
+        """Tell Telegram what was received, as the next poll would have: else it is handled again next time."""
+        if not self._offset:
+            return
+        try:
+            async with asyncio.timeout(_GRACE):
+                await application.bot.get_updates(offset=self._offset, limit=1, timeout=0)
+        except (TelegramError, TimeoutError):
+            log.info("Telegram was not told which messages were received")
 
 
 async def _stop(application: App) -> None:
-    """Take the application down step by step; a step that fails must not keep the next from running."""
-    for step in (application.stop, application.shutdown):
+    """Take the application down step by step; a step that fails must not keep the next from running.
+
+    The bot has a step of its own, since an application that never came up leaves its connections open.
+    """
+    for step in (application.stop, application.shutdown, application.bot.shutdown):
         try:
             if step != application.stop or application.running:
-                await step()
+                async with asyncio.timeout(_GRACE):
+                    await step()
+        except TimeoutError:
+            log.warning("Replies under way were cut off")
         except Exception:
             log.exception("The Telegram bot did not stop cleanly")

@@ -1,16 +1,18 @@
 """Chat commands: Telegram's side of `bots.commands`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
 from telegram import Chat, Message, Update, User
 from telegram.constants import ParseMode
-from telegram.error import TelegramError
+from telegram.error import RetryAfter, TelegramError
 from telegram.ext import Application, CallbackContext, CommandHandler, MessageHandler, filters
 
 from bots.commands import Commands, answered
 from bots.replies import Reply
+from bots.telegram.channel import seconds_of
 from bots.telegram.markup import written
 from pingpilot.channels import TELEGRAM
 from pingpilot.keys import KEY_PREFIX
@@ -20,6 +22,7 @@ Context = CallbackContext[Any, Any, Any, Any]
 Answer = Callable[[ChatUser, Message, str], Awaitable[Reply]]
 
 ONLY_PRIVATE = Reply.of("I answer in private chats only, since others would read it here. Write to me there.")
+_PATIENCE = 3  # waits for flood control before a reply is given up
 
 log = structlog.get_logger(__name__)
 
@@ -65,13 +68,25 @@ def _handler(answer: Answer) -> Callable[[Update, Context], Coroutine[Any, Any, 
         if message.chat.type == Chat.PRIVATE:
             words = " ".join(context.args or ())
             reply = await answered(answer(_chat_user(user), message, words))
-        await message.chat.send_message(written(reply), parse_mode=ParseMode.HTML)
+        await _send(message.chat, written(reply))
 
     return handle
 
 
 def _chat_user(user: User) -> ChatUser:
     return ChatUser(TELEGRAM.name, str(user.id), user.username)
+
+
+async def _send(chat: Chat, html: str) -> None:
+    """Answer, waiting as often as Telegram's flood control asks; notifications use up the same allowance."""
+    for _ in range(_PATIENCE):
+        try:
+            await chat.send_message(html, parse_mode=ParseMode.HTML)
+        except RetryAfter as exc:
+            await asyncio.sleep(seconds_of(exc).total_seconds())
+        else:
+            return
+    await chat.send_message(html, parse_mode=ParseMode.HTML)
 
 
 async def _delete(message: Message) -> None:

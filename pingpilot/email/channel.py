@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from email.utils import parseaddr
 
 from pingpilot.channels import EMAIL
 from pingpilot.delivery.channel import Notification, Receipt, Recipient
 from pingpilot.email.message import build_message
 from pingpilot.email.smtp import SmtpPool
-from pingpilot.errors import ChannelUnavailable, Misconfigured, TemporaryFailure
+from pingpilot.errors import ChannelUnavailable, Misconfigured, PermanentFailure, TemporaryFailure
 from pingpilot.health import Health, State
 
 
@@ -37,20 +39,30 @@ class EmailChannel:
 
     async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
         """Send one e-mail. Raises the failures of `Channel.send`."""
-        message = build_message(
-            notification,
-            sender=self._sender,
-            recipient=recipient.address,
-            message_id_domain=self._envelope_sender.partition("@")[2],
-            unsubscribe_url=self._unsubscribe_url(recipient.account_id),
-            unsubscribe_mailto=None,
-        )
+        message = self._written(recipient, notification)
         try:
             await self._pool.send(self._envelope_sender, recipient.address, message)
         except (ChannelUnavailable, TemporaryFailure):
             self._trouble.set()
             raise
         return Receipt()
+
+    def _written(self, recipient: Recipient, notification: Notification) -> bytes:
+        try:
+            return build_message(
+                notification,
+                sender=self._sender,
+                recipient=recipient.address,
+                message_id_domain=self._envelope_sender.partition("@")[2],
+                unsubscribe_url=self._unsubscribe_url(recipient.account_id),
+                unsubscribe_mailto=None,
+            )
+        except ValueError as exc:
+            if _is_mailbox(recipient.address):
+                raise ChannelUnavailable(f"The sender's address can't be used: {exc}") from exc
+            raise PermanentFailure(
+                f"No mail can be sent to this address: {exc}", recipient_gone=True
+            ) from exc
 
     async def run(self) -> None:
         """Show how the mail server stands: looked at now, and again after each trouble with a send.
@@ -69,3 +81,11 @@ class EmailChannel:
     async def close(self) -> None:
         """Close the idle connections."""
         await self._pool.close()
+
+
+def _is_mailbox(address: str) -> bool:
+    try:
+        Address(addr_spec=address)
+    except (ValueError, HeaderParseError):
+        return False
+    return True

@@ -18,7 +18,9 @@ from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailu
 _NOOP_AFTER = 5.0  # seconds of idleness after which a connection is asked whether it still stands
 _SIZE_EXCEEDED = 552
 _CREDENTIALS_WANTED = {530, 534, 535, 538}  # RFC 4954, 6
-_NO_SUCH_ADDRESS = re.compile(r"\b5\.1\.\d+\b")  # RFC 3463, 3.2: the address is at fault
+# RFC 3463, 3.2: an address is at fault, by 7 and 8 the sender's, which many servers judge after RCPT only
+_NO_SUCH_ADDRESS = re.compile(r"\b5\.1\.(?![78]\b)\d+\b")
+_NO_SUCH_SENDER = re.compile(r"\b5\.1\.[78]\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ def _refusal(exc: Exception) -> DeliveryFailure:
     reason = f"The mail server refused: {_text(exc)}"
     if isinstance(exc, aiosmtplib.SMTPRecipientsRefused):
         refused = exc.recipients[0]
+        if _NO_SUCH_SENDER.search(refused.message):
+            return ChannelUnavailable(reason)
         return _by_code(refused.code, reason, gone=bool(_NO_SUCH_ADDRESS.search(refused.message)))
     if isinstance(exc, aiosmtplib.SMTPResponseException):
         if exc.code in _CREDENTIALS_WANTED or _refuses_sender(exc):

@@ -1,0 +1,1 @@
+"""Sending through each platform, against its stand-in."""

@@ -1,0 +1,396 @@
+"""Sending through a mail server."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import trustme
+from pydantic import SecretStr
+
+from pingpilot.delivery.channel import Recipient
+from pingpilot.email.channel import EmailChannel
+from pingpilot.email.smtp import MailServer, SmtpPool
+from pingpilot.errors import (
+    ChannelUnavailable,
+    DeliveryFailure,
+    Misconfigured,
+    PermanentFailure,
+    TemporaryFailure,
+)
+from pingpilot.health import Health, State
+from pingpilot.sandbox.faults import Fault, SmtpStage
+from pingpilot.sandbox.smtp import MailStandIn, Security
+from tests.engine.waiting import until
+
+from .notifications import OTHER, SALE
+
+ALICE = Recipient(7, "alice@example.org")
+SENDER = "PingPilot <ping@example.com>"
+TIMEOUT = timedelta(seconds=0.6)
+
+
+def server_at(stand_in: MailStandIn) -> MailServer:
+    return MailServer(host=stand_in.host, port=stand_in.port, security=stand_in.security)
+
+
+@asynccontextmanager
+async def channel_to(
+    server: MailServer, *, most: int = 4, sender: str = SENDER, timeout: timedelta = TIMEOUT
+) -> AsyncIterator[EmailChannel]:
+    channel = EmailChannel(
+        SmtpPool(server, most=most, timeout=timeout),
+        sender=sender,
+        unsubscribe_url=lambda account_id: f"https://example.com/unsubscribe/{account_id}",
+        health=Health(),
+    )
+    try:
+        yield channel
+    finally:
+        await channel.close()
+
+
+@pytest.fixture
+async def channel(mail_stand_in: MailStandIn) -> AsyncIterator[EmailChannel]:
+    async with channel_to(server_at(mail_stand_in)) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture(scope="module")
+def serving(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+async def failure_of(channel: EmailChannel, recipient: Recipient = ALICE) -> DeliveryFailure:
+    """Return how sending fails."""
+    with pytest.raises(DeliveryFailure) as failure:
+        await channel.send(recipient, SALE)
+    return failure.value
+
+
+async def test_the_notification_arrives_as_a_mail(mail_stand_in: MailStandIn, channel: EmailChannel) -> None:
+    await channel.send(ALICE, SALE)
+
+    [mail] = mail_stand_in.mails
+    assert (mail.sender, mail.recipients) == ("ping@example.com", ["alice@example.org"])
+    assert (mail.message["From"], mail.message["To"]) == (SENDER, "alice@example.org")
+    assert mail.message["Subject"] == "💰 Sale: A new sale of 42 € <b>@everyone</b>"
+    assert mail.message["List-Unsubscribe"] == "<https://example.com/unsubscribe/7>"
+    for kind in ("plain", "html"):
+        body = mail.message.get_body((kind,))
+        assert body is not None
+        assert "A new sale of 42 €" in body.get_content()
+
+
+async def test_the_message_id_stays_the_same_for_a_delivery(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    await channel.send(ALICE, SALE)
+    await channel.send(ALICE, SALE)
+    await channel.send(ALICE, OTHER)
+
+    first, again, other = (mail.message["Message-ID"] for mail in mail_stand_in.mails)
+    assert first == again != other
+    assert first.endswith("@example.com>")
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "kind"),
+    [
+        ("connect", "421 4.3.2 Too many connections", TemporaryFailure),
+        ("connect", "554 5.3.2 Not today", TemporaryFailure),
+        ("ehlo", "421 4.3.2 Closing", TemporaryFailure),
+        ("mail", "421 4.7.0 Closing", TemporaryFailure),
+        ("mail", "451 4.3.0 Try later", TemporaryFailure),
+        ("mail", "550 5.7.1 You may not send as this", ChannelUnavailable),
+        ("mail", "552 5.3.4 Too big", PermanentFailure),
+        ("mail", "530 5.7.0 Log in first", ChannelUnavailable),
+        ("rcpt", "450 4.2.1 Greylisted", TemporaryFailure),
+        ("rcpt", "550 5.7.1 Relaying denied", PermanentFailure),
+        ("rcpt", "550 5.1.8 Sender's domain not found", ChannelUnavailable),
+        ("rcpt", "553 5.1.7 Sender's address is wrong", ChannelUnavailable),
+        ("data", "451 4.3.0 Try later", TemporaryFailure),
+        ("data", "554 5.7.1 Spam", PermanentFailure),
+        ("message", "452 4.3.1 Disk full", TemporaryFailure),
+        ("message", "554 5.7.1 Spam", PermanentFailure),
+    ],
+)
+async def test_a_refusal_is_sorted_and_the_next_send_works(
+    mail_stand_in: MailStandIn,
+    channel: EmailChannel,
+    stage: SmtpStage,
+    reply: str,
+    kind: type[DeliveryFailure],
+) -> None:
+    code, text = reply.split(" ", 1)
+    mail_stand_in.faults.add(Fault.reply(stage, int(code), text))
+
+    failure = await failure_of(channel)
+    await channel.send(ALICE, SALE)
+
+    assert type(failure) is kind
+    assert reply in failure.reason
+    assert getattr(failure, "recipient_gone", False) is False
+    assert len(mail_stand_in.mails) == 1
+
+
+@pytest.mark.parametrize("text", ["5.1.1 No such user", "5.1.10 Takes no mail", "5.1.2 No such domain"])
+async def test_an_address_that_does_not_exist_is_gone(
+    mail_stand_in: MailStandIn, channel: EmailChannel, text: str
+) -> None:
+    mail_stand_in.refuse_recipient(ALICE.address, 550, text)
+
+    failure = await failure_of(channel)
+    mail_stand_in.accept_recipient(ALICE.address)
+    await channel.send(ALICE, SALE)
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+    assert failure.reason == f"The mail server refused: 550 {text}"
+
+
+async def test_a_mail_that_is_too_big_fails_alone(mail_stand_in: MailStandIn) -> None:
+    mail_stand_in.size_limit = 100
+
+    async with channel_to(server_at(mail_stand_in)) as channel:
+        failure = await failure_of(channel)
+
+    assert isinstance(failure, PermanentFailure)
+    assert not failure.recipient_gone
+
+
+@pytest.mark.parametrize("address", ["a..b@example.org", ".a@example.org", "a@exa mple.org"])
+async def test_an_address_no_mail_can_carry_is_gone(
+    mail_stand_in: MailStandIn, channel: EmailChannel, address: str
+) -> None:
+    failure = await failure_of(channel, replace(ALICE, address=address))
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+    assert failure.reason.startswith("No mail can be sent to this address")
+    assert mail_stand_in.connections == 0
+
+
+async def test_a_sender_no_mail_can_carry_is_no_fault_of_the_recipient(mail_stand_in: MailStandIn) -> None:
+    async with channel_to(server_at(mail_stand_in), sender="ping..pilot@example.com") as channel:
+        failure = await failure_of(channel)
+
+    assert isinstance(failure, ChannelUnavailable)
+
+
+@pytest.mark.parametrize("stage", ["connect", "ehlo", "mail", "rcpt", "data", "message"])
+@pytest.mark.parametrize("fault", [Fault.drop, Fault.hang])
+async def test_a_connection_that_is_lost_or_hangs_is_replaced(
+    mail_stand_in: MailStandIn, channel: EmailChannel, fault: Callable[[SmtpStage], Fault], stage: SmtpStage
+) -> None:
+    mail_stand_in.faults.add(fault(stage))
+
+    failure = await failure_of(channel)
+    await channel.send(ALICE, SALE)
+
+    assert isinstance(failure, TemporaryFailure)
+    assert len(mail_stand_in.mails) == 1
+    assert mail_stand_in.connections == 2
+
+
+async def test_a_lost_answer_repeats_the_message_id(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    mail_stand_in.faults.add(Fault.drop(after_accepting=True))
+
+    failure = await failure_of(channel)
+    await channel.send(ALICE, SALE)
+
+    assert isinstance(failure, TemporaryFailure)
+    first, again = mail_stand_in.mails
+    assert first.raw == again.raw
+
+
+async def test_a_send_that_is_cancelled_puts_nothing_out_of_step(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    mail_stand_in.faults.add(Fault.hang("rcpt"))
+
+    sending = asyncio.create_task(channel.send(ALICE, SALE))
+    await until(lambda: mail_stand_in.faults.taken == 1)
+    sending.cancel()
+    await asyncio.wait([sending])
+    mail_stand_in.refuse_recipient("gone@example.org")
+    failure = await failure_of(channel, Recipient(8, "gone@example.org"))
+    await channel.send(ALICE, OTHER)
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+    assert len(mail_stand_in.mails) == 1
+
+
+async def test_messages_share_a_connection_that_stays_open(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    for _ in range(5):
+        await channel.send(ALICE, SALE)
+
+    assert len(mail_stand_in.mails) == 5
+    assert mail_stand_in.connections == 1
+
+
+async def test_many_messages_share_a_few_connections(mail_stand_in: MailStandIn) -> None:
+    async with channel_to(server_at(mail_stand_in), most=2, timeout=timedelta(seconds=10)) as channel:
+        await asyncio.gather(*(channel.send(ALICE, SALE) for _ in range(10)))
+        sessions = len(mail_stand_in.sessions)
+
+    assert len(mail_stand_in.mails) == 10
+    assert sessions == mail_stand_in.connections == 2
+
+
+async def test_an_idle_connection_that_died_costs_no_attempt(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    await channel.send(ALICE, SALE)
+
+    await mail_stand_in.stop()
+    await mail_stand_in.start()
+    await channel.send(ALICE, OTHER)
+
+    assert len(mail_stand_in.mails) == 2
+    assert mail_stand_in.connections == 2
+
+
+async def test_a_server_that_is_away_fails_for_a_while(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    await mail_stand_in.stop()
+
+    failure = await failure_of(channel)
+    await mail_stand_in.start()
+    await channel.send(ALICE, SALE)
+
+    assert isinstance(failure, TemporaryFailure)
+    assert failure.reason.startswith("The mail server can't be used: ")
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_an_encrypted_server_with_a_login_is_served(
+    serving: ssl.SSLContext, trusting: ssl.SSLContext, security: Security
+) -> None:
+    async with (
+        MailStandIn(security=security, ssl_context=serving, username="ping", password="secret") as stand_in,
+        channel_to(
+            replace(server_at(stand_in), username="ping", password=SecretStr("secret"), tls_context=trusting),
+            timeout=timedelta(seconds=10),
+        ) as channel,
+    ):
+        await channel.send(ALICE, SALE)
+        await channel.send(ALICE, OTHER)
+
+    assert len(stand_in.mails) == 2
+    assert stand_in.connections == 1
+
+
+async def test_a_wrong_password_makes_the_channel_unavailable(mail_stand_in: MailStandIn) -> None:
+    mail_stand_in.username, mail_stand_in.password = "ping", "secret"
+    server = replace(server_at(mail_stand_in), username="ping", password=SecretStr("wrong"))
+
+    async with channel_to(server) as channel:
+        failure = await failure_of(channel)
+        mail_stand_in.password = "wrong"
+        await channel.send(ALICE, SALE)
+
+    assert isinstance(failure, ChannelUnavailable)
+    assert "535" in failure.reason
+
+
+async def test_a_server_that_wants_a_login_makes_the_channel_unavailable(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    mail_stand_in.username, mail_stand_in.password = "ping", "secret"
+
+    failure = await failure_of(channel)
+
+    assert isinstance(failure, ChannelUnavailable)
+    assert "530" in failure.reason
+
+
+async def test_mail_never_goes_unencrypted_where_starttls_is_asked_for(mail_stand_in: MailStandIn) -> None:
+    async with channel_to(replace(server_at(mail_stand_in), security="starttls")) as channel:
+        failure = await failure_of(channel)
+
+    assert isinstance(failure, ChannelUnavailable)
+    assert mail_stand_in.mails == []
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_a_certificate_of_nobody_known_makes_the_channel_unavailable(
+    serving: ssl.SSLContext, security: Security
+) -> None:
+    async with (
+        MailStandIn(security=security, ssl_context=serving) as stand_in,
+        channel_to(server_at(stand_in), timeout=timedelta(seconds=10)) as channel,
+    ):
+        failure = await failure_of(channel)
+
+    assert isinstance(failure, ChannelUnavailable)
+    assert "certificate" in failure.reason.lower()
+    assert stand_in.mails == []
+
+
+@asynccontextmanager
+async def watched(channel: EmailChannel) -> AsyncIterator["asyncio.Task[None]"]:
+    """Run the channel's own look at the mail server, which the supervisor keeps running."""
+    task = asyncio.create_task(channel.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_the_mail_server_shows_as_up(mail_stand_in: MailStandIn) -> None:
+    health = Health()
+    pool = SmtpPool(server_at(mail_stand_in), timeout=TIMEOUT)
+    channel = EmailChannel(pool, sender=SENDER, unsubscribe_url=str, health=health)
+
+    async with watched(channel):
+        await until(lambda: "email" in health.parts)
+    await channel.close()
+
+    assert health.parts["email"].state is State.UP
+
+
+async def test_a_send_in_trouble_has_the_mail_server_looked_at_again(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    async with watched(channel) as looking:
+        await until(lambda: mail_stand_in.connections == 1)
+        await mail_stand_in.stop()
+        await failure_of(channel)
+        await asyncio.wait([looking], timeout=10)
+
+    with pytest.raises(TemporaryFailure, match="can't be used"):
+        looking.result()
+
+
+async def test_a_refused_login_is_for_a_person_to_mend(mail_stand_in: MailStandIn) -> None:
+    mail_stand_in.username, mail_stand_in.password = "ping", "secret"
+    server = replace(server_at(mail_stand_in), username="ping", password=SecretStr("wrong"))
+
+    async with channel_to(server) as channel:
+        with pytest.raises(Misconfigured, match="535"):
+            await channel.run()

@@ -1,0 +1,248 @@
+"""Sending through Telegram: HTML messages."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from bots.telegram.channel import TelegramChannel
+from pingpilot.delivery.channel import Recipient
+from pingpilot.errors import (
+    ChannelUnavailable,
+    DeliveryFailure,
+    PermanentFailure,
+    RateLimited,
+    TemporaryFailure,
+)
+from pingpilot.sandbox.faults import Fault
+from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+
+from .notifications import OTHER, SALE
+from .standins import TOKEN
+
+GRACE = TelegramUser(7_123_456_789, "grace", "Grace")
+
+
+@pytest.fixture
+async def channel(telegram_stand_in: TelegramStandIn) -> AsyncIterator[TelegramChannel]:
+    telegram_stand_in.chat_limit = None
+    timeout = timedelta(seconds=1.5)
+    channel = TelegramChannel(token=SecretStr(TOKEN), api_url=telegram_stand_in.url, timeout=timeout)
+    yield channel
+    await channel.close()
+
+
+@pytest.fixture
+def grace(telegram_stand_in: TelegramStandIn) -> Recipient:
+    """Somebody who has written to the bot."""
+    telegram_stand_in.start_chat(GRACE)
+    return Recipient(1, str(GRACE.id))
+
+
+async def failure_of(channel: TelegramChannel, recipient: Recipient) -> DeliveryFailure:
+    """Return how sending fails."""
+    with pytest.raises(DeliveryFailure) as failure:
+        await channel.send(recipient, SALE)
+    return failure.value
+
+
+async def test_the_notification_arrives_as_text(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    receipt = await channel.send(grace, SALE)
+
+    [message] = telegram_stand_in.messages
+    assert (receipt.message_id, message.chat_id) == (str(message.message_id), GRACE.id)
+    for shown in (
+        "💰 Sale",
+        "A new sale of 42 € <b>@everyone</b>",
+        "zulu: last",
+        "amount: 42.5",
+        "paid: true",
+    ):
+        assert shown in message.text
+    assert "bold" in {entity["type"] for entity in message.entities}
+
+
+async def test_no_link_is_previewed(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    await channel.send(grace, SALE)
+
+    assert [message.previews_disabled for message in telegram_stand_in.messages] == [True]
+
+
+@pytest.mark.parametrize(
+    ("fault", "verdict"),
+    [
+        (Fault.status(500), (TemporaryFailure, "Internal Server Error")),
+        (Fault.status(502), (TemporaryFailure, "Bad Gateway")),
+        (Fault.status(503), (TemporaryFailure, "Service Unavailable")),
+        (Fault.drop(), (TemporaryFailure, "Telegram: ")),
+        (Fault.hang(), (TemporaryFailure, "Timed out")),
+        (Fault.status(401), (ChannelUnavailable, "Telegram refuses the bot's token: set a valid one.")),
+        (Fault.error(409, "Conflict: terminated"), (TemporaryFailure, "terminated")),
+        (Fault.error(400, "Bad Request: message is too long"), (PermanentFailure, "too long")),
+        (Fault.error(400, "Bad Request: can't parse entities: x"), (PermanentFailure, "parse entities")),
+    ],
+)
+async def test_an_answer_is_sorted_and_the_next_send_works(
+    telegram_stand_in: TelegramStandIn,
+    channel: TelegramChannel,
+    grace: Recipient,
+    fault: Fault,
+    verdict: tuple[type[DeliveryFailure], str],
+) -> None:
+    telegram_stand_in.faults.add(fault)
+
+    failure = await failure_of(channel, grace)
+    await channel.send(grace, SALE)
+
+    kind, reason = verdict
+    assert type(failure) is kind
+    assert reason.lower() in failure.reason.lower()
+    assert getattr(failure, "recipient_gone", False) is False
+    assert len(telegram_stand_in.messages) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.error(403, "Forbidden: bot was blocked by the user"),
+        Fault.error(403, "Forbidden: user is deactivated"),
+        Fault.error(403, "Forbidden: bot can't initiate conversation with a user"),
+        Fault.error(400, "Bad Request: chat not found"),
+    ],
+)
+async def test_somebody_who_is_gone_is_told_apart(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient, fault: Fault
+) -> None:
+    telegram_stand_in.faults.add(fault)
+
+    failure = await failure_of(channel, grace)
+    await channel.send(grace, SALE)
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+
+
+async def test_somebody_who_blocks_the_bot_is_gone_until_they_come_back(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    telegram_stand_in.block(GRACE.id)
+
+    failure = await failure_of(channel, grace)
+    telegram_stand_in.unblock(GRACE.id)
+    await channel.send(grace, SALE)
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+    assert "blocked by the user" in failure.reason
+
+
+async def test_a_deleted_account_is_gone(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    telegram_stand_in.deactivate(GRACE.id)
+
+    failure = await failure_of(channel, grace)
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+    assert "deactivated" in failure.reason
+
+
+async def test_a_chat_nobody_has_opened_is_gone(channel: TelegramChannel) -> None:
+    failure = await failure_of(channel, Recipient(1, "4711"))
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+    assert "chat not found" in failure.reason.lower()
+
+
+async def test_a_chat_that_has_moved_is_gone(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    telegram_stand_in.migrate(GRACE.id, -1001234567890)
+
+    failure = await failure_of(channel, grace)
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+
+
+async def test_flood_control_pauses_for_the_time_telegram_names(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    telegram_stand_in.faults.add(Fault.status(429, retry_after=7))
+
+    failure = await failure_of(channel, grace)
+    await channel.send(grace, SALE)
+
+    assert isinstance(failure, RateLimited)
+    assert (failure.retry_after, failure.whole_channel) == (timedelta(seconds=7), False)
+
+
+async def test_a_revoked_token_makes_the_channel_unavailable(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    await channel.send(grace, SALE)
+
+    telegram_stand_in.revoke_token()
+    failure = await failure_of(channel, grace)
+    telegram_stand_in.token = TOKEN
+    await channel.send(grace, OTHER)
+
+    assert isinstance(failure, ChannelUnavailable)
+    assert len(telegram_stand_in.messages) == 2
+
+
+async def test_a_platform_that_is_away_fails_for_a_while(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    await telegram_stand_in.stop()
+
+    failure = await failure_of(channel, grace)
+    await telegram_stand_in.start()
+    await channel.send(grace, SALE)
+
+    assert isinstance(failure, TemporaryFailure)
+    assert len(telegram_stand_in.messages) == 1
+
+
+async def test_an_idle_connection_that_died_costs_no_attempt(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    await channel.send(grace, SALE)
+
+    await telegram_stand_in.stop()
+    await telegram_stand_in.start()
+    await channel.send(grace, OTHER)
+
+    assert len(telegram_stand_in.messages) == 2
+
+
+async def test_many_messages_go_out_side_by_side(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    people = [TelegramUser(number, None, f"User {number}") for number in range(1, 21)]
+    for each in people:
+        telegram_stand_in.start_chat(each)
+
+    await asyncio.gather(*(channel.send(Recipient(1, str(each.id)), SALE) for each in people))
+
+    assert sorted(message.chat_id for message in telegram_stand_in.messages) == list(range(1, 21))
+
+
+async def test_a_closed_channel_opens_again(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    await channel.send(grace, SALE)
+
+    await channel.close()
+    await channel.close()
+    await channel.send(grace, OTHER)
+
+    assert len(telegram_stand_in.messages) == 2

@@ -1,0 +1,1 @@
+"""The bots people talk to, against the stand-ins."""

@@ -1,0 +1,131 @@
+"""Bots under supervision, and people who talk to them."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
+
+from pydantic import SecretStr
+
+from bots.commands import Commands
+from bots.discord.client import DiscordBot
+from bots.telegram.application import TelegramBot
+from pingpilot.channels import DISCORD, TELEGRAM
+from pingpilot.health import Health, State
+from pingpilot.quota import PlanLimits
+from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
+from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+from pingpilot.supervision import Component, supervise
+from tests.channels.standins import TOKEN
+from tests.engine.waiting import until
+from tests.support.clock import ManualClock
+
+
+@dataclass(frozen=True, slots=True)
+class Bots:
+    """What every bot is made with."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    health: Health = field(default_factory=Health)
+
+    def discord(self, stand_in: DiscordStandIn, token: str = TOKEN) -> DiscordBot:
+        return DiscordBot(
+            token=SecretStr(token), api_url=stand_in.url, commands=self._commands, health=self.health
+        )
+
+    def telegram(self, stand_in: TelegramStandIn, token: str = TOKEN) -> TelegramBot:
+        return TelegramBot(
+            token=SecretStr(token), api_url=stand_in.url, commands=self._commands, health=self.health
+        )
+
+    @property
+    def _commands(self) -> Commands:
+        return Commands(limits=PlanLimits(), clock=self.clock)
+
+    @asynccontextmanager
+    async def supervised(
+        self, component: Component, *, state: State | None = State.UP
+    ) -> AsyncIterator[None]:
+        """Keep the component running; by default, begin once it is up."""
+        task = asyncio.create_task(supervise(component, self.health))
+        try:
+            if state:
+                await self.wait_until(component.name, state)
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def wait_until(self, part: str, state: State, *, timeout: float = 15) -> None:
+        """Return once the part stands so."""
+        await until(
+            lambda: part in self.health.parts and self.health.parts[part].state is state, timeout=timeout
+        )
+
+
+ADA_ON_DISCORD = DiscordUser("81384788765712384", "ada")
+ADA_ON_TELEGRAM = TelegramUser(7_123_456_789, "ada", "Ada")
+
+
+class Person(Protocol):
+    """Somebody in a private chat with the bot."""
+
+    @property
+    def channel(self) -> str: ...
+
+    @property
+    def user_id(self) -> str: ...
+
+    async def ask(self, text: str) -> str:
+        """Send a command; return the answer as it reads."""
+
+    def friend(self) -> Self:
+        """Return somebody else on the same platform."""
+
+
+@dataclass(frozen=True)
+class OnDiscord:
+    """Somebody on Discord."""
+
+    stand_in: DiscordStandIn
+    user: DiscordUser = ADA_ON_DISCORD
+    channel: str = DISCORD.name
+
+    @property
+    def user_id(self) -> str:
+        return self.user.id
+
+    async def ask(self, text: str) -> str:
+        reply = await self.stand_in.command(self.user, text)
+        return as_read(reply.content)
+
+    def friend(self) -> Self:
+        return replace(self, user=DiscordUser("81384788765712385", "bea"))
+
+
+@dataclass(frozen=True)
+class OnTelegram:
+    """Somebody on Telegram."""
+
+    stand_in: TelegramStandIn
+    user: TelegramUser = ADA_ON_TELEGRAM
+    channel: str = TELEGRAM.name
+
+    @property
+    def user_id(self) -> str:
+        return str(self.user.id)
+
+    async def ask(self, text: str) -> str:
+        [reply] = await self.stand_in.say(self.user, text)
+        return reply.text
+
+    def friend(self) -> Self:
+        return replace(self, user=TelegramUser(7_123_456_790, None, "Bea"))
+
+
+def as_read(markdown: str) -> str:
+    """Return Discord's Markdown as it reads: without marks and escapes."""
+    without_marks = re.sub(r"(?<!\\)(\*\*|`)", "", markdown)
+    return re.sub(r"\\(.)", r"\1", without_marks)

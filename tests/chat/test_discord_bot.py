@@ -1,0 +1,77 @@
+"""The Discord bot: what it registers, where and how it answers."""
+
+import pytest
+import structlog
+
+from bots.commands import CRASHED, MENU
+from pingpilot.sandbox.discord.payloads import Where
+from pingpilot.sandbox.faults import Fault
+
+from .bots import OnDiscord, as_read
+
+REFUSAL = Fault.error(400, "Invalid Form Body", code=50035)
+
+
+async def test_every_command_is_registered_with_what_it_takes(on_discord: OnDiscord) -> None:
+    registered = {command["name"]: command for command in on_discord.stand_in.commands}
+
+    options = {name: command.get("options") or [] for name, command in registered.items()}
+    [code], [email] = options.pop("link"), options.pop("unlink")
+    assert {name: command["description"] for name, command in registered.items()} == {
+        command.name: command.description for command in MENU
+    }
+    assert (code["name"], code["type"], code["required"]) == ("code", 3, True)
+    assert (email["name"], email["type"], email["required"]) == ("email", 3, False)
+    assert code["description"] == "The one-time code, or an API key of the account"
+    assert options == {"categories": [], "quota": [], "help": []}
+
+
+async def test_commands_are_there_for_servers_users_and_every_kind_of_chat(on_discord: OnDiscord) -> None:
+    for command in on_discord.stand_in.commands:
+        assert sorted(command["integration_types"]) == [0, 1]
+        assert sorted(command["contexts"]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("where", ["dm", "guild", "private"])
+@pytest.mark.parametrize("command", ["/help", "/quota", "/categories", "/unlink", "/link AAAAAAAA"])
+async def test_answers_are_for_the_asker_alone_wherever_they_ask(
+    on_discord: OnDiscord, where: Where, command: str
+) -> None:
+    reply = await on_discord.stand_in.command(on_discord.user, command, where=where)
+
+    assert (reply.ephemeral, reply.deferred) == (True, True)
+    assert reply.content
+
+
+async def test_an_answer_that_discord_does_not_take_is_replaced(on_discord: OnDiscord) -> None:
+    on_discord.stand_in.faults.add(REFUSAL, route="messages/@original")
+
+    with structlog.testing.capture_logs() as log:
+        reply = await on_discord.stand_in.command(on_discord.user, "/help")
+    again = await on_discord.ask("/help")
+
+    assert as_read(reply.content) == CRASHED.lines[0][0]
+    assert reply.ephemeral
+    assert [each["event"] for each in log] == ["A slash command failed"]
+    assert again.startswith("I bring you the events")
+
+
+async def test_a_command_that_could_not_be_deferred_is_answered(on_discord: OnDiscord) -> None:
+    on_discord.stand_in.faults.add(REFUSAL, route="callback")
+
+    reply = await on_discord.stand_in.command(on_discord.user, "/help")
+
+    assert as_read(reply.content) == CRASHED.lines[0][0]
+    assert (reply.ephemeral, reply.deferred) == (True, False)
+
+
+async def test_a_conversation_that_cannot_be_opened_links_nothing(on_discord: OnDiscord) -> None:
+    on_discord.stand_in.faults.add(Fault.status(503), route="users/@me/channels")
+
+    with structlog.testing.capture_logs() as log:
+        reply = await on_discord.ask("/link AAAAAAAA")
+    again = await on_discord.ask("/link AAAAAAAA")
+
+    assert reply == CRASHED.lines[0][0]
+    assert [each["event"] for each in log] == ["A bot command crashed"]
+    assert "not right" in again

@@ -1,0 +1,192 @@
+"""The bots' life: how they start, what they survive, and how each stands in the health report."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import aiohttp
+import pytest
+
+from pingpilot.health import Health, State
+from pingpilot.sandbox.discord import DiscordStandIn
+from pingpilot.sandbox.faults import Fault
+from pingpilot.sandbox.telegram import TelegramStandIn
+from pingpilot.supervision import supervise
+from tests.channels.standins import TOKEN
+from tests.engine.waiting import until
+
+from .bots import Bots, OnDiscord, OnTelegram, Person
+
+HELP = "I bring you the events of your programs."
+
+
+async def test_discord_goes_away_and_comes_back(on_discord: OnDiscord, bots: Bots) -> None:
+    await on_discord.stand_in.stop()
+    await bots.wait_until("discord", State.RETRYING)
+    reason = bots.health.parts["discord"].reason
+    await on_discord.stand_in.start()
+    await bots.wait_until("discord", State.UP)
+
+    assert reason == "The connection to Discord was lost."
+    assert (await on_discord.ask("/help")).startswith(HELP)
+
+
+async def test_telegram_goes_away_and_comes_back(on_telegram: OnTelegram, bots: Bots) -> None:
+    await on_telegram.stand_in.wait_polling()
+
+    await on_telegram.stand_in.stop()
+    await bots.wait_until("telegram", State.RETRYING)
+    reason = bots.health.parts["telegram"].reason
+    await on_telegram.stand_in.start()
+    await bots.wait_until("telegram", State.UP)
+
+    assert reason is not None
+    assert reason.startswith("Telegram: ")
+    assert (await on_telegram.ask("/help")).startswith(HELP)
+
+
+@pytest.mark.usefixtures("sqlite")
+async def test_platforms_that_are_away_at_the_start_are_found_later(
+    bots: Bots, discord_stand_in: DiscordStandIn, telegram_stand_in: TelegramStandIn
+) -> None:
+    await discord_stand_in.stop()
+    await telegram_stand_in.stop()
+
+    async with AsyncExitStack() as stack:
+        for component in (bots.discord(discord_stand_in), bots.telegram(telegram_stand_in)):
+            await stack.enter_async_context(bots.supervised(component, state=State.RETRYING))
+        await discord_stand_in.start()
+        await telegram_stand_in.start()
+        await bots.wait_until("discord", State.UP)
+        await bots.wait_until("telegram", State.UP)
+
+        assert (await OnDiscord(discord_stand_in).ask("/help")).startswith(HELP)
+        assert (await OnTelegram(telegram_stand_in).ask("/help")).startswith(HELP)
+
+
+@pytest.mark.parametrize("broken", ["discord", "telegram"])
+@pytest.mark.usefixtures("sqlite")
+async def test_a_bad_token_pauses_its_own_bot_alone(
+    bots: Bots, discord_stand_in: DiscordStandIn, telegram_stand_in: TelegramStandIn, broken: str
+) -> None:
+    tokens = {"discord": TOKEN, "telegram": TOKEN, broken: "7000000042:wrong"}
+    components = (
+        bots.discord(discord_stand_in, tokens["discord"]),
+        bots.telegram(telegram_stand_in, tokens["telegram"]),
+    )
+    people: dict[str, Person] = {
+        "discord": OnTelegram(telegram_stand_in),
+        "telegram": OnDiscord(discord_stand_in),
+    }
+
+    async with AsyncExitStack() as stack:
+        for component in components:
+            state = State.PAUSED if component.name == broken else State.UP
+            await stack.enter_async_context(bots.supervised(component, state=state))
+        unharmed = await people[broken].ask("/help")
+
+    assert unharmed.startswith(HELP)
+    assert bots.health.parts[broken].reason == (
+        f"{broken.capitalize()} refuses the bot's token: set a valid one."
+    )
+
+
+async def test_a_discord_token_revoked_while_running_is_noticed(on_discord: OnDiscord, bots: Bots) -> None:
+    await on_discord.stand_in.revoke_token()
+
+    await bots.wait_until("discord", State.PAUSED)
+
+    assert on_discord.stand_in.connections == 0
+
+
+async def test_a_telegram_token_revoked_while_running_is_noticed(on_telegram: OnTelegram, bots: Bots) -> None:
+    await on_telegram.stand_in.wait_polling()
+
+    on_telegram.stand_in.revoke_token()
+
+    await bots.wait_until("telegram", State.PAUSED)
+
+
+async def test_a_second_poller_shows_and_is_outlived(on_telegram: OnTelegram, bots: Bots) -> None:
+    stand_in = on_telegram.stand_in
+    await stand_in.wait_polling()
+
+    async with aiohttp.ClientSession() as session:
+        url = f"{stand_in.url}/bot{TOKEN}/getUpdates?timeout=20"
+        other = asyncio.create_task(session.get(url).__aenter__())
+        await bots.wait_until("telegram", State.RETRYING)
+        reason = bots.health.parts["telegram"].reason
+        await bots.wait_until("telegram", State.UP)
+        answer = await other
+        answer.close()
+
+    assert reason is not None
+    assert "terminated by other getUpdates request" in reason
+    assert answer.status == 409
+    assert (await on_telegram.ask("/help")).startswith(HELP)
+
+
+async def test_flood_control_of_polling_is_waited_out(on_telegram: OnTelegram, bots: Bots) -> None:
+    stand_in = on_telegram.stand_in
+    await stand_in.wait_polling()
+    stand_in.faults.add(Fault.status(429, retry_after=1), route="getUpdates")
+
+    replies = [await on_telegram.ask("/help") for _ in range(2)]
+
+    assert all(reply.startswith(HELP) for reply in replies)
+    assert stand_in.throttled == 1
+    assert bots.health.parts["telegram"].state is State.UP
+
+
+async def test_discord_drops_the_connection_and_it_is_resumed(on_discord: OnDiscord, bots: Bots) -> None:
+    await on_discord.stand_in.drop_gateways(4000)
+    await on_discord.stand_in.wait_connected()
+
+    await bots.wait_until("discord", State.UP)
+    assert (await on_discord.ask("/help")).startswith(HELP)
+
+
+async def test_a_cancelled_bot_leaves_no_connection_behind(
+    sqlite: str, bots: Bots, discord_stand_in: DiscordStandIn, telegram_stand_in: TelegramStandIn
+) -> None:
+    async with (
+        bots.supervised(bots.discord(discord_stand_in)),
+        bots.supervised(bots.telegram(telegram_stand_in)),
+    ):
+        await telegram_stand_in.wait_polling()
+
+    await until(lambda: discord_stand_in.connections == 0)
+    with pytest.raises(TimeoutError):
+        await telegram_stand_in.wait_polling(timeout=0.1)
+
+
+class Fragile:
+    """A part that ends as it is told, run after run."""
+
+    name = "fragile"
+
+    def __init__(self, *ends: Exception | None) -> None:
+        self._ends = list(ends)
+        self.runs = 0
+
+    async def run(self) -> None:
+        self.runs += 1
+        end = self._ends.pop(0) if self._ends else None
+        if end:
+            raise end
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [(RuntimeError("boom"), "RuntimeError: boom"), (None, "The connection ended.")],
+)
+async def test_a_part_that_ends_shows_why_and_is_run_again(end: Exception | None, reason: str) -> None:
+    health, part = Health(), Fragile(end, end)
+
+    task = asyncio.create_task(supervise(part, health))
+    await until(lambda: part.runs == 1 and health.parts["fragile"].state is State.RETRYING)
+    shown = health.parts["fragile"].reason
+    await until(lambda: part.runs == 2)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert shown == reason
