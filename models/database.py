@@ -20,6 +20,8 @@ from tortoise.exceptions import BaseORMException
 from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.transactions import in_transaction
 
+from models import migrations
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -153,6 +155,27 @@ def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, A
 async def answers() -> None:
     """Return when the database has answered. Raises one of `DATABASE_ERRORS` when it does not."""
     await connection().execute_query("SELECT 1")
+
+
+async def is_current(url: str) -> bool:
+    """Return whether every migration is applied; False also where the database can't be asked."""
+    if _is_missing(url):
+        return False
+    async with open_database(url):
+        try:
+            rows = await connection().execute_query_dict("SELECT name FROM tortoise_migrations")
+        except DATABASE_ERRORS:
+            return False
+    return _known_migrations() <= {row["name"] for row in rows}
+
+
+def _is_missing(url: str) -> bool:
+    path = sqlite_path(url)
+    return path is not None and not path.exists()
+
+
+def _known_migrations() -> set[str]:
+    return {file.stem for file in Path(migrations.__path__[0]).glob("0*.py")}
 
 
 async def migrate(url: str) -> None:

@@ -3,6 +3,8 @@
 from tortoise import fields
 from tortoise.models import Model
 
+from models.database import unit_of_work
+
 
 class Fact(Model):
     """A named value, such as the Telegram bot's user name or the key that signs unsubscribe links."""
@@ -21,11 +23,13 @@ class Fact(Model):
         return fact.value if fact else None
 
     @classmethod
+    @unit_of_work
     async def keep(cls, name: str, value: str) -> None:
         """Store the value, replacing an older one."""
         await cls.update_or_create(defaults={"value": value}, name=name)
 
     @classmethod
+    @unit_of_work
     async def settle(cls, name: str, value: str) -> str:
         """Store the value unless there is one; return what is stored then, the same for every caller."""
         await cls.bulk_create([cls(name=name, value=value)], ignore_conflicts=True)

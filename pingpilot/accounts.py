@@ -15,7 +15,8 @@ from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 from pingpilot.keys import create_key
 
 # One mailbox, ASCII, no quoting: what SMTP servers without extensions take (RFC 5321, 4.1.2)
-_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+_ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_EMAIL = re.compile(rf"(?=.{{1,64}}@){_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*")
 _LONGEST_EMAIL = 254
 
 

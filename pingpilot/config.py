@@ -52,7 +52,18 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def _token(value: Any) -> Any:
+    """Take off what comes along when a token is copied; nothing left is no token."""
+    if not isinstance(value, str):
+        return value
+    token = value.strip()
+    if re.search(r"[^!-~]", token):
+        raise ValueError("must be the token alone, without spaces or other signs")
+    return token or None
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Token = Annotated[SecretStr | None, BeforeValidator(_token)]
 
 
 class Settings(BaseSettings):
@@ -68,9 +79,9 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: HttpUrl | None = None
 
-    discord_token: SecretStr | None = None
+    discord_token: Token = None
     discord_api_url: HttpUrl = DISCORD_API
-    telegram_token: SecretStr | None = None
+    telegram_token: Token = None
     telegram_api_url: HttpUrl = TELEGRAM_API
 
     smtp_host: str | None = None

@@ -8,13 +8,16 @@ from contextvars import ContextVar
 from typing import Any
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 from structlog.typing import EventDict, Processor
 
 _HIDDEN = "[hidden]"
 # Our keys, and Telegram's tokens, which stand in the path of every call of its API
 _SECRET_SHAPES = re.compile(r"pp_[0-9A-Za-z]{43}|bot\d+:[\w-]{20,}|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)")
-_CHATTY = ("httpx", "httpcore", "aiohttp.access", "discord", "telegram", "tortoise", "mail", "asyncio")
-
+_CHATTY = (
+    *("httpx", "httpcore", "aiohttp.access", "discord", "telegram", "tortoise", "mail", "asyncio"),
+    "aiosqlite",  # every statement with its values
+)
 _WARNS_OF_WHAT_IS_MEANT = ("discord.client", "discord.state")  # no voice, no guilds intent
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id")
@@ -72,6 +75,15 @@ def configure_logging(*, level: str, format_: str, secrets: Iterable[str]) -> No
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     for name in _WARNS_OF_WHAT_IS_MEANT:
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("aiohttp.server").addFilter(_is_no_gibberish)
+
+
+def _is_no_gibberish(record: logging.LogRecord) -> bool:
+    """Whether a record of aiohttp is about more than a client that speaks no proper HTTP.
+
+    Those get a 400, and would fill the log with tracebacks otherwise.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _add_request_id(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -1,12 +1,37 @@
 """The settings' database, brought up to date; apart from the daemon, so that commands need not load it."""
 
-from models.database import DATABASE_ERRORS, migrate
+import asyncio
+import os
+import sys
+
+from models.database import DATABASE_ERRORS, is_current, migrate
 from pingpilot.config import PREFIX, Settings
 from pingpilot.errors import PingPilotError
 
 
 async def prepare_database(settings: Settings) -> None:
-    """Bring the database's schema up to date. Raises `PingPilotError` where it can't be used."""
+    """Bring the database's schema up to date. Raises `PingPilotError` where it can't be used.
+
+    Migrating takes a process of its own: Tortoise keeps 25 MB for it, which a daemon would never give back.
+    """
+    if await is_current(settings.database):
+        return
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "pingpilot",
+        "migrate",
+        env={**os.environ, f"{PREFIX}DATABASE_URL": settings.database},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    if process.returncode:
+        raise PingPilotError(said.decode(errors="replace").strip().removeprefix("Error: "))
+
+
+async def migrate_database(settings: Settings) -> None:
+    """Apply what migrations are missing, in this process. Raises `PingPilotError` as `prepare_database`."""
     try:
         await migrate(settings.database)
     except DATABASE_ERRORS as exc:

@@ -11,7 +11,7 @@ USAGE_ERROR, FAILURE = 2, 1
 def main() -> None:
     """Run the command line; an error is one sentence on standard error and an exit code, no traceback."""
     try:
-        app()
+        app(prog_name="pingpilot")  # also for `python -m pingpilot`
     except PingPilotError as exc:
         print(f"Error: {exc}", file=sys.stderr)  # noqa: T201
         sys.exit(USAGE_ERROR if isinstance(exc, SettingsError | InvalidInput) else FAILURE)

@@ -10,7 +10,6 @@ from pingpilot import accounts
 from pingpilot.channels import CHANNELS
 from pingpilot.cli.runtime import AS_JSON, day, print_json, print_table, with_database
 from pingpilot.config import Settings
-from pingpilot.errors import InvalidInput
 from pingpilot.quota import PlanLimits, Quota, quota_of
 
 app = typer.Typer(help="Create, list and change accounts.", no_args_is_help=True)
@@ -105,17 +104,31 @@ def set_plan_command(
     typer.echo(f"{email} is on the {quota.plan} plan: {_limit_text(quota)} events a month.")
 
 
+@app.command("set")
+def set_command(
+    email: Annotated[str, EMAIL],
+    channels: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="Switch these on and the others off; '' for none.")
+    ],
+) -> None:
+    """Change an account; switching a suspended channel on lifts the suspension."""
+
+    async def change(_settings: Settings) -> list[AccountChannel]:
+        account = await accounts.find_account(email)
+        await accounts.set_channels(account, _channel_names(channels))
+        return await accounts.channels_of(account)
+
+    for each in with_database(change):
+        typer.echo(f"{CHANNELS[each.channel].label}: {_channel_text(each)}")
+
+
 async def _quota(account: Account, settings: Settings) -> Quota:
     limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
     return await quota_of(account, limits, datetime.now(UTC))
 
 
 def _channel_names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in CHANNELS:
-            raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")
-    return names
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _identity(account: Account) -> dict[str, Any]:

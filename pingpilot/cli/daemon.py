@@ -5,12 +5,13 @@ What is heavy is imported by the command that needs it: the platforms' libraries
 
 import asyncio
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from pingpilot.backup import back_up
 from pingpilot.config import load_settings
-from pingpilot.storage import prepare_database
+from pingpilot.storage import migrate_database
 
 
 def run_command() -> None:
@@ -37,11 +38,11 @@ def sandbox_command() -> None:
 
 def migrate_command() -> None:
     """Bring the database's schema up to date; `run` does so too."""
-    asyncio.run(prepare_database(load_settings()))
+    asyncio.run(migrate_database(load_settings()))
     typer.echo("The database is up to date.")
 
 
-def backup_command(file: Path) -> None:
+def backup_command(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
     """Copy the SQLite database to FILE, also while a daemon is running."""
     back_up(load_settings().database, file)
     typer.echo(f"The backup is in {file}.")

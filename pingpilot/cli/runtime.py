@@ -11,6 +11,7 @@ import typer
 from models.database import DATABASE_ERRORS, open_database
 from pingpilot.config import Settings, load_settings
 from pingpilot.errors import PingPilotError
+from pingpilot.storage import prepare_database
 
 T = TypeVar("T")
 
@@ -27,8 +28,6 @@ def with_database(work: Callable[[Settings], Awaitable[T]]) -> T:
 
 
 async def _with_database(work: Callable[[Settings], Awaitable[T]], settings: Settings) -> T:
-    from pingpilot.daemon import prepare_database  # noqa: PLC0415  # heavy: brings in both platforms
-
     await prepare_database(settings)
     async with open_database(settings.database):
         try:

@@ -19,12 +19,13 @@ from models.database import open_database
 from pingpilot.accounts import create_account
 from pingpilot.channels import CHANNELS
 from pingpilot.config import Settings, load_settings
+from pingpilot.daemon import Daemon
 from pingpilot.linking import create_link_code
-from pingpilot.logs import configure_logging
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 from pingpilot.sandbox.terminal import Terminal
+from pingpilot.storage import prepare_database
 
 EMAIL = "you@example.com"
 ON_DISCORD = DiscordUser(id="80351110224678912", name="you")
@@ -32,16 +33,6 @@ ON_TELEGRAM = TelegramUser(id=5_550_001_111, username="you", first_name="You")
 GRACE = timedelta(seconds=1)
 _HELP = """Type a command to a bot: `discord /quota`, `telegram /categories`, `telegram /help`.
 `code` makes a new link code, for `discord /link CODE`. `quit` or Ctrl-C ends the sandbox."""
-
-
-def sandbox_command() -> None:
-    """Try PingPilot here and now: a daemon, stand-ins for all platforms, an account linked on both bots."""
-    from pingpilot.daemon import run_loop  # noqa: PLC0415  # heavy: brings in both platforms
-
-    settings = load_settings()
-    level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
-    configure_logging(level=level, format_=settings.log_format, secrets=settings.secrets)
-    run_loop(lambda: _run(settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +62,8 @@ class StandIns:
         return load_settings(**kept, **own)
 
 
-async def _run(base: Settings) -> None:
-    from pingpilot.daemon import Daemon, prepare_database  # noqa: PLC0415  # heavy
-
+async def run_sandbox(base: Settings) -> None:
+    """Run stand-ins and a daemon of the base settings until a signal or `quit`."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,5 +1,6 @@
 """Ways in which a stand-in can misbehave, and the queue it takes them from."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,7 +17,7 @@ class Fault:
     is what a client sees as "may or may not have arrived".
     """
 
-    action: Literal["answer", "hang", "drop"]
+    action: Literal["answer", "hang", "drop", "hold"]
     code: int = 0
     text: str = ""
     body: Mapping[str, Any] | None = None
@@ -25,6 +26,7 @@ class Fault:
     headers: Mapping[str, str] | None = None
     stage: SmtpStage | None = None
     after_accepting: bool = False
+    until: asyncio.Event | None = None
 
     @classmethod
     def status(
@@ -68,6 +70,11 @@ class Fault:
     def drop(cls, stage: SmtpStage | None = None, *, after_accepting: bool = False) -> "Fault":
         """Reset the connection instead of answering."""
         return cls("drop", stage=stage, after_accepting=after_accepting)
+
+    @classmethod
+    def hold(cls, until: asyncio.Event) -> "Fault":
+        """Be slow: take the request once `until` is set, as if it came then. SMTP has no such fault."""
+        return cls("hold", until=until)
 
 
 @dataclass(slots=True)

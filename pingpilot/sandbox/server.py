@@ -126,6 +126,9 @@ class HttpStandIn:
         self.calls[self._name_of(request)] += 1
         fault = self._fault_for(request)
         self._changes.announce()
+        if fault is not None and fault.until is not None:
+            await fault.until.wait()
+            fault = None
         if fault is not None and not fault.after_accepting:
             return await self._misbehave(request, fault)
         try:

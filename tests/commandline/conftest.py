@@ -1,0 +1,55 @@
+"""The command line in the test's own process: `sys.argv` in, output and exit code out."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pingpilot.cli import main
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Pingpilot = Callable[..., Outcome]
+
+
+@pytest.fixture
+def pingpilot(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Pingpilot:
+    """Runs `pingpilot WORDS…` over a fresh database; environment variables are set with `monkeypatch`."""
+    monkeypatch.setenv("PINGPILOT_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("COLUMNS", "200")  # usage errors come in a frame that wraps
+
+    def run(*words: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["pingpilot", *words])
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as exc:
+            code = exc.code or 0
+        printed = capsys.readouterr()
+        return Outcome(code, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def alice(pingpilot: Pingpilot) -> str:
+    """The address of an account on the free plan, without channels."""
+    pingpilot("account", "create", "alice@example.com", "--channels", "")
+    return "alice@example.com"

@@ -1,0 +1,93 @@
+"""`pingpilot sandbox` in a process of its own, with and without a terminal."""
+
+import asyncio
+import os
+import pty
+import re
+import signal
+import sys
+from pathlib import Path
+
+from tests.support.daemon import ENDS_WITHIN, environment, free_port
+from tests.support.waiting import eventually
+
+WELCOME = "`quit` or Ctrl-C ends the sandbox."
+
+
+class Sandbox:
+    """A running `pingpilot sandbox`, with what it has printed so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.printed = self.key = ""
+        self.base_url = f"http://127.0.0.1:{free_port()}"
+        self._folder = folder
+        self._master, self._slave = pty.openpty()
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self, *, terminal: bool) -> None:
+        """Run it until it has told what to do; without a terminal, input is closed and output a pipe."""
+        loop = asyncio.get_running_loop()
+        output, write = (self._master, self._slave) if terminal else os.pipe()
+        self._output = output
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "pingpilot", "sandbox"),
+            env=environment({"PINGPILOT_HTTP_PORT": self.base_url.rpartition(":")[2], "TERM": "xterm"}),
+            cwd=self._folder,
+            stdin=self._slave if terminal else asyncio.subprocess.DEVNULL,
+            stdout=write,
+            stderr=write,
+        )
+        if not terminal:
+            os.close(write)
+        loop.add_reader(output, self._read)
+        await self.shows(WELCOME)
+        self.key = re.findall(r"pp_\w{43}", self.printed)[0]
+
+    def type(self, line: str) -> None:
+        """Type a line at its prompt."""
+        os.write(self._master, f"{line}\n".encode())
+
+    def forget(self) -> None:
+        """Look only at what comes from here on."""
+        self.printed = ""
+
+    async def shows(self, text: str, *, times: int = 1) -> None:
+        """Return once it has printed this text so often."""
+
+        async def shown() -> bool:
+            assert self._running.returncode is None, self.printed
+            return self.printed.count(text) >= times
+
+        await eventually(shown, f"{text!r}, after {self.printed!r}", timeout=30)
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self._running.send_signal(signal.SIGINT)
+
+    async def wait(self) -> int:
+        """Return its exit code once it has ended."""
+        async with asyncio.timeout(ENDS_WITHIN):
+            return await self._running.wait()
+
+    async def close(self) -> None:
+        """Leave nothing running or open."""
+        asyncio.get_running_loop().remove_reader(self._output)
+        if self._running.returncode is None:
+            self._running.kill()
+            await self._running.wait()
+        for descriptor in {self._master, self._slave, self._output}:
+            os.close(descriptor)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._output, 65_536)
+        except OSError:  # Linux's way to tell that nobody has the terminal open any more
+            data = b""
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._output)
+        self.printed += data.decode(errors="replace").replace("\r\n", "\n")
+
+    @property
+    def _running(self) -> asyncio.subprocess.Process:
+        assert self._process
+        return self._process

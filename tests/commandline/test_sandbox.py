@@ -1,0 +1,96 @@
+"""`pingpilot sandbox`, with and without a terminal."""
+
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from .sandbox import WELCOME, Sandbox
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    made = Sandbox(tmp_path)
+    yield made
+    await made.close()
+
+
+async def test_without_a_terminal_it_shows_key_and_curl_and_what_arrives(sandbox: Sandbox) -> None:
+    await sandbox.start(terminal=False)
+    assert f"curl {sandbox.base_url}/api/v1/event" in sandbox.printed
+
+    await post_sale(sandbox)
+
+    await sandbox.shows("── Discord · direct message")
+    await sandbox.shows("── Telegram · message")
+    await sandbox.shows("── E-mail · to you@example.com")
+    await sandbox.shows("Subject: 💰 Sale: Somebody bought a lamp")
+    await sandbox.shows("amount: 99.99", times=2)  # on Discord and on Telegram
+    assert "\x1b" not in sandbox.printed
+    assert "Traceback" not in sandbox.printed
+    sandbox.interrupt()
+    assert await sandbox.wait() == 0
+
+
+async def test_at_its_prompt_one_talks_to_the_bots(sandbox: Sandbox) -> None:
+    await sandbox.start(terminal=True)
+
+    await type_and_see(sandbox, "discord /quota", "0 of 100 events used")
+    await type_and_see(sandbox, "telegram /categories", "question")
+    await type_and_see(sandbox, "code", "Code: ")
+    code = sandbox.printed.partition("Code: ")[2][:8]
+    await type_and_see(sandbox, f"telegram /link {code}", "Linked to you@example.com")
+    await type_and_see(sandbox, "discord /nonsense", "nonsense")
+    await type_and_see(sandbox, "make me a coffee", WELCOME)
+    await type_and_see(sandbox, "discord", WELCOME)
+    sandbox.type("quit")
+
+    assert await sandbox.wait() == 0
+    assert "Traceback" not in sandbox.printed
+
+
+@pytest.mark.parametrize("end", [Sandbox.interrupt, lambda sandbox: sandbox.type("\x04")])
+async def test_ctrl_c_and_ctrl_d_end_it_with_open_connections(
+    sandbox: Sandbox, end: Callable[[Sandbox], None]
+) -> None:
+    await sandbox.start(terminal=True)
+    address, port = sandbox.base_url.removeprefix("http://").split(":")
+
+    with socket.create_connection((address, int(port))) as half_sent:
+        half_sent.sendall(b"POST /api/v1/event HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        end(sandbox)
+        code = await sandbox.wait()
+
+    assert code == 0
+    assert "Traceback" not in sandbox.printed
+
+
+async def test_a_line_from_outside_can_not_rewrite_the_terminal(sandbox: Sandbox) -> None:
+    await sandbox.start(terminal=True)
+    sandbox.forget()
+
+    await post(sandbox, {"category": "bug", "description": "before\x1b[2J\x07after"})
+
+    await sandbox.shows("E-mail")
+    await sandbox.shows("before[2Jafter")
+    assert "\x1b[2J" not in sandbox.printed
+    assert "\x07" not in sandbox.printed
+
+
+async def type_and_see(sandbox: Sandbox, line: str, text: str) -> None:
+    sandbox.forget()
+    sandbox.type(line)
+    await sandbox.shows(text)
+
+
+async def post_sale(sandbox: Sandbox) -> None:
+    sale = {"category": "sale", "description": "Somebody bought a lamp", "fields": {"amount": 99.99}}
+    await post(sandbox, sale)
+
+
+async def post(sandbox: Sandbox, body: Mapping[str, object]) -> None:
+    url, headers = f"{sandbox.base_url}/api/v1/event", {"Authorization": f"Bearer {sandbox.key}"}
+    async with aiohttp.request("POST", url, json=body, headers=headers) as answer:
+        assert answer.status == 200

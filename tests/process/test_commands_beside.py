@@ -1,0 +1,44 @@
+"""Commands that change the database beside a running daemon."""
+
+import asyncio
+
+from tests.support.daemon import Answer, Daemon
+
+EVENT = {"category": "bug"}
+
+
+async def test_commands_and_events_do_not_get_into_each_others_way(daemon: Daemon) -> None:
+    await daemon.start()
+    key = await daemon.create_account("first@example.com", "--plan", "enterprise", "--channels", "email")
+    done = asyncio.Event()
+
+    posting = [asyncio.create_task(post_until(daemon, key, done)) for _ in range(4)]
+    ended = [await daemon.command("account", "create", f"new{n}@example.com") for n in range(3)]
+    ended += [await daemon.command("key", "create", "--account", "first@example.com", "--name", "second")]
+    done.set()
+    answers = [answer for each in posting for answer in await each]
+
+    assert {each.code for each in ended} == {0}
+    assert {each.err for each in ended} == {""}
+    assert len(answers) > len(posting)
+    assert {answer.status for answer in answers} == {200}
+    assert "error" not in daemon.log
+
+
+async def test_a_revoked_key_is_refused_at_once(daemon: Daemon) -> None:
+    await daemon.start()
+    key = await daemon.create_account("alice@example.com", "--channels", "")
+    before = await daemon.post(key, EVENT)
+
+    await daemon.command("key", "revoke", "default", "--account", "alice@example.com")
+    after = await daemon.post(key, EVENT)
+
+    assert before.status == 200
+    assert (after.status, after.body["code"]) == (401, "invalid_api_key")
+
+
+async def post_until(daemon: Daemon, key: str, done: asyncio.Event) -> list[Answer]:
+    answers = []
+    while not done.is_set():
+        answers.append(await daemon.post(key, EVENT))
+    return answers

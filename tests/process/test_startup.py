@@ -1,0 +1,97 @@
+"""Starting: what keeps the daemon from it, and what its log says."""
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import Daemon, a_daemon, command
+
+OFF = {"discord": "DISCORD_TOKEN", "telegram": "TELEGRAM_TOKEN", "email": "SMTP_HOST"}
+
+
+async def test_a_port_in_use_is_one_sentence(sqlite_url: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = {
+            "PINGPILOT_DATABASE_URL": sqlite_url,
+            "PINGPILOT_HTTP_PORT": str(taken.getsockname()[1]),
+        }
+
+        ended = await command("run", settings=settings, folder=tmp_path)
+
+    assert ended.code == 2
+    assert "choose another PINGPILOT_HTTP_HOST or PINGPILOT_HTTP_PORT" in only_sentence(ended.err)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgres://somebody:a-password@127.0.0.1:1/pingpilot", "sqlite:///dev/null/pingpilot.sqlite3"],
+)
+async def test_a_database_that_is_away_is_one_sentence(tmp_path: Path, url: str) -> None:
+    ended = await command("run", settings={"PINGPILOT_DATABASE_URL": url}, folder=tmp_path)
+
+    assert ended.code == 1
+    assert "check PINGPILOT_DATABASE_URL" in only_sentence(ended.err)
+    assert "a-password" not in ended.err
+
+
+async def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
+    ended = await command("run", settings={"PINGPILOT_SMTP_HOST": "localhost"}, folder=tmp_path)
+
+    assert ended.code == 2
+    assert only_sentence(ended.err).startswith("Error: PINGPILOT_SMTP_FROM is missing")
+
+
+async def test_without_any_setting_it_runs_and_says_what_is_off(sqlite_url: str, tmp_path: Path) -> None:
+    async with a_daemon({}, database_url=sqlite_url, folder=tmp_path) as daemon:
+        await daemon.start()
+        parts = await daemon.parts()
+        code = await daemon.stop()
+
+    assert code == 0
+    assert parts == {"database": "up", "discord": "off", "telegram": "off", "email": "off"}
+    for channel, variable in OFF.items():
+        lines = [line for line in daemon.log.splitlines() if f"{channel} is off" in line]
+        assert len(lines) == 1
+        assert f"PINGPILOT_{variable}" in lines[0]
+
+
+async def test_a_json_log_is_json_line_by_line(daemon: Daemon, key: str) -> None:
+    await daemon.stop()
+    daemon.settings |= {"PINGPILOT_LOG_FORMAT": "json", "PINGPILOT_LOG_LEVEL": "DEBUG"}
+    written = len(daemon.log)
+
+    await daemon.start()
+    await daemon.post(key, {"category": "bug", "description": "zwei\nZeilen \u2028 äöü"}, prefer="wait=10")
+    await daemon.stop()
+
+    records = [json.loads(line) for line in daemon.log[written:].split("\n") if line]
+    assert {"PingPilot is up", "Delivery delivered", "PingPilot has stopped"} <= {
+        record["event"] for record in records
+    }
+    assert all({"level", "logger", "timestamp"} <= record.keys() for record in records)
+
+
+async def test_what_is_no_proper_http_is_refused_and_fills_no_log(sqlite_url: str, tmp_path: Path) -> None:
+    async with a_daemon({}, database_url=sqlite_url, folder=tmp_path) as daemon:
+        await daemon.start()
+        host, port = daemon.base_url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+
+        writer.write(b"GET / HTTP/1.1\r\nNeither host nor colon\r\n\r\n")
+        answer = await reader.read()
+
+        writer.close()
+        await writer.wait_closed()
+        await daemon.stop()
+    assert b" 400 " in answer.splitlines()[0]
+    assert "Traceback" not in daemon.log
+
+
+def only_sentence(text: str) -> str:
+    """Return the one line of an error message, of which there must be no more."""
+    lines = [line for line in text.splitlines() if " is off" not in line]
+    assert len(lines) == 1, text
+    return lines[0]
