@@ -112,7 +112,7 @@ class TelegramBot:
                     await application.update_queue.put(update)
 
     async def _acknowledge(self, application: App) -> None:
-        """Tell Telegram what was received, as the next poll would have: else it is handled again next time."""
+        """Tell Telegram what was received, as the next poll would: else it is handled again next time."""
         if not self._offset:
             return
         try:
