@@ -9,7 +9,7 @@ run: .venv/runtime
 	.venv/bin/pingpilot sandbox
 
 test: .venv/dev
-	.venv/bin/pytest
+	.venv/bin/pytest --numprocesses 2
 
 check: .venv/dev
 	.venv/bin/ruff check

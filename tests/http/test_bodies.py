@@ -117,7 +117,11 @@ async def test_a_body_that_is_not_in_its_content_encoding_is_not_read(shop: Prog
     assert following.status == 200
 
 
-@pytest.mark.parametrize("body", [gzip.compress(GOOD)[:-10], gzip.compress(GOOD) + b"more", b""])
+@pytest.mark.parametrize(
+    "body",
+    [gzip.compress(GOOD)[:-10], gzip.compress(GOOD) + b"more", b""],
+    ids=["cut off", "followed by more", "empty"],
+)
 async def test_a_compressed_body_must_be_whole(shop: Program, body: bytes) -> None:
     reply = await shop.send(body, Content_Encoding="gzip")
 
