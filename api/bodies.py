@@ -94,13 +94,20 @@ def _not_json(message: str, **adds: Any) -> ApiError:
 
 
 def _checked(data: Any, shape: type[Body]) -> Body:
-    if isinstance(data, dict):  # pydantic can't name a member that is not Unicode
-        data = {name.encode(errors="replace").decode(): value for name, value in data.items()}
     try:
         return shape.model_validate(data)
     except ValidationError as exc:
-        faults = [_fault(error) for error in exc.errors(include_url=False, include_input=False)]
-        raise invalid(*faults) from None
+        raise invalid(*(_fault(error) for error in _errors(data, shape, exc))) from None
+
+
+def _errors(data: Any, shape: type[Body], exc: ValidationError) -> list[ErrorDetails]:
+    """Return all errors. For a member whose name is no Unicode, pydantic names neither it nor the others."""
+    if isinstance(data, dict):
+        try:
+            shape.model_validate({name.encode(errors="replace").decode(): data[name] for name in data})
+        except ValidationError as named:
+            exc = named
+    return exc.errors(include_url=False, include_input=False)
 
 
 def _fault(error: ErrorDetails) -> tuple[str, str]:

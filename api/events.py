@@ -78,6 +78,8 @@ def _idempotency_key(request: web.Request) -> str | None:
 
 def _wait_seconds(request: web.Request) -> int:
     """Return how long the caller prefers to wait (RFC 7240), at most 30 s; what can't be read is ignored."""
+    if "Prefer" not in request.headers:
+        return 0
     match = _WAIT.search(",".join(request.headers.getall("Prefer", [])))
     return min(int(match[1]), LONGEST_WAIT) if match else 0
 

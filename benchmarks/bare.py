@@ -3,9 +3,8 @@
 import json
 import sys
 
+import uvloop
 from aiohttp import web
-
-from pingpilot.daemon import run_loop
 
 
 async def handle(request: web.Request) -> web.Response:
@@ -21,4 +20,4 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    run_loop(lambda: serve(int(sys.argv[1])))
+    uvloop.run(serve(int(sys.argv[1])))

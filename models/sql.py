@@ -6,6 +6,7 @@ form the ORM stores them in, so that raw and ORM values sort and compare alike.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -66,5 +67,10 @@ def _numbered(sql: str) -> str:
 
 def _for_sqlite(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(sep=" ")
+        return _timestamp(value)
     return str(value) if isinstance(value, UUID) else value
+
+
+@lru_cache(maxsize=8)  # the rows of a batch share theirs
+def _timestamp(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(sep=" ")

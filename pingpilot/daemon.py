@@ -1,6 +1,7 @@
 """The daemon: builds every part, runs them in one task group, stops them in order."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -93,6 +94,7 @@ class Daemon:
                 for part in self._parts.values():
                     stack.push_async_callback(part.close)
                 await _start_api(stack, services, listener)
+                _spare_the_collector()
                 log.info("PingPilot is up", url=base_url)
                 if on_up:
                     on_up(base_url)
@@ -191,6 +193,12 @@ class Daemon:
             settlements=self._settlements,
             clock=self._clock,
         )
+
+
+def _spare_the_collector() -> None:
+    """Take what the start made, which stays, out of garbage collection: a full one would take 70 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def _listening_socket(settings: Settings) -> socket.socket:
