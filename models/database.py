@@ -44,7 +44,16 @@ _MODULES = [
     "models.monthly_usage",
 ]
 _MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
-_SQLITE = {"journal_mode": "WAL", "synchronous": "FULL", "busy_timeout": 5000, "foreign_keys": "ON"}
+_SQLITE = {
+    "journal_mode": "WAL",
+    "synchronous": "FULL",
+    "busy_timeout": 5000,  # milliseconds
+    "foreign_keys": "ON",
+    # Fewer checkpoints, and a log that keeps its size between them: each costs commits a sync. Every
+    # commit is synced to the log all the same.
+    "wal_autocheckpoint": 4000,  # pages of 4 KiB
+    "journal_size_limit": 64 * 1024 * 1024,
+}
 
 _READER = "reader"
 
