@@ -17,6 +17,7 @@ def create_app(services: Services) -> web.Application:
     app.router.add_post("/api/v1/event", events.post_event)
     app.router.add_post("/api/v1/events", events.post_event)
     app.router.add_get("/api/v1/events/{event_id}", events.get_event)
+    app.router.add_post("/api/v1/events/{event_id}/retry", events.retry_event)
     app.router.add_get("/api/v1/quota", quota.get_quota)
     app.router.add_get("/healthz", health.get_healthz)
     app.router.add_get("/readyz", health.get_readyz)

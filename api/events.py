@@ -19,6 +19,7 @@ from models.ids import event_id_text, parse_event_id
 from pingpilot.authentication import Caller
 from pingpilot.categories import unknown_category
 from pingpilot.channels import CHANNELS
+from pingpilot.deliveries import Selection, retry_deliveries
 from pingpilot.intake import (
     Acceptance,
     CategoryNotFound,
@@ -51,20 +52,36 @@ async def post_event(request: web.Request) -> web.Response:
 async def get_event(request: web.Request) -> web.Response:
     """Return one of the caller's events with its deliveries."""
     caller = await authenticate(request)
+    return json_reply(await _shown(await _own_event(request, caller)))
+
+
+async def retry_event(request: web.Request) -> web.Response:
+    """Put the event's failed deliveries back in the queue; return the event as `get_event` does."""
+    caller = await authenticate(request)
+    event = await _own_event(request, caller)
+    services = request.app[SERVICES]
+    selection = Selection(account_id=caller.account_id, event_id=event.id)
+    services.on_deliveries(set(await retry_deliveries(selection, services.clock.now())))
+    return json_reply(await _shown(event))
+
+
+async def _own_event(request: web.Request, caller: Caller) -> Event:
     event_id = parse_event_id(request.match_info["event_id"])
     event = event_id and await Event.get_or_none(id=event_id, account_id=caller.account_id)
     if not event:
         raise ApiError(404, "not_found", "This account has no such event: check its id.")
-    return json_reply(
-        {
-            "id": event_id_text(event.id),
-            "category": event.category,
-            "description": event.description,
-            "fields": json.loads(event.fields_json),
-            "createdAt": time_text(event.created_at),
-            **_standing(await _deliveries(event.id)),
-        }
-    )
+    return event
+
+
+async def _shown(event: Event) -> dict[str, Any]:
+    return {
+        "id": event_id_text(event.id),
+        "category": event.category,
+        "description": event.description,
+        "fields": json.loads(event.fields_json),
+        "createdAt": time_text(event.created_at),
+        **_standing(await _deliveries(event.id)),
+    }
 
 
 def _idempotency_key(request: web.Request) -> str | None:

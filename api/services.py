@@ -1,6 +1,7 @@
 """What the handlers work with, made by the daemon and kept under one typed key."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -43,7 +44,11 @@ class InFlight:
 
 @dataclass(slots=True)
 class Services:
-    """The daemon's parts that the API calls; `stopping` turns true when the daemon winds down."""
+    """The daemon's parts that the API calls.
+
+    `on_deliveries` is told the channels that have something to do; `stopping` turns true when the daemon
+    winds down.
+    """
 
     authenticator: Authenticator
     intake: Intake
@@ -52,6 +57,7 @@ class Services:
     health: Health
     limits: PlanLimits
     clock: Clock
+    on_deliveries: Callable[[set[str]], None]
     in_flight: InFlight = field(default_factory=InFlight)
     stopping: bool = False
 

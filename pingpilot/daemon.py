@@ -136,6 +136,7 @@ class Daemon:
             health=self._health,
             limits=self._limits,
             clock=self._clock,
+            on_deliveries=self._wake,
         )
 
     def _wake(self, names: set[str]) -> None:

@@ -30,9 +30,9 @@ class DeliveryReport:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which of an account's deliveries are meant; None and an empty sequence mean all."""
+    """Which deliveries are meant; None and an empty sequence mean all."""
 
-    account_id: int
+    account_id: int | None = None
     status: str | None = None
     channel: str | None = None
     event_id: UUID | None = None
@@ -40,18 +40,18 @@ class Selection:
 
     def condition(self) -> tuple[str, list[Any]]:
         """Return the selection as SQL over `deliveries d`, and its values."""
-        parts: dict[str, Any] = {"d.account_id = ?": self.account_id}
-        if self.status:
-            parts["d.status = ?"] = self.status
-        if self.channel:
-            parts["d.channel = ?"] = self.channel
-        if self.event_id:
-            parts["d.event_id = ?"] = self.event_id
-        sql, values = " AND ".join(parts), list(parts.values())
+        wanted: dict[str, Any] = {
+            "d.account_id": self.account_id,
+            "d.status": self.status,
+            "d.channel": self.channel,
+            "d.event_id": self.event_id,
+        }
+        wanted = {column: value for column, value in wanted.items() if value is not None}
+        parts, values = [f"{column} = ?" for column in wanted], list(wanted.values())
         if self.delivery_ids:
-            sql += f" AND d.id IN ({marks(self.delivery_ids)})"
+            parts.append(f"d.id IN ({marks(self.delivery_ids)})")
             values += self.delivery_ids
-        return sql, values
+        return " AND ".join(parts) or "1 = 1", values
 
 
 async def list_deliveries(selection: Selection, *, most: int = MOST_LISTED) -> list[DeliveryReport]:

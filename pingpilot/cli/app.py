@@ -2,7 +2,7 @@
 
 import typer
 
-from pingpilot.cli import accounts, categories, daemon, keys, links, sending
+from pingpilot.cli import accounts, categories, daemon, deliveries, keys, links, sending
 
 app = typer.Typer(
     name="pingpilot",
@@ -20,3 +20,4 @@ app.command("link-code")(links.link_code_command)
 app.add_typer(accounts.app, name="account")
 app.add_typer(keys.app, name="key")
 app.add_typer(categories.app, name="category")
+app.add_typer(deliveries.app, name="deliveries")

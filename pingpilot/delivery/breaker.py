@@ -35,6 +35,10 @@ class Breaker:
             return free_slots
         return 0 if under_way or self._clock.monotonic() < self._next_probe else 1
 
+    def blocks(self) -> bool:
+        """Whether a send that was claimed before may not begin after all."""
+        return self.is_open and self._clock.monotonic() < self._next_probe
+
     def failed(self, address: str) -> None:
         """Note a send the platform did not answer, or answered with trouble of its own."""
         was_open, now = self.is_open, self._clock.monotonic()

@@ -12,6 +12,7 @@ from models import DeliveryStatus
 from models.database import DATABASE_ERRORS
 from models.ids import event_id_text
 from pingpilot.clock import Clock
+from pingpilot.delivery.breaker import Breaker
 from pingpilot.delivery.channel import Channel, Notification, Recipient
 from pingpilot.delivery.journal import Attempt, Journal
 from pingpilot.delivery.pacing import Pacer
@@ -70,6 +71,7 @@ class Dispatcher:
         self._recipients: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._claiming = asyncio.Lock()
         self._awake = asyncio.Event()
+        self._breaker = Breaker(clock=clock)
         self._stopping = False
         self._paused_until = 0.0
         self._next_expiry_check = 0.0
@@ -125,7 +127,8 @@ class Dispatcher:
         return True
 
     async def _fill_slots(self) -> int:
-        free = self._slots - len(self._sending)
+        under_way = len(self._sending)
+        free = self._breaker.allowed(self._slots - under_way, under_way=under_way)
         if free <= 0 or self._is_paused():
             return 0
         await self._expire_leases()
@@ -193,12 +196,13 @@ class Dispatcher:
         try:
             if claim.recipient is None:
                 raise PermanentFailure(claim.obstacle or "There is nobody to send this to.")
-            if self._is_paused():
+            if self._is_paused() or self._breaker.blocks():
                 return untried(self._clock.now())
             await self._send(claim.recipient, claim.notification)
         except DeliveryFailure as failure:
-            self._heed(failure)
+            self._heed(failure, claim.recipient)
             return verdict_on(failure, attempts_before=claim.attempts, now=self._clock.now())
+        self._note_answer()
         return DELIVERED
 
     async def _send(self, recipient: Recipient, notification: Notification) -> None:
@@ -214,12 +218,28 @@ class Dispatcher:
             log.exception("A send failed unexpectedly", channel=self._channel.name)
             raise TemporaryFailure(f"Unexpected {type(exc).__name__}: {exc}") from exc
 
-    def _heed(self, failure: DeliveryFailure) -> None:
-        """Pause the channel where the failure is not about this one message."""
-        if isinstance(failure, RateLimited) and failure.whole_channel:
-            self._pause(failure.retry_after)
-        elif isinstance(failure, ChannelUnavailable) and not self._is_paused():
-            self._pause(UNAVAILABLE_PAUSE)
+    def _heed(self, failure: DeliveryFailure, recipient: Recipient | None) -> None:
+        """Pause the channel where the failure is not about this one message, and tell the breaker."""
+        if isinstance(failure, TemporaryFailure) and recipient:
+            self._note_trouble(recipient, failure)
+        elif isinstance(failure, ChannelUnavailable):
+            if not self._is_paused():
+                self._pause(UNAVAILABLE_PAUSE)
+        elif recipient:
+            self._note_answer()
+            if isinstance(failure, RateLimited) and failure.whole_channel:
+                self._pause(failure.retry_after)
+
+    def _note_trouble(self, recipient: Recipient, failure: TemporaryFailure) -> None:
+        was_open = self._breaker.is_open
+        self._breaker.failed(recipient.address)
+        if self._breaker.is_open and not was_open:
+            log.warning("The platform counts as away", channel=self._channel.name, reason=failure.reason)
+
+    def _note_answer(self) -> None:
+        if self._breaker.is_open:
+            log.info("The platform is back", channel=self._channel.name)
+        self._breaker.answered()
 
     async def _record(self, attempt: Attempt) -> None:
         """Write the outcome down however long the database is away: a sent message must not be sent again."""

@@ -66,13 +66,14 @@ class Journal:
             row = row.exclude(status=DeliveryStatus.DELIVERED)
         else:
             row = row.filter(status=DeliveryStatus.SENDING, leased_by=self._daemon_id)
+        said = {"last_error": verdict.reason} if verdict.outcome or verdict.reason else {}
         await row.update(
+            **said,
             status=verdict.status,
             attempts=F("attempts") + int(verdict.counted),
             next_attempt_at=verdict.next_attempt_at,
             leased_by=None,
             lease_until=None,
-            last_error=verdict.reason,
             delivered_at=attempt.ended_at if delivered else None,
         )
         return {claim.event_id} | (await self._suspend(attempt) if verdict.recipient_gone else set())

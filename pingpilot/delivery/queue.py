@@ -43,8 +43,8 @@ _CLAIM = """
 UPDATE deliveries SET status = 'sending', leased_by = ?, lease_until = ? WHERE id IN ({due}) RETURNING id
 """
 _CLAIMED = """
-SELECT d.id, d.event_id, d.account_id, d.attempts, e.category, e.description, e.fields_json, e.notice,
-       e.created_at, c.color, c.emoji, ac.enabled, ac.address, ac.suspended_reason
+SELECT d.id, d.event_id, d.account_id, d.attempts - d.forgiven AS attempts, e.category, e.description,
+       e.fields_json, e.notice, e.created_at, c.color, c.emoji, ac.enabled, ac.address, ac.suspended_reason
 FROM deliveries d
 JOIN events e ON e.id = d.event_id
 LEFT JOIN categories c ON c.account_id = d.account_id AND c.name = e.category

@@ -159,6 +159,7 @@ async def serving(clock: ManualClock) -> AsyncIterator[Api]:
         health=Health(),
         limits=PlanLimits(),
         clock=clock,
+        on_deliveries=wake,
     )
     runner = web.AppRunner(create_app(services), access_log=None, shutdown_timeout=1)
     await runner.setup()
