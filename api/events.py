@@ -208,7 +208,7 @@ def _standing(deliveries: list[Delivery]) -> dict[str, Any]:
 def _delivery(delivery: Delivery) -> dict[str, Any]:
     return {
         "channel": delivery.channel,
-        "status": delivery.status,
+        "status": DeliveryStatus.PENDING if delivery.status == DeliveryStatus.HELD else delivery.status,
         "attempts": delivery.attempts,
         "lastError": delivery.last_error,
         "nextAttemptAt": time_text(delivery.next_attempt_at),

@@ -13,9 +13,10 @@ from pingpilot.accounts import channels_of
 from pingpilot.categories import CategoryReport, report_categories
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
-from pingpilot.errors import LinkRefused
+from pingpilot.errors import InvalidInput, LinkRefused
 from pingpilot.linking import ChatUser, accounts_of
 from pingpilot.notices import post_notice
+from pingpilot.quiet_hours import mute, parse_duration
 from pingpilot.quota import PlanLimits, Quota, quota_of
 
 BAR_LENGTH = 10
@@ -37,6 +38,8 @@ MENU = (
     CommandInfo("unlink", "Stop notifications to this chat", "[EMAIL]"),
     CommandInfo("categories", "List your categories with this month's counts"),
     CommandInfo("quota", "Show this month's quota"),
+    CommandInfo("mute", "Hold notifications back for a while", "2h"),
+    CommandInfo("unmute", "Let notifications through again"),
     CommandInfo("help", "Show what I can do"),
 )
 DESCRIPTIONS = {command.name: command.description for command in MENU}
@@ -94,6 +97,30 @@ class Commands:
     async def quota(self, user: ChatUser) -> Reply:
         """Show the month's quota of each linked account."""
         return await self._for_each_account(user, self._quota_of)
+
+    async def mute(self, user: ChatUser, time: str) -> Reply:
+        """Hold back what comes for this chat; what is urgent still comes."""
+        accounts = await accounts_of(user.channel, user.user_id)
+        if not accounts:
+            return NOT_LINKED
+        now = self._clock.now()
+        try:
+            until = now + parse_duration(time)
+        except InvalidInput as exc:
+            return Reply.of(str(exc))
+        for account in accounts:
+            await mute(account, user.channel, until, now=now)
+        return Reply.of(
+            f"🔕 Muted for {time.strip()}. Urgent categories still come, the rest waits.",
+            ("End it with ", Code("/unmute"), "."),
+        )
+
+    async def unmute(self, user: ChatUser) -> Reply:
+        """Let everything through again, also what was held back."""
+        accounts = await accounts_of(user.channel, user.user_id)
+        for account in accounts:
+            await mute(account, user.channel, None, now=self._clock.now())
+        return Reply.of("🔔 Notifications come again.") if accounts else NOT_LINKED
 
     async def help(self, user: ChatUser) -> Reply:
         """Say what there is, and whether this chat is linked."""

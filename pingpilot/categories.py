@@ -40,6 +40,12 @@ async def add_category(
         raise AlreadyExists(f"{account.email} has a category '{name}' already.") from None
 
 
+async def set_urgent(account: Account, name: str, urgent: bool) -> None:
+    """Let the category's events pass quiet hours, or not. Raises `NotFound`."""
+    if not await Category.filter(account_id=account.id, name=name).update(urgent=urgent):
+        raise NotFound(await unknown_category(account.id, name))
+
+
 async def remove_category(account: Account, name: str) -> None:
     """Remove a category; its events stay, under its name. Raises `NotFound`."""
     if not await Category.filter(account_id=account.id, name=name).delete():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
-from models import Account, AccountChannel
+from models import Account, AccountChannel, Delivery, DeliveryStatus
 from pingpilot.errors import InvalidInput
 
 LONGEST_MUTE = timedelta(days=30)
@@ -91,13 +91,24 @@ async def set_time_zone(account: Account, name: str) -> None:
     await account.save(update_fields=["time_zone"])
 
 
-async def set_quiet_hours(account: Account, channel: str, hours: str, *, silently: bool) -> None:
+async def set_quiet_hours(
+    account: Account, channel: str, hours: str, *, silently: bool, now: datetime
+) -> None:
     """Set the channel's quiet hours from `22:00-07:00`, or take them away with `off`."""
     start, end = (None, None) if hours.strip().lower() == "off" else parse_hours(hours)
     row = AccountChannel.filter(account_id=account.id, channel=channel)
     await row.update(quiet_from=start, quiet_until=end, quiet_silently=silently)
+    await _reconsider(account, channel, now)
 
 
-async def mute(account: Account, channel: str, until: datetime | None) -> None:
+async def mute(account: Account, channel: str, until: datetime | None, *, now: datetime) -> None:
     """Mute the channel until an instant; None ends it."""
     await AccountChannel.filter(account_id=account.id, channel=channel).update(muted_until=until)
+    await _reconsider(account, channel, now)
+
+
+async def _reconsider(account: Account, channel: str, now: datetime) -> None:
+    """Let what is held be looked at anew: it goes out, or waits for another end."""
+    await Delivery.filter(account_id=account.id, channel=channel, status=DeliveryStatus.HELD).update(
+        next_attempt_at=now
+    )

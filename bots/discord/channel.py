@@ -53,7 +53,11 @@ class DiscordChannel:
         try:
             client = await self._logged_in()
             channel = client.get_partial_messageable(int(recipient.address), type=discord.ChannelType.private)
-            message = await channel.send(embed=render_embed(notification), nonce=nonce_for(notification))
+            message = await channel.send(
+                embed=render_embed(notification),
+                nonce=nonce_for(notification),
+                silent=notification.silent,
+            )
         except discord.RateLimited as exc:
             wait = timedelta(seconds=exc.retry_after)
             raise RateLimited("Discord asks for a pause.", retry_after=wait, whole_channel=False) from exc

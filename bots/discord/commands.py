@@ -32,6 +32,8 @@ class SlashCommands:
             ("unlink", self._unlink),
             ("categories", self._categories),
             ("quota", self._quota),
+            ("mute", self._mute),
+            ("unmute", self._unmute),
             ("help", self._help),
         ):
             command: app_commands.Command[Any, ..., None] = app_commands.Command(
@@ -58,6 +60,13 @@ class SlashCommands:
 
     async def _quota(self, interaction: discord.Interaction) -> None:
         await _reply(interaction, lambda: self._commands.quota(_user(interaction)))
+
+    @app_commands.describe(time="For how long, such as 30m, 2h or 1d")
+    async def _mute(self, interaction: discord.Interaction, time: str) -> None:
+        await _reply(interaction, lambda: self._commands.mute(_user(interaction), time))
+
+    async def _unmute(self, interaction: discord.Interaction) -> None:
+        await _reply(interaction, lambda: self._commands.unmute(_user(interaction)))
 
     async def _help(self, interaction: discord.Interaction) -> None:
         await _reply(interaction, lambda: self._commands.help(_user(interaction)))

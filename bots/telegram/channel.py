@@ -49,6 +49,7 @@ class TelegramChannel:
                 text=render_html(notification),
                 parse_mode=ParseMode.HTML,
                 link_preview_options=_NO_PREVIEW,
+                disable_notification=notification.silent,
             )
         except TelegramError as exc:
             raise _failure(exc) from exc

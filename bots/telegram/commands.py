@@ -41,6 +41,8 @@ class ChatCommands:
             "unlink": lambda user, _, words: self._commands.unlink(user, words),
             "categories": lambda user, *_: self._commands.categories(user),
             "quota": lambda user, *_: self._commands.quota(user),
+            "mute": lambda user, _, words: self._commands.mute(user, words),
+            "unmute": lambda user, *_: self._commands.unmute(user),
             "help": lambda user, *_: self._commands.help(user),
         }
         for name, answer in answers.items():

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from models import Account, AccountChannel, Plan
-from pingpilot import accounts
+from pingpilot import accounts, quiet_hours
 from pingpilot.channels import CHANNELS
 from pingpilot.cli.runtime import AS_JSON, day, print_json, print_table, with_database
 from pingpilot.config import Settings
+from pingpilot.errors import InvalidInput
 from pingpilot.quota import PlanLimits, Quota, quota_of
 
 app = typer.Typer(help="Create, list and change accounts.", no_args_is_help=True)
@@ -108,18 +109,45 @@ def set_plan_command(
 def set_command(
     email: Annotated[str, EMAIL],
     channels: Annotated[
-        str, typer.Option(metavar="NAME,NAME", help="Switch these on and the others off; '' for none.")
-    ],
+        str | None,
+        typer.Option(metavar="NAME,NAME", help="Switch these on and the others off; '' for none."),
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="That of its quiet hours, such as Europe/Berlin.")
+    ] = None,
+    quiet: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CHANNEL=HOURS", help="telegram=22:00-07:00, or telegram=off. Repeat for more."),
+    ] = None,
+    silently: Annotated[
+        bool,
+        typer.Option("--silently", help="Send without a sound in these quiet hours, instead of waiting."),
+    ] = False,
 ) -> None:
     """Change an account; switching a suspended channel on lifts the suspension."""
+    hours = [_quiet_hours(text) for text in quiet or []]
 
     async def change(_settings: Settings) -> list[AccountChannel]:
         account = await accounts.find_account(email)
-        await accounts.set_channels(account, _channel_names(channels))
+        if channels is not None:
+            await accounts.set_channels(account, _channel_names(channels))
+        if time_zone is not None:
+            await quiet_hours.set_time_zone(account, time_zone)
+        for name, text in hours:
+            now = datetime.now(UTC)
+            await quiet_hours.set_quiet_hours(account, name, text, silently=silently, now=now)
         return await accounts.channels_of(account)
 
     for each in with_database(change):
         typer.echo(f"{CHANNELS[each.channel].label}: {_channel_text(each)}")
+
+
+def _quiet_hours(text: str) -> tuple[str, str]:
+    name, equals, hours = text.partition("=")
+    if not equals:
+        raise InvalidInput(f"'{text}' are no quiet hours: write them like telegram=22:00-07:00.")
+    accounts.check_channels([name])
+    return name, hours
 
 
 async def _quota(account: Account, settings: Settings) -> Quota:
@@ -159,7 +187,16 @@ def _channel_text(channel: AccountChannel) -> str:
         return f"suspended: {channel.suspended_reason}"
     if not channel.address:
         return "on, not linked yet"
-    return f"on, {channel.username or channel.address}"
+    return f"on, {channel.username or channel.address}{_quiet_text(channel)}"
+
+
+def _quiet_text(channel: AccountChannel) -> str:
+    if channel.quiet_from is None or channel.quiet_until is None:
+        return ""
+    start, end = (
+        f"{minute // 60:02}:{minute % 60:02}" for minute in (channel.quiet_from, channel.quiet_until)
+    )
+    return f", {'silent' if channel.quiet_silently else 'quiet'} {start}-{end}"
 
 
 def _limit_text(quota: Quota) -> str:

@@ -20,6 +20,7 @@ def add_command(
     name: Annotated[str, NAME],
     account: Annotated[str, ACCOUNT],
     color: Annotated[str, typer.Option(help="'#' and six hexadecimal digits, such as '#ff6b6b'.")],
+    urgent: Annotated[bool, typer.Option("--urgent", help="Its events pass quiet hours.")] = False,
     emoji: Annotated[str | None, typer.Option(help="One emoji.")] = None,
 ) -> None:
     """Add a category."""
@@ -27,6 +28,8 @@ def add_command(
     async def add(_settings: Settings) -> None:
         owner = await find_account(account)
         await categories.add_category(owner, name, color=color, emoji=emoji, now=datetime.now(UTC))
+        if urgent:
+            await categories.set_urgent(owner, name, urgent=True)
 
     with_database(add)
     typer.echo(f"The category '{name}' is added.")
@@ -51,6 +54,23 @@ def list_command(account: Annotated[str, ACCOUNT], as_json: Annotated[bool, AS_J
         ],
         "No categories yet: add one with `pingpilot category add`.",
     )
+
+
+@app.command("set")
+def set_command(
+    name: Annotated[str, NAME],
+    account: Annotated[str, ACCOUNT],
+    urgent: Annotated[
+        bool, typer.Option("--urgent/--not-urgent", help="Whether its events pass quiet hours.")
+    ],
+) -> None:
+    """Change a category."""
+
+    async def change(_settings: Settings) -> None:
+        await categories.set_urgent(await find_account(account), name, urgent=urgent)
+
+    with_database(change)
+    typer.echo(f"The category '{name}' {'passes' if urgent else 'keeps'} quiet hours.")
 
 
 @app.command("remove")

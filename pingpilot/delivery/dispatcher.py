@@ -17,7 +17,7 @@ from pingpilot.delivery.channel import Channel, Notification, Recipient
 from pingpilot.delivery.journal import Attempt, Journal
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.queue import Claim, DeliveryQueue
-from pingpilot.delivery.retry import DELIVERED, Verdict, interrupted, untried, verdict_on
+from pingpilot.delivery.retry import DELIVERED, Verdict, held, interrupted, untried, verdict_on
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import (
     ChannelUnavailable,
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 UNAVAILABLE_PAUSE = timedelta(seconds=30)
 """How long a channel that can't send is left alone before one more try."""
+RELEASE_CHECK = timedelta(seconds=1)
+"""How often deliveries are looked for whose quiet hours are over."""
 EXPIRY_CHECK = timedelta(seconds=15)
 """How often leases of dead daemons are looked for."""
 _DATABASE_PAUSE = 1.0  # seconds between tries while the database is away
@@ -75,6 +77,7 @@ class Dispatcher:
         self._stopping = False
         self._paused_until = 0.0
         self._next_expiry_check = 0.0
+        self._next_release = 0.0
 
     def wake(self) -> None:
         """Look for due deliveries now."""
@@ -131,7 +134,7 @@ class Dispatcher:
         free = self._breaker.allowed(self._slots - under_way, under_way=under_way)
         if free <= 0 or self._is_paused():
             return 0
-        await self._expire_leases()
+        await self._tidy()
         async with self._claiming:
             claims = [] if self._stopping else await self._queue.claim(free, self._clock.now())
             for claim in claims:
@@ -144,7 +147,11 @@ class Dispatcher:
         del self._sending[task]
         self.wake()
 
-    async def _expire_leases(self) -> None:
+    async def _tidy(self) -> None:
+        """Look now and then for quiet hours that are over and leases that have run out."""
+        if self._clock.monotonic() >= self._next_release:
+            self._next_release = self._clock.monotonic() + RELEASE_CHECK.total_seconds()
+            await self._queue.release_held(self._clock.now())
         if self._clock.monotonic() >= self._next_expiry_check:
             self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
             await self._queue.expire_leases(self._clock.now(), sparing=list(self._sending.values()))
@@ -196,6 +203,8 @@ class Dispatcher:
         try:
             if claim.recipient is None:
                 raise PermanentFailure(claim.obstacle or "There is nobody to send this to.")
+            if claim.hold_until:
+                return held(claim.hold_until)
             if self._is_paused() or self._breaker.blocks():
                 return untried(self._clock.now())
             await self._send(claim.recipient, claim.notification)

@@ -87,7 +87,7 @@ class Journal:
         waiting = await query(
             connection(),
             "UPDATE deliveries SET status = 'failed', next_attempt_at = NULL, last_error = ? "
-            "WHERE account_id = ? AND channel = ? AND status = 'pending' RETURNING event_id",
+            "WHERE account_id = ? AND channel = ? AND status IN ('pending', 'held') RETURNING event_id",
             [reason, claim.account_id, self._channel],
         )
         await notices.post_notice(claim.account_id, self._told(reason), now=attempt.ended_at)

@@ -14,6 +14,7 @@ from pingpilot import notices
 from pingpilot.channels import CHANNELS
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.retry import HOLDS_BACK, interrupted
+from pingpilot.quiet_hours import QuietHours
 
 LEASE = timedelta(minutes=3)
 """Longer than any send takes with its wait for a turn: a lease that runs out belongs to a dead daemon."""
@@ -44,9 +45,11 @@ UPDATE deliveries SET status = 'sending', leased_by = ?, lease_until = ? WHERE i
 """
 _CLAIMED = """
 SELECT d.id, d.event_id, d.account_id, d.attempts - d.forgiven AS attempts, e.category, e.description,
-       e.fields_json, e.notice, e.created_at, c.color, c.emoji, ac.enabled, ac.address, ac.suspended_reason
+       e.fields_json, e.notice, e.created_at, c.color, c.emoji, c.urgent, a.time_zone, ac.enabled,
+       ac.address, ac.suspended_reason, ac.quiet_from, ac.quiet_until, ac.quiet_silently, ac.muted_until
 FROM deliveries d
 JOIN events e ON e.id = d.event_id
+JOIN accounts a ON a.id = d.account_id
 LEFT JOIN categories c ON c.account_id = d.account_id AND c.name = e.category
 LEFT JOIN account_channels ac ON ac.account_id = d.account_id AND ac.channel = d.channel
 WHERE d.id IN ({ids}) ORDER BY d.id
@@ -56,7 +59,7 @@ WHERE d.id IN ({ids}) ORDER BY d.id
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One delivery leased to this daemon. `recipient` is None where its channel can't be used any more,
-    for the `obstacle` given.
+    for the `obstacle` given. `hold_until` is the end of quiet hours that it has to wait for.
     """
 
     delivery_id: int
@@ -66,6 +69,7 @@ class Claim:
     notification: Notification
     recipient: Recipient | None
     obstacle: str | None
+    hold_until: datetime | None = None
 
 
 class DeliveryQueue:
@@ -86,18 +90,30 @@ class DeliveryQueue:
             return []
         ids = [row["id"] for row in rows]
         found = await query(connection(), _CLAIMED.format(ids=marks(ids)), ids)
-        return [self._claim(row) for row in found]
+        return [self._claim(row, now) for row in found]
 
-    def _claim(self, row: Row) -> Claim:
+    async def release_held(self, now: datetime) -> None:
+        """Put those back in the queue whose quiet hours are over."""
+        await query(
+            connection(),
+            "UPDATE deliveries SET status = 'pending' "
+            "WHERE channel = ? AND status = 'held' AND next_attempt_at <= ? RETURNING id",
+            [self._channel, now],
+        )
+
+    def _claim(self, row: Row, now: datetime) -> Claim:
+        quiet_until = None if row["urgent"] or row["notice"] else _quiet_hours(row).quiet_until(now)
+        silently = bool(row["quiet_silently"])
         obstacle = _obstacle(row, CHANNELS[self._channel].label)
         return Claim(
             delivery_id=row["id"],
             event_id=as_uuid(row["event_id"]),
             account_id=row["account_id"],
             attempts=row["attempts"],
-            notification=_notification(row),
+            notification=_notification(row, silent=quiet_until is not None and silently),
             recipient=None if obstacle else Recipient(row["account_id"], row["address"]),
             obstacle=obstacle,
+            hold_until=None if silently else quiet_until,
         )
 
     @unit_of_work
@@ -141,7 +157,17 @@ class DeliveryQueue:
         return len(rows)
 
 
-def _notification(row: Row) -> Notification:
+def _quiet_hours(row: Row) -> QuietHours:
+    muted_until = row["muted_until"]
+    return QuietHours(
+        time_zone=row["time_zone"],
+        start=row["quiet_from"],
+        end=row["quiet_until"],
+        muted_until=as_datetime(muted_until) if muted_until else None,
+    )
+
+
+def _notification(row: Row, *, silent: bool) -> Notification:
     color = notices.COLOR if row["notice"] else row["color"] or _DEFAULT_COLOR
     return Notification(
         event_id=as_uuid(row["event_id"]),
@@ -152,6 +178,7 @@ def _notification(row: Row) -> Notification:
         description=row["description"],
         fields=tuple(json.loads(row["fields_json"]).items()),
         created_at=as_datetime(row["created_at"]),
+        silent=silent,
     )
 
 

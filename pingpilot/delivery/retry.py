@@ -47,6 +47,11 @@ def untried(now: datetime) -> Verdict:
     return Verdict(DeliveryStatus.PENDING, None, False, next_attempt_at=now)
 
 
+def held(until: datetime) -> Verdict:
+    """The recipient has quiet hours: the delivery waits for their end."""
+    return Verdict(DeliveryStatus.HELD, None, False, next_attempt_at=until)
+
+
 def verdict_on(failure: DeliveryFailure, *, attempts_before: int, now: datetime) -> Verdict:
     """Return what a failed attempt means, given the attempts counted before it."""
     if isinstance(failure, ChannelUnavailable):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -45,6 +46,16 @@ async def failure_of(channel: DiscordChannel, recipient: Recipient) -> DeliveryF
     with pytest.raises(DeliveryFailure) as failure:
         await channel.send(recipient, SALE)
     return failure.value
+
+
+async def test_a_silent_one_makes_no_sound(
+    discord_stand_in: DiscordStandIn, channel: DiscordChannel, ada: Recipient
+) -> None:
+    await channel.send(ada, SALE)
+    await channel.send(ada, replace(OTHER, silent=True))
+
+    suppress_notifications = 1 << 12
+    assert [message.flags for message in discord_stand_in.messages] == [0, suppress_notifications]
 
 
 async def test_the_notification_arrives_as_an_embed(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -46,6 +47,15 @@ async def failure_of(channel: TelegramChannel, recipient: Recipient) -> Delivery
     with pytest.raises(DeliveryFailure) as failure:
         await channel.send(recipient, SALE)
     return failure.value
+
+
+async def test_a_silent_one_makes_no_sound(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    await channel.send(grace, SALE)
+    await channel.send(grace, replace(OTHER, silent=True))
+
+    assert [message.silent for message in telegram_stand_in.messages] == [False, True]
 
 
 async def test_the_notification_arrives_as_text(

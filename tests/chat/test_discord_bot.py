@@ -16,14 +16,15 @@ async def test_every_command_is_registered_with_what_it_takes(on_discord: OnDisc
     registered = {command["name"]: command for command in on_discord.stand_in.commands}
 
     options = {name: command.get("options") or [] for name, command in registered.items()}
-    [code], [email] = options.pop("link"), options.pop("unlink")
+    [code], [email], [time] = options.pop("link"), options.pop("unlink"), options.pop("mute")
     assert {name: command["description"] for name, command in registered.items()} == {
         command.name: command.description for command in MENU
     }
     assert (code["name"], code["type"], code["required"]) == ("code", 3, True)
     assert (email["name"], email["type"], email["required"]) == ("email", 3, False)
     assert code["description"] == "The one-time code, or an API key of the account"
-    assert options == {"categories": [], "quota": [], "help": []}
+    assert (time["name"], time["type"], time["required"]) == ("time", 3, True)
+    assert options == {"categories": [], "quota": [], "unmute": [], "help": []}
 
 
 async def test_commands_are_there_for_servers_users_and_every_kind_of_chat(on_discord: OnDiscord) -> None:

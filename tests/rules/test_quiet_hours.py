@@ -89,9 +89,9 @@ def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
 async def test_quiet_hours_are_the_channels_and_can_be_taken_away(sqlite: str, clock: ManualClock) -> None:
     account = await new_account(clock)
 
-    await set_quiet_hours(account, "telegram", "22:00-07:00", silently=True)
+    await set_quiet_hours(account, "telegram", "22:00-07:00", silently=True, now=clock.now())
     quiet = await AccountChannel.get(account_id=account.id, channel="telegram")
-    await set_quiet_hours(account, "telegram", "off", silently=False)
+    await set_quiet_hours(account, "telegram", "off", silently=False, now=clock.now())
     off = await AccountChannel.get(account_id=account.id, channel="telegram")
 
     assert (quiet.quiet_from, quiet.quiet_until, quiet.quiet_silently) == (1320, 420, True)
@@ -101,9 +101,9 @@ async def test_quiet_hours_are_the_channels_and_can_be_taken_away(sqlite: str, c
 async def test_a_channel_is_muted_until_told_otherwise(sqlite: str, clock: ManualClock) -> None:
     account = await new_account(clock)
 
-    await mute(account, "telegram", clock.now())
+    await mute(account, "telegram", clock.now(), now=clock.now())
     muted = await AccountChannel.get(account_id=account.id, channel="telegram")
-    await mute(account, "telegram", None)
+    await mute(account, "telegram", None, now=clock.now())
 
     assert muted.muted_until == clock.now()
     assert (await AccountChannel.get(account_id=account.id, channel="telegram")).muted_until is None

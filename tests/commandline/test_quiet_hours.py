@@ -1,0 +1,54 @@
+"""`pingpilot account set` and `category set`: quiet hours, time zones, urgency."""
+
+import pytest
+
+from .conftest import Pingpilot
+
+
+def test_quiet_hours_are_set_shown_and_taken_away(pingpilot: Pingpilot, alice: str) -> None:
+    pingpilot("account", "set", alice, "--channels", "email")
+
+    quiet = pingpilot("account", "set", alice, "--quiet", "email=22:00-07:00", "--time-zone", "Europe/Berlin")
+    silent = pingpilot("account", "set", alice, "--quiet", "email=23:00-06:30", "--silently")
+    off = pingpilot("account", "set", alice, "--quiet", "email=off")
+
+    assert "E-mail: on, alice@example.com, quiet 22:00-07:00" in quiet.out
+    assert "E-mail: on, alice@example.com, silent 23:00-06:30" in silent.out
+    assert "E-mail: on, alice@example.com\n" in off.out
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--quiet", "email"], "telegram=22:00-07:00"),
+        (["--quiet", "email=always"], "22:00-07:00"),
+        (["--quiet", "pigeon=22:00-07:00"], "discord, telegram, email"),
+        (["--time-zone", "Berlin"], "Europe/Berlin"),
+        (["--channels", "pigeon"], "discord, telegram, email"),
+    ],
+)
+def test_what_can_not_be_meant_is_one_sentence(
+    pingpilot: Pingpilot, alice: str, words: list[str], hint: str
+) -> None:
+    refused = pingpilot("account", "set", alice, *words)
+
+    assert refused.code == 2
+    assert refused.err.startswith("Error: ")
+    assert hint in refused.err
+
+
+def test_a_category_is_made_urgent_and_less_so(pingpilot: Pingpilot, alice: str) -> None:
+    urgent = pingpilot("category", "set", "bug", "--account", alice, "--urgent")
+    less = pingpilot("category", "set", "bug", "--account", alice, "--not-urgent")
+    added = pingpilot("category", "add", "fire", "--account", alice, "--color", "#ff0000", "--urgent")
+
+    assert urgent.out == "The category 'bug' passes quiet hours.\n"
+    assert less.out == "The category 'bug' keeps quiet hours.\n"
+    assert added.out == "The category 'fire' is added.\n"
+
+
+def test_a_category_that_is_not_there_is_named(pingpilot: Pingpilot, alice: str) -> None:
+    refused = pingpilot("category", "set", "bugs", "--account", alice, "--urgent")
+
+    assert refused.code == 1
+    assert "did you mean 'bug'" in refused.err

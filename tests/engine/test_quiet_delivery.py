@@ -1,0 +1,93 @@
+"""Quiet hours at work: deliveries wait or whisper, what is urgent passes, and all comes out in the end."""
+
+from datetime import timedelta
+
+from models import Account, AccountChannel
+from pingpilot.categories import set_urgent
+from pingpilot.errors import PermanentFailure
+from pingpilot.quiet_hours import mute, set_quiet_hours
+
+from .scripted import Engine, deliveries, outcomes, statuses
+from .waiting import eventually
+
+HOUR = timedelta(hours=1)
+NOW_TO_ONE = "12:00-13:00"  # the tests' clock begins at noon
+
+
+async def test_in_quiet_hours_deliveries_wait_for_their_end_in_order(engine: Engine, alice: Account) -> None:
+    await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
+    await engine.post(alice, "first", "second")
+
+    async with engine.running():
+        await eventually(statuses, ["held", "held"])
+        waiting, tried = await deliveries(), list(engine.channel.tried)
+        engine.clock.advance(HOUR)
+        await engine.status_is("delivered", "delivered")
+
+    assert tried == []
+    assert {each.next_attempt_at for each in waiting} == {engine.clock.now()}
+    assert {each.attempts for each in waiting} == {0}
+    assert engine.channel.delivered == ["first", "second"]
+    assert await outcomes() == ["delivered"]
+
+
+async def test_silently_they_go_out_without_a_sound(engine: Engine, alice: Account) -> None:
+    await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=True, now=engine.clock.now())
+    await engine.post(alice, "whispered")
+
+    async with engine.running():
+        await engine.status_is("delivered")
+        engine.clock.advance(HOUR)
+        await engine.post(alice, "said aloud")
+        await engine.status_is("delivered", "delivered")
+
+    assert [each.silent for each in engine.channel.taken] == [True, False]
+
+
+async def test_what_is_urgent_passes_what_waits(engine: Engine, alice: Account) -> None:
+    await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
+    await engine.post(alice, "not so urgent")
+
+    async with engine.running():
+        await eventually(statuses, ["held"])
+        await set_urgent(alice, "sale", urgent=True)
+        await engine.post(alice, "urgent")
+        await engine.status_is("held", "delivered")
+
+    assert engine.channel.delivered == ["urgent"]
+
+
+async def test_one_accounts_quiet_hours_are_no_others(engine: Engine, alice: Account, bob: Account) -> None:
+    await mute(alice, "telegram", engine.clock.now() + HOUR, now=engine.clock.now())
+    await engine.post(alice, "to alice")
+    await engine.post(bob, "to bob")
+
+    async with engine.running():
+        await engine.status_is("held", "delivered")
+
+    assert engine.channel.delivered == ["to bob"]
+
+
+async def test_unmuting_lets_through_what_was_held(engine: Engine, alice: Account) -> None:
+    await mute(alice, "telegram", engine.clock.now() + 48 * HOUR, now=engine.clock.now())
+    await engine.post(alice, "held back")
+
+    async with engine.running():
+        await eventually(statuses, ["held"])
+        await mute(alice, "telegram", None, now=engine.clock.now())
+        engine.clock.advance(timedelta(seconds=1))
+        await engine.status_is("delivered")
+
+
+async def test_a_recipient_that_is_gone_takes_what_is_held_along(engine: Engine, alice: Account) -> None:
+    await mute(alice, "telegram", engine.clock.now() + HOUR, now=engine.clock.now())
+    await engine.post(alice, "held back")
+    engine.channel.fail(PermanentFailure("Blocked.", recipient_gone=True))
+
+    async with engine.running():
+        await eventually(statuses, ["held"])
+        await set_urgent(alice, "sale", urgent=True)
+        await engine.post(alice, "urgent")
+        await engine.status_is("failed", "failed")
+
+    assert (await AccountChannel.get(account_id=alice.id, channel="telegram")).suspended_reason == "Blocked."
