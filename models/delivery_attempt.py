@@ -30,6 +30,8 @@ class DeliveryAttempt(Model):
     outcome = fields.CharField(max_length=16)
     reason = fields.TextField(null=True)
 
+    delivery_id: int
+
     class Meta:
         table = "delivery_attempts"
         table_description = "Delivery attempts"  # explicit: the docstring would break SQL

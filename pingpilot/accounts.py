@@ -78,6 +78,12 @@ async def set_plan(account: Account, plan: Plan, monthly_events: int | None) -> 
     await account.save(update_fields=["plan", "monthly_events"])
 
 
+async def set_combine(account: Account, combine: bool) -> None:
+    """Let many deliveries that wait for one recipient go out as one message, or each by itself."""
+    account.combine = combine
+    await account.save(update_fields=["combine"])
+
+
 async def set_channels(account: Account, names: Collection[str]) -> None:
     """Switch exactly the named channels on, which lifts their suspension. Raises `InvalidInput`."""
     check_channels(names)

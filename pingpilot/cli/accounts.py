@@ -108,12 +108,17 @@ def set_plan_command(
 @app.command("set")
 def set_command(
     email: Annotated[str, EMAIL],
+    *,
     channels: Annotated[
         str | None,
         typer.Option(metavar="NAME,NAME", help="Switch these on and the others off; '' for none."),
     ] = None,
     time_zone: Annotated[
         str | None, typer.Option(metavar="ZONE", help="That of its quiet hours, such as Europe/Berlin.")
+    ] = None,
+    combine: Annotated[
+        bool | None,
+        typer.Option("--combine/--no-combine", help="Whether many that wait go out as one message."),
     ] = None,
     quiet: Annotated[
         list[str] | None,
@@ -131,6 +136,8 @@ def set_command(
         account = await accounts.find_account(email)
         if channels is not None:
             await accounts.set_channels(account, _channel_names(channels))
+        if combine is not None:
+            await accounts.set_combine(account, combine)
         if time_zone is not None:
             await quiet_hours.set_time_zone(account, time_zone)
         for name, text in hours:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
@@ -69,7 +70,7 @@ class Dispatcher:
         self._slots = slots
         self._send_timeout = send_timeout
         self._poll = poll
-        self._sending: dict[asyncio.Task[None], int] = {}
+        self._sending: dict[asyncio.Task[None], list[int]] = {}
         self._recipients: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._claiming = asyncio.Lock()
         self._awake = asyncio.Event()
@@ -139,7 +140,7 @@ class Dispatcher:
             claims = [] if self._stopping else await self._queue.claim(free, self._clock.now())
             for claim in claims:
                 task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")
-                self._sending[task] = claim.delivery_id
+                self._sending[task] = claim.delivery_ids
                 task.add_done_callback(self._sent)
         return len(claims)
 
@@ -154,7 +155,9 @@ class Dispatcher:
             await self._queue.release_held(self._clock.now())
         if self._clock.monotonic() >= self._next_expiry_check:
             self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
-            await self._queue.expire_leases(self._clock.now(), sparing=list(self._sending.values()))
+            await self._queue.expire_leases(
+                self._clock.now(), sparing=[each for ids in self._sending.values() for each in ids]
+            )
 
     async def _rest(self) -> None:
         try:
@@ -177,8 +180,21 @@ class Dispatcher:
         except asyncio.CancelledError:  # while it waited; only `drain` cancels, the task ends here anyway
             now = self._clock.now()
             attempt = Attempt(claim, untried(now), now, timedelta())
-        await self._record(attempt)
-        self._log(claim, attempt.verdict)
+        for each in self._apart(attempt):
+            await self._record(each)
+            self._log(each.claim, each.verdict)
+
+    def _apart(self, attempt: Attempt) -> list[Attempt]:
+        """Let no companion fail for good because of the one event that the message showed."""
+        claim, verdict = attempt.claim, attempt.verdict
+        is_last_word = verdict.status is DeliveryStatus.FAILED and not verdict.recipient_gone
+        if not (is_last_word and claim.companions and claim.recipient):
+            return [attempt]
+        shown, others = claim.apart()
+        return [
+            replace(attempt, claim=shown),
+            replace(attempt, claim=others, verdict=untried(self._clock.now())),
+        ]
 
     @asynccontextmanager
     async def _turn(self, recipient: Recipient | None) -> AsyncIterator[None]:
@@ -267,6 +283,7 @@ class Dispatcher:
             f"Delivery {verdict.status.value}",
             channel=self._channel.name,
             delivery=claim.delivery_id,
+            **({"combined": len(claim.delivery_ids)} if claim.companions else {}),
             event_id=event_id_text(claim.event_id),
             attempt=claim.attempts + int(verdict.counted),
             **({"reason": verdict.reason} if verdict.reason else {}),

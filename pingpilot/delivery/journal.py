@@ -54,14 +54,14 @@ class Journal:
     async def _commit(self, attempts: list[Attempt]) -> list[set[UUID] | Exception]:
         async with transaction():
             changed: list[set[UUID] | Exception] = [await self._settle(attempt) for attempt in attempts]
-            history = [_row(attempt) for attempt in attempts if attempt.verdict.outcome]
+            history = [row for attempt in attempts if attempt.verdict.outcome for row in _rows(attempt)]
             await DeliveryAttempt.bulk_create(history)
         return changed
 
     async def _settle(self, attempt: Attempt) -> set[UUID]:
         claim, verdict = attempt.claim, attempt.verdict
         delivered = verdict.status is DeliveryStatus.DELIVERED
-        row = Delivery.filter(id=claim.delivery_id)
+        row = Delivery.filter(id__in=claim.delivery_ids)
         if delivered:  # true even if the lease ran out meanwhile
             row = row.exclude(status=DeliveryStatus.DELIVERED)
         else:
@@ -76,7 +76,7 @@ class Journal:
             lease_until=None,
             delivered_at=attempt.ended_at if delivered else None,
         )
-        return {claim.event_id} | (await self._suspend(attempt) if verdict.recipient_gone else set())
+        return claim.event_ids | (await self._suspend(attempt) if verdict.recipient_gone else set())
 
     async def _suspend(self, attempt: Attempt) -> set[UUID]:
         claim, reason = attempt.claim, attempt.verdict.reason or ""
@@ -98,11 +98,14 @@ class Journal:
         return f"{label} is suspended for your account: {reason} Link or switch it on again to go on."
 
 
-def _row(attempt: Attempt) -> DeliveryAttempt:
-    return DeliveryAttempt(
-        delivery_id=attempt.claim.delivery_id,
-        started_at=attempt.started_at,
-        duration_ms=round(attempt.duration / timedelta(milliseconds=1)),
-        outcome=attempt.verdict.outcome,
-        reason=attempt.verdict.reason,
-    )
+def _rows(attempt: Attempt) -> list[DeliveryAttempt]:
+    return [
+        DeliveryAttempt(
+            delivery_id=delivery_id,
+            started_at=attempt.started_at,
+            duration_ms=round(attempt.duration / timedelta(milliseconds=1)),
+            outcome=attempt.verdict.outcome,
+            reason=attempt.verdict.reason,
+        )
+        for delivery_id in attempt.claim.delivery_ids
+    ]

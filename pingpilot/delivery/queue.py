@@ -1,8 +1,9 @@
 """The queue: a channel's deliveries in the database, claimed by lease."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,12 @@ from pingpilot.quiet_hours import QuietHours
 
 LEASE = timedelta(minutes=3)
 """Longer than any send takes with its wait for a turn: a lease that runs out belongs to a dead daemon."""
+
+COMBINES_FROM = 4
+"""From so many deliveries waiting for one recipient on, they go out as one message."""
+MOST_COMBINED = 2000
+"""Deliveries that one round of claims adds to the messages it found due."""
+_MOST_NAMED = 10  # categories
 
 _DEFAULT_COLOR = "#7f8c8d"  # of a category that was removed after its event came in
 
@@ -43,9 +50,18 @@ ORDER BY next_attempt_at, id LIMIT ?
 _CLAIM = """
 UPDATE deliveries SET status = 'sending', leased_by = ?, lease_until = ? WHERE id IN ({due}) RETURNING id
 """
+# What waits behind a claimed delivery and can go out with it: for a first attempt all that is due, for a
+# retry the set that went out together before, so that the platform knows the message again.
+_COMPANIONS = """
+SELECT h.id AS head, w.id FROM deliveries h
+JOIN deliveries w ON w.account_id = h.account_id AND w.channel = h.channel AND w.status = 'pending'
+    AND w.attempts = h.attempts AND w.next_attempt_at <= ?
+    AND (h.attempts = 0 OR w.next_attempt_at = h.next_attempt_at)
+WHERE h.id IN ({heads}) ORDER BY w.id LIMIT ?
+"""
 _CLAIMED = """
 SELECT d.id, d.event_id, d.account_id, d.attempts - d.forgiven AS attempts, e.category, e.description,
-       e.fields_json, e.notice, e.created_at, c.color, c.emoji, c.urgent, a.time_zone, ac.enabled,
+       e.fields_json, e.notice, e.created_at, c.color, c.emoji, c.urgent, a.time_zone, a.combine, ac.enabled,
        ac.address, ac.suspended_reason, ac.quiet_from, ac.quiet_until, ac.quiet_silently, ac.muted_until
 FROM deliveries d
 JOIN events e ON e.id = d.event_id
@@ -58,8 +74,11 @@ WHERE d.id IN ({ids}) ORDER BY d.id
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One delivery leased to this daemon. `recipient` is None where its channel can't be used any more,
-    for the `obstacle` given. `hold_until` is the end of quiet hours that it has to wait for.
+    """One message to send: the delivery it is about, leased to this daemon, and those that go with it.
+
+    `recipient` is None where its channel can't be used any more, for the `obstacle` given. `hold_until`
+    is the end of quiet hours that it has to wait for. `companions` are older deliveries of the same
+    account that the message counts instead of showing, each with its event.
     """
 
     delivery_id: int
@@ -70,6 +89,23 @@ class Claim:
     recipient: Recipient | None
     obstacle: str | None
     hold_until: datetime | None = None
+    companions: tuple[tuple[int, UUID], ...] = ()
+
+    @property
+    def delivery_ids(self) -> list[int]:
+        """The deliveries that stand or fall with this message."""
+        return [self.delivery_id, *(delivery_id for delivery_id, _ in self.companions)]
+
+    def apart(self) -> tuple["Claim", "Claim"]:
+        """Return the delivery that the message shows, and the others, as claims of their own."""
+        (first_id, first_event), *rest = self.companions
+        shown = replace(self, companions=())
+        return shown, replace(self, delivery_id=first_id, event_id=first_event, companions=tuple(rest))
+
+    @property
+    def event_ids(self) -> set[UUID]:
+        """The events of these deliveries."""
+        return {self.event_id, *(event_id for _, event_id in self.companions)}
 
 
 class DeliveryQueue:
@@ -80,7 +116,7 @@ class DeliveryQueue:
         self._daemon_id = daemon_id
 
     async def claim(self, most: int, now: datetime) -> list[Claim]:
-        """Lease what is due, one delivery an account at a time, oldest first; return it with what to send."""
+        """Lease what is due, one message an account at a time, oldest first; return what to send."""
         due = _DUE + ("FOR UPDATE SKIP LOCKED" if is_postgres(connection()) else "")
         name = self._channel
         values = [name, HOLDS_BACK, name, HOLDS_BACK, now, name, most]
@@ -88,9 +124,35 @@ class DeliveryQueue:
         rows = await query(connection(), _CLAIM.format(due=due), [*lease, *values])
         if not rows:
             return []
-        ids = [row["id"] for row in rows]
-        found = await query(connection(), _CLAIMED.format(ids=marks(ids)), ids)
-        return [self._claim(row, now) for row in found]
+        heads = await self._read([row["id"] for row in rows])
+        groups = await self._claim_companions([row for row in heads if _may_combine(row, now)], now)
+        return [self._claim(groups.get(row["id"], [row]), now) for row in heads]
+
+    async def _read(self, ids: Sequence[int]) -> list[Row]:
+        return await query(connection(), _CLAIMED.format(ids=marks(ids)), ids)
+
+    async def _claim_companions(self, heads: Sequence[Row], now: datetime) -> dict[int, list[Row]]:
+        """Lease what goes with the heads that have more than a few waiting behind them; oldest first."""
+        if not heads:
+            return {}
+        ids = [row["id"] for row in heads]
+        sql = _COMPANIONS.format(heads=marks(ids))
+        waiting = await query(connection(), sql, [now, *ids, MOST_COMBINED])
+        behind = Counter(row["head"] for row in waiting)
+        chosen = [row["id"] for row in waiting if behind[row["head"]] >= COMBINES_FROM - 1]
+        if not chosen:
+            return {}
+        leased = await query(
+            connection(),
+            "UPDATE deliveries SET status = 'sending', leased_by = ?, lease_until = ? "  # noqa: S608
+            f"WHERE id IN ({marks(chosen)}) AND status = 'pending' RETURNING id",
+            [self._daemon_id, now + LEASE, *chosen],
+        )
+        rows = await self._read([row["id"] for row in leased])
+        return {
+            head["id"]: [head, *(row for row in rows if row["account_id"] == head["account_id"])]
+            for head in heads
+        }
 
     async def release_held(self, now: datetime) -> None:
         """Put those back in the queue whose quiet hours are over."""
@@ -101,8 +163,10 @@ class DeliveryQueue:
             [self._channel, now],
         )
 
-    def _claim(self, row: Row, now: datetime) -> Claim:
-        quiet_until = None if row["urgent"] or row["notice"] else _quiet_hours(row).quiet_until(now)
+    def _claim(self, rows: Sequence[Row], now: datetime) -> Claim:
+        """Return one message over deliveries of one account, oldest first: the newest in full."""
+        *older, row = rows
+        quiet_until = _quiet_until(row, now)
         silently = bool(row["quiet_silently"])
         obstacle = _obstacle(row, CHANNELS[self._channel].label)
         return Claim(
@@ -110,7 +174,8 @@ class DeliveryQueue:
             event_id=as_uuid(row["event_id"]),
             account_id=row["account_id"],
             attempts=row["attempts"],
-            notification=_notification(row, silent=quiet_until is not None and silently),
+            companions=tuple((each["id"], as_uuid(each["event_id"])) for each in older),
+            notification=_notification(row, older, silent=quiet_until is not None and silently),
             recipient=None if obstacle else Recipient(row["account_id"], row["address"]),
             obstacle=obstacle,
             hold_until=None if silently else quiet_until,
@@ -157,17 +222,24 @@ class DeliveryQueue:
         return len(rows)
 
 
-def _quiet_hours(row: Row) -> QuietHours:
+def _may_combine(row: Row, now: datetime) -> bool:
+    return bool(row["combine"]) and not _obstacle(row, "") and _quiet_until(row, now) is None
+
+
+def _quiet_until(row: Row, now: datetime) -> datetime | None:
+    if row["urgent"] or row["notice"]:
+        return None
     muted_until = row["muted_until"]
-    return QuietHours(
+    hours = QuietHours(
         time_zone=row["time_zone"],
         start=row["quiet_from"],
         end=row["quiet_until"],
         muted_until=as_datetime(muted_until) if muted_until else None,
     )
+    return hours.quiet_until(now)
 
 
-def _notification(row: Row, *, silent: bool) -> Notification:
+def _notification(row: Row, older: Sequence[Row], *, silent: bool) -> Notification:
     color = notices.COLOR if row["notice"] else row["color"] or _DEFAULT_COLOR
     return Notification(
         event_id=as_uuid(row["event_id"]),
@@ -175,11 +247,21 @@ def _notification(row: Row, *, silent: bool) -> Notification:
         category=row["category"],
         emoji=notices.EMOJI if row["notice"] else row["emoji"],
         color=int(color.removeprefix("#"), 16),
-        description=row["description"],
+        description="\n\n".join([row["description"], *_counted(older)]),
         fields=tuple(json.loads(row["fields_json"]).items()),
         created_at=as_datetime(row["created_at"]),
         silent=silent,
     )
+
+
+def _counted(older: Sequence[Row]) -> list[str]:
+    """Return the line that counts what the message does not show: `37 more: 30 bug, 7 sale`."""
+    if not older:
+        return []
+    counts = Counter(row["category"] for row in older).most_common()
+    named = [f"{count:,} {category}" for category, count in counts[:_MOST_NAMED]]
+    rest = sum(count for _, count in counts[_MOST_NAMED:])
+    return [f"{len(older):,} more: {', '.join([*named, *([f'{rest:,} others'] if rest else [])])}"]
 
 
 def _obstacle(row: Row, label: str) -> str | None:

@@ -1,5 +1,8 @@
 """`pingpilot account set` and `category set`: quiet hours, time zones, urgency."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from .conftest import Pingpilot
@@ -35,6 +38,19 @@ def test_what_can_not_be_meant_is_one_sentence(
     assert refused.code == 2
     assert refused.err.startswith("Error: ")
     assert hint in refused.err
+
+
+def test_combining_is_switched_off_and_on(pingpilot: Pingpilot, alice: str, sqlite_url: str) -> None:
+    def combines() -> bool:
+        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite://"))) as database:
+            return bool(database.execute("SELECT combine FROM accounts").fetchone()[0])
+
+    seen = [combines()]
+    for option in ("--no-combine", "--combine"):
+        pingpilot("account", "set", alice, option)
+        seen.append(combines())
+
+    assert seen == [True, False, True]
 
 
 def test_a_category_is_made_urgent_and_less_so(pingpilot: Pingpilot, alice: str) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from models import Account, Delivery, DeliveryAttempt, Plan
+from pingpilot.accounts import set_combine
 from pingpilot.authentication import Caller
 from pingpilot.channels import TELEGRAM
 from pingpilot.clock import Clock
@@ -158,9 +159,15 @@ class Engine:
             await dispatcher.drain(timedelta())
             await task
 
-    async def account(self, name: str = "alice", *, chat: str | None = None) -> Account:
-        """Return an account without limits, linked to a chat that is called as it is itself by default."""
+    async def account(
+        self, name: str = "alice", *, chat: str | None = None, combine: bool = False
+    ) -> Account:
+        """Return an account without limits, linked to a chat that is called as it is itself by default.
+
+        Its events go out one by one, unless it may `combine` them.
+        """
         account = await new_account(self.clock, f"{name}@example.com", plan=Plan.ENTERPRISE)
+        await set_combine(account, combine)
         await link_chat(account, TELEGRAM.name, self.clock, chat or name)
         return account
 

@@ -14,7 +14,7 @@ import aiohttp
 
 from models import AccountChannel, AttemptOutcome, DeliveryAttempt, Event, Plan
 from models.database import migrate, open_database
-from pingpilot.accounts import create_account
+from pingpilot.accounts import create_account, set_combine
 from pingpilot.channels import CHANNELS, DISCORD, EMAIL, TELEGRAM
 from pingpilot.sandbox.discord import DiscordMessage
 from pingpilot.sandbox.smtp import Mail
@@ -114,6 +114,7 @@ async def _linked_account(number: int, platforms: Platforms) -> str:
     new = await create_account(
         f"user{number}@example.com", plan=Plan.PRO, monthly_events=None, channels=list(CHANNELS), now=now
     )
+    await set_combine(new.account, False)  # each event must be seen to arrive
     dm = await _open_dm(platforms, f"{81384788765712384 + number}")
     person = TelegramUser(7_000_000_000 + number, f"user{number}", "User")
     platforms.telegram.start_chat(person)
