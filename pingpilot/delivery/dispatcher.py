@@ -1,11 +1,8 @@
 """The dispatcher: one channel's worker. Claims what is due, sends it, records what came of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from weakref import WeakValueDictionary
 
 import structlog
 
@@ -13,33 +10,24 @@ from models import DeliveryStatus
 from models.database import DATABASE_ERRORS
 from models.ids import event_id_text
 from pingpilot.clock import Clock
-from pingpilot.delivery.breaker import Breaker
-from pingpilot.delivery.channel import Channel, Notification, Recipient
+from pingpilot.delivery.channel import Channel
+from pingpilot.delivery.claims import Claim
 from pingpilot.delivery.journal import Attempt, Journal
 from pingpilot.delivery.pacing import Pacer
-from pingpilot.delivery.queue import Claim, DeliveryQueue
-from pingpilot.delivery.retry import DELIVERED, Verdict, held, interrupted, untried, verdict_on
+from pingpilot.delivery.queue import DeliveryQueue
+from pingpilot.delivery.retry import Verdict, untried
+from pingpilot.delivery.sending import Sender
 from pingpilot.delivery.settlement import Settlements
-from pingpilot.errors import (
-    ChannelUnavailable,
-    DeliveryFailure,
-    PermanentFailure,
-    RateLimited,
-    TemporaryFailure,
-)
 
 log = structlog.get_logger(__name__)
 
-UNAVAILABLE_PAUSE = timedelta(seconds=30)
-"""How long a channel that can't send is left alone before one more try."""
 RELEASE_CHECK = timedelta(seconds=1)
 """How often deliveries are looked for whose quiet hours are over."""
 EXPIRY_CHECK = timedelta(seconds=15)
 """How often leases of dead daemons are looked for."""
 _DATABASE_PAUSE = 1.0  # seconds between tries while the database is away
-_LAST_WRITES = (
-    5.0  # seconds a stop waits for outcomes to be stored; a database that is away may take for ever
-)
+# A stop waits so many seconds for outcomes to be stored: a database that is away may take for ever
+_LAST_WRITES = 5.0
 
 
 class Dispatcher:
@@ -64,19 +52,15 @@ class Dispatcher:
         self._channel = channel
         self._queue = DeliveryQueue(channel=channel.name, daemon_id=daemon_id)
         self._journal = Journal(channel=channel.name, daemon_id=daemon_id)
-        self._pacer = pacer
+        self._sender = Sender(channel, pacer=pacer, clock=clock, timeout=send_timeout)
         self._settlements = settlements
         self._clock = clock
         self._slots = slots
-        self._send_timeout = send_timeout
         self._poll = poll
         self._sending: dict[asyncio.Task[None], list[int]] = {}
-        self._recipients: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._claiming = asyncio.Lock()
         self._awake = asyncio.Event()
-        self._breaker = Breaker(clock=clock)
         self._stopping = False
-        self._paused_until = 0.0
         self._next_expiry_check = 0.0
         self._next_release = 0.0
 
@@ -132,8 +116,8 @@ class Dispatcher:
 
     async def _fill_slots(self) -> int:
         under_way = len(self._sending)
-        free = self._breaker.allowed(self._slots - under_way, under_way=under_way)
-        if free <= 0 or self._is_paused():
+        free = self._sender.allowed(self._slots - under_way, under_way=under_way)
+        if free <= 0:
             return 0
         await self._tidy()
         async with self._claiming:
@@ -166,21 +150,8 @@ class Dispatcher:
         except TimeoutError:
             pass
 
-    def _is_paused(self) -> bool:
-        return self._clock.monotonic() < self._paused_until
-
-    def _pause(self, time: timedelta) -> None:
-        until = self._clock.monotonic() + time.total_seconds()
-        self._paused_until = max(self._paused_until, until)
-
     async def _deliver(self, claim: Claim) -> None:
-        try:
-            async with self._turn(claim.recipient):
-                attempt = await self._attempt(claim)
-        except asyncio.CancelledError:  # while it waited; only `drain` cancels, the task ends here anyway
-            now = self._clock.now()
-            attempt = Attempt(claim, untried(now), now, timedelta())
-        for each in self._apart(attempt):
+        for each in self._apart(await self._sender.attempt(claim)):
             await self._record(each)
             self._log(each.claim, each.verdict)
 
@@ -195,76 +166,6 @@ class Dispatcher:
             replace(attempt, claim=shown),
             replace(attempt, claim=others, verdict=untried(self._clock.now())),
         ]
-
-    @asynccontextmanager
-    async def _turn(self, recipient: Recipient | None) -> AsyncIterator[None]:
-        """Let one message at a time through to a recipient, at the pacer's pace."""
-        if recipient is None:
-            yield
-            return
-        async with self._recipients.setdefault(recipient.address, asyncio.Lock()):
-            await self._pacer.turn(recipient.address)
-            yield
-
-    async def _attempt(self, claim: Claim) -> Attempt:
-        started_at, began = self._clock.now(), self._clock.monotonic()
-        try:
-            verdict = await self._try(claim)
-        except asyncio.CancelledError:
-            verdict = interrupted(self._clock.now())
-        took = timedelta(seconds=self._clock.monotonic() - began)
-        return Attempt(claim, verdict, started_at, took)
-
-    async def _try(self, claim: Claim) -> Verdict:
-        try:
-            if claim.recipient is None:
-                raise PermanentFailure(claim.obstacle or "There is nobody to send this to.")
-            if claim.hold_until:
-                return held(claim.hold_until)
-            if self._is_paused() or self._breaker.blocks():
-                return untried(self._clock.now())
-            await self._send(claim.recipient, claim.notification)
-        except DeliveryFailure as failure:
-            self._heed(failure, claim.recipient)
-            return verdict_on(failure, attempts_before=claim.attempts, now=self._clock.now())
-        self._note_answer()
-        return DELIVERED
-
-    async def _send(self, recipient: Recipient, notification: Notification) -> None:
-        seconds = self._send_timeout.total_seconds()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._channel.send(recipient, notification)
-        except DeliveryFailure:
-            raise
-        except TimeoutError:
-            raise TemporaryFailure(f"No answer within {seconds:g} seconds.") from None
-        except Exception as exc:  # whatever a library may raise loses no delivery
-            log.exception("A send failed unexpectedly", channel=self._channel.name)
-            raise TemporaryFailure(f"Unexpected {type(exc).__name__}: {exc}") from exc
-
-    def _heed(self, failure: DeliveryFailure, recipient: Recipient | None) -> None:
-        """Pause the channel where the failure is not about this one message, and tell the breaker."""
-        if isinstance(failure, TemporaryFailure) and recipient:
-            self._note_trouble(recipient, failure)
-        elif isinstance(failure, ChannelUnavailable):
-            if not self._is_paused():
-                self._pause(UNAVAILABLE_PAUSE)
-        elif recipient:
-            self._note_answer()
-            if isinstance(failure, RateLimited) and failure.whole_channel:
-                self._pause(failure.retry_after)
-
-    def _note_trouble(self, recipient: Recipient, failure: TemporaryFailure) -> None:
-        was_open = self._breaker.is_open
-        self._breaker.failed(recipient.address)
-        if self._breaker.is_open and not was_open:
-            log.warning("The platform counts as away", channel=self._channel.name, reason=failure.reason)
-
-    def _note_answer(self) -> None:
-        if self._breaker.is_open:
-            log.info("The platform is back", channel=self._channel.name)
-        self._breaker.answered()
 
     async def _record(self, attempt: Attempt) -> None:
         """Write the outcome down however long the database is away: a sent message must not be sent again."""

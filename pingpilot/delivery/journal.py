@@ -12,7 +12,7 @@ from models.sql import as_uuid, query
 from pingpilot import notices
 from pingpilot.batching import Batcher
 from pingpilot.channels import CHANNELS
-from pingpilot.delivery.queue import Claim
+from pingpilot.delivery.claims import Claim
 from pingpilot.delivery.retry import Verdict
 
 

@@ -1,21 +1,16 @@
 """The queue: a channel's deliveries in the database, claimed by lease."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from models import DeliveryAttempt
 from models.database import connection, transaction, unit_of_work
-from models.sql import Row, as_datetime, as_uuid, is_postgres, marks, query
-from pingpilot import notices
+from models.sql import Row, is_postgres, marks, query
 from pingpilot.channels import CHANNELS
-from pingpilot.delivery.channel import Notification, Recipient
+from pingpilot.delivery.claims import Claim, claim_over, may_combine
 from pingpilot.delivery.retry import HOLDS_BACK, interrupted
-from pingpilot.quiet_hours import QuietHours
 
 LEASE = timedelta(minutes=3)
 """Longer than any send takes with its wait for a turn: a lease that runs out belongs to a dead daemon."""
@@ -24,10 +19,6 @@ COMBINES_FROM = 4
 """From so many deliveries waiting for one recipient on, they go out as one message."""
 MOST_COMBINED = 2000
 """Deliveries that one round of claims adds to the messages it found due."""
-_MOST_NAMED = 10  # categories
-
-_DEFAULT_COLOR = "#7f8c8d"  # of a category that was removed after its event came in
-
 # One delivery of each account that has none being sent, where it is due: its oldest waiting one, or one
 # that has stepped aside.
 _DUE = """
@@ -72,42 +63,6 @@ WHERE d.id IN ({ids}) ORDER BY d.id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One message to send: the delivery it is about, leased to this daemon, and those that go with it.
-
-    `recipient` is None where its channel can't be used any more, for the `obstacle` given. `hold_until`
-    is the end of quiet hours that it has to wait for. `companions` are older deliveries of the same
-    account that the message counts instead of showing, each with its event.
-    """
-
-    delivery_id: int
-    event_id: UUID
-    account_id: int
-    attempts: int
-    notification: Notification
-    recipient: Recipient | None
-    obstacle: str | None
-    hold_until: datetime | None = None
-    companions: tuple[tuple[int, UUID], ...] = ()
-
-    @property
-    def delivery_ids(self) -> list[int]:
-        """The deliveries that stand or fall with this message."""
-        return [self.delivery_id, *(delivery_id for delivery_id, _ in self.companions)]
-
-    def apart(self) -> tuple["Claim", "Claim"]:
-        """Return the delivery that the message shows, and the others, as claims of their own."""
-        (first_id, first_event), *rest = self.companions
-        shown = replace(self, companions=())
-        return shown, replace(self, delivery_id=first_id, event_id=first_event, companions=tuple(rest))
-
-    @property
-    def event_ids(self) -> set[UUID]:
-        """The events of these deliveries."""
-        return {self.event_id, *(event_id for _, event_id in self.companions)}
-
-
 class DeliveryQueue:
     """One channel's deliveries, as this daemon claims them."""
 
@@ -125,8 +80,9 @@ class DeliveryQueue:
         if not rows:
             return []
         heads = await self._read([row["id"] for row in rows])
-        groups = await self._claim_companions([row for row in heads if _may_combine(row, now)], now)
-        return [self._claim(groups.get(row["id"], [row]), now) for row in heads]
+        groups = await self._claim_companions([row for row in heads if may_combine(row, now)], now)
+        label = CHANNELS[self._channel].label
+        return [claim_over(groups.get(row["id"], [row]), label, now) for row in heads]
 
     async def _read(self, ids: Sequence[int]) -> list[Row]:
         return await query(connection(), _CLAIMED.format(ids=marks(ids)), ids)
@@ -161,24 +117,6 @@ class DeliveryQueue:
             "UPDATE deliveries SET status = 'pending' "
             "WHERE channel = ? AND status = 'held' AND next_attempt_at <= ? RETURNING id",
             [self._channel, now],
-        )
-
-    def _claim(self, rows: Sequence[Row], now: datetime) -> Claim:
-        """Return one message over deliveries of one account, oldest first: the newest in full."""
-        *older, row = rows
-        quiet_until = _quiet_until(row, now)
-        silently = bool(row["quiet_silently"])
-        obstacle = _obstacle(row, CHANNELS[self._channel].label)
-        return Claim(
-            delivery_id=row["id"],
-            event_id=as_uuid(row["event_id"]),
-            account_id=row["account_id"],
-            attempts=row["attempts"],
-            companions=tuple((each["id"], as_uuid(each["event_id"])) for each in older),
-            notification=_notification(row, older, silent=quiet_until is not None and silently),
-            recipient=None if obstacle else Recipient(row["account_id"], row["address"]),
-            obstacle=obstacle,
-            hold_until=None if silently else quiet_until,
         )
 
     @unit_of_work
@@ -220,53 +158,3 @@ class DeliveryQueue:
                 ]
             )
         return len(rows)
-
-
-def _may_combine(row: Row, now: datetime) -> bool:
-    return bool(row["combine"]) and not _obstacle(row, "") and _quiet_until(row, now) is None
-
-
-def _quiet_until(row: Row, now: datetime) -> datetime | None:
-    if row["urgent"] or row["notice"]:
-        return None
-    muted_until = row["muted_until"]
-    hours = QuietHours(
-        time_zone=row["time_zone"],
-        start=row["quiet_from"],
-        end=row["quiet_until"],
-        muted_until=as_datetime(muted_until) if muted_until else None,
-    )
-    return hours.quiet_until(now)
-
-
-def _notification(row: Row, older: Sequence[Row], *, silent: bool) -> Notification:
-    color = notices.COLOR if row["notice"] else row["color"] or _DEFAULT_COLOR
-    return Notification(
-        event_id=as_uuid(row["event_id"]),
-        delivery_id=row["id"],
-        category=row["category"],
-        emoji=notices.EMOJI if row["notice"] else row["emoji"],
-        color=int(color.removeprefix("#"), 16),
-        description="\n\n".join([row["description"], *_counted(older)]),
-        fields=tuple(json.loads(row["fields_json"]).items()),
-        created_at=as_datetime(row["created_at"]),
-        silent=silent,
-    )
-
-
-def _counted(older: Sequence[Row]) -> list[str]:
-    """Return the line that counts what the message does not show: `37 more: 30 bug, 7 sale`."""
-    if not older:
-        return []
-    counts = Counter(row["category"] for row in older).most_common()
-    named = [f"{count:,} {category}" for category, count in counts[:_MOST_NAMED]]
-    rest = sum(count for _, count in counts[_MOST_NAMED:])
-    return [f"{len(older):,} more: {', '.join([*named, *([f'{rest:,} others'] if rest else [])])}"]
-
-
-def _obstacle(row: Row, label: str) -> str | None:
-    if not row["enabled"]:
-        return f"{label} was switched off before this could be sent."
-    if not row["address"]:
-        return f"{label} was unlinked before this could be sent."
-    return row["suspended_reason"] or None

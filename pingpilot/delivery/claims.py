@@ -1,0 +1,124 @@
+"""Claims: what a dispatcher is handed, made from the rows of the deliveries it has leased."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from models.sql import Row, as_datetime, as_uuid
+from pingpilot import notices
+from pingpilot.delivery.channel import Notification, Recipient
+from pingpilot.quiet_hours import QuietHours
+
+_DEFAULT_COLOR = "#7f8c8d"  # of a category that was removed after its event came in
+_MOST_NAMED = 10  # categories in the line that counts what is not shown
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One message to send: the delivery it is about, leased to this daemon, and those that go with it.
+
+    `recipient` is None where its channel can't be used any more, for the `obstacle` given. `hold_until`
+    is the end of quiet hours that it has to wait for. `companions` are older deliveries of the same
+    account that the message counts instead of showing, each with its event.
+    """
+
+    delivery_id: int
+    event_id: UUID
+    account_id: int
+    attempts: int
+    notification: Notification
+    recipient: Recipient | None
+    obstacle: str | None
+    hold_until: datetime | None = None
+    companions: tuple[tuple[int, UUID], ...] = ()
+
+    @property
+    def delivery_ids(self) -> list[int]:
+        """The deliveries that stand or fall with this message."""
+        return [self.delivery_id, *(delivery_id for delivery_id, _ in self.companions)]
+
+    def apart(self) -> tuple["Claim", "Claim"]:
+        """Return the delivery that the message shows, and the others, as claims of their own."""
+        (first_id, first_event), *rest = self.companions
+        shown = replace(self, companions=())
+        return shown, replace(self, delivery_id=first_id, event_id=first_event, companions=tuple(rest))
+
+    @property
+    def event_ids(self) -> set[UUID]:
+        """The events of these deliveries."""
+        return {self.event_id, *(event_id for _, event_id in self.companions)}
+
+
+def claim_over(rows: Sequence[Row], label: str, now: datetime) -> Claim:
+    """Return one message over deliveries of one account, oldest first: it shows the newest in full.
+
+    `label` is what people call the channel.
+    """
+    *older, row = rows
+    passes = row["urgent"] or row["notice"]
+    quiet_until = None if passes else _quiet_until(row, now)
+    silently = bool(row["quiet_silently"])
+    obstacle = _obstacle(row, label)
+    return Claim(
+        delivery_id=row["id"],
+        event_id=as_uuid(row["event_id"]),
+        account_id=row["account_id"],
+        attempts=row["attempts"],
+        companions=tuple((each["id"], as_uuid(each["event_id"])) for each in older),
+        notification=_notification(row, older, silent=quiet_until is not None and silently),
+        recipient=None if obstacle else Recipient(row["account_id"], row["address"]),
+        obstacle=obstacle,
+        hold_until=None if silently else quiet_until,
+    )
+
+
+def may_combine(row: Row, now: datetime) -> bool:
+    """Whether what waits behind this delivery may go out with it; in quiet hours each is looked at alone."""
+    return bool(row["combine"]) and not _obstacle(row, "") and _quiet_until(row, now) is None
+
+
+def _quiet_until(row: Row, now: datetime) -> datetime | None:
+    muted_until = row["muted_until"]
+    hours = QuietHours(
+        time_zone=row["time_zone"],
+        start=row["quiet_from"],
+        end=row["quiet_until"],
+        muted_until=as_datetime(muted_until) if muted_until else None,
+    )
+    return hours.quiet_until(now)
+
+
+def _notification(row: Row, older: Sequence[Row], *, silent: bool) -> Notification:
+    color = notices.COLOR if row["notice"] else row["color"] or _DEFAULT_COLOR
+    return Notification(
+        event_id=as_uuid(row["event_id"]),
+        delivery_id=row["id"],
+        category=row["category"],
+        emoji=notices.EMOJI if row["notice"] else row["emoji"],
+        color=int(color.removeprefix("#"), 16),
+        description="\n\n".join([row["description"], *_counted(older)]),
+        fields=tuple(json.loads(row["fields_json"]).items()),
+        created_at=as_datetime(row["created_at"]),
+        silent=silent,
+    )
+
+
+def _counted(older: Sequence[Row]) -> list[str]:
+    """Return the line that counts what the message does not show: `37 more: 30 bug, 7 sale`."""
+    if not older:
+        return []
+    counts = Counter(row["category"] for row in older).most_common()
+    named = [f"{count:,} {category}" for category, count in counts[:_MOST_NAMED]]
+    rest = sum(count for _, count in counts[_MOST_NAMED:])
+    return [f"{len(older):,} more: {', '.join([*named, *([f'{rest:,} others'] if rest else [])])}"]
+
+
+def _obstacle(row: Row, label: str) -> str | None:
+    if not row["enabled"]:
+        return f"{label} was switched off before this could be sent."
+    if not row["address"]:
+        return f"{label} was unlinked before this could be sent."
+    return row["suspended_reason"] or None

@@ -1,0 +1,136 @@
+"""Sending: one attempt after another through a channel, in turn, with pauses where it asks for them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from weakref import WeakValueDictionary
+
+import structlog
+
+from pingpilot.clock import Clock
+from pingpilot.delivery.breaker import Breaker
+from pingpilot.delivery.channel import Channel, Notification, Recipient
+from pingpilot.delivery.claims import Claim
+from pingpilot.delivery.journal import Attempt
+from pingpilot.delivery.pacing import Pacer
+from pingpilot.delivery.retry import DELIVERED, Verdict, held, interrupted, untried, verdict_on
+from pingpilot.errors import (
+    ChannelUnavailable,
+    DeliveryFailure,
+    PermanentFailure,
+    RateLimited,
+    TemporaryFailure,
+)
+
+UNAVAILABLE_PAUSE = timedelta(seconds=30)
+"""How long a channel that can't send is left alone before one more try."""
+
+log = structlog.get_logger(__name__)
+
+
+class Sender:
+    """Makes the attempts of one channel: one at a time to a recipient, at the pacer's pace.
+
+    A platform's wish for a pause, a channel that can't send and a platform that is away hold all sends
+    back; none of that is charged to a delivery. `timeout` ends a send that hangs.
+    """
+
+    def __init__(self, channel: Channel, *, pacer: Pacer, clock: Clock, timeout: timedelta) -> None:
+        self._channel = channel
+        self._pacer = pacer
+        self._clock = clock
+        self._timeout = timeout
+        self._breaker = Breaker(clock=clock)
+        self._recipients: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._paused_until = 0.0
+
+    def allowed(self, free_slots: int, *, under_way: int) -> int:
+        """Return how many more attempts may begin now."""
+        return 0 if self._is_paused() else self._breaker.allowed(free_slots, under_way=under_way)
+
+    async def attempt(self, claim: Claim) -> Attempt:
+        """Make one attempt and return what came of it; it raises nothing, and a cancelled one says so."""
+        try:
+            async with self._turn(claim.recipient):
+                return await self._timed(claim)
+        except asyncio.CancelledError:  # while it waited; only a stop cancels, the task ends here anyway
+            now = self._clock.now()
+            return Attempt(claim, untried(now), now, timedelta())
+
+    @asynccontextmanager
+    async def _turn(self, recipient: Recipient | None) -> AsyncIterator[None]:
+        """Let one message at a time through to a recipient, at the pacer's pace."""
+        if recipient is None:
+            yield
+            return
+        async with self._recipients.setdefault(recipient.address, asyncio.Lock()):
+            await self._pacer.turn(recipient.address)
+            yield
+
+    async def _timed(self, claim: Claim) -> Attempt:
+        started_at, began = self._clock.now(), self._clock.monotonic()
+        try:
+            verdict = await self._try(claim)
+        except asyncio.CancelledError:
+            verdict = interrupted(self._clock.now())
+        took = timedelta(seconds=self._clock.monotonic() - began)
+        return Attempt(claim, verdict, started_at, took)
+
+    async def _try(self, claim: Claim) -> Verdict:
+        try:
+            if claim.recipient is None:
+                raise PermanentFailure(claim.obstacle or "There is nobody to send this to.")
+            if claim.hold_until:
+                return held(claim.hold_until)
+            if self._is_paused() or self._breaker.blocks():
+                return untried(self._clock.now())
+            await self._send(claim.recipient, claim.notification)
+        except DeliveryFailure as failure:
+            self._heed(failure, claim.recipient)
+            return verdict_on(failure, attempts_before=claim.attempts, now=self._clock.now())
+        self._note_answer()
+        return DELIVERED
+
+    async def _send(self, recipient: Recipient, notification: Notification) -> None:
+        seconds = self._timeout.total_seconds()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._channel.send(recipient, notification)
+        except DeliveryFailure:
+            raise
+        except TimeoutError:
+            raise TemporaryFailure(f"No answer within {seconds:g} seconds.") from None
+        except Exception as exc:  # whatever a library may raise loses no delivery
+            log.exception("A send failed unexpectedly", channel=self._channel.name)
+            raise TemporaryFailure(f"Unexpected {type(exc).__name__}: {exc}") from exc
+
+    def _heed(self, failure: DeliveryFailure, recipient: Recipient | None) -> None:
+        """Pause the channel where the failure is not about this one message, and tell the breaker."""
+        if isinstance(failure, TemporaryFailure) and recipient:
+            self._note_trouble(recipient, failure)
+        elif isinstance(failure, ChannelUnavailable):
+            if not self._is_paused():
+                self._pause(UNAVAILABLE_PAUSE)
+        elif recipient:
+            self._note_answer()
+            if isinstance(failure, RateLimited) and failure.whole_channel:
+                self._pause(failure.retry_after)
+
+    def _note_trouble(self, recipient: Recipient, failure: TemporaryFailure) -> None:
+        was_open = self._breaker.is_open
+        self._breaker.failed(recipient.address)
+        if self._breaker.is_open and not was_open:
+            log.warning("The platform counts as away", channel=self._channel.name, reason=failure.reason)
+
+    def _note_answer(self) -> None:
+        if self._breaker.is_open:
+            log.info("The platform is back", channel=self._channel.name)
+        self._breaker.answered()
+
+    def _is_paused(self) -> bool:
+        return self._clock.monotonic() < self._paused_until
+
+    def _pause(self, time: timedelta) -> None:
+        until = self._clock.monotonic() + time.total_seconds()
+        self._paused_until = max(self._paused_until, until)
