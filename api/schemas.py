@@ -1,7 +1,6 @@
 """The bodies the API takes, as pydantic models."""
 
 import hashlib
-import json
 import math
 import re
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from api.replies import encoded
 from pingpilot.categories import NAME_PATTERN
 from pingpilot.delivery.channel import FieldValue
 
@@ -25,8 +25,6 @@ MAX_FIELDS = 100
 MAX_FIELD_NAME = 256
 MAX_FIELD_VALUE = 4096
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL and UTF-8 can't hold them
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def _fault(message: str) -> PydanticCustomError:
@@ -105,7 +103,7 @@ class EventBody(BaseModel):
     @property
     def fields_json(self) -> str:
         """The fields as JSON text, in the order given."""
-        return _ENCODER.encode(self.fields)
+        return encoded(self.fields).decode()
 
     @property
     def fingerprint(self) -> str:
