@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from http import HTTPStatus
 
 import aiohttp
 import discord
@@ -101,12 +102,13 @@ def _failure(exc: discord.HTTPException) -> DeliveryFailure:
     if exc.code in _GONE:
         return PermanentFailure(f"Discord: {_GONE[exc.code]}", recipient_gone=True)
     reason = f"Discord answered {exc.status}: {exc.text or 'no reason given'}"
-    if exc.status == 401:  # noqa: PLR2004
+    if exc.status == HTTPStatus.UNAUTHORIZED:
         return ChannelUnavailable("Discord refuses the bot's token: set a valid one.")
-    if exc.status == 429:  # noqa: PLR2004
+    if exc.status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = _retry_after(exc)
         return RateLimited(reason, retry_after=wait, whole_channel=_is_global(exc))
-    if 400 <= exc.status < 500 and exc.status != 408:  # noqa: PLR2004
+    is_refusal = HTTPStatus.BAD_REQUEST <= exc.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    if is_refusal and exc.status != HTTPStatus.REQUEST_TIMEOUT:
         return PermanentFailure(reason)
     return TemporaryFailure(reason)
 

@@ -19,7 +19,7 @@ from pingpilot.errors import (
 )
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.faults import Fault
-from tests.engine.waiting import until
+from tests.support.waiting import until
 
 from .notifications import OTHER, SALE
 from .standins import TOKEN, open_conversation

@@ -24,7 +24,7 @@ from pingpilot.errors import (
 from pingpilot.health import Health, State
 from pingpilot.sandbox.faults import Fault, SmtpStage
 from pingpilot.sandbox.smtp import MailStandIn, Security
-from tests.engine.waiting import until
+from tests.support.waiting import until
 
 from .notifications import OTHER, SALE
 

@@ -28,9 +28,9 @@ from pingpilot.intake import Intake, Submission
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
-from tests.engine.waiting import eventually
 from tests.support.accounts import link_chat, new_account
 from tests.support.events import caller_for
+from tests.support.waiting import eventually
 
 from .standins import TOKEN, open_conversation
 

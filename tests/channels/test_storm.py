@@ -15,9 +15,9 @@ from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
-from tests.engine.waiting import eventually
 from tests.support.accounts import link_chat, new_account
 from tests.support.events import accept
+from tests.support.waiting import eventually
 
 from .standins import TOKEN
 

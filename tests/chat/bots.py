@@ -19,8 +19,8 @@ from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 from pingpilot.supervision import Component, supervise
 from tests.channels.standins import TOKEN
-from tests.engine.waiting import until
 from tests.support.clock import ManualClock
+from tests.support.waiting import until
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.telegram import TelegramStandIn
 from pingpilot.supervision import supervise
 from tests.channels.standins import TOKEN
-from tests.engine.waiting import until
+from tests.support.waiting import until
 
 from .bots import Bots, OnDiscord, OnTelegram, Person
 

@@ -10,7 +10,7 @@ from models import Account, AccountChannel, Fact
 from pingpilot.linking import TELEGRAM_USERNAME, create_link_code
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.telegram import TelegramUser
-from tests.engine.waiting import until
+from tests.support.waiting import until
 
 from .bots import Bots, OnTelegram
 

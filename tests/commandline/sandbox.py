@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.support.daemon import ENDS_WITHIN, environment, free_port
-from tests.support.waiting import eventually
+from tests.support.waiting import comes_true
 
 WELCOME = "`quit` or Ctrl-C ends the sandbox."
 
@@ -58,7 +58,7 @@ class Sandbox:
             assert self._running.returncode is None, self.printed
             return self.printed.count(text) >= times
 
-        await eventually(shown, f"{text!r}, after {self.printed!r}", timeout=30)
+        await comes_true(shown, f"{text!r}, after {self.printed!r}", timeout=30)
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""

@@ -22,8 +22,7 @@ from pingpilot.intake import Intake, Submission
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock
 from tests.support.events import caller_for
-
-from .waiting import eventually, until
+from tests.support.waiting import eventually, until
 
 
 @dataclass(frozen=True, slots=True)

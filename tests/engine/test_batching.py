@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from pingpilot.batching import Batcher
-
-from .waiting import until
+from tests.support.waiting import until
 
 
 class Doubler:

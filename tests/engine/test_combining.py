@@ -11,9 +11,9 @@ from pingpilot.delivery.queue import COMBINES_FROM
 from pingpilot.errors import PermanentFailure, RateLimited, TemporaryFailure
 from pingpilot.quiet_hours import set_quiet_hours
 from tests.support.events import accept
+from tests.support.waiting import eventually
 
 from .scripted import Engine, deliveries, outcomes, statuses
-from .waiting import eventually
 
 
 @pytest.fixture

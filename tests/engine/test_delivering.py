@@ -8,9 +8,9 @@ from models import Account, Category, DeliveryStatus
 from models.database import connection
 from pingpilot.delivery.retry import RETRY_DELAYS
 from pingpilot.errors import PermanentFailure, TemporaryFailure
+from tests.support.waiting import eventually, until
 
 from .scripted import Engine, deliveries, delivery, history, outcomes
-from .waiting import eventually, until
 
 AWAY = TemporaryFailure("The platform is away.")
 

@@ -7,9 +7,9 @@ import pytest
 from models import Account
 from pingpilot.delivery.retry import HOLDS_BACK, RETRY_DELAYS
 from pingpilot.errors import TemporaryFailure
+from tests.support.waiting import eventually
 
 from .scripted import Engine, deliveries, history, outcomes
-from .waiting import eventually
 
 AWAY = TemporaryFailure("The platform is away.")
 

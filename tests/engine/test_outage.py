@@ -6,9 +6,9 @@ import pytest
 
 from pingpilot.delivery.breaker import FIRST_PROBE, TRIPS_AFTER
 from pingpilot.errors import PermanentFailure, TemporaryFailure
+from tests.support.waiting import eventually, until
 
 from .scripted import Engine, deliveries, statuses
-from .waiting import eventually, until
 
 AWAY = TemporaryFailure("The platform is away.")
 RECIPIENTS = 20

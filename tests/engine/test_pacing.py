@@ -4,8 +4,7 @@ import asyncio
 
 from pingpilot.delivery.pacing import Pacer, Rate
 from tests.support.clock import ManualClock
-
-from .waiting import until
+from tests.support.waiting import until
 
 
 class PassingClock(ManualClock):

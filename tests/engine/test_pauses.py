@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from models import Account
 from pingpilot.errors import ChannelUnavailable, RateLimited
+from tests.support.waiting import eventually
 
 from .scripted import Engine, deliveries, delivery, history, outcomes
-from .waiting import eventually
 
 MINUTE = timedelta(minutes=1)
 

@@ -6,9 +6,9 @@ from models import Account, AccountChannel
 from pingpilot.categories import set_urgent
 from pingpilot.errors import PermanentFailure
 from pingpilot.quiet_hours import mute, set_quiet_hours
+from tests.support.waiting import eventually
 
 from .scripted import Engine, deliveries, outcomes, statuses
-from .waiting import eventually
 
 HOUR = timedelta(hours=1)
 NOW_TO_ONE = "12:00-13:00"  # the tests' clock begins at noon

@@ -8,9 +8,9 @@ from pingpilot.errors import PermanentFailure
 from pingpilot.linking import unlink
 from tests.support.accounts import link_chat
 from tests.support.events import caller_for
+from tests.support.waiting import eventually
 
 from .scripted import Engine, deliveries, delivery, history
-from .waiting import eventually
 
 REASON = "The bot was blocked by the user."
 GONE = PermanentFailure(REASON, recipient_gone=True)

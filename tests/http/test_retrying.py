@@ -4,7 +4,7 @@ import pytest
 
 from models import Delivery, DeliveryAttempt
 from pingpilot.errors import PermanentFailure, TemporaryFailure
-from tests.support.waiting import eventually
+from tests.support.waiting import comes_true
 
 from .api import ON_SQLITE, SALE, Api, Program
 from .channels import ScriptedChannel, dispatching
@@ -93,11 +93,11 @@ async def _settled(program: Program, event_id: str, channel: ScriptedChannel) ->
         shown = await program.get(f"/api/v1/events/{event_id}")
         return bool(shown.body["deliveryStatus"] != "PENDING")
 
-    await eventually(done, f"{channel.name} to settle")
+    await comes_true(done, f"{channel.name} to settle")
 
 
 async def _attempted(count: int, channel: ScriptedChannel) -> None:
     async def done() -> bool:
         return (await Delivery.get()).attempts >= count
 
-    await eventually(done, f"attempt {count} on {channel.name}")
+    await comes_true(done, f"attempt {count} on {channel.name}")

@@ -15,7 +15,7 @@ from tests.support.platforms import (
     TELEGRAM_TOKEN,
     Platforms,
 )
-from tests.support.waiting import eventually
+from tests.support.waiting import comes_true
 
 SECRETS = ["the-password", "pp_" + "k" * 43, TELEGRAM_TOKEN]
 LIBRARY = """
@@ -50,7 +50,7 @@ async def test_no_secret_is_logged_while_all_goes_well_and_while_platforms_fail(
 
     break_sends(platforms)
     await daemon.post(key, EVENT)
-    await eventually(lambda: is_tried_again(daemon, 3), "three failed sends")
+    await comes_true(lambda: is_tried_again(daemon, 3), "three failed sends")
     await daemon.stop()
 
     assert "Delivery delivered" in daemon.log

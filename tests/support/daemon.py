@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from tests.support.waiting import eventually
+from tests.support.waiting import comes_true
 
 STARTS_WITHIN = ENDS_WITHIN = 30.0  # seconds, on a machine that is busy
 _OF_THE_TESTS = ("PINGPILOT_", "PTB_TIMEDELTA")
@@ -74,7 +74,7 @@ class Daemon:
     async def start(self) -> Self:
         """Run it, and return once it accepts events."""
         await self.launch()
-        await eventually(self._is_ready, "the daemon to be ready", timeout=STARTS_WITHIN)
+        await comes_true(self._is_ready, "the daemon to be ready", timeout=STARTS_WITHIN)
         return self
 
     async def launch(self) -> None:
@@ -136,7 +136,7 @@ class Daemon:
         async def shown() -> bool:
             return (await self.parts()).get(name) == state
 
-        await eventually(shown, f"{name} to be {state}")
+        await comes_true(shown, f"{name} to be {state}")
 
     async def wait_until_stopping(self) -> None:
         """Return once `/readyz` tells that the daemon stops."""
@@ -144,7 +144,7 @@ class Daemon:
         async def told() -> bool:
             return (await self.get("/readyz")).status == 503
 
-        await eventually(told, "the daemon to stop accepting")
+        await comes_true(told, "the daemon to stop accepting")
 
     async def command(self, *words: str) -> Ended:
         """Run another `pingpilot` command over the same settings, to its end."""

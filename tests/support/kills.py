@@ -22,7 +22,7 @@ from pingpilot.sandbox.telegram import TelegramUser
 from pingpilot.sandbox.telegram.model import TelegramMessage
 from tests.support.daemon import Daemon, a_daemon
 from tests.support.platforms import DISCORD_TOKEN, Platforms, running_platforms
-from tests.support.waiting import eventually
+from tests.support.waiting import comes_true
 
 ACCOUNTS = 60
 """So many that the pace of one chat holds nothing up."""
@@ -63,7 +63,7 @@ async def post_among_kills(*, database_url: str, folder: Path, events: int, kill
             poster = _Poster(daemon, keys, events)
             posting = [asyncio.create_task(poster.run()) for _ in range(_POSTERS)]
             for accepted in sorted(random.sample(range(events - _POSTERS), kills)):
-                await eventually(partial(poster.has, accepted), f"{accepted} events")
+                await comes_true(partial(poster.has, accepted), f"{accepted} events")
                 await asyncio.sleep(random.uniform(0, _LONGEST_DELAY))  # any moment, not a chosen one
                 await daemon.kill()
                 await daemon.start()
@@ -90,7 +90,7 @@ class _Poster:
         while self._left:
             key = self._keys[len(self._left) % len(self._keys)]
             name = self._left.pop()
-            await eventually(partial(self._is_accepted, name, key), f"{name} to be accepted", timeout=60)
+            await comes_true(partial(self._is_accepted, name, key), f"{name} to be accepted", timeout=60)
             self.accepted.add(name)
 
     async def _is_accepted(self, name: str, key: str) -> bool:
@@ -148,7 +148,7 @@ class _Arrivals:
             return all(len(counts) >= events for counts in self.counts.values())
 
         with suppress(TimeoutError):  # the report tells what is missing
-            await eventually(told, "all events", timeout=_ARRIVES_WITHIN)
+            await comes_true(told, "all events", timeout=_ARRIVES_WITHIN)
 
     def _on_discord(self, message: DiscordMessage) -> None:
         self.counts[DISCORD.name][_event_in(json.dumps(message.embeds))] += 1

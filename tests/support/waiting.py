@@ -2,15 +2,32 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-_LOOK_AGAIN = 0.02  # seconds
+T = TypeVar("T")
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], what: str, *, timeout: float = 15) -> None:
-    """Return once `await holds()` is true; raise `TimeoutError` naming `what` after `timeout` seconds."""
+async def eventually(probe: Callable[[], Awaitable[T]], expected: T, *, timeout: float = 10) -> None:
+    """Return once `probe` gives what is expected; fail with what it gave last."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
-    while not await holds():
-        if loop.time() > deadline:
-            raise TimeoutError(f"waited {timeout} s for {what}")
-        await asyncio.sleep(_LOOK_AGAIN)
+    while (last := await probe()) != expected:
+        assert loop.time() < deadline, f"waited {timeout} s for {expected!r}, last seen: {last!r}"
+        await asyncio.sleep(0.005)
+
+
+async def until(holds: Callable[[], bool], *, timeout: float = 10) -> None:
+    """Return once the condition holds; fail otherwise."""
+
+    async def probe() -> bool:
+        return holds()
+
+    await eventually(probe, True, timeout=timeout)
+
+
+async def comes_true(holds: Callable[[], Awaitable[bool]], what: str, *, timeout: float = 15) -> None:
+    """Return once the condition holds; fail naming `what` otherwise."""
+    try:
+        await eventually(holds, True, timeout=timeout)
+    except AssertionError:
+        raise TimeoutError(f"waited {timeout} s for {what}") from None
