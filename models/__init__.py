@@ -5,7 +5,7 @@ Importing this package brings in no platform and opens no connection; `models.da
 
 from models.account import Account, Plan
 from models.account_channel import AccountChannel
-from models.api_key import ApiKey
+from models.api_key import ApiKey, KeyScope
 from models.category import Category
 from models.category_usage import CategoryUsage
 from models.delivery import OPEN_STATUSES, Delivery, DeliveryStatus
@@ -31,6 +31,7 @@ __all__ = [
     "Event",
     "Fact",
     "IdempotencyKey",
+    "KeyScope",
     "LinkCode",
     "LinkGuess",
     "MonthlyUsage",

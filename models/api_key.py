@@ -1,6 +1,7 @@
 """API keys: only their hashes."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from tortoise import fields
 from tortoise.models import Model
@@ -8,10 +9,19 @@ from tortoise.models import Model
 from models.account import Account
 
 
+class KeyScope(StrEnum):
+    """What a key may do: `SEND` posts events and nothing else, `MANAGE` may do everything."""
+
+    SEND = "send"
+    MANAGE = "manage"
+
+
 class ApiKey(Model):
     """A key programs authenticate with; the key itself is shown once and never stored.
 
     `prefix` is the 8 characters after `pp_`, `hash` the SHA-256 of the whole key in hexadecimal.
+    `categories` are the only ones a `send` key may post to, joined by commas; null means all. From
+    `expires_at` on, the key is refused: set when it was rotated.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -21,7 +31,10 @@ class ApiKey(Model):
     name = fields.CharField(max_length=64)
     prefix = fields.CharField(max_length=8, db_index=True)
     hash = fields.CharField(max_length=64, unique=True)
+    scope = fields.CharField(max_length=16, default=KeyScope.MANAGE, db_default=KeyScope.MANAGE.value)
+    categories = fields.TextField(null=True)
     created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField(null=True)
     last_used_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
 

@@ -27,7 +27,8 @@ class Delivery(Model):
 
     `attempts` counts the tries that count towards giving up, less the `forgiven` ones before somebody
     asked for another round. `leased_by` names the daemon that is
-    sending it, `lease_until` when that claim runs out.
+    sending it, `lease_until` when that claim runs out. `stands_in_for` is the id of the failed delivery that
+    this one, over its category's fallback channel, replaces.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -45,6 +46,7 @@ class Delivery(Model):
     leased_by = fields.CharField(max_length=128, null=True)
     lease_until = fields.DatetimeField(null=True)
     last_error = fields.TextField(null=True)
+    stands_in_for = fields.BigIntField(null=True)
     delivered_at = fields.DatetimeField(null=True)
 
     event_id: str
