@@ -11,10 +11,11 @@ from aiohttp import web
 
 from api.auth import authenticate
 from api.bodies import invalid, read_body
+from api.calls import Call
 from api.replies import ApiError, json_reply, time_text
 from api.schemas import EventBody
 from api.services import SERVICES, STANDING
-from models import OPEN_STATUSES, Delivery, DeliveryStatus, Event
+from models import OPEN_STATUSES, Delivery, DeliveryStatus, Event, KeyScope
 from models.ids import event_id_text, parse_event_id
 from pingpilot.authentication import Caller
 from pingpilot.categories import unknown_category
@@ -214,3 +215,46 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "nextAttemptAt": time_text(delivery.next_attempt_at),
         "deliveredAt": time_text(delivery.delivered_at),
     }
+
+
+_POSTING_ERRORS = (
+    "payload_too_large",
+    "invalid_json",
+    "validation_error",
+    "discord_id_not_set",
+    "telegram_username_not_set",
+    "category_not_found",
+    "idempotency_key_reused",
+    "quota_exceeded",
+)
+CALLS = (
+    *(
+        Call(
+            method="POST",
+            path=path,
+            handler=post_event,
+            tag="Events",
+            summary="Send an event",
+            scope=KeyScope.SEND,
+            body=EventBody,
+            errors=_POSTING_ERRORS,
+        )
+        for path in ("/api/v1/event", "/api/v1/events")
+    ),
+    Call(
+        method="GET",
+        path="/api/v1/events/{event_id}",
+        handler=get_event,
+        tag="Events",
+        summary="Show an event with its deliveries",
+        errors=("not_found",),
+    ),
+    Call(
+        method="POST",
+        path="/api/v1/events/{event_id}/retry",
+        handler=retry_event,
+        tag="Events",
+        summary="Try the failed deliveries again",
+        errors=("not_found",),
+    ),
+)

@@ -4,6 +4,7 @@ import asyncio
 
 from aiohttp import web
 
+from api.calls import Call
 from api.replies import json_reply
 from api.services import SERVICES
 from models.database import answers
@@ -36,3 +37,23 @@ async def _database_answers() -> bool:
         question.add_done_callback(lambda task: task.exception())
         return False
     return question.exception() is None
+
+
+CALLS = (
+    Call(
+        method="GET",
+        path="/healthz",
+        handler=get_healthz,
+        tag="Operations",
+        summary="Whether the process lives",
+        scope=None,
+    ),
+    Call(
+        method="GET",
+        path="/readyz",
+        handler=get_readyz,
+        tag="Operations",
+        summary="Whether events can be accepted, with the state of each part",
+        scope=None,
+    ),
+)

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from api.auth import authenticate
+from api.calls import Call
 from api.replies import json_reply, time_text
 from api.services import SERVICES
 from models import Account, Category
@@ -25,3 +26,14 @@ async def get_quota(request: web.Request) -> web.Response:
             "categoriesUsed": await Category.filter(account_id=account.id).count(),
         }
     )
+
+
+CALLS = (
+    Call(
+        method="GET",
+        path="/api/v1/quota",
+        handler=get_quota,
+        tag="Account",
+        summary="Show what is used of this month's quota",
+    ),
+)

@@ -1,0 +1,32 @@
+"""What a call of the API is: enough to route it, and to describe it in OpenAPI."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from models import KeyScope
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call: where it is reached, who answers, and what goes in and out.
+
+    `scope` is what the caller's key must allow; None means that no key is asked for. `body` and `query`
+    are the shapes of what is sent, `replies` those of the JSON answers by status (None: no JSON).
+    `errors` are the contract's codes beyond those that any call may answer.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    tag: str
+    summary: str
+    scope: KeyScope | None = KeyScope.MANAGE
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    replies: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
