@@ -166,7 +166,7 @@ async def _reply_when_settled(request: web.Request, acceptance: Acceptance, wait
     deliveries = await _settled(request, acceptance.event_id, wait)
     body = _accepted(acceptance) | _standing(deliveries)
     headers = _headers(acceptance) | {"Preference-Applied": f"wait={wait}"}
-    failed = [each.channel for each in deliveries if each.status == DeliveryStatus.FAILED]
+    failed = [each.channel for each in Delivery.failed_for_good(deliveries)]
     if not failed:
         return json_reply(body, headers=headers)
     labels = " and ".join(CHANNELS[name].label for name in failed)
@@ -197,11 +197,10 @@ async def _deliveries(event_id: UUID) -> list[Delivery]:
 
 def _standing(deliveries: list[Delivery]) -> dict[str, Any]:
     """Return the event's status, derived from its deliveries, and the deliveries themselves."""
-    statuses = {each.status for each in deliveries}
     status = "DELIVERED"
-    if statuses & set(OPEN_STATUSES):
+    if any(each.status in OPEN_STATUSES for each in deliveries):
         status = "PENDING"
-    elif DeliveryStatus.FAILED in statuses:
+    elif Delivery.failed_for_good(deliveries):
         status = "FAILED"
     return {"deliveryStatus": status, "deliveries": [_delivery(each) for each in deliveries]}
 

@@ -1,5 +1,6 @@
 """Deliveries: the queue and its record in one row."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from tortoise import fields
@@ -51,6 +52,14 @@ class Delivery(Model):
 
     event_id: str
     account_id: int
+
+    @staticmethod
+    def failed_for_good(deliveries: Sequence["Delivery"]) -> "list[Delivery]":
+        """Return those of one event that failed, without those that another one stands in for."""
+        replaced = {each.stands_in_for for each in deliveries}
+        return [
+            each for each in deliveries if each.status == DeliveryStatus.FAILED and each.id not in replaced
+        ]
 
     class Meta:
         table = "deliveries"

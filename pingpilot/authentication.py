@@ -30,8 +30,8 @@ WHERE k.revoked_at IS NULL AND k.prefix IN ({prefixes})
 class Caller:
     """The account behind a valid key, as it stood when the request came in.
 
-    `limit` None: no limit. `unlinked` are the channels switched on without a link; `channels` those
-    that an event goes to.
+    `limit` None: no limit. Of the channels that are switched on, `unlinked` lack a link, `suspended` lost
+    their recipient, and `channels` can be used.
     """
 
     key_id: int
@@ -41,6 +41,7 @@ class Caller:
     limit: int | None
     events_used: int
     unlinked: tuple[str, ...]
+    suspended: tuple[str, ...]
     channels: tuple[str, ...]
 
 
@@ -81,6 +82,7 @@ class Authenticator:
             limit=self._limits.limit_of(first["plan"], first["monthly_events"]),
             events_used=first["events"] or 0,
             unlinked=tuple(row["channel"] for row in channels if not row["address"]),
+            suspended=tuple(row["channel"] for row in channels if row["suspended_reason"]),
             channels=tuple(
                 row["channel"] for row in channels if row["address"] and not row["suspended_reason"]
             ),

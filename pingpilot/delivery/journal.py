@@ -8,12 +8,13 @@ from tortoise.expressions import F
 
 from models import AccountChannel, Delivery, DeliveryAttempt, DeliveryStatus
 from models.database import connection, transaction, unit_of_work
-from models.sql import as_uuid, query
+from models.sql import Row, as_uuid, query
 from pingpilot import notices
 from pingpilot.batching import Batcher
 from pingpilot.channels import CHANNELS
 from pingpilot.delivery.claims import Claim
 from pingpilot.delivery.retry import Verdict
+from pingpilot.delivery.standins import add_stand_ins
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,14 @@ class Attempt:
         return self.started_at + self.duration
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What an attempt changed: the events whose deliveries changed, and the deliveries that failed."""
+
+    events: set[UUID]
+    failed: list[int]
+
+
 class Journal:
     """Records one channel's attempts for one daemon, many a commit."""
 
@@ -42,7 +51,8 @@ class Journal:
         """Settle the delivery and write down its attempt; return the events whose deliveries changed.
 
         A recipient that is gone has its channel suspended, what waits for it failed, and the owner told
-        on the channels that still work. Raises one of `DATABASE_ERRORS`; nothing is recorded then.
+        on the channels that still work. What failed goes out again over its category's fallback channel.
+        Raises one of `DATABASE_ERRORS`; nothing is recorded then.
         """
         return await self._commits.submit(attempt)
 
@@ -53,12 +63,13 @@ class Journal:
     @unit_of_work
     async def _commit(self, attempts: list[Attempt]) -> list[set[UUID] | Exception]:
         async with transaction():
-            changed: list[set[UUID] | Exception] = [await self._settle(attempt) for attempt in attempts]
+            settled = [await self._settle(attempt) for attempt in attempts]
             history = [row for attempt in attempts if attempt.verdict.outcome for row in _rows(attempt)]
             await DeliveryAttempt.bulk_create(history)
-        return changed
+            await add_stand_ins([delivery_id for each in settled for delivery_id in each.failed])
+        return [each.events for each in settled]
 
-    async def _settle(self, attempt: Attempt) -> set[UUID]:
+    async def _settle(self, attempt: Attempt) -> _Settled:
         claim, verdict = attempt.claim, attempt.verdict
         delivered = verdict.status is DeliveryStatus.DELIVERED
         row = Delivery.filter(id__in=claim.delivery_ids)
@@ -76,22 +87,28 @@ class Journal:
             lease_until=None,
             delivered_at=attempt.ended_at if delivered else None,
         )
-        return claim.event_ids | (await self._suspend(attempt) if verdict.recipient_gone else set())
+        failed = list(claim.delivery_ids) if verdict.status is DeliveryStatus.FAILED else []
+        waiting = await self._suspend(attempt) if verdict.recipient_gone else []
+        return _Settled(
+            events=claim.event_ids | {as_uuid(each["event_id"]) for each in waiting},
+            failed=[*failed, *(each["id"] for each in waiting)],
+        )
 
-    async def _suspend(self, attempt: Attempt) -> set[UUID]:
+    async def _suspend(self, attempt: Attempt) -> list[Row]:
+        """Suspend the recipient's channel; return the deliveries that waited for it and failed with it."""
         claim, reason = attempt.claim, attempt.verdict.reason or ""
         if claim.recipient is None or not await AccountChannel.suspend(
             claim.account_id, self._channel, address=claim.recipient.address, reason=reason
         ):
-            return set()
+            return []
         waiting = await query(
             connection(),
             "UPDATE deliveries SET status = 'failed', next_attempt_at = NULL, last_error = ? "
-            "WHERE account_id = ? AND channel = ? AND status IN ('pending', 'held') RETURNING event_id",
+            "WHERE account_id = ? AND channel = ? AND status IN ('pending', 'held') RETURNING id, event_id",
             [reason, claim.account_id, self._channel],
         )
         await notices.post_notice(claim.account_id, self._told(reason), now=attempt.ended_at)
-        return {as_uuid(row["event_id"]) for row in waiting}
+        return waiting
 
     def _told(self, reason: str) -> str:
         label = CHANNELS[self._channel].label

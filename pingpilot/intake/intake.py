@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -18,7 +17,7 @@ from pingpilot.intake.ledger import Ledger
 from pingpilot.intake.submission import Acceptance, NotStored, Submission
 from pingpilot.quota import month_of
 
-Accepted = Sequence[tuple[Submission, UUID]]
+Accepted = Sequence[tuple[Submission, Acceptance]]
 
 log = structlog.get_logger(__name__)
 
@@ -49,11 +48,7 @@ class Intake:
             log.exception("A batch of events could not be stored", events=len(batch))
             raise NotStored("The event could not be stored.") from exc
         self._on_deliveries(
-            {
-                channel
-                for submission, _ in _accepted(batch, verdicts)
-                for channel in submission.caller.channels
-            }
+            {channel for _, acceptance in _accepted(batch, verdicts) for channel in acceptance.channels}
         )
         return verdicts
 
@@ -74,7 +69,7 @@ async def _store(batch: list[Submission], now: datetime) -> list[Acceptance | Ex
 
 def _accepted(batch: Sequence[Submission], verdicts: Sequence[Acceptance | Exception]) -> Accepted:
     return [
-        (submission, verdict.event_id)
+        (submission, verdict)
         for submission, verdict in zip(batch, verdicts, strict=True)
         if isinstance(verdict, Acceptance) and not verdict.replayed
     ]
@@ -99,17 +94,17 @@ async def _insert_events(connection: BaseDBAsyncClient, accepted: Accepted, now:
         "events",
         ("id", "account_id", "category", "description", "fields_json", "created_at"),
         [
-            (event_id, each.caller.account_id, each.category, each.description, each.fields_json, now)
-            for each, event_id in accepted
+            (event.event_id, each.caller.account_id, each.category, each.description, each.fields_json, now)
+            for each, event in accepted
         ],
     )
 
 
 async def _queue_deliveries(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
     rows: list[tuple[Any, ...]] = [
-        (event_id, each.caller.account_id, channel, DeliveryStatus.PENDING.value, now)
-        for each, event_id in accepted
-        for channel in each.caller.channels
+        (event.event_id, each.caller.account_id, channel, DeliveryStatus.PENDING.value, now)
+        for each, event in accepted
+        for channel in event.channels
     ]
     if rows:
         columns = ("event_id", "account_id", "channel", "status", "next_attempt_at")
@@ -118,8 +113,8 @@ async def _queue_deliveries(connection: BaseDBAsyncClient, accepted: Accepted, n
 
 async def _remember_keys(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
     rows = [
-        (each.caller.account_id, each.idempotency_key, each.body_hash, event_id, now)
-        for each, event_id in accepted
+        (each.caller.account_id, each.idempotency_key, each.body_hash, event.event_id, now)
+        for each, event in accepted
         if each.idempotency_key
     ]
     if rows:

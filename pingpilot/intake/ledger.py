@@ -17,6 +17,7 @@ from pingpilot.intake.submission import (
     Submission,
 )
 from pingpilot.quota import month_end, month_of
+from pingpilot.routing import Route, split
 
 IDEMPOTENCY_WINDOW = timedelta(hours=24)
 
@@ -30,7 +31,7 @@ class Ledger:
         self._charged: Counter[int] = Counter()
         self._accepted: Counter[int] = Counter()
         self._used: dict[int, int] = {}
-        self._categories: set[tuple[int, str]] = set()
+        self._routes: dict[tuple[int, str], Route] = {}
         self._known: dict[tuple[int, str], tuple[str, UUID]] = {}
 
     @classmethod
@@ -53,7 +54,7 @@ class Ledger:
     def judge(self, submission: Submission) -> Acceptance | Exception:
         """Return the submission's verdict, in the order of the API's checks, and count it if accepted."""
         account = submission.caller.account_id
-        if (account, submission.category) not in self._categories:
+        if (account, submission.category) not in self._routes:
             return CategoryNotFound(submission.category)
         if first := self._known.get((account, submission.idempotency_key or "")):
             return self._replay(submission, *first)
@@ -76,7 +77,8 @@ class Ledger:
         account = submission.caller.account_id
         self._used[account] += 1
         self._accepted[account] += 1
-        acceptance = Acceptance(uuid7(), self._used[account])
+        route = self._routes[account, submission.category]
+        acceptance = Acceptance(uuid7(), self._used[account], route.channels_for(submission.caller))
         if submission.idempotency_key:
             self._known[account, submission.idempotency_key] = (submission.body_hash, acceptance.event_id)
         return acceptance
@@ -107,11 +109,13 @@ class Ledger:
         names = sorted({submission.category for submission in batch})
         rows = await query(
             self._connection,
-            "SELECT account_id, name FROM categories "  # noqa: S608
+            "SELECT account_id, name, channels, fallback FROM categories "  # noqa: S608
             f"WHERE account_id IN ({marks(accounts)}) AND name IN ({marks(names)})",
             [*accounts, *names],
         )
-        self._categories = {(row["account_id"], row["name"]) for row in rows}
+        self._routes = {
+            (row["account_id"], row["name"]): Route(split(row["channels"]), row["fallback"]) for row in rows
+        }
 
     async def _read_idempotency_keys(self, batch: Sequence[Submission]) -> None:
         named = [submission for submission in batch if submission.idempotency_key]

@@ -43,8 +43,9 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """The word that an event is on the disk. `events_used` is the month's count with it."""
+    """The word that an event is on the disk, and its channels. `events_used` is the month's count with it."""
 
     event_id: UUID
     events_used: int
+    channels: tuple[str, ...] = ()
     replayed: bool = False

@@ -1,0 +1,39 @@
+"""Routing: which of an account's channels a category's events go to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pingpilot.authentication import Caller
+
+_SEPARATOR = ","
+
+
+def joined(names: Iterable[str] | None) -> str | None:
+    """Return names as they are stored; None, which means all, stays None."""
+    return None if names is None else _SEPARATOR.join(names)
+
+
+def split(stored: str | None) -> tuple[str, ...] | None:
+    """Return stored names; None, which means all, stays None."""
+    return None if stored is None else tuple(name for name in stored.split(_SEPARATOR) if name)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a category's events go: to `channels` (None: all that are switched on), or to the `fallback`."""
+
+    channels: tuple[str, ...] | None = None
+    fallback: str | None = None
+
+    def channels_for(self, caller: Caller) -> tuple[str, ...]:
+        """Return the channels of a new event.
+
+        The fallback is among them where one of the others is suspended, or none of them can be used.
+        """
+        first = tuple(name for name in caller.channels if self._takes(name))
+        reserve = self.fallback if self.fallback in caller.channels else None
+        is_needed = not first or any(self._takes(name) for name in caller.suspended)
+        return (*first, reserve) if reserve and is_needed else first
+
+    def _takes(self, name: str) -> bool:
+        return name != self.fallback and (self.channels is None or name in self.channels)

@@ -1,0 +1,147 @@
+"""A category's fallback channel: used where another fails for good, once an event."""
+
+import asyncio
+
+import pytest
+
+from models import Account, AccountChannel, Category, Delivery
+from models.database import transaction, unit_of_work
+from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
+from pingpilot.delivery.standins import add_stand_ins
+from pingpilot.errors import PermanentFailure, TemporaryFailure
+from tests.support.accounts import link_chat
+
+from .scripted import Engine, delivery
+
+REFUSED = PermanentFailure("The message was refused.")
+GONE = PermanentFailure("The bot was blocked by the user.", recipient_gone=True)
+
+
+async def use_fallback(account: Account, name: str = EMAIL.name) -> None:
+    await AccountChannel.filter(account_id=account.id, channel=EMAIL.name).update(enabled=True)
+    await Category.filter(account_id=account.id, name="sale").update(channels=TELEGRAM.name, fallback=name)
+
+
+async def queued(channel: str = EMAIL.name) -> list[Delivery]:
+    return await Delivery.filter(channel=channel).order_by("id")
+
+
+@unit_of_work
+async def stand_in_for(failed: Delivery) -> None:
+    async with transaction():
+        await add_stand_ins([failed.id])
+
+
+async def test_what_is_delivered_needs_no_fallback(engine: Engine, alice: Account) -> None:
+    await use_fallback(alice)
+    await engine.post(alice, "one")
+
+    async with engine.running():
+        await engine.status_is("delivered")
+
+    assert await queued() == []
+
+
+async def test_what_fails_for_good_goes_to_the_fallback(engine: Engine, alice: Account) -> None:
+    await use_fallback(alice)
+    engine.channel.fail(REFUSED)
+    await engine.post(alice, "one")
+
+    async with engine.running():
+        await engine.status_is("failed")
+
+    (stand_in,) = await queued()
+    failed = await delivery()
+    assert (stand_in.status, stand_in.attempts, stand_in.stands_in_for) == ("pending", 0, failed.id)
+    assert stand_in.event_id == failed.event_id
+    assert stand_in.next_attempt_at is not None
+    assert stand_in.next_attempt_at <= engine.clock.now()
+
+
+async def test_what_is_tried_again_does_not_go_to_the_fallback_yet(engine: Engine, alice: Account) -> None:
+    await use_fallback(alice)
+    engine.channel.fail(TemporaryFailure("Telegram is busy."))
+    await engine.post(alice, "one")
+
+    async with engine.running():
+        await engine.channel.wait_for_tries(1)
+        await engine.look_by()
+
+    assert await queued() == []
+
+
+async def test_all_that_waits_for_a_recipient_that_is_gone_goes_to_the_fallback(
+    engine: Engine, alice: Account
+) -> None:
+    await use_fallback(alice)
+    engine.channel.fail(GONE)
+    await engine.post(alice, "one", "two", "three")
+
+    async with engine.running():
+        await engine.status_is("failed", "failed", "failed")
+
+    stand_ins = [each for each in await queued() if each.stands_in_for]
+    assert len({each.event_id for each in stand_ins}) == 3
+
+
+async def test_later_events_go_to_the_fallback_at_once(engine: Engine, alice: Account) -> None:
+    await use_fallback(alice)
+    await AccountChannel.filter(account_id=alice.id, channel=TELEGRAM.name).update(suspended_reason="gone")
+
+    await engine.post(alice, "one")
+
+    assert [each.stands_in_for for each in await queued()] == [None]
+    assert await queued(TELEGRAM.name) == []
+
+
+async def test_a_fallback_that_is_off_or_gone_is_not_used(engine: Engine, alice: Account) -> None:
+    await use_fallback(alice)
+    await AccountChannel.filter(account_id=alice.id, channel=EMAIL.name).update(enabled=False)
+    engine.channel.fail(REFUSED)
+    await engine.post(alice, "one")
+
+    async with engine.running():
+        await engine.status_is("failed")
+
+    assert await queued() == []
+
+
+async def test_an_event_has_one_stand_in_however_many_channels_fail(engine: Engine, alice: Account) -> None:
+    await link_chat(alice, DISCORD.name, engine.clock)
+    await use_fallback(alice)
+    await Category.filter(account_id=alice.id, name="sale").update(channels="discord,telegram")
+    await engine.post(alice, *(str(number) for number in range(20)))
+    await Delivery.all().update(status="failed")
+    failed = await Delivery.all().order_by("id")
+
+    await asyncio.gather(*(stand_in_for(each) for each in failed))
+
+    assert len(failed) == 40
+    assert len(await queued()) == 20
+
+
+async def test_a_fallback_that_fails_too_has_no_fallback(engine: Engine, alice: Account) -> None:
+    await use_fallback(alice)
+    await Category.filter(account_id=alice.id, name="sale").update(
+        channels=EMAIL.name, fallback=TELEGRAM.name
+    )
+    engine.channel.fail(REFUSED)
+    await engine.post(alice, "one")
+    (first,) = await queued()
+    await Delivery.filter(id=first.id).update(status="failed")
+    await stand_in_for(first)
+
+    async with engine.running():
+        await engine.status_is("failed")
+
+    assert await Delivery.all().count() == 2
+
+
+@pytest.mark.parametrize("stand_in", ["pending", "delivered", "failed"])
+async def test_a_failure_counts_where_nothing_stands_in_for_it(stand_in: str) -> None:
+    first = Delivery(id=1, channel=TELEGRAM.name, status="failed")
+    second = Delivery(id=2, channel=EMAIL.name, status=stand_in, stands_in_for=1)
+
+    counted = Delivery.failed_for_good([first, second])
+
+    assert counted == ([second] if stand_in == "failed" else [])

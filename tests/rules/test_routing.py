@@ -1,0 +1,67 @@
+"""Which channels a category's events go to."""
+
+import pytest
+
+from pingpilot.authentication import Caller
+from pingpilot.routing import Route, joined, split
+
+BOTH = ("discord", "email")
+
+
+def caller(channels: tuple[str, ...], suspended: tuple[str, ...] = ()) -> Caller:
+    return Caller(
+        key_id=1,
+        account_id=1,
+        email="alice@example.com",
+        plan="free",
+        limit=100,
+        events_used=0,
+        unlinked=(),
+        suspended=suspended,
+        channels=channels,
+    )
+
+
+@pytest.mark.parametrize(
+    ("route", "usable", "suspended", "expected"),
+    [
+        pytest.param(Route(), BOTH, (), BOTH, id="all by default"),
+        pytest.param(Route(()), BOTH, (), (), id="none at all"),
+        pytest.param(Route(("email",)), BOTH, (), ("email",), id="only the chosen"),
+        pytest.param(Route(("telegram",)), BOTH, (), (), id="the chosen is off"),
+        pytest.param(Route(("discord",), "email"), BOTH, (), ("discord",), id="the fallback waits"),
+        pytest.param(Route(None, "email"), BOTH, (), ("discord",), id="the fallback is no first choice"),
+        pytest.param(Route(("telegram",), "email"), BOTH, (), ("email",), id="nothing else can be used"),
+        pytest.param(
+            Route(("discord", "telegram"), "email"),
+            BOTH,
+            ("telegram",),
+            BOTH,
+            id="one of the chosen is suspended",
+        ),
+        pytest.param(Route(None, "email"), BOTH, ("telegram",), BOTH, id="one of all is suspended"),
+        pytest.param(
+            Route(("discord",), "email"), BOTH, ("telegram",), ("discord",), id="another is suspended"
+        ),
+        pytest.param(Route(("discord",), "email"), ("discord",), (), ("discord",), id="the fallback is off"),
+        pytest.param(
+            Route(None, "email"), ("discord",), ("email",), ("discord",), id="the fallback is suspended"
+        ),
+        pytest.param(
+            Route(None, "email"), ("email",), (), ("email",), id="there is nothing but the fallback"
+        ),
+    ],
+)
+def test_an_event_goes_where_its_category_says(
+    route: Route, usable: tuple[str, ...], suspended: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    chosen = route.channels_for(caller(usable, suspended))
+
+    assert chosen == expected
+
+
+@pytest.mark.parametrize("names", [None, (), ("email",), ("discord", "email")])
+def test_names_come_back_as_they_were_stored(names: tuple[str, ...] | None) -> None:
+    stored = joined(names)
+
+    assert split(stored) == names
