@@ -1,5 +1,6 @@
 """Accounts: creating, finding and changing them."""
 
+import asyncio
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,8 +8,9 @@ from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
 
-from models import Account, AccountChannel, Plan
-from models.database import transaction, unit_of_work
+from models import Account, AccountChannel, ApiKey, Plan
+from models.database import connection, transaction, unit_of_work
+from models.sql import query
 from pingpilot.categories import STARTERS, add_category
 from pingpilot.channels import CHANNELS, EMAIL
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
@@ -18,6 +20,9 @@ from pingpilot.keys import create_key
 _ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=.{{1,64}}@){_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*")
 _LONGEST_EMAIL = 254
+_LAST_REQUESTS = 1.0  # seconds in which requests that had passed the key's check are stored
+_DELETED_AT_ONCE = 200  # events: a few milliseconds of the database's time
+_BREATH = 0.05  # seconds between batches, for everybody else
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,44 @@ async def set_channels(account: Account, names: Collection[str]) -> None:
     check_channels(names)
     for name in CHANNELS:
         await AccountChannel.switch(account.id, name, on=name in names)
+
+
+async def delete_account(account: Account, now: datetime) -> int:
+    """Delete the account and all that is stored of it; return how many events went.
+
+    Its keys and channels go first, so that nothing new comes in, then its events a few at a time, so that
+    intake never waits for it. Cut off half-way, it can be called again.
+    """
+    await _retire(account, now)
+    await asyncio.sleep(_LAST_REQUESTS)
+    removed = 0
+    while count := await _delete_events(account):
+        removed += count
+        await asyncio.sleep(_BREATH)
+    await _delete(account)
+    return removed
+
+
+@unit_of_work
+async def _retire(account: Account, now: datetime) -> None:
+    async with transaction():
+        await ApiKey.filter(account_id=account.id, revoked_at__isnull=True).update(revoked_at=now)
+        await AccountChannel.filter(account_id=account.id).update(enabled=False)
+
+
+@unit_of_work
+async def _delete_events(account: Account) -> int:
+    # Deliveries, attempts and keys go with their event (ON DELETE CASCADE)
+    sql = (
+        "DELETE FROM events WHERE id IN "
+        "(SELECT id FROM events WHERE account_id = ? ORDER BY id LIMIT ?) RETURNING id"
+    )
+    return len(await query(connection(), sql, [account.id, _DELETED_AT_ONCE]))
+
+
+@unit_of_work
+async def _delete(account: Account) -> None:
+    await account.delete()
 
 
 async def channels_of(account: Account) -> list[AccountChannel]:

@@ -8,7 +8,7 @@ from tortoise.expressions import F
 
 from models import AccountChannel, Delivery, DeliveryAttempt, DeliveryStatus
 from models.database import connection, transaction, unit_of_work
-from models.sql import Row, as_uuid, query
+from models.sql import Row, as_uuid, marks, query
 from pingpilot import notices
 from pingpilot.batching import Batcher
 from pingpilot.channels import CHANNELS
@@ -64,8 +64,7 @@ class Journal:
     async def _commit(self, attempts: list[Attempt]) -> list[set[UUID] | Exception]:
         async with transaction():
             settled = [await self._settle(attempt) for attempt in attempts]
-            history = [row for attempt in attempts if attempt.verdict.outcome for row in _rows(attempt)]
-            await DeliveryAttempt.bulk_create(history)
+            await _write_history([attempt for attempt in attempts if attempt.verdict.outcome])
             await add_stand_ins([delivery_id for each in settled for delivery_id in each.failed])
         return [each.events for each in settled]
 
@@ -113,6 +112,17 @@ class Journal:
     def _told(self, reason: str) -> str:
         label = CHANNELS[self._channel].label
         return f"{label} is suspended for your account: {reason} Link or switch it on again to go on."
+
+
+async def _write_history(attempts: list[Attempt]) -> None:
+    """Record the attempts of those deliveries that still exist: an account may be deleted at any moment."""
+    ids = [delivery_id for attempt in attempts for delivery_id in attempt.claim.delivery_ids]
+    if not ids:
+        return
+    found = await query(connection(), f"SELECT id FROM deliveries WHERE id IN ({marks(ids)})", ids)  # noqa: S608
+    existing = {row["id"] for row in found}
+    rows = [row for attempt in attempts for row in _rows(attempt) if row.delivery_id in existing]
+    await DeliveryAttempt.bulk_create(rows)
 
 
 def _rows(attempt: Attempt) -> list[DeliveryAttempt]:
