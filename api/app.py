@@ -10,13 +10,10 @@ from api.services import SERVICES, Services
 CALLS: tuple[Call, ...] = (*events.CALLS, *quota.CALLS, *health.CALLS)
 """Every call, in the order OpenAPI shows them."""
 
-# aiohttp would answer a body it can't unpack by itself, as plain text; `api.bodies` unpacks instead
-_PROTOCOL = {"auto_decompress": False}
-
 
 def create_app(services: Services) -> web.Application:
     """Return the API over the daemon's parts."""
-    app = web.Application(middlewares=[edge], client_max_size=MAX_BODY, handler_args=_PROTOCOL)
+    app = web.Application(middlewares=[edge], client_max_size=MAX_BODY)
     app[SERVICES] = services
     for call in CALLS:
         if call.method == "GET":

@@ -10,18 +10,28 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 async def authenticate(request: web.Request) -> Caller:
-    """Return who sent the request. Raises the contract's 401 errors."""
-    key = _bearer_key(request)
-    caller = await request.app[SERVICES].authenticator.caller_of(key)
+    """Return who sent the request. Raises the contract's 401 errors, and `too_many_requests` for a flood."""
+    key, services = _bearer_key(request), request.app[SERVICES]
+    address = services.proxies.client_of(request)
+    if wait := services.floods.wait_for(address, key):
+        raise _too_many_requests(wait)
+    caller = await services.authenticator.caller_of(key)
     if caller is None:
+        services.floods.note_bad(address)
         raise ApiError(
             401,
             "invalid_api_key",
             "This API key is not valid: check it, or make a new one with `pingpilot key create`.",
             headers=_CHALLENGE,
         )
+    services.floods.note_good(address, key)
     request[STANDING] = Standing(caller, caller.events_used)
     return caller
+
+
+def _too_many_requests(wait: int) -> ApiError:
+    message = f"Too many invalid API keys came from your address: check the key, and try again in {wait} s."
+    return ApiError(429, "too_many_requests", message, headers={"Retry-After": str(wait)})
 
 
 def _bearer_key(request: web.Request) -> str:

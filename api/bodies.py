@@ -1,5 +1,6 @@
 """Request bodies: read within bounds, parsed as JSON, checked by pydantic, every fault named."""
 
+import asyncio
 import json
 import math
 import zlib
@@ -14,6 +15,8 @@ from api.replies import ApiError
 
 Body = TypeVar("Body", bound=BaseModel)
 
+BODY_TIMEOUT = 20.0
+"""Seconds in which a whole body must have come: 64 KiB in that time are slower than a modem."""
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's `wbits`; RFC 9110, 8.4.1
 _MOST_DIGITS = 400  # a longer integer is over the largest float, so not a number most readers can hold
 
@@ -38,7 +41,15 @@ async def _read(request: web.Request) -> bytes:
     if (request.content_length or 0) > MAX_BODY:
         raise payload_too_large()
     try:
-        body = await request.read()
+        async with asyncio.timeout(BODY_TIMEOUT):
+            body = await request.read()
+    except TimeoutError:
+        raise ApiError(
+            408,
+            "request_timeout",
+            f"The body did not come within {BODY_TIMEOUT:.0f} s: send it at once.",
+            headers={"Connection": "close"},
+        ) from None
     except (ClientPayloadError, ValueError, web.RequestPayloadError, ConnectionError) as exc:
         raise _not_json("The body ended early or is not chunked as it should be: send it again.") from exc
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from api.addresses import TrustedProxies
+from api.floods import FloodGuard
 from pingpilot.authentication import Authenticator, Caller
 from pingpilot.clock import Clock
 from pingpilot.delivery.settlement import Settlements
@@ -58,6 +60,8 @@ class Services:
     limits: PlanLimits
     clock: Clock
     on_deliveries: Callable[[set[str]], None]
+    floods: FloodGuard
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
     in_flight: InFlight = field(default_factory=InFlight)
     stopping: bool = False
 

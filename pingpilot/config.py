@@ -5,11 +5,12 @@ Every name in here is an environment variable with the prefix `PINGPILOT_`.
 
 import re
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.errors import SettingsError
@@ -62,6 +63,21 @@ def _token(value: Any) -> Any:
     return token or None
 
 
+def _networks(value: Any) -> Any:
+    """Return addresses and networks written with commas between them."""
+    if not isinstance(value, str):
+        return value
+    networks = tuple(part.strip() for part in value.split(",") if part.strip())
+    for each in networks:
+        try:
+            ip_network(each, strict=False)
+        except ValueError:
+            raise ValueError(
+                "must be addresses or networks with commas between, such as 127.0.0.1, 10.0.0.0/8"
+            ) from None
+    return networks
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Token = Annotated[SecretStr | None, BeforeValidator(_token)]
 
@@ -78,6 +94,7 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: HttpUrl | None = None
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_networks)] = ()
 
     discord_token: Token = None
     discord_api_url: HttpUrl = DISCORD_API

@@ -15,7 +15,10 @@ import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
+from api.addresses import TrustedProxies
 from api.app import create_app
+from api.floods import FloodGuard
+from api.server import ApiRunner
 from api.services import Services
 from bots.commands import Commands
 from bots.discord.channel import DiscordChannel
@@ -137,6 +140,8 @@ class Daemon:
             limits=self._limits,
             clock=self._clock,
             on_deliveries=self._wake,
+            floods=FloodGuard(clock=self._clock),
+            proxies=TrustedProxies(self._settings.trusted_proxies),
         )
 
     def _wake(self, names: set[str]) -> None:
@@ -216,7 +221,7 @@ def _listening_socket(settings: Settings) -> socket.socket:
 
 
 async def _start_api(stack: AsyncExitStack, services: Services, listener: socket.socket) -> None:
-    runner = web.AppRunner(create_app(services), access_log=None, shutdown_timeout=1)
+    runner = ApiRunner(create_app(services))
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.SockSite(runner, listener).start()

@@ -12,6 +12,8 @@ import pytest
 from aiohttp import ClientSession, TCPConnector, web
 
 from api.app import create_app
+from api.floods import FloodGuard
+from api.server import ApiRunner
 from api.services import Services
 from models import Account, AccountChannel, Event, MonthlyUsage, Plan
 from pingpilot.accounts import create_account
@@ -143,7 +145,7 @@ class Program:
 
 
 @asynccontextmanager
-async def serving(clock: ManualClock) -> AsyncIterator[Api]:
+async def serving(clock: ManualClock, *, head_timeout: float = 10.0) -> AsyncIterator[Api]:
     """Serve the API over the open database, and call it through one session."""
     dispatchers: list[Dispatcher] = []
 
@@ -160,8 +162,9 @@ async def serving(clock: ManualClock) -> AsyncIterator[Api]:
         limits=PlanLimits(),
         clock=clock,
         on_deliveries=wake,
+        floods=FloodGuard(clock=clock),
     )
-    runner = web.AppRunner(create_app(services), access_log=None, shutdown_timeout=1)
+    runner = ApiRunner(create_app(services), head_timeout=head_timeout)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

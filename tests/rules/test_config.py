@@ -124,3 +124,28 @@ def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "hunter2" not in repr(settings)
     assert settings.secrets == ("hunter2",)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("127.0.0.1", ("127.0.0.1",)),
+        ("10.0.0.0/8, fd00::/8", ("10.0.0.0/8", "fd00::/8")),
+        (" , ", ()),
+    ],
+)
+def test_trusted_proxies_are_written_with_commas_between(
+    monkeypatch: pytest.MonkeyPatch, written: str, read: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PINGPILOT_TRUSTED_PROXIES", written)
+
+    settings = load_settings()
+
+    assert settings.trusted_proxies == read
+
+
+def test_a_trusted_proxy_that_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PINGPILOT_TRUSTED_PROXIES", "127.0.0.1, everybody")
+
+    with pytest.raises(SettingsError, match="PINGPILOT_TRUSTED_PROXIES is wrong: it must be addresses"):
+        load_settings()

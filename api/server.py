@@ -1,0 +1,105 @@
+"""The HTTP server: aiohttp's, with a limit for slow callers and JSON for requests that are no HTTP."""
+
+import asyncio
+import random
+from typing import Any
+
+from aiohttp import web
+
+from api.replies import ApiError
+
+HEAD_TIMEOUT = 10.0
+"""Seconds in which a request's line and headers must be there, from their first byte or the connection."""
+# Longer than the reverse proxies keep theirs (nginx 60 s), lest they write into a connection just closed
+KEEPALIVE = 75.0
+# aiohttp would answer a body it can't unpack by itself, as plain text; `api.bodies` unpacks instead
+_PROTOCOL: dict[str, Any] = {"auto_decompress": False, "keepalive_timeout": KEEPALIVE}
+
+
+class ApiRunner(web.AppRunner):
+    """Runs the application behind an `ApiServer`."""
+
+    def __init__(self, app: web.Application, *, head_timeout: float = HEAD_TIMEOUT) -> None:
+        super().__init__(app, access_log=None, shutdown_timeout=1)
+        self._head_timeout = head_timeout
+
+    async def _make_server(self) -> web.Server:
+        plain = await super()._make_server()
+        return ApiServer(plain, head_timeout=self._head_timeout)
+
+
+class ApiServer(web.Server):
+    """Makes a handler a connection."""
+
+    def __init__(self, plain: web.Server, *, head_timeout: float) -> None:
+        super().__init__(plain.request_handler, request_factory=self._begin, **_PROTOCOL)
+        self._plain_factory = plain.request_factory
+        self.head_timeout = head_timeout
+
+    def __call__(self) -> "Connection":
+        return Connection(self, loop=asyncio.get_running_loop(), access_log=None, **_PROTOCOL)
+
+    def _begin(self, message: Any, payload: Any, protocol: Any, *rest: Any) -> web.BaseRequest:
+        protocol.head_is_there()
+        return self._plain_factory(message, payload, protocol, *rest)
+
+
+class Connection(web.RequestHandler):
+    """One connection. Who sends headers a byte at a time is cut off."""
+
+    def __init__(self, server: ApiServer, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._head_timeout = server.head_timeout
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_answering = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._forget_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_answering:
+            self._await_head()
+        super().data_received(data)
+
+    def head_is_there(self) -> None:
+        """Stop the clock: a whole request line with headers has come in."""
+        self._forget_deadline()
+        self._is_answering = True
+
+    async def finish_response(self, *args: Any) -> tuple[web.StreamResponse, bool]:
+        try:
+            return await super().finish_response(*args)
+        finally:
+            self._is_answering = False
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what the parser refuses in the contract's shape; such requests never reach the edge."""
+        plain = super().handle_error(request, status, exc, message)
+        reason = (message or "unknown").partition("\n")[0].rstrip(".: ")
+        error = ApiError(
+            plain.status, "bad_request", f"This is no proper HTTP request ({reason}): check the client."
+        )
+        reply = error.reply()
+        reply.headers["X-Request-Id"] = f"{random.getrandbits(128):032x}"
+        reply.force_close()
+        return reply
+
+    def _await_head(self) -> None:
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().call_later(self._head_timeout, self.force_close)
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

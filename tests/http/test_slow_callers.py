@@ -1,0 +1,123 @@
+"""Callers that are slow on purpose, and bytes that are no HTTP."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from api import bodies
+from tests.support.clock import ManualClock
+
+from .api import ON_SQLITE, Api, serving
+
+pytestmark = ON_SQLITE
+
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: here\r\n"
+
+
+@asynccontextmanager
+async def connected(api: Api) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    address = urlsplit(api.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        async with asyncio.timeout(10):
+            yield reader, writer
+    finally:
+        writer.close()
+
+
+async def whole_reply(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    status, *lines = head.strip().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    return int(status.split()[1]), headers, await reader.readexactly(int(headers["Content-Length"]))
+
+
+@pytest.fixture
+async def hasty(database: str, clock: ManualClock) -> AsyncIterator[Api]:
+    """An API that waits a fifth of a second for a request's head."""
+    async with serving(clock, head_timeout=0.2) as served:
+        yield served
+
+
+@pytest.mark.parametrize("sent", [b"", b"G", HEAD, HEAD + b"X-Slow: "])
+async def test_headers_that_do_not_come_cut_the_connection(hasty: Api, sent: bytes) -> None:
+    async with connected(hasty) as (reader, writer):
+        writer.write(sent)
+
+        assert await reader.read() == b""
+
+
+async def test_headers_that_trickle_in_cut_the_connection(hasty: Api) -> None:
+    async with connected(hasty) as (reader, writer):
+        ended = asyncio.create_task(reader.read())
+        writer.write(HEAD)
+        while not ended.done():
+            writer.write(b"X")  # one header's name, which never ends
+            await asyncio.sleep(0.02)
+
+        assert await ended == b""
+
+
+async def test_a_connection_that_is_kept_open_may_rest_longer_than_a_head_may_take(hasty: Api) -> None:
+    async with connected(hasty) as (reader, writer):
+        writer.write(HEAD + b"\r\n")
+        first = await whole_reply(reader)
+        await asyncio.sleep(0.4)
+        writer.write(HEAD + b"\r\n")
+        second = await whole_reply(reader)
+
+    assert (first[0], second[0]) == (200, 200)
+
+
+async def test_the_next_head_on_a_kept_connection_is_waited_for_no_longer(hasty: Api) -> None:
+    async with connected(hasty) as (reader, writer):
+        writer.write(HEAD + b"\r\n")
+        await whole_reply(reader)
+        writer.write(HEAD)
+
+        assert await reader.read() == b""
+
+
+async def test_a_body_that_does_not_come_is_given_up(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT", 0.2)
+    shop = await api.sign_up()
+    head = f"POST /api/v1/event HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {shop.key}\r\n"
+
+    async with connected(api) as (reader, writer):
+        writer.write(head.encode() + b"Content-Length: 100\r\n\r\n{")
+        status, headers, body = await whole_reply(reader)
+
+    assert (status, json.loads(body)["code"]) == (408, "request_timeout")
+    assert headers["Connection"] == "close"
+    assert "X-Request-Id" in headers
+    assert await shop.stored_events() == 0
+
+
+NO_HTTP = [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # a TLS hello
+    b"HELO example.com\r\n\r\n",
+    b"GET /healthz HTTP/9.9\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nno colon\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost: here\r\nContent-Length: -1\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost: here\r\nX-Long: " + b"x" * 9000 + b"\r\n\r\n",
+    b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: here\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(200)) + b"\r\n",
+]
+
+
+@pytest.mark.parametrize("request_", NO_HTTP, ids=range(len(NO_HTTP)))
+async def test_what_is_no_http_gets_an_error_in_the_common_shape(api: Api, request_: bytes) -> None:
+    async with connected(api) as (reader, writer):
+        writer.write(request_)
+        status, headers, body = await whole_reply(reader)
+        after = await reader.read()
+
+    assert (status, json.loads(body)["code"]) == (400, "bad_request")
+    assert set(json.loads(body)) == {"message", "code"}
+    assert headers["Content-Type"] == "application/json"
+    assert headers["X-Request-Id"]
+    assert after == b""
