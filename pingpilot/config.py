@@ -137,7 +137,11 @@ class Settings(BaseSettings):
 
         `port` is the one in use, which differs from `http_port` when that is 0.
         """
-        return self.public_url or f"http://{_reachable(self.http_host)}:{port}"
+        return self.public_url or self.listening_url(port)
+
+    def listening_url(self, port: int) -> str:
+        """Return where programs on this machine reach the daemon."""
+        return f"http://{_reachable(self.http_host)}:{port}"
 
     @cached_property
     def smtp_port_in_use(self) -> int:

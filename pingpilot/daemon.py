@@ -159,7 +159,7 @@ class Daemon:
         if settings.telegram_token:
             self._parts[channels.TELEGRAM.name] = self._telegram(settings.telegram_token)
         if settings.smtp_host:
-            self._parts[channels.EMAIL.name] = self._email(settings.smtp_host, unsubscriber)
+            self._parts[channels.EMAIL.name] = self._email(unsubscriber)
 
     def _discord(self, token: SecretStr) -> Part:
         api_url = self._settings.discord_api_url
@@ -174,17 +174,10 @@ class Daemon:
         bot = TelegramBot(token=token, api_url=api_url, commands=self._commands, health=self._health)
         return Part(self._dispatcher(channel, *TELEGRAM_PACE), bot, channel.close)
 
-    def _email(self, host: str, unsubscriber: Unsubscriber) -> Part:
+    def _email(self, unsubscriber: Unsubscriber) -> Part:
         settings = self._settings
-        server = MailServer(
-            host=host,
-            port=settings.smtp_port_in_use,
-            security=settings.smtp_security,
-            username=settings.smtp_username,
-            password=settings.smtp_password,
-        )
         channel = EmailChannel(
-            SmtpPool(server),
+            SmtpPool(MailServer.of(settings)),
             sender=settings.smtp_from or "",
             unsubscribe_url=unsubscriber.url_for,
             health=self._health,

@@ -12,6 +12,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(daemon.run_command)
+app.command("doctor")(daemon.doctor_command)
 app.command("migrate")(daemon.migrate_command)
 app.command("backup")(daemon.backup_command)
 app.command("sandbox")(daemon.sandbox_command)

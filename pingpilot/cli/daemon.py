@@ -1,4 +1,4 @@
-"""`pingpilot run`, `pingpilot sandbox` and `pingpilot migrate`.
+"""`pingpilot run`, `sandbox`, `doctor`, `migrate` and `backup`.
 
 What is heavy is imported by the command that needs it: the platforms' libraries take half a second.
 """
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pingpilot.backup import back_up
+from pingpilot.cli.runtime import AS_JSON
 from pingpilot.config import load_settings
 from pingpilot.storage import migrate_database
 
@@ -34,6 +35,14 @@ def sandbox_command() -> None:
     level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
     configure_logging(level=level, format_=settings.log_format, secrets=settings.secrets)
     run_loop(lambda: run_sandbox(settings))
+
+
+def doctor_command(as_json: Annotated[bool, AS_JSON] = False) -> None:
+    """Check settings, database, disk, tokens and mail server; exit code 1 where something needs you."""
+    from pingpilot.cli.doctor import report  # noqa: PLC0415  # heavy
+
+    if not asyncio.run(report(load_settings(), as_json=as_json)):
+        raise typer.Exit(1)
 
 
 def migrate_command() -> None:

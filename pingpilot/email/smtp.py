@@ -13,6 +13,7 @@ from typing import Literal
 import aiosmtplib
 from pydantic import SecretStr
 
+from pingpilot.config import Settings
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
 
 _NOOP_AFTER = 5.0  # seconds of idleness after which a connection is asked whether it still stands
@@ -33,6 +34,17 @@ class MailServer:
     username: str | None = None
     password: SecretStr | None = None
     tls_context: ssl.SSLContext | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "MailServer":
+        """Return the server of the settings, which must name one."""
+        return cls(
+            host=settings.smtp_host or "",
+            port=settings.smtp_port_in_use,
+            security=settings.smtp_security,
+            username=settings.smtp_username,
+            password=settings.smtp_password,
+        )
 
 
 class SmtpPool:

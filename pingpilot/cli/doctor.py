@@ -1,0 +1,34 @@
+"""What `pingpilot doctor` prints."""
+
+import json
+import logging
+from dataclasses import asdict
+
+import typer
+
+from pingpilot.config import Settings
+from pingpilot.doctor import Finding, Level, examine
+
+_SIGNS = {Level.OK: "✓", Level.OFF: "–", Level.WARNING: "!", Level.PROBLEM: "✗"}
+_INDENT = " " * 12
+
+
+async def report(settings: Settings, *, as_json: bool) -> bool:
+    """Print the findings as they come, or all as JSON; return whether there is no problem."""
+    logging.disable()  # the findings say it, in words
+    findings: list[Finding] = []
+    async for finding in examine(settings):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    healthy = all(finding.level is not Level.PROBLEM for finding in findings)
+    if as_json:
+        document = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    return healthy
+
+
+def _print(finding: Finding) -> None:
+    typer.echo(f"{_SIGNS[finding.level]} {finding.subject:<9} {finding.text}")
+    if finding.advice:
+        typer.echo(f"{_INDENT}→ {finding.advice}")

@@ -1,0 +1,200 @@
+"""`pingpilot doctor`, over settings that are well and settings that are not."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from pingpilot.doctor import Level
+from pingpilot.doctor.machine import clock
+from tests.support.daemon import Daemon, command, free_port
+from tests.support.platforms import SMTP_PASSWORD, TELEGRAM_TOKEN, Platforms
+
+
+class Report:
+    """What the doctor said, as JSON."""
+
+    def __init__(self, code: int, document: Any) -> None:
+        self.code = code
+        self._found = {each["subject"]: each for each in document["findings"]}
+
+    @property
+    def levels(self) -> dict[str, str]:
+        return {subject: each["level"] for subject, each in self._found.items()}
+
+    def text(self, subject: str) -> str:
+        return f"{self._found[subject]['text']} {self._found[subject]['advice'] or ''}"
+
+
+async def doctor(folder: Path, settings: Mapping[str, str]) -> Report:
+    ended = await command("doctor", "--json", settings=settings, folder=folder)
+    assert ended.err == ""
+    return Report(ended.code, ended.json)
+
+
+async def test_a_bare_machine_is_well_and_told_what_could_be_switched_on(tmp_path: Path) -> None:
+    port = str(free_port())
+
+    ended = await command("doctor", settings={"PINGPILOT_HTTP_PORT": port}, folder=tmp_path)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert "✓ database  SQLite, made in" in ended.out
+    assert "– telegram  Set PINGPILOT_TELEGRAM_TOKEN to switch it on." in ended.out
+    assert os.listdir(tmp_path) == []  # nothing is made by looking
+
+
+async def test_a_daemon_with_everything_is_well(daemon: Daemon) -> None:
+    await daemon.start()
+
+    report = await doctor(daemon.folder, daemon.settings)
+
+    assert report.code == 0
+    assert set(report.levels.values()) == {"ok"}
+    assert "The daemon runs at" in report.text("port")
+    assert "@" in report.text("discord")
+    assert "@" in report.text("telegram")
+    assert "lets us in" in report.text("email")
+    assert "Agrees with Discord and Telegram" in report.text("clock")
+
+
+@pytest.mark.parametrize(
+    ("change", "subject", "expected"),
+    [
+        ({"PINGPILOT_DISCORD_TOKEN": "wrong"}, "discord", "token is refused. Make a new token"),
+        ({"PINGPILOT_TELEGRAM_TOKEN": "1:wrong"}, "telegram", "token is refused. Ask @BotFather"),
+        ({"PINGPILOT_SMTP_PASSWORD": "wrong"}, "email", "Check PINGPILOT_SMTP_USERNAME"),
+        ({"PINGPILOT_SMTP_SECURITY": "starttls"}, "email", "PINGPILOT_SMTP_SECURITY"),
+        ({"PINGPILOT_SMTP_HOST": "nowhere.invalid"}, "email", "Check PINGPILOT_SMTP_HOST"),
+        ({"PINGPILOT_TELEGRAM_API_URL": "http://nowhere.invalid"}, "telegram", "can't be asked"),
+        ({"PINGPILOT_DISCORD_API_URL": "http://127.0.0.1:9"}, "discord", "Check the network"),
+    ],
+)
+async def test_what_a_platform_refuses_is_named_with_what_to_do(
+    platforms: Platforms, tmp_path: Path, change: dict[str, str], subject: str, expected: str
+) -> None:
+    settings = {**platforms.settings, "PINGPILOT_HTTP_PORT": str(free_port()), **change}
+
+    report = await doctor(tmp_path, settings)
+
+    assert report.code == 1
+    assert report.levels[subject] == "problem"
+    assert expected in report.text(subject)
+    others = set(report.levels.items()) - {(subject, "problem")}
+    assert {level for _, level in others} == {"ok"}
+
+
+async def test_no_secret_is_shown(platforms: Platforms, tmp_path: Path) -> None:
+    away = {"PINGPILOT_TELEGRAM_API_URL": "http://nowhere.invalid", "PINGPILOT_SMTP_SECURITY": "starttls"}
+
+    ended = await command("doctor", settings={**platforms.settings, **away}, folder=tmp_path)
+
+    assert TELEGRAM_TOKEN not in ended.out + ended.err
+    assert SMTP_PASSWORD not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_a_postgresql_is_asked_for_its_clock_too(database_url: str, tmp_path: Path) -> None:
+    settings = {"PINGPILOT_DATABASE_URL": database_url, "PINGPILOT_HTTP_PORT": str(free_port())}
+
+    report = await doctor(tmp_path, settings)
+
+    assert report.code == 0
+    assert report.text("database").startswith("PostgreSQL at ")
+    assert "None" not in report.text("database")
+    assert report.text("schema").startswith("Up to date.")
+    assert "Agrees with the database" in report.text("clock")
+
+
+async def test_a_database_that_is_away_is_a_problem(tmp_path: Path) -> None:
+    url = f"postgres://nobody@127.0.0.1:{free_port()}/nothing"
+
+    report = await doctor(tmp_path, {"PINGPILOT_DATABASE_URL": url, "PINGPILOT_HTTP_PORT": "0"})
+
+    assert report.code == 1
+    assert "Check PINGPILOT_DATABASE_URL" in report.text("database")
+
+
+@pytest.mark.parametrize("content", [b"this is no database" * 100, b""], ids=["damaged", "empty"])
+async def test_a_file_that_is_no_sound_database_is_told(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "pingpilot.sqlite3"
+    file.write_bytes(content)
+
+    report = await doctor(tmp_path, {"PINGPILOT_DATABASE_URL": f"sqlite://{file}"})
+
+    assert report.levels["database"] == ("problem" if content else "ok")
+    assert report.levels["schema"] == "warning"
+
+
+async def test_a_folder_that_can_not_be_made_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    report = await doctor(tmp_path, {"PINGPILOT_DATA_DIR": str(tmp_path / "file" / "data")})
+
+    assert report.code == 1
+    assert "set another PINGPILOT_DATA_DIR" in report.text("database")
+
+
+async def test_a_port_that_another_program_has_is_a_problem(tmp_path: Path) -> None:
+    async with another_program() as port:
+        report = await doctor(tmp_path, {"PINGPILOT_HTTP_PORT": str(port)})
+
+    assert report.code == 1
+    assert "set another PINGPILOT_HTTP_PORT" in report.text("port")
+
+
+async def test_a_clock_that_is_off_is_a_problem(platforms: Platforms, tmp_path: Path) -> None:
+    async with another_program(ahead=timedelta(minutes=5)) as port:
+        settings = {**platforms.settings, "PINGPILOT_TELEGRAM_API_URL": f"http://127.0.0.1:{port}"}
+        report = await doctor(tmp_path, settings)
+
+    assert report.levels["clock"] == "problem"
+    assert "behind Telegram" in report.text("clock")
+    assert "time synchronisation" in report.text("clock")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level", "word"),
+    [
+        (9, Level.OK, "Agrees"),
+        (-9, Level.OK, "Agrees"),
+        (60, Level.PROBLEM, "behind"),
+        (-60, Level.PROBLEM, "ahead"),
+    ],
+)
+def test_a_clock_is_judged_by_the_one_it_differs_from_most(seconds: int, level: Level, word: str) -> None:
+    finding = clock(None, ("Discord", timedelta(seconds=1)), ("Telegram", timedelta(seconds=seconds)))
+
+    assert finding.level is level
+    assert word in finding.text
+
+
+async def test_settings_that_are_wrong_are_named(tmp_path: Path) -> None:
+    ended = await command("doctor", settings={"PINGPILOT_HTTP_PORT": "many"}, folder=tmp_path)
+
+    assert ended.code != 0
+    assert "PINGPILOT_HTTP_PORT is wrong" in ended.err
+
+
+@asynccontextmanager
+async def another_program(ahead: timedelta = timedelta()) -> AsyncIterator[int]:
+    """A web server that is no PingPilot, whose clock is ahead; as a Bot API it knows every bot."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        date = format_datetime(datetime.now(UTC) + ahead, usegmt=True)
+        return web.json_response({"ok": True, "result": {"username": "some_bot"}}, headers={"Date": date})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
