@@ -25,24 +25,25 @@ from tests.support.waiting import until
 
 @dataclass(frozen=True, slots=True)
 class Bots:
-    """What every bot is made with."""
+    """What every bot is made with; `woken` names the channels that the bots have given something to do."""
 
     clock: ManualClock = field(default_factory=ManualClock)
     health: Health = field(default_factory=Health)
+    woken: list[str] = field(default_factory=list)
 
     def discord(self, stand_in: DiscordStandIn, token: str = TOKEN) -> DiscordBot:
         return DiscordBot(
-            token=SecretStr(token), api_url=stand_in.url, commands=self._commands, health=self.health
+            token=SecretStr(token), api_url=stand_in.url, commands=self.commands, health=self.health
         )
 
     def telegram(self, stand_in: TelegramStandIn, token: str = TOKEN) -> TelegramBot:
         return TelegramBot(
-            token=SecretStr(token), api_url=stand_in.url, commands=self._commands, health=self.health
+            token=SecretStr(token), api_url=stand_in.url, commands=self.commands, health=self.health
         )
 
     @property
-    def _commands(self) -> Commands:
-        return Commands(limits=PlanLimits(), clock=self.clock)
+    def commands(self) -> Commands:
+        return Commands(limits=PlanLimits(), clock=self.clock, on_deliveries=self.woken.extend)
 
     @asynccontextmanager
     async def supervised(

@@ -126,11 +126,19 @@ class TelegramStandIn(TelegramServer):
         return await self._replies(chat["id"], before, timeout=timeout)
 
     async def press(
-        self, user: TelegramUser, callback_data: str, message: TelegramMessage, *, timeout: float = 5.0
+        self,
+        user: TelegramUser,
+        callback_data: str,
+        message: TelegramMessage,
+        *,
+        accessible: bool = True,
+        timeout: float = 5.0,
     ) -> list[TelegramMessage]:
         """Let a person press an inline button; return the messages the bot then sends or edits in that chat.
 
-        The list is empty if the bot only answers with a text; see `answers`. Raises `TimeoutError`.
+        The message need not have such a button: a client of one's own may send any data. One that is not
+        `accessible` is too old for the bot to see. The list is empty if the bot only answers with a text;
+        see `answers`. Raises `TimeoutError`.
         """
         sent, edited, answered = len(self.messages), len(self._api.edits.items), len(self.answers)
         query_id = f"{next(self._query_ids)}"
@@ -138,7 +146,7 @@ class TelegramStandIn(TelegramServer):
         query = {
             "id": query_id,
             "from": user.as_json(),
-            "message": self._api.as_json(message),
+            "message": self._api.as_json(message) if accessible else self._api.as_inaccessible(message),
             "chat_instance": str(message.chat_id),
             "data": callback_data,
         }
