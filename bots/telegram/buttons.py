@@ -3,7 +3,7 @@
 from typing import Any
 
 import structlog
-from telegram import CallbackQuery, Message, Update
+from telegram import CallbackQuery, Update
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 from telegram.ext import Application, CallbackContext, CallbackQueryHandler
@@ -59,25 +59,21 @@ async def _toast(query: CallbackQuery, reply: Reply, *, alert: bool) -> None:
 
 
 async def _show(query: CallbackQuery, reply: Reply) -> None:
-    """Put the reply in place of the message with the button, or below it where that can't be edited."""
+    """Put the reply in place of the message with the button, or below it where that is not there any more."""
     message = query.message
-    if not isinstance(message, Message):  # inaccessible: deleted, or too old
-        if message is not None:
-            await send(message.chat, reply)
+    if message is None:
         return
     try:
-        await _edit(message, reply)
+        await patiently(
+            lambda: query.get_bot().edit_message_text(  # the message's own method refuses old ones unasked
+                written(reply),
+                chat_id=message.chat.id,
+                message_id=message.message_id,
+                parse_mode=ParseMode.HTML,
+                reply_markup=keyboard(reply),
+                link_preview_options=NO_PREVIEW,
+            )
+        )
     except BadRequest as exc:
         if _UNCHANGED not in exc.message.lower():
             await send(message.chat, reply)
-
-
-async def _edit(message: Message, reply: Reply) -> None:
-    await patiently(
-        lambda: message.edit_text(
-            written(reply),
-            parse_mode=ParseMode.HTML,
-            reply_markup=keyboard(reply),
-            link_preview_options=NO_PREVIEW,
-        )
-    )

@@ -75,8 +75,9 @@ class BotApi:
         shown = message_json(message.message_id, chat, self._bot(), message.text, message.entities)
         return shown | {"reply_markup": message.reply_markup} if message.reply_markup else shown
 
-    def as_inaccessible(self, message: TelegramMessage) -> Json:
-        """Return what is left of a message that the bot can't see any more."""
+    def take_away(self, message: TelegramMessage) -> Json:
+        """Delete a message, as a person does, and return what the bot sees of it from then on."""
+        self._in_chats.discard((message.chat_id, message.message_id))
         return {"chat": self._chats.get(message.chat_id), "message_id": message.message_id, "date": 0}
 
     async def _agree(self, _params: Params) -> bool:
@@ -117,6 +118,7 @@ class BotApi:
             html=params.text("text"),
             entities=entities,
             reply_markup=read_keyboard(params),
+            previews_disabled=_disables_previews(params),
             edited=True,
         )
         if replace(edited, html="", edited=False) == replace(self.inbox.items[place], html="", edited=False):
