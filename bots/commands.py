@@ -2,24 +2,23 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import structlog
 
+from bots.failures import Failures
+from bots.lines import category_line, quota_lines
 from bots.replies import Bold, Code, Line, Reply
 from models import Account
 from pingpilot import linking
 from pingpilot.accounts import channels_of
-from pingpilot.categories import CategoryReport, report_categories
+from pingpilot.categories import report_categories
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 from pingpilot.errors import InvalidInput, LinkRefused
 from pingpilot.linking import ChatUser, accounts_of
 from pingpilot.notices import post_notice
 from pingpilot.quiet_hours import mute, parse_duration
-from pingpilot.quota import PlanLimits, Quota, quota_of
-
-BAR_LENGTH = 10
+from pingpilot.quota import PlanLimits, quota_of
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +37,7 @@ MENU = (
     CommandInfo("unlink", "Stop notifications to this chat", "[EMAIL]"),
     CommandInfo("categories", "List your categories with this month's counts"),
     CommandInfo("quota", "Show this month's quota"),
+    CommandInfo("failed", "Show what could not be delivered, and try it again"),
     CommandInfo("mute", "Hold notifications back for a while", "2h"),
     CommandInfo("unmute", "Let notifications through again"),
     CommandInfo("help", "Show what I can do"),
@@ -52,11 +52,17 @@ CRASHED = Reply.of("Something went wrong on our side. Please try again in a mome
 
 
 class Commands:
-    """Answers chat users. Every method returns a reply and raises nothing a user could cause."""
+    """Answers chat users. Every method returns a reply and raises nothing a user could cause.
 
-    def __init__(self, *, limits: PlanLimits, clock: Clock) -> None:
+    `on_deliveries` is told the channels that have something to do.
+    """
+
+    def __init__(
+        self, *, limits: PlanLimits, clock: Clock, on_deliveries: Callable[[set[str]], None]
+    ) -> None:
         self._limits = limits
         self._clock = clock
+        self._failures = Failures(clock=clock, on_deliveries=on_deliveries)
 
     async def link(self, user: ChatUser, code: str, *, address: str) -> Reply:
         """Link this chat with a one-time code or an API key, and send it a first test notification."""
@@ -97,6 +103,19 @@ class Commands:
     async def quota(self, user: ChatUser) -> Reply:
         """Show the month's quota of each linked account."""
         return await self._for_each_account(user, self._quota_of)
+
+    async def failed(self, user: ChatUser) -> Reply:
+        """List what failed on any channel of the linked accounts, with buttons that try it again."""
+        accounts = await accounts_of(user.channel, user.user_id)
+        return await self._failures.listed(accounts) if accounts else NOT_LINKED
+
+    async def retry(self, user: ChatUser, action: str) -> Reply:
+        """Carry out a button of `failed`, for the accounts this chat is linked to now.
+
+        `action` is what the platform says was pressed; it may be anything.
+        """
+        accounts = await accounts_of(user.channel, user.user_id)
+        return await self._failures.retried(accounts, action) if accounts else NOT_LINKED
 
     async def mute(self, user: ChatUser, time: str) -> Reply:
         """Hold back what comes for this chat; what is urgent still comes."""
@@ -154,11 +173,11 @@ class Commands:
         reports = await report_categories(account, now)
         if not reports:
             return [("No categories yet. Add one: ", Code("pingpilot category add"))]
-        return [_category_line(report, now) for report in reports]
+        return [category_line(report, now) for report in reports]
 
     async def _quota_of(self, account: Account) -> list[Line]:
         quota = await quota_of(account, self._limits, self._clock.now())
-        return _quota_lines(quota)
+        return quota_lines(quota)
 
 
 async def answered(command: Awaitable[Reply]) -> Reply:
@@ -168,31 +187,3 @@ async def answered(command: Awaitable[Reply]) -> Reply:
     except Exception:
         log.exception("A bot command crashed")
         return CRASHED
-
-
-def _category_line(report: CategoryReport, now: datetime) -> Line:
-    emoji = f"{report.emoji} " if report.emoji else ""
-    last = f", last {_ago(now - report.last_event_at)}" if report.last_event_at else ""
-    return (emoji, Bold(report.name), f" – {report.events_this_month:,} this month{last}")
-
-
-def _quota_lines(quota: Quota) -> list[Line]:
-    day = f"{quota.resets_at.day} {quota.resets_at:%B %Y}"
-    if quota.limit is None:
-        return [(f"{quota.used:,} events this month, no limit ({quota.plan} plan)",)]
-    share = min(1.0, quota.used / quota.limit) if quota.limit else 1.0
-    filled = round(share * BAR_LENGTH)
-    return [
-        (Code("▰" * filled + "▱" * (BAR_LENGTH - filled)), f" {share:.0%}"),
-        (f"{quota.used:,} of {quota.limit:,} events used ({quota.plan} plan), {quota.remaining:,} left",),
-        (f"Resets on {day} (UTC)",),
-    ]
-
-
-def _ago(time: timedelta) -> str:
-    seconds = max(0, int(time.total_seconds()))
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            count = seconds // length
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"

@@ -23,15 +23,31 @@ Line = tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """A button below a reply. `id` comes back when it is pressed, or when somebody forges that: it is
+    looked at like any other input. Telegram takes 64 bytes of it.
+    """
+
+    label: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """What a command answers, line by line."""
+    """What a command answers, line by line, with the buttons below."""
 
     lines: tuple[Line, ...]
+    actions: tuple[Action, ...] = ()
 
     @classmethod
     def of(cls, *lines: str | Line) -> "Reply":
         """Return a reply of lines, each a plain text or a tuple of spans."""
         return cls(tuple((line,) if isinstance(line, str) else line for line in lines))
+
+    @property
+    def headline(self) -> str:
+        """The first line without markup."""
+        return "".join(span if isinstance(span, str) else span.text for span in self.lines[0])
 
     def written(self, write: Callable[[Span], str], measure: Callable[[str], int], limit: int) -> str:
         """Return the reply in a platform's markup; what goes beyond `limit` is counted, not shown."""

@@ -76,7 +76,7 @@ class Daemon:
         self._health = Health()
         self._settlements = Settlements()
         self._limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
-        self._commands = Commands(limits=self._limits, clock=self._clock)
+        self._commands = Commands(limits=self._limits, clock=self._clock, on_deliveries=self._wake)
         self._housekeeper = Housekeeper(
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
         )

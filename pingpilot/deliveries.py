@@ -80,6 +80,17 @@ async def list_deliveries(selection: Selection, *, most: int = MOST_LISTED) -> l
     ]
 
 
+async def count_deliveries(selection: Selection) -> int:
+    """Return how many deliveries are selected."""
+    condition, values = selection.condition()
+    [row] = await query(
+        connection(),
+        f"SELECT COUNT(*) AS total FROM deliveries d WHERE {condition}",  # noqa: S608
+        values,
+    )
+    return int(row["total"])
+
+
 @unit_of_work
 async def retry_deliveries(selection: Selection, now: datetime) -> Counter[str]:
     """Put the selected deliveries that failed back in the queue, each with a whole round of attempts.

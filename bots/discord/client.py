@@ -1,4 +1,4 @@
-"""The Discord bot's life: logs in, keeps the gateway connection, answers slash commands."""
+"""The Discord bot's life: logs in, keeps the gateway connection, answers commands and buttons."""
 
 import aiohttp
 import discord
@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bots.commands import Commands
+from bots.discord.buttons import press
 from bots.discord.commands import SlashCommands
 from pingpilot.channels import DISCORD
 from pingpilot.config import DISCORD_API
@@ -88,9 +89,14 @@ class _Client(discord.Client):
             ),
         )
         SlashCommands(commands).add_to(self.tree)
+        self._commands = commands
 
     async def setup_hook(self) -> None:
         await self.tree.sync()
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        if interaction.type is discord.InteractionType.component:
+            await press(interaction, self._commands)
 
     async def on_ready(self) -> None:
         self._health.report(DISCORD.name, State.UP)

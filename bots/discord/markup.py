@@ -1,7 +1,8 @@
-"""Replies in Discord's Markdown."""
+"""Replies in Discord's Markdown, and their buttons."""
 
 import discord
 
+from bots.discord.message import escape_name
 from bots.replies import Bold, Code, Reply, Span
 from pingpilot.delivery.text import utf16_length
 
@@ -13,9 +14,25 @@ def written(reply: Reply) -> str:
     return reply.written(_span, utf16_length, MAX_CONTENT)
 
 
+def view_of(reply: Reply) -> discord.ui.View | None:
+    """Return the reply's buttons, None where it has none; 25 find room in the five rows of a message."""
+    if not reply.actions:
+        return None
+    view = discord.ui.View(timeout=None)
+    for action in reply.actions:
+        view.add_item(discord.ui.Button(label=action.label, custom_id=action.id))
+    view.stop()  # discord.py keeps it in memory else; presses are told apart by their ids
+    return view
+
+
 def _span(span: Span) -> str:
     if isinstance(span, Bold):
-        return f"**{discord.utils.escape_markdown(span.text)}**"
+        return f"**{_escaped(span.text)}**"
     if isinstance(span, Code):
         return f"`{span.text.replace('`', 'ˋ')}`"
-    return discord.utils.escape_markdown(span)
+    return _escaped(span)
+
+
+def _escaped(text: str) -> str:
+    """Return `text` so that it reads as it is; a link stays text, since Discord would show its page below."""
+    return escape_name(text).replace("://", "\\://")

@@ -13,6 +13,7 @@ from telegram.ext import Application, ApplicationBuilder
 from telegram.request import HTTPXRequest
 
 from bots.commands import MENU, Commands
+from bots.telegram.buttons import Buttons
 from bots.telegram.channel import seconds_of
 from bots.telegram.commands import ChatCommands
 from models import Fact
@@ -75,6 +76,7 @@ class TelegramBot:
             .build()
         )
         ChatCommands(self._commands).add_to(application)
+        Buttons(self._commands).add_to(application)
         return application
 
     async def _start(self, application: App) -> None:
@@ -93,7 +95,7 @@ class TelegramBot:
                 updates: tuple[Update, ...] = await application.bot.get_updates(
                     offset=self._offset,
                     timeout=POLL_TIMEOUT if is_up else 0,  # the first answers at once: is it up?
-                    allowed_updates=[Update.MESSAGE],
+                    allowed_updates=[Update.MESSAGE, Update.CALLBACK_QUERY],
                 )
             except InvalidToken:
                 raise

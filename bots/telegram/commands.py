@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
-from telegram import Chat, Message, Update, User
+from telegram import Chat, LinkPreviewOptions, Message, Update, User
 from telegram.constants import ParseMode
 from telegram.error import RetryAfter, TelegramError
 from telegram.ext import Application, CallbackContext, CommandHandler, MessageHandler, filters
@@ -13,7 +13,7 @@ from telegram.ext import Application, CallbackContext, CommandHandler, MessageHa
 from bots.commands import Commands, answered
 from bots.replies import Reply
 from bots.telegram.channel import seconds_of
-from bots.telegram.markup import written
+from bots.telegram.markup import keyboard, written
 from pingpilot.channels import TELEGRAM
 from pingpilot.keys import KEY_PREFIX
 from pingpilot.linking import ChatUser
@@ -22,6 +22,7 @@ Context = CallbackContext[Any, Any, Any, Any]
 Answer = Callable[[ChatUser, Message, str], Awaitable[Reply]]
 
 ONLY_PRIVATE = Reply.of("I answer in private chats only, since others would read it here. Write to me there.")
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _PATIENCE = 3  # waits for flood control before a reply is given up
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ class ChatCommands:
             "unlink": lambda user, _, words: self._commands.unlink(user, words),
             "categories": lambda user, *_: self._commands.categories(user),
             "quota": lambda user, *_: self._commands.quota(user),
+            "failed": lambda user, *_: self._commands.failed(user),
             "mute": lambda user, _, words: self._commands.mute(user, words),
             "unmute": lambda user, *_: self._commands.unmute(user),
             "help": lambda user, *_: self._commands.help(user),
@@ -69,26 +71,41 @@ def _handler(answer: Answer) -> Callable[[Update, Context], Coroutine[Any, Any, 
         reply = ONLY_PRIVATE
         if message.chat.type == Chat.PRIVATE:
             words = " ".join(context.args or ())
-            reply = await answered(answer(_chat_user(user), message, words))
-        await _send(message.chat, written(reply))
+            reply = await answered(answer(chat_user(user), message, words))
+        await send(message.chat, reply)
 
     return handle
 
 
-def _chat_user(user: User) -> ChatUser:
+def chat_user(user: User) -> ChatUser:
+    """Return who is speaking, as the rest of PingPilot knows them."""
     return ChatUser(TELEGRAM.name, str(user.id), user.username)
 
 
-async def _send(chat: Chat, html: str) -> None:
-    """Answer, waiting as often as Telegram's flood control asks; notifications use up the same allowance."""
+async def send(chat: Chat, reply: Reply) -> None:
+    """Send a reply into a chat."""
+    await patiently(
+        lambda: chat.send_message(
+            written(reply),
+            parse_mode=ParseMode.HTML,
+            reply_markup=keyboard(reply),
+            link_preview_options=NO_PREVIEW,
+        )
+    )
+
+
+async def patiently(request: Callable[[], Awaitable[Any]]) -> None:
+    """Make a request, waiting as often as Telegram's flood control asks; notifications use up the same
+    allowance.
+    """
     for _ in range(_PATIENCE):
         try:
-            await chat.send_message(html, parse_mode=ParseMode.HTML)
+            await request()
         except RetryAfter as exc:
             await asyncio.sleep(seconds_of(exc).total_seconds())
         else:
             return
-    await chat.send_message(html, parse_mode=ParseMode.HTML)
+    await request()
 
 
 async def _delete(message: Message) -> None:

@@ -1,16 +1,28 @@
-"""Replies in Telegram's HTML."""
+"""Replies in Telegram's HTML, and their buttons."""
 
 from html import escape
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bots.replies import Bold, Code, Reply, Span
 from pingpilot.delivery.text import utf16_length
 
 MAX_TEXT = 4096  # https://core.telegram.org/bots/api#sendmessage
+_BUTTONS_A_ROW = 4  # "Retry 1" has room for its text then, on any phone
 
 
 def written(reply: Reply) -> str:
     """Return the reply for `parse_mode=HTML`; its length is taken with the tags, so it is never too long."""
     return reply.written(_span, utf16_length, MAX_TEXT)
+
+
+def keyboard(reply: Reply) -> InlineKeyboardMarkup | None:
+    """Return the reply's buttons, None where it has none."""
+    if not reply.actions:
+        return None
+    buttons = [InlineKeyboardButton(each.label, callback_data=each.id) for each in reply.actions]
+    rows = [buttons[start : start + _BUTTONS_A_ROW] for start in range(0, len(buttons), _BUTTONS_A_ROW)]
+    return InlineKeyboardMarkup(rows)
 
 
 def _span(span: Span) -> str:

@@ -5,7 +5,7 @@ import secrets
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,21 +18,18 @@ from models import Account, Plan
 from models.database import open_database
 from pingpilot.accounts import create_account
 from pingpilot.channels import CHANNELS
+from pingpilot.cli.prompt import HELP, ON_DISCORD, ON_TELEGRAM, Prompt
 from pingpilot.config import Settings, load_settings
 from pingpilot.daemon import Daemon
 from pingpilot.linking import create_link_code
-from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
+from pingpilot.sandbox.discord import DiscordStandIn
 from pingpilot.sandbox.smtp import MailStandIn
-from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+from pingpilot.sandbox.telegram import TelegramStandIn
 from pingpilot.sandbox.terminal import Terminal
 from pingpilot.storage import prepare_database
 
 EMAIL = "you@example.com"
-ON_DISCORD = DiscordUser(id="80351110224678912", name="you")
-ON_TELEGRAM = TelegramUser(id=5_550_001_111, username="you", first_name="You")
 GRACE = timedelta(seconds=1)
-_HELP = """Type a command to a bot: `discord /quota`, `telegram /categories`, `telegram /help`.
-`code` makes a new link code, for `discord /link CODE`. `quit` or Ctrl-C ends the sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +101,18 @@ async def _guide(standins: StandIns, up: asyncio.Future[str], stop: asyncio.Even
     terminal = Terminal(typer.echo, colors=sys.stdout.isatty())
     standins.discord.on_message.append(terminal.discord)
     standins.telegram.on_message.append(terminal.telegram)
+    standins.telegram.on_edit.append(terminal.telegram)
     standins.mail.on_message.append(terminal.mail)
     typer.echo(_welcome(base_url, new.api_key))
     if sys.stdin.isatty():
-        await _Prompt(standins, terminal, new.account, stop).run()
+        prompt = Prompt(
+            discord=standins.discord,
+            telegram=standins.telegram,
+            terminal=terminal,
+            new_code=lambda: _code(new.account),
+            stop=stop,
+        )
+        await prompt.run()
 
 
 async def _code(account: Account) -> str:
@@ -127,47 +132,5 @@ Send an event from another terminal, and see below what arrives:
     -H 'Authorization: Bearer {api_key}' \\
     -d '{{"category": "sale", "description": "Somebody bought a lamp", "fields": {{"amount": 99.99}}}}'
 
-{_HELP}
+{HELP}
 """
-
-
-class _Prompt:
-    """Reads lines from the terminal without holding up the loop."""
-
-    def __init__(self, standins: StandIns, terminal: Terminal, account: Account, stop: asyncio.Event) -> None:
-        self._standins = standins
-        self._terminal = terminal
-        self._account = account
-        self._stop = stop
-
-    async def run(self) -> None:
-        """Carry out lines until the input ends."""
-        loop, lines = asyncio.get_running_loop(), asyncio.Queue[str]()
-        loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(sys.stdin.readline()))
-        try:
-            while line := await lines.get():
-                await self._heed(line.strip())
-        finally:
-            loop.remove_reader(sys.stdin.fileno())
-        self._stop.set()
-
-    async def _heed(self, line: str) -> None:
-        platform, _, words = line.partition(" ")
-        actions: dict[str, Callable[[str], Any]] = {"discord": self._discord, "telegram": self._telegram}
-        try:
-            if platform in actions and words.strip():
-                await actions[platform](words.strip())
-            elif line == "code":
-                typer.echo(f"Code: {await _code(self._account)}")
-            elif line in ("quit", "exit"):
-                self._stop.set()
-            elif line:
-                typer.echo(_HELP)
-        except (ValueError, TimeoutError) as exc:
-            typer.echo(str(exc))
-
-    async def _discord(self, words: str) -> None:
-        self._terminal.discord_reply(await self._standins.discord.command(ON_DISCORD, words))
-
-    async def _telegram(self, words: str) -> None:
-        await self._standins.telegram.say(ON_TELEGRAM, words)

@@ -1,11 +1,11 @@
 """What arrives, drawn in a terminal as a person would see it on each platform."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import unescape
 
 from pingpilot.sandbox.discord import DiscordMessage, InteractionReply
-from pingpilot.sandbox.discord.model import Json
+from pingpilot.sandbox.discord.model import Json, components_in
 from pingpilot.sandbox.smtp import Mail
 from pingpilot.sandbox.telegram.model import TelegramMessage
 
@@ -29,15 +29,18 @@ class Terminal:
         self._write("")
 
     def discord_reply(self, reply: InteractionReply) -> None:
-        """Draw the answer to a slash command."""
-        self._head("Discord", "only you can see this" if reply.ephemeral else "reply")
+        """Draw the answer to a slash command or a pressed button."""
+        kind = "only you can see this" if reply.ephemeral else "reply"
+        self._head("Discord", f"{kind}, changed" if reply.updated else kind)
         self._lines(_without_marks(reply.content))
+        self._buttons(discord_buttons(reply))
         self._write("")
 
     def telegram(self, message: TelegramMessage) -> None:
         """Draw a message of the bot."""
-        self._head("Telegram", "message")
+        self._head("Telegram", "message, changed" if message.edited else "message")
         self._lines(message.text)
+        self._buttons(telegram_buttons(message))
         self._write("")
 
     def mail(self, mail: Mail) -> None:
@@ -61,6 +64,9 @@ class Terminal:
         for line in lines:
             self._write(f"  {bar} {line}")
 
+    def _buttons(self, labels: Iterable[str]) -> None:
+        self._lines(" ".join(f"[{label}]" for label in labels))
+
     def _lines(self, text: str) -> None:
         for line in _wrapped(text):
             self._write(f"  {line}")
@@ -72,6 +78,20 @@ class Terminal:
         if not self._colors:
             return text
         return f"\x1b[38;2;{color >> 16};{color >> 8 & 0xFF};{color & 0xFF}m{text}{_RESET}"
+
+
+def discord_buttons(reply: InteractionReply) -> dict[str, str]:
+    """Return the buttons of an answer: what they read, and their custom ids."""
+    parts = components_in(reply.components)
+    return {part["label"]: part["custom_id"] for part in parts if {"label", "custom_id"} <= part.keys()}
+
+
+def telegram_buttons(message: TelegramMessage) -> dict[str, str]:
+    """Return the buttons of a message: what they read, and their callback data."""
+    rows = (message.reply_markup or {}).get("inline_keyboard", [])
+    return {
+        button["text"]: button["callback_data"] for row in rows for button in row if "callback_data" in button
+    }
 
 
 def _wrapped(text: str) -> list[str]:

@@ -16,7 +16,8 @@ from pingpilot.channels import DISCORD, TELEGRAM
 from pingpilot.health import Health, State
 from pingpilot.quota import PlanLimits
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
-from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+from pingpilot.sandbox.telegram import TelegramMessage, TelegramStandIn, TelegramUser
+from pingpilot.sandbox.terminal import discord_buttons, telegram_buttons
 from pingpilot.supervision import Component, supervise
 from tests.channels.standins import TOKEN
 from tests.support.clock import ManualClock
@@ -25,24 +26,25 @@ from tests.support.waiting import until
 
 @dataclass(frozen=True, slots=True)
 class Bots:
-    """What every bot is made with."""
+    """What every bot is made with; `woken` names the channels that the bots have given something to do."""
 
     clock: ManualClock = field(default_factory=ManualClock)
     health: Health = field(default_factory=Health)
+    woken: list[str] = field(default_factory=list)
 
     def discord(self, stand_in: DiscordStandIn, token: str = TOKEN) -> DiscordBot:
         return DiscordBot(
-            token=SecretStr(token), api_url=stand_in.url, commands=self._commands, health=self.health
+            token=SecretStr(token), api_url=stand_in.url, commands=self.commands, health=self.health
         )
 
     def telegram(self, stand_in: TelegramStandIn, token: str = TOKEN) -> TelegramBot:
         return TelegramBot(
-            token=SecretStr(token), api_url=stand_in.url, commands=self._commands, health=self.health
+            token=SecretStr(token), api_url=stand_in.url, commands=self.commands, health=self.health
         )
 
     @property
-    def _commands(self) -> Commands:
-        return Commands(limits=PlanLimits(), clock=self.clock)
+    def commands(self) -> Commands:
+        return Commands(limits=PlanLimits(), clock=self.clock, on_deliveries=self.woken.extend)
 
     @asynccontextmanager
     async def supervised(
@@ -81,6 +83,16 @@ class Person(Protocol):
     async def ask(self, text: str) -> str:
         """Send a command; return the answer as it reads."""
 
+    @property
+    def buttons(self) -> dict[str, str]:
+        """The buttons of the latest answer: what they say, and what pressing them sends."""
+
+    async def press(self, label: str) -> str:
+        """Press a button of the latest answer; return the answer as it reads then."""
+
+    async def forge(self, action: str) -> str:
+        """Press what need not be a button of the latest answer; return the answer as it reads then."""
+
     def friend(self) -> Self:
         """Return somebody else on the same platform."""
 
@@ -99,6 +111,19 @@ class OnDiscord:
 
     async def ask(self, text: str) -> str:
         reply = await self.stand_in.command(self.user, text)
+        return as_read(reply.content)
+
+    @property
+    def buttons(self) -> dict[str, str]:
+        return discord_buttons(self.stand_in.replies[-1])
+
+    async def press(self, label: str) -> str:
+        return await self.forge(self.buttons[label])
+
+    async def forge(self, action: str) -> str:
+        latest = self.stand_in.replies[-1].message_id
+        reply = await self.stand_in.press(self.user, action, on=latest)
+        assert (reply.updated, reply.message_id) == (True, latest)
         return as_read(reply.content)
 
     def friend(self) -> Self:
@@ -120,6 +145,24 @@ class OnTelegram:
     async def ask(self, text: str) -> str:
         [reply] = await self.stand_in.say(self.user, text)
         return reply.text
+
+    @property
+    def latest(self) -> TelegramMessage:
+        """The bot's latest message to this person."""
+        return [each for each in self.stand_in.messages if each.chat_id == self.user.id][-1]
+
+    @property
+    def buttons(self) -> dict[str, str]:
+        return telegram_buttons(self.latest)
+
+    async def press(self, label: str) -> str:
+        return await self.forge(self.buttons[label])
+
+    async def forge(self, action: str) -> str:
+        latest = self.latest
+        [shown] = await self.stand_in.press(self.user, action, latest)
+        assert (shown.edited, shown.message_id) == (True, latest.message_id)
+        return shown.text
 
     def friend(self) -> Self:
         return replace(self, user=TelegramUser(7_123_456_790, None, "Bea"))

@@ -58,3 +58,9 @@ def person(request: pytest.FixtureRequest) -> Person:
 async def alice(sqlite: str, bots: Bots) -> Account:
     """An account that is linked to nothing yet."""
     return await new_account(bots.clock, "alice@example.com")
+
+
+@pytest.fixture
+async def mailed(sqlite: str, bots: Bots) -> Account:
+    """An account that gets e-mails, linked to no chat yet."""
+    return await new_account(bots.clock, "alice@example.com", channels=["email"])

@@ -24,7 +24,7 @@ async def test_every_command_is_registered_with_what_it_takes(on_discord: OnDisc
     assert (email["name"], email["type"], email["required"]) == ("email", 3, False)
     assert code["description"] == "The one-time code, or an API key of the account"
     assert (time["name"], time["type"], time["required"]) == ("time", 3, True)
-    assert options == {"categories": [], "quota": [], "unmute": [], "help": []}
+    assert options == {"categories": [], "quota": [], "failed": [], "unmute": [], "help": []}
 
 
 async def test_commands_are_there_for_servers_users_and_every_kind_of_chat(on_discord: OnDiscord) -> None:
@@ -53,7 +53,7 @@ async def test_an_answer_that_discord_does_not_take_is_replaced(on_discord: OnDi
 
     assert as_read(reply.content) == CRASHED.lines[0][0]
     assert reply.ephemeral
-    assert [each["event"] for each in log] == ["A slash command failed"]
+    assert [each["event"] for each in log] == ["A reply on Discord failed"]
     assert again.startswith("I bring you the events")
 
 

@@ -51,6 +51,25 @@ async def test_at_its_prompt_one_talks_to_the_bots(sandbox: Sandbox) -> None:
     assert "Traceback" not in sandbox.printed
 
 
+@pytest.mark.parametrize("bot", ["discord", "telegram"])
+async def test_at_its_prompt_one_retries_what_was_refused(sandbox: Sandbox, bot: str) -> None:
+    await sandbox.start(terminal=True)
+
+    await sandbox.shows("Telegram is linked to you@example.com")  # lest that is what is refused
+    await type_and_see(sandbox, f"{bot} press Retry 1", "no button Retry 1; the latest message has: none")
+    await type_and_see(sandbox, "refuse pigeon", "no platform pigeon; there are: discord, telegram")
+    await type_and_see(sandbox, "refuse telegram", "The next message to telegram is refused.")
+    await post(sandbox, {"category": "sale", "description": "A lamp"}, expected=500, Prefer="wait=20")
+    await type_and_see(sandbox, f"{bot} /failed", "[Retry 1]")
+    await type_and_see(sandbox, f"{bot} press retry 1", "Trying again: sale on Telegram.")
+    await sandbox.shows(", changed")
+    await sandbox.shows("· message ─")
+    sandbox.type("quit")
+
+    assert await sandbox.wait() == 0
+    assert "Traceback" not in sandbox.printed
+
+
 @pytest.mark.parametrize("end", [Sandbox.interrupt, lambda sandbox: sandbox.type("\x04")])
 async def test_ctrl_c_and_ctrl_d_end_it_with_open_connections(
     sandbox: Sandbox, end: Callable[[Sandbox], None]
@@ -90,7 +109,7 @@ async def post_sale(sandbox: Sandbox) -> None:
     await post(sandbox, sale)
 
 
-async def post(sandbox: Sandbox, body: Mapping[str, object]) -> None:
-    url, headers = f"{sandbox.base_url}/api/v1/event", {"Authorization": f"Bearer {sandbox.key}"}
+async def post(sandbox: Sandbox, body: Mapping[str, object], *, expected: int = 200, **headers: str) -> None:
+    url, headers = f"{sandbox.base_url}/api/v1/event", {"Authorization": f"Bearer {sandbox.key}", **headers}
     async with aiohttp.request("POST", url, json=body, headers=headers) as answer:
-        assert answer.status == 200
+        assert answer.status == expected

@@ -17,10 +17,11 @@ async def caller_for(account: Account, clock: Clock, limits: PlanLimits | None =
     return caller
 
 
-async def accept(account: Account, clock: Clock, *categories: str) -> list[Acceptance]:
+async def accept(account: Account, clock: Clock, *categories: str, description: str = "") -> list[Acceptance]:
     """Accept one event of each category, one commit each."""
     caller = await caller_for(account, clock)
     intake = Intake(clock=clock, on_deliveries=lambda _: None)
     return [
-        await intake.submit(Submission(caller, name, f"Something about {name}", "{}")) for name in categories
+        await intake.submit(Submission(caller, name, description or f"Something about {name}", "{}"))
+        for name in categories
     ]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from pingpilot.sandbox.discord.commands import fill_options, find_command
+from pingpilot.sandbox.discord.components import BUTTON
 from pingpilot.sandbox.discord.interactions import Interaction
 from pingpilot.sandbox.discord.model import DiscordMessage, DiscordUser, InteractionReply, Json, components_in
 from pingpilot.sandbox.discord.payloads import Where, channel_id_of, interaction_event
@@ -64,15 +65,18 @@ class DiscordStandIn(DiscordServer):
         custom_id: str,
         *,
         values: list[str] | None = None,
+        on: str | None = None,
         where: Where = "dm",
         timeout: float = 5.0,
     ) -> InteractionReply:
         """Let a person press the button (or choose `values` in the menu) on the newest message that has it.
 
-        Raises `ValueError` if no message has it, `TimeoutError` if no reply comes.
+        With `on`, the id of a message, it need not have such a button any more, or ever: an old click
+        comes late, a client of one's own sends any id. Raises `ValueError` if there is no such message,
+        `TimeoutError` if no reply comes.
         """
-        message, component = self._find_component(custom_id)
-        data = {"custom_id": custom_id, "component_type": component["type"], "values": values or []}
+        message, kind = self._find_message(on) if on else self._find_component(custom_id)
+        data = {"custom_id": custom_id, "component_type": kind, "values": values or []}
         interaction = self._interactions.begin(MESSAGE_COMPONENT, message["channel_id"], message=message)
         return await self._have_answered(interaction, user, where, data, message=message, timeout=timeout)
 
@@ -99,9 +103,15 @@ class DiscordStandIn(DiscordServer):
     def _channel_of(self, user: DiscordUser, where: Where) -> str:
         return channel_id_of(where, self._rest.meet(user))
 
-    def _find_component(self, custom_id: str) -> tuple[Json, Json]:
+    def _find_message(self, message_id: str) -> tuple[Json, int]:
+        for message in self._posted:
+            if message["id"] == message_id:
+                return message, BUTTON
+        raise ValueError(f"no message {message_id}")
+
+    def _find_component(self, custom_id: str) -> tuple[Json, int]:
         for message in reversed(self._posted):
             for component in components_in(message["components"]):
                 if component.get("custom_id") == custom_id:
-                    return message, component
+                    return message, component["type"]
         raise ValueError(f"no message has a component {custom_id}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from pingpilot.sandbox.discord.components import Path, Problem, component_problems
 from pingpilot.sandbox.discord.model import Json
 from pingpilot.sandbox.server import Refused
 from pingpilot.sandbox.text import utf16_length
@@ -18,10 +19,6 @@ MAX_FIELDS = 25
 MAX_EMBED_TEXT = 6000
 MAX_URL = 2048
 MAX_COLOR = 0xFFFFFF
-
-Path = tuple[str, ...]
-Problem = tuple[Path, str, str]
-"""Where it is, Discord's code for it, and its sentence."""
 
 EMBED_TEXTS: dict[Path, int] = {
     ("title",): 256,
@@ -72,6 +69,7 @@ def _problems(payload: Json) -> Iterator[Problem]:
     if sum(utf16_length(text) for embed in embeds for text in _texts(embed)) > MAX_EMBED_TEXT:
         sentence = f"Embed size exceeds maximum size of {MAX_EMBED_TEXT}"
         yield ("embeds",), "MAX_EMBED_SIZE_EXCEEDED", sentence
+    yield from component_problems(payload.get("components") or [])
 
 
 def _embed_problems(at: Path, embed: Json) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from typing import Any
 from pingpilot.sandbox.inbox import Changes, Inbox
 from pingpilot.sandbox.telegram.chats import Chats
 from pingpilot.sandbox.telegram.html import BadMarkup, parse_html, trim
+from pingpilot.sandbox.telegram.keyboards import read_keyboard
 from pingpilot.sandbox.telegram.limits import RateLimits
 from pingpilot.sandbox.telegram.model import CallbackAnswer, Json, TelegramMessage, message_json
 from pingpilot.sandbox.telegram.params import Params, refused
@@ -16,6 +17,9 @@ from pingpilot.sandbox.text import utf16_length
 
 MAX_TEXT = 4096
 """After parsing, in UTF-16 code units (Bot API, "sendMessage")."""
+
+MAX_TOAST = 200
+"""Of the answer to a pressed button (Bot API, "answerCallbackQuery")."""
 
 MAX_DESCRIPTION = 256
 _COMMAND_NAME = re.compile(r"[a-z0-9_]{1,32}")
@@ -71,6 +75,11 @@ class BotApi:
         shown = message_json(message.message_id, chat, self._bot(), message.text, message.entities)
         return shown | {"reply_markup": message.reply_markup} if message.reply_markup else shown
 
+    def take_away(self, message: TelegramMessage) -> Json:
+        """Delete a message, as a person does, and return what the bot sees of it from then on."""
+        self._in_chats.discard((message.chat_id, message.message_id))
+        return {"chat": self._chats.get(message.chat_id), "message_id": message.message_id, "date": 0}
+
     async def _agree(self, _params: Params) -> bool:
         return True
 
@@ -93,7 +102,7 @@ class BotApi:
             html=params.text("text"),
             entities=entities,
             silent=params.flag("disable_notification"),
-            reply_markup=params.structure("reply_markup"),
+            reply_markup=read_keyboard(params),
             previews_disabled=_disables_previews(params),
         )
         self.inbox.take(message)
@@ -108,7 +117,8 @@ class BotApi:
             text=text,
             html=params.text("text"),
             entities=entities,
-            reply_markup=params.structure("reply_markup"),
+            reply_markup=read_keyboard(params),
+            previews_disabled=_disables_previews(params),
             edited=True,
         )
         if replace(edited, html="", edited=False) == replace(self.inbox.items[place], html="", edited=False):
@@ -120,7 +130,8 @@ class BotApi:
 
     def _place_of(self, chat_id: int, message_id: int) -> int:
         for place, message in enumerate(self.inbox.items):
-            if (message.chat_id, message.message_id) == (chat_id, message_id):
+            key = (message.chat_id, message.message_id)
+            if key == (chat_id, message_id) and key in self._in_chats:
                 return place
         raise refused(400, "Bad Request: message to edit not found")
 
@@ -148,8 +159,10 @@ class BotApi:
         if query_id not in self.pressed:
             sentence = "query is too old and response timeout expired or query ID is invalid"
             raise refused(400, f"Bad Request: {sentence}")
-        self.pressed.discard(query_id)
         text = params.text("text") or None
+        if utf16_length(text or "") > MAX_TOAST:
+            raise refused(400, "Bad Request: MESSAGE_TOO_LONG")
+        self.pressed.discard(query_id)
         self.answers.take(CallbackAnswer(query_id, text, params.flag("show_alert")))
         return True
 

@@ -19,7 +19,7 @@ from pingpilot.sandbox.telegram.model import (
 from pingpilot.sandbox.telegram.server import TelegramServer
 
 SETTLE_SECONDS = 0.1
-"""How long a press that was answered with a text waits for the edit that may follow."""
+"""How long a press that was answered, with a text or a message, waits for the edit that may follow."""
 
 
 class TelegramStandIn(TelegramServer):
@@ -42,6 +42,11 @@ class TelegramStandIn(TelegramServer):
     def on_message(self) -> list[Callable[[TelegramMessage], None]]:
         """Called with each message of the bot."""
         return self._api.inbox.callbacks
+
+    @property
+    def on_edit(self) -> list[Callable[[TelegramMessage], None]]:
+        """Called with each message that the bot has changed."""
+        return self._api.edits.callbacks
 
     async def wait_for_messages(self, count: int, timeout: float = 10) -> list[TelegramMessage]:
         """Return all messages once there are `count`; raises `TimeoutError`."""
@@ -126,11 +131,19 @@ class TelegramStandIn(TelegramServer):
         return await self._replies(chat["id"], before, timeout=timeout)
 
     async def press(
-        self, user: TelegramUser, callback_data: str, message: TelegramMessage, *, timeout: float = 5.0
+        self,
+        user: TelegramUser,
+        callback_data: str,
+        message: TelegramMessage,
+        *,
+        deleted: bool = False,
+        timeout: float = 5.0,
     ) -> list[TelegramMessage]:
         """Let a person press an inline button; return the messages the bot then sends or edits in that chat.
 
-        The list is empty if the bot only answers with a text; see `answers`. Raises `TimeoutError`.
+        The message need not have such a button: a client of one's own may send any data. It may be
+        `deleted` right after, before the bot knows. The list is empty if the bot only answers with a
+        text; see `answers`. Raises `TimeoutError`.
         """
         sent, edited, answered = len(self.messages), len(self._api.edits.items), len(self.answers)
         query_id = f"{next(self._query_ids)}"
@@ -138,22 +151,24 @@ class TelegramStandIn(TelegramServer):
         query = {
             "id": query_id,
             "from": user.as_json(),
-            "message": self._api.as_json(message),
+            "message": self._api.take_away(message) if deleted else self._api.as_json(message),
             "chat_instance": str(message.chat_id),
             "data": callback_data,
         }
         self._updates.add("callback_query", query)
 
+        def edits() -> list[TelegramMessage]:
+            return [each for each in self._api.edits.items[edited:] if each.chat_id == message.chat_id]
+
         def reactions() -> list[TelegramMessage]:
-            new = [*self._api.edits.items[edited:], *self.messages[sent:]]
-            return [message_ for message_ in new if message_.chat_id == message.chat_id]
+            return [*edits(), *(each for each in self.messages[sent:] if each.chat_id == message.chat_id)]
 
         def has_reacted() -> bool:
             return bool(reactions()) or any(answer.text for answer in self.answers[answered:])
 
         await self._changes.until(has_reacted, timeout=timeout, what="the bot's reaction")
         with suppress(TimeoutError):  # many bots answer first and edit afterwards
-            await self._changes.until(lambda: bool(reactions()), timeout=SETTLE_SECONDS, what="an edit")
+            await self._changes.until(lambda: bool(edits()), timeout=SETTLE_SECONDS, what="an edit")
         return reactions()
 
     async def _replies(self, chat_id: int, before: int, *, timeout: float) -> list[TelegramMessage]:
