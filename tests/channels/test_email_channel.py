@@ -430,3 +430,14 @@ async def test_a_refused_starttls_is_sorted_and_sends_nothing_in_the_clear(
     assert type(failure) is kind
     assert reply in failure.reason
     assert (before, len(stand_in.mails)) == (0, 1)
+
+
+async def test_a_server_that_does_not_know_ehlo_is_greeted_the_old_way(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    mail_stand_in.faults.add(Fault.reply("ehlo", 502, "5.5.1 What?"))
+
+    await channel.send(ALICE, SALE)
+
+    assert mail_stand_in.faults.taken == 1
+    assert len(mail_stand_in.mails) == 1

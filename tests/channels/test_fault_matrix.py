@@ -107,6 +107,7 @@ MISCONFIGURED: dict[str, Fault | Callable[[World], None]] = {
     "discord: token revoked": lambda world: setattr(world.discord, "token", "another"),
     "telegram: token revoked": lambda world: world.telegram.revoke_token(),
     "email: wrong password": lambda world: setattr(world.mail, "password", "another"),
+    "email: 502 to EHLO": Fault.reply("ehlo", 502, "5.5.1 What?"),
     "email: 550 to AUTH": Fault.reply("auth", 550, "5.7.1 Account disabled"),
     "email: 530 to MAIL": Fault.reply("mail", 530, "5.7.0 Log in first"),
     "email: 550 to MAIL": Fault.reply("mail", 550, "5.7.1 You may not send as this"),
