@@ -106,7 +106,7 @@ class Daemon:
     async def _run(self, stop: asyncio.Event, services: Services) -> None:
         async with asyncio.TaskGroup() as tasks:
             side_tasks = [
-                tasks.create_task(supervise(part.component, self._health), name=f"supervise {name}")
+                tasks.create_task(self._supervised(part), name=f"supervise {name}")
                 for name, part in self._parts.items()
             ]
             side_tasks.append(tasks.create_task(self._housekeeper.run(), name="housekeeping"))
@@ -118,6 +118,9 @@ class Daemon:
             for task in side_tasks:
                 task.cancel()
         log.info("PingPilot has stopped")
+
+    async def _supervised(self, part: Part) -> None:
+        await supervise(part.component, self._health, clock=self._clock)
 
     async def _wind_down(self, services: Services) -> None:
         """Refuse what still comes, let what is under way finish; the rest stays pending."""
@@ -190,6 +193,7 @@ class Daemon:
             daemon_id=f"{socket.gethostname()}:{self._settings.http_port}",
             pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=self._clock),
             settlements=self._settlements,
+            health=self._health,
             clock=self._clock,
         )
 

@@ -27,16 +27,37 @@ class PartState:
 
 
 class Health:
-    """The board every part writes its state on; a change is logged once."""
+    """The board every part writes its state on; a change is logged once.
+
+    A part may be connected and still unable to send: what keeps its messages from going out shows before
+    what is reported of its connection.
+    """
 
     def __init__(self) -> None:
         self.parts: dict[str, PartState] = {}
+        self._reported: dict[str, PartState] = {}
+        self._obstacles: dict[str, PartState] = {}
 
     def report(self, part: str, state: State, reason: str | None = None) -> None:
-        """Note a part's state."""
-        new = PartState(state, reason)
+        """Note the state of a part's connection."""
+        self._reported[part] = PartState(state, reason)
+        self._show(part)
+
+    def cannot_send(self, part: str, reason: str) -> None:
+        """Show the part as paused until `can_send`: its messages can't go out before a person acts."""
+        self._obstacles[part] = PartState(State.PAUSED, reason)
+        self._show(part)
+
+    def can_send(self, part: str) -> None:
+        """Take back `cannot_send`."""
+        if self._obstacles.pop(part, None):
+            self._show(part)
+
+    def _show(self, part: str) -> None:
+        new = self._obstacles.get(part) or self._reported.get(part, PartState(State.CONNECTING))
         if self.parts.get(part) == new:
             return
         self.parts[part] = new
+        state, reason = new.state, new.reason
         level = log.warning if state in (State.RETRYING, State.PAUSED) else log.info
         level(f"{part} is {state}", **({"reason": reason} if reason else {}))

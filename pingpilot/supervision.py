@@ -1,11 +1,11 @@
 """Keeping a part of the daemon running while its platform comes and goes."""
 
-import asyncio
 import random
 from typing import Protocol
 
 import structlog
 
+from pingpilot.clock import Clock
 from pingpilot.errors import Misconfigured
 from pingpilot.health import Health, State
 
@@ -32,15 +32,17 @@ class Component(Protocol):
         """
 
 
-async def supervise(component: Component, health: Health) -> None:
+async def supervise(component: Component, health: Health, *, clock: Clock) -> None:
     """Run the component for ever, whatever it raises; its failures harm nobody else."""
-    loop, backoff = asyncio.get_running_loop(), FIRST_BACKOFF
+    backoff = FIRST_BACKOFF
     while True:
-        started = loop.time()
+        started = clock.monotonic()
         health.report(component.name, State.CONNECTING)
         wait = await _run_once(component, health, backoff)
-        backoff = FIRST_BACKOFF if loop.time() - started > _STEADY else min(backoff * 2, LONGEST_BACKOFF)
-        await asyncio.sleep(wait)
+        backoff = (
+            FIRST_BACKOFF if clock.monotonic() - started > _STEADY else min(backoff * 2, LONGEST_BACKOFF)
+        )
+        await clock.sleep(wait)
 
 
 async def _run_once(component: Component, health: Health, backoff: float) -> float:

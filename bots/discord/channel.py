@@ -9,6 +9,7 @@ import discord
 from pydantic import SecretStr
 
 from bots.discord.message import nonce_for, render_embed
+from bots.discord.pauses import DEFAULT_PAUSE, watch_for_pauses
 from pingpilot.channels import DISCORD
 from pingpilot.delivery.channel import Notification, Receipt, Recipient
 from pingpilot.errors import (
@@ -28,7 +29,6 @@ _GONE = {
     CANNOT_MESSAGE_USER: "the user takes no direct messages from the bot.",
     CANNOT_MESSAGE_USER_YET: "the user takes no direct messages from the bot.",
 }
-_DEFAULT_PAUSE = timedelta(seconds=5)
 _LONGEST_WAIT = 30.0  # seconds a rate limit may hold a slot; discord.py takes no less
 
 
@@ -47,7 +47,7 @@ class DiscordChannel:
         self._opening = asyncio.Lock()
 
     async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
-        """Send one DM; a rate limit of up to 30 s is waited for here, as discord.py does.
+        """Send one DM; a conversation's own rate limit of up to 30 s is waited for here, by discord.py.
 
         Raises the failures of `Channel.send`.
         """
@@ -86,6 +86,7 @@ class DiscordChannel:
             max_messages=None,
             allowed_mentions=discord.AllowedMentions.none(),
             max_ratelimit_timeout=_LONGEST_WAIT,
+            http_trace=watch_for_pauses(),
         )
         try:
             await client.login(self._token.get_secret_value())
@@ -104,21 +105,10 @@ def _failure(exc: discord.HTTPException) -> DeliveryFailure:
     reason = f"Discord answered {exc.status}: {exc.text or 'no reason given'}"
     if exc.status == HTTPStatus.UNAUTHORIZED:
         return ChannelUnavailable("Discord refuses the bot's token: set a valid one.")
-    if exc.status == HTTPStatus.TOO_MANY_REQUESTS:
-        wait = _retry_after(exc)
-        return RateLimited(reason, retry_after=wait, whole_channel=_is_global(exc))
+    if exc.status == HTTPStatus.TOO_MANY_REQUESTS:  # discord.py has waited some times and given up
+        return RateLimited(reason, retry_after=DEFAULT_PAUSE, whole_channel=False)
     is_refusal = HTTPStatus.BAD_REQUEST <= exc.status < HTTPStatus.INTERNAL_SERVER_ERROR
-    if is_refusal and exc.status != HTTPStatus.REQUEST_TIMEOUT:
+    is_discords = exc.response.headers.get("Content-Type") == "application/json"  # not a page on the way
+    if is_refusal and is_discords and exc.status != HTTPStatus.REQUEST_TIMEOUT:
         return PermanentFailure(reason)
     return TemporaryFailure(reason)
-
-
-def _retry_after(exc: discord.HTTPException) -> timedelta:
-    header = exc.response.headers.get("Retry-After", "")
-    return timedelta(seconds=float(header)) if header.replace(".", "", 1).isdigit() else _DEFAULT_PAUSE
-
-
-def _is_global(exc: discord.HTTPException) -> bool:
-    """Without a `Via` header, an answer comes from Cloudflare and is for the whole address."""
-    headers = exc.response.headers
-    return headers.get("X-RateLimit-Global") == "true" or "Via" not in headers

@@ -22,6 +22,9 @@ from pingpilot.delivery.channel import Notification, Receipt, Recipient
 from pingpilot.errors import ChannelUnavailable, PermanentFailure, RateLimited, TemporaryFailure
 
 TIMEOUT = timedelta(seconds=20)
+DEFAULT_PAUSE = timedelta(seconds=5)
+"""For flood control that names no time."""
+_TOO_MANY_REQUESTS = "Too Many Requests"  # without a time, the library knows it from its text alone
 _CONNECTIONS = 16
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
@@ -83,11 +86,14 @@ def _failure(
 ) -> ChannelUnavailable | PermanentFailure | RateLimited | TemporaryFailure:
     """Sort Telegram's answer. `BadRequest` comes before `NetworkError`, its base class."""
     reason = f"Telegram: {exc.message}"
-    if isinstance(exc, RetryAfter):
-        return RateLimited(reason, retry_after=seconds_of(exc), whole_channel=False)
+    if isinstance(exc, RetryAfter) or exc.message.startswith(_TOO_MANY_REQUESTS):
+        wait = seconds_of(exc) if isinstance(exc, RetryAfter) else DEFAULT_PAUSE
+        return RateLimited(reason, retry_after=wait, whole_channel=False)
+    if isinstance(exc.__cause__, TelegramError):  # no JSON: a page of something on the way to Telegram
+        return TemporaryFailure(reason)
     if isinstance(exc, InvalidToken):
         return ChannelUnavailable("Telegram refuses the bot's token: set a valid one.")
-    if isinstance(exc, ChatMigrated | Forbidden):
+    if isinstance(exc, ChatMigrated | Forbidden):  # only private chats are linked, and those never move
         return PermanentFailure(reason, recipient_gone=True)
     if isinstance(exc, BadRequest):
         return PermanentFailure(reason, recipient_gone="chat not found" in exc.message.lower())

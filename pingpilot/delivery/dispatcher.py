@@ -18,6 +18,7 @@ from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.delivery.retry import Verdict, untried
 from pingpilot.delivery.sending import Sender
 from pingpilot.delivery.settlement import Settlements
+from pingpilot.health import Health
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,7 @@ class Dispatcher:
         daemon_id: str,
         pacer: Pacer,
         settlements: Settlements,
+        health: Health,
         clock: Clock,
         slots: int = 50,
         send_timeout: timedelta = timedelta(seconds=90),
@@ -52,7 +54,7 @@ class Dispatcher:
         self._channel = channel
         self._queue = DeliveryQueue(channel=channel.name, daemon_id=daemon_id)
         self._journal = Journal(channel=channel.name, daemon_id=daemon_id)
-        self._sender = Sender(channel, pacer=pacer, clock=clock, timeout=send_timeout)
+        self._sender = Sender(channel, pacer=pacer, health=health, clock=clock, timeout=send_timeout)
         self._settlements = settlements
         self._clock = clock
         self._slots = slots

@@ -22,6 +22,7 @@ from pingpilot.errors import (
     RateLimited,
     TemporaryFailure,
 )
+from pingpilot.health import Health
 
 UNAVAILABLE_PAUSE = timedelta(seconds=30)
 """How long a channel that can't send is left alone before one more try."""
@@ -33,21 +34,30 @@ class Sender:
     """Makes the attempts of one channel: one at a time to a recipient, at the pacer's pace.
 
     A platform's wish for a pause, a channel that can't send and a platform that is away hold all sends
-    back; none of that is charged to a delivery. `timeout` ends a send that hangs.
+    back; none of that is charged to a delivery. `timeout` ends a send that hangs. `health` shows a
+    channel that can't send; it is probed with one message at a time, since every refused login counts.
     """
 
-    def __init__(self, channel: Channel, *, pacer: Pacer, clock: Clock, timeout: timedelta) -> None:
+    def __init__(
+        self, channel: Channel, *, pacer: Pacer, health: Health, clock: Clock, timeout: timedelta
+    ) -> None:
         self._channel = channel
         self._pacer = pacer
+        self._health = health
         self._clock = clock
         self._timeout = timeout
         self._breaker = Breaker(clock=clock)
         self._recipients: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._paused_until = 0.0
+        self._is_unavailable = False
 
     def allowed(self, free_slots: int, *, under_way: int) -> int:
         """Return how many more attempts may begin now."""
-        return 0 if self._is_paused() else self._breaker.allowed(free_slots, under_way=under_way)
+        if self._is_paused():
+            return 0
+        if self._is_unavailable:
+            return 0 if under_way else 1
+        return self._breaker.allowed(free_slots, under_way=under_way)
 
     async def attempt(self, claim: Claim) -> Attempt:
         """Make one attempt and return what came of it; it raises nothing, and a cancelled one says so."""
@@ -110,8 +120,7 @@ class Sender:
         if isinstance(failure, TemporaryFailure) and recipient:
             self._note_trouble(recipient, failure)
         elif isinstance(failure, ChannelUnavailable):
-            if not self._is_paused():
-                self._pause(UNAVAILABLE_PAUSE)
+            self._note_obstacle(failure)
         elif recipient:
             self._note_answer()
             if isinstance(failure, RateLimited) and failure.whole_channel:
@@ -123,7 +132,15 @@ class Sender:
         if self._breaker.is_open and not was_open:
             log.warning("The platform counts as away", channel=self._channel.name, reason=failure.reason)
 
+    def _note_obstacle(self, failure: ChannelUnavailable) -> None:
+        self._is_unavailable = True
+        self._health.cannot_send(self._channel.name, failure.reason)
+        if not self._is_paused():
+            self._pause(UNAVAILABLE_PAUSE)
+
     def _note_answer(self) -> None:
+        self._is_unavailable = False
+        self._health.can_send(self._channel.name)
         if self._breaker.is_open:
             log.info("The platform is back", channel=self._channel.name)
         self._breaker.answered()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-SmtpStage = Literal["connect", "ehlo", "auth", "mail", "rcpt", "data", "message"]
+SmtpStage = Literal["connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "message"]
 """Where an SMTP fault strikes; `message` is the answer to the final dot."""
 
 
@@ -17,7 +17,7 @@ class Fault:
     is what a client sees as "may or may not have arrived".
     """
 
-    action: Literal["answer", "hang", "drop", "hold"]
+    action: Literal["answer", "hang", "drop", "cut", "page", "hold"]
     code: int = 0
     text: str = ""
     body: Mapping[str, Any] | None = None
@@ -57,6 +57,11 @@ class Fault:
         return cls("answer", code=status, text=description, platform_code=code)
 
     @classmethod
+    def page(cls, status: int) -> "Fault":
+        """Answer with a web page, as a proxy on the way to the platform would."""
+        return cls("page", code=status)
+
+    @classmethod
     def reply(cls, stage: SmtpStage, code: int, text: str) -> "Fault":
         """Answer an SMTP command with this reply; 421 also closes the connection."""
         return cls("answer", code=code, text=text, stage=stage)
@@ -70,6 +75,11 @@ class Fault:
     def drop(cls, stage: SmtpStage | None = None, *, after_accepting: bool = False) -> "Fault":
         """Reset the connection instead of answering."""
         return cls("drop", stage=stage, after_accepting=after_accepting)
+
+    @classmethod
+    def cut(cls, stage: SmtpStage | None = None, *, after_accepting: bool = False) -> "Fault":
+        """Begin an answer, and reset the connection in the middle of it."""
+        return cls("cut", stage=stage, after_accepting=after_accepting)
 
     @classmethod
     def hold(cls, until: asyncio.Event) -> "Fault":

@@ -17,6 +17,10 @@ from pingpilot.sandbox.inbox import Changes
 GRACE_SECONDS = 0.2
 """How long `stop()` lets running requests finish; aiohttp may take twice as long."""
 
+HALF_AN_ANSWER = (
+    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 200\r\n\r\n{"ok": true, "id'
+)
+
 
 class Refused(Exception):
     """The platform's answer to a request it doesn't take."""
@@ -144,8 +148,12 @@ class HttpStandIn:
         if fault.action == "answer":
             self.throttled += fault.code == 429  # noqa: PLR2004 - an HTTP status
             return self._answer_fault(fault)
+        if fault.action == "page":
+            return web.Response(text=f"<h1>{fault.code}</h1>", status=fault.code, content_type="text/html")
         if fault.action == "hang":
             await self._halted.wait()
+        if fault.action == "cut" and request.transport:
+            request.transport.write(HALF_AN_ANSWER)
         return self._hang_up(request)
 
     def _hang_up(self, request: web.Request) -> web.Response:

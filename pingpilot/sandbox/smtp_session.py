@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 SERVICE_CLOSING = 421
 """The one reply after which a server closes the connection by itself (RFC 5321, 3.8)."""
 
+HALF_A_REPLY = b"25"
 
-COMMAND_STAGES: tuple[SmtpStage, ...] = ("ehlo", "auth", "mail", "rcpt", "data")
+COMMAND_STAGES: tuple[SmtpStage, ...] = ("ehlo", "starttls", "auth", "mail", "rcpt", "data")
 """Stages that are the answer to the command of their name."""
 
 Command = Callable[[str | None], Awaitable[None]]
@@ -95,7 +96,9 @@ class SmtpSession(SMTP):
 
     async def act_out(self, fault: Fault) -> str:
         """Return the reply that the fault puts in place of the proper one; hangs if it is to have none."""
-        if fault.action == "drop":
+        if fault.action == "cut":
+            self._writer.write(HALF_A_REPLY)
+        if fault.action in ("drop", "cut"):
             reset_connection(self.transport)
         if fault.action != "answer":
             await self._never()

@@ -1,7 +1,7 @@
 """Stand-ins with the clients that are meant to talk to them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import ClientSession
 from discord.gateway import DiscordWebSocket
@@ -15,12 +15,19 @@ TOKEN = "7000000042:sandbox-token"
 
 @asynccontextmanager
 async def discord_in_place() -> AsyncIterator[DiscordStandIn]:
-    """Serve as Discord: discord.py, which keeps its addresses on classes, is pointed at the stand-in."""
-    addresses = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
-    try:
+    """Serve as Discord: discord.py is pointed at the stand-in."""
+    with keeping_discords_address():
         async with DiscordStandIn(token=TOKEN) as stand_in:
             use_api(stand_in.url)
             yield stand_in
+
+
+@contextmanager
+def keeping_discords_address() -> Iterator[None]:
+    """Undo in the end what was done to discord.py, which keeps its addresses on classes."""
+    addresses = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    try:
+        yield
     finally:
         Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = addresses
 

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from bots.discord.channel import DiscordChannel
+from bots.discord.client import use_api
 from pingpilot.delivery.channel import Recipient
 from pingpilot.errors import (
     ChannelUnavailable,
@@ -351,3 +352,43 @@ async def test_a_closed_channel_opens_again(
     await channel.send(ada, OTHER)
 
     assert len(discord_stand_in.messages) == 2
+
+
+async def test_a_name_that_does_not_resolve_fails_for_a_while(
+    discord_stand_in: DiscordStandIn, channel: DiscordChannel, ada: Recipient
+) -> None:
+    use_api("http://nowhere.invalid/api/v10")
+
+    failure = await failure_of(channel, ada)
+    use_api(discord_stand_in.url)
+    await channel.send(ada, SALE)
+
+    assert type(failure) is TemporaryFailure
+    assert "nowhere.invalid" in failure.reason
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+async def test_trouble_of_a_moment_is_not_even_noticed(
+    discord_stand_in: DiscordStandIn, channel: DiscordChannel, ada: Recipient, status: int
+) -> None:
+    discord_stand_in.faults.add(Fault.status(status), route="messages")
+
+    await channel.send(ada, SALE)
+
+    assert discord_stand_in.faults.taken == 1
+    assert len(discord_stand_in.messages) == 1
+
+
+async def test_a_global_pause_is_left_to_the_engine(
+    discord_stand_in: DiscordStandIn, channel: DiscordChannel, ada: Recipient
+) -> None:
+    everywhere = {"X-RateLimit-Global": "true"}
+    discord_stand_in.faults.add(Fault.status(429, retry_after=20, headers=everywhere), route="messages")
+
+    async with asyncio.timeout(10):  # discord.py would wait for 20 s itself, and hold the next back
+        failure = await failure_of(channel, ada)
+        await channel.send(ada, SALE)
+
+    assert isinstance(failure, RateLimited)
+    assert (failure.retry_after, failure.whole_channel) == (timedelta(seconds=20), True)
+    assert len(discord_stand_in.messages) == 1

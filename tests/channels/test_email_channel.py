@@ -394,3 +394,50 @@ async def test_a_refused_login_is_for_a_person_to_mend(mail_stand_in: MailStandI
     async with channel_to(server) as channel:
         with pytest.raises(Misconfigured, match="535"):
             await channel.run()
+
+
+async def test_a_name_that_does_not_resolve_fails_for_a_while() -> None:
+    async with channel_to(MailServer(host="nowhere.invalid", port=587, security="none")) as channel:
+        failure = await failure_of(channel)
+
+    assert type(failure) is TemporaryFailure
+    assert "nowhere.invalid" in failure.reason
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        ("454 4.7.0 No TLS just now", TemporaryFailure),
+        ("502 5.5.1 No TLS here", ChannelUnavailable),
+    ],
+)
+async def test_a_refused_starttls_is_sorted_and_sends_nothing_in_the_clear(
+    serving: ssl.SSLContext, trusting: ssl.SSLContext, reply: str, kind: type[DeliveryFailure]
+) -> None:
+    code, text = reply.split(" ", 1)
+    async with (
+        MailStandIn(security="starttls", ssl_context=serving) as stand_in,
+        channel_to(
+            replace(server_at(stand_in), tls_context=trusting), timeout=timedelta(seconds=10)
+        ) as channel,
+    ):
+        stand_in.faults.add(Fault.reply("starttls", int(code), text))
+
+        failure = await failure_of(channel)
+        before = len(stand_in.mails)
+        await channel.send(ALICE, SALE)
+
+    assert type(failure) is kind
+    assert reply in failure.reason
+    assert (before, len(stand_in.mails)) == (0, 1)
+
+
+async def test_a_server_that_does_not_know_ehlo_is_greeted_the_old_way(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    mail_stand_in.faults.add(Fault.reply("ehlo", 502, "5.5.1 What?"))
+
+    await channel.send(ALICE, SALE)
+
+    assert mail_stand_in.faults.taken == 1
+    assert len(mail_stand_in.mails) == 1

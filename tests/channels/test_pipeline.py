@@ -1,42 +1,21 @@
 """From an accepted event to all three platforms, whose limits the stand-ins enforce."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from bots.discord.channel import DiscordChannel
-from bots.telegram.channel import TelegramChannel
-from models import Account, Delivery, Plan
-from models.ids import event_id_text
+from models import Delivery
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.clock import SystemClock
-from pingpilot.delivery.channel import Channel
-from pingpilot.delivery.dispatcher import Dispatcher
-from pingpilot.delivery.pacing import Pacer
-from pingpilot.delivery.settlement import Settlements
-from pingpilot.email.channel import EmailChannel
-from pingpilot.email.smtp import MailServer, SmtpPool
-from pingpilot.health import Health
-from pingpilot.intake import Intake, Submission
-from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
+from pingpilot.sandbox.discord import DiscordStandIn
 from pingpilot.sandbox.smtp import MailStandIn
-from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
-from tests.support.accounts import link_chat, new_account
-from tests.support.events import caller_for
+from pingpilot.sandbox.telegram import TelegramStandIn
 from tests.support.waiting import eventually
 
-from .standins import TOKEN, open_conversation
+from .world import ALICE, World, new_world
 
-ALICE_ON_DISCORD = DiscordUser("81384788765712384", "alice")
-ALICE_ON_TELEGRAM = TelegramUser(7_123_456_789, "alice", "Alice")
-CLOCK = SystemClock()
 EVERYWHERE: dict[str, tuple[str, str | None]] = dict.fromkeys(
     ("discord", "telegram", "email"), ("delivered", None)
 )
@@ -62,55 +41,6 @@ MAXIMAL: dict[str, tuple[str, Mapping[str, Any]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """The platforms, and an account that is linked to all of them."""
-
-    discord: DiscordStandIn
-    telegram: TelegramStandIn
-    mail: MailStandIn
-    account: Account
-
-    @asynccontextmanager
-    async def dispatching(self) -> AsyncIterator[None]:
-        """Deliver through all three channels."""
-        token = SecretStr(TOKEN)
-        pool = SmtpPool(MailServer(host=self.mail.host, port=self.mail.port, security="none"))
-        channels = (
-            DiscordChannel(token=token),
-            TelegramChannel(token=token, api_url=self.telegram.url),
-            EmailChannel(pool, sender="ping@example.com", unsubscribe_url=_unsubscribe, health=Health()),
-        )
-        async with AsyncExitStack() as stack:
-            for channel in channels:
-                stack.push_async_callback(channel.close)
-                await stack.enter_async_context(_dispatching(channel))
-            yield
-
-
-@asynccontextmanager
-async def _dispatching(channel: Channel) -> AsyncIterator[None]:
-    dispatcher = Dispatcher(
-        channel,
-        daemon_id="daemon-1",
-        pacer=Pacer(overall=None, per_recipient=None, clock=CLOCK),
-        settlements=Settlements(),
-        clock=CLOCK,
-        poll=timedelta(milliseconds=10),
-    )
-    task = asyncio.create_task(dispatcher.run())
-    try:
-        yield
-    finally:
-        dispatcher.stop()
-        await dispatcher.drain(timedelta())
-        await task
-
-
-def _unsubscribe(account_id: int) -> str:
-    return f"https://example.com/unsubscribe/{account_id}"
-
-
 @pytest.fixture
 async def world(
     sqlite: str,
@@ -118,22 +48,7 @@ async def world(
     telegram_stand_in: TelegramStandIn,
     mail_stand_in: MailStandIn,
 ) -> World:
-    account = await new_account(
-        CLOCK, "alice@example.com", plan=Plan.ENTERPRISE, channels=("discord", "telegram", "email")
-    )
-    conversation = await open_conversation(discord_stand_in, ALICE_ON_DISCORD)
-    await link_chat(account, DISCORD.name, CLOCK, conversation)
-    telegram_stand_in.start_chat(ALICE_ON_TELEGRAM)
-    await link_chat(account, TELEGRAM.name, CLOCK, str(ALICE_ON_TELEGRAM.id))
-    return World(discord_stand_in, telegram_stand_in, mail_stand_in, account)
-
-
-async def post(account: Account, description: str, fields: Mapping[str, Any]) -> str:
-    """Accept an event; return its id as people see it."""
-    caller = await caller_for(account, CLOCK)
-    intake = Intake(clock=CLOCK, on_deliveries=lambda _: None)
-    acceptance = await intake.submit(Submission(caller, "sale", description, json.dumps(fields)))
-    return event_id_text(acceptance.event_id)
+    return await new_world(discord_stand_in, telegram_stand_in, mail_stand_in, SystemClock())
 
 
 async def outcomes() -> dict[str, tuple[str, str | None]]:
@@ -146,7 +61,7 @@ async def test_whatever_the_contract_allows_arrives_everywhere(world: World, con
     description, fields = MAXIMAL[content]
     assert len(json.dumps([description, fields], ensure_ascii=False).encode()) <= 64 * 1024
 
-    event_id = await post(world.account, description, fields)
+    event_id = await world.post(description, fields=fields)
     async with world.dispatching():
         await eventually(outcomes, EVERYWHERE)
 
@@ -158,7 +73,7 @@ async def test_whatever_the_contract_allows_arrives_everywhere(world: World, con
 
 async def test_a_platform_that_is_away_delays_no_other(world: World) -> None:
     await world.telegram.stop()
-    await post(world.account, "Sold!", {})
+    await world.post("Sold!")
 
     async with world.dispatching():
         await world.discord.wait_for_messages(1)
@@ -172,10 +87,10 @@ async def test_a_platform_that_is_away_delays_no_other(world: World) -> None:
 @pytest.mark.parametrize("name", [EMAIL.name, DISCORD.name])
 async def test_who_is_gone_on_one_platform_reads_of_it_on_the_others(world: World, name: str) -> None:
     world.mail.refuse_recipient("alice@example.com")
-    world.discord.close_dms(ALICE_ON_DISCORD.id)
+    world.discord.close_dms(ALICE.on_discord.id)
     open_one = {EMAIL.name: world.discord.open_dms, DISCORD.name: world.mail.accept_recipient}[name]
-    open_one(ALICE_ON_DISCORD.id if name == EMAIL.name else "alice@example.com")
-    await post(world.account, "Sold!", {})
+    open_one(ALICE.on_discord.id if name == EMAIL.name else "alice@example.com")
+    await world.post("Sold!")
 
     async with world.dispatching():
         first, notice = await world.telegram.wait_for_messages(2)

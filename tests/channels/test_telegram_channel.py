@@ -256,3 +256,13 @@ async def test_a_closed_channel_opens_again(
     await channel.send(grace, OTHER)
 
     assert len(telegram_stand_in.messages) == 2
+
+
+async def test_a_name_that_does_not_resolve_fails_for_a_while(grace: Recipient) -> None:
+    channel = TelegramChannel(token=SecretStr(TOKEN), api_url="http://nowhere.invalid")
+
+    failure = await failure_of(channel, grace)
+    await channel.close()
+
+    assert type(failure) is TemporaryFailure
+    assert "httpx.ConnectError" in failure.reason

@@ -13,6 +13,7 @@ from bots.commands import Commands
 from bots.discord.client import DiscordBot
 from bots.telegram.application import TelegramBot
 from pingpilot.channels import DISCORD, TELEGRAM
+from pingpilot.clock import SystemClock
 from pingpilot.health import Health, State
 from pingpilot.quota import PlanLimits
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
@@ -51,7 +52,7 @@ class Bots:
         self, component: Component, *, state: State | None = State.UP
     ) -> AsyncIterator[None]:
         """Keep the component running; by default, begin once it is up."""
-        task = asyncio.create_task(supervise(component, self.health))
+        task = asyncio.create_task(supervise(component, self.health, clock=SystemClock()))
         try:
             if state:
                 await self.wait_until(component.name, state)

@@ -5,13 +5,18 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
+from pydantic import SecretStr
 
+from bots.discord.channel import DiscordChannel
+from pingpilot.clock import SystemClock
+from pingpilot.delivery.channel import Recipient
 from pingpilot.health import Health, State
 from pingpilot.sandbox.discord import DiscordStandIn
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.telegram import TelegramStandIn
 from pingpilot.supervision import supervise
-from tests.channels.standins import TOKEN
+from tests.channels.notifications import SALE
+from tests.channels.standins import TOKEN, open_conversation
 from tests.support.waiting import until
 
 from .bots import Bots, OnDiscord, OnTelegram, Person
@@ -145,6 +150,29 @@ async def test_discord_drops_the_connection_and_it_is_resumed(on_discord: OnDisc
     assert (await on_discord.ask("/help")).startswith(HELP)
 
 
+async def test_a_session_discord_forgot_is_begun_anew(on_discord: OnDiscord, bots: Bots) -> None:
+    await on_discord.stand_in.invalidate_sessions(resumable=False)
+    await bots.wait_until("discord", State.RETRYING)
+
+    await bots.wait_until("discord", State.UP)  # after 5 s, as Discord asks
+    assert (await on_discord.ask("/help")).startswith(HELP)
+
+
+async def test_messages_go_out_while_the_gateway_is_lost(on_discord: OnDiscord, bots: Bots) -> None:
+    stand_in = on_discord.stand_in
+    channel = DiscordChannel(token=SecretStr(TOKEN))
+    recipient = Recipient(1, await open_conversation(stand_in, on_discord.user))
+    stand_in.refuse_gateway = True
+    await stand_in.drop_gateways()
+    await bots.wait_until("discord", State.RETRYING)
+
+    await channel.send(recipient, SALE)
+
+    await channel.close()
+    assert len(stand_in.messages) == 1
+    assert bots.health.parts["discord"].state is State.RETRYING
+
+
 async def test_a_cancelled_bot_leaves_no_connection_behind(
     sqlite: str, bots: Bots, discord_stand_in: DiscordStandIn, telegram_stand_in: TelegramStandIn
 ) -> None:
@@ -182,7 +210,7 @@ class Fragile:
 async def test_a_part_that_ends_shows_why_and_is_run_again(end: Exception | None, reason: str) -> None:
     health, part = Health(), Fragile(end, end)
 
-    task = asyncio.create_task(supervise(part, health))
+    task = asyncio.create_task(supervise(part, health, clock=SystemClock()))
     await until(lambda: part.runs == 1 and health.parts["fragile"].state is State.RETRYING)
     shown = health.parts["fragile"].reason
     await until(lambda: part.runs == 2)

@@ -18,6 +18,7 @@ from pingpilot.delivery.channel import Notification, Receipt, Recipient
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
+from pingpilot.health import Health
 from pingpilot.intake import Intake, Submission
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock
@@ -125,6 +126,7 @@ class Engine:
         self.clock = WatchedClock()
         self.channel = ScriptedChannel()
         self.settlements = Settlements()
+        self.health = Health()
         self._intake = Intake(clock=self.clock, on_deliveries=lambda _: None)
 
     def dispatcher(
@@ -140,6 +142,7 @@ class Engine:
             daemon_id=daemon_id,
             pacer=no_limits(self.clock),
             settlements=self.settlements,
+            health=self.health,
             clock=self.clock,
             slots=slots,
             send_timeout=send_timeout,

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from models import Account
 from pingpilot.errors import ChannelUnavailable, RateLimited
-from tests.support.waiting import eventually
+from pingpilot.health import State
+from tests.support.waiting import eventually, until
 
 from .scripted import Engine, deliveries, delivery, history, outcomes
 
@@ -104,3 +105,42 @@ async def test_a_channel_that_stays_away_for_a_day_fails_nothing(engine: Engine,
         await engine.status_is("delivered")
 
     assert await outcomes() == ["delivered"]
+
+
+async def test_a_channel_that_cannot_send_is_probed_with_one_message_at_a_time(engine: Engine) -> None:
+    engine.channel.fail_always(ChannelUnavailable("The password is refused."))
+    for number in range(6):
+        await engine.post(await engine.account(f"user-{number}"), f"to user {number}")
+
+    async with engine.running(slots=3):
+        await engine.channel.wait_for_tries(3)
+        await engine.status_is(*["pending"] * 6)
+        await engine.clock.wait_for_looks()
+        engine.clock.advance(timedelta(seconds=30))
+        await engine.channel.wait_for_tries(4)
+        await engine.clock.wait_for_looks()
+        tries = len(engine.channel.tries)
+        engine.channel.fail_always(None)
+        engine.clock.advance(timedelta(seconds=30))
+        await engine.status_is(*["delivered"] * 6)
+
+    assert tries == 4
+
+
+async def test_a_channel_that_cannot_send_shows_until_it_can(engine: Engine, alice: Account) -> None:
+    engine.health.report("telegram", State.UP)
+    engine.channel.fail(ChannelUnavailable("The token is refused."))
+    await engine.post(alice, "to alice")
+
+    async with engine.running():
+        await until(lambda: engine.health.parts["telegram"].state is State.PAUSED)
+        shown = engine.health.parts["telegram"].reason
+        engine.health.report("telegram", State.UP)
+        after_a_look_at_the_connection = engine.health.parts["telegram"].state
+        await engine.clock.wait_for_looks()
+        engine.clock.advance(timedelta(seconds=30))
+        await engine.status_is("delivered")
+
+    assert shown == "The token is refused."
+    assert after_a_look_at_the_connection is State.PAUSED
+    assert engine.health.parts["telegram"].state is State.UP

@@ -19,6 +19,7 @@ SEND = "POST channels/{channel}/messages"
     ("fault", "status"),
     [
         (Fault.status(503), 503),
+        (Fault.page(403), 403),
         (Fault.status(429, retry_after=1, headers={"Via": ""}), 429),
         (Fault.error(400, "Cannot send messages to this user", code=50007), 400),
     ],
@@ -36,7 +37,9 @@ async def test_a_fault_strikes_once(
     assert [message.content for message in discord_stand_in.messages] == ["taken"]
 
 
-@pytest.mark.parametrize(("fault", "taken"), [(Fault.drop(), 0), (Fault.drop(after_accepting=True), 1)])
+@pytest.mark.parametrize(
+    ("fault", "taken"), [(Fault.drop(), 0), (Fault.drop(after_accepting=True), 1), (Fault.cut(), 0)]
+)
 async def test_a_dropped_connection(
     discord_stand_in: DiscordStandIn, rest_bot: SmallBot, ada: DiscordUser, fault: Fault, taken: int
 ) -> None:

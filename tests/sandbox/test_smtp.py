@@ -185,7 +185,9 @@ async def test_connecting_fails(mail_stand_in: MailStandIn, fault: Fault) -> Non
         await client(mail_stand_in, timeout=0.3).connect()
 
 
-@pytest.mark.parametrize("fault", [Fault.drop("data"), Fault.drop("message"), Fault.hang("message")])
+@pytest.mark.parametrize(
+    "fault", [Fault.drop("data"), Fault.drop("message"), Fault.cut("message"), Fault.hang("message")]
+)
 async def test_a_connection_lost_before_acceptance_leaves_no_mail(
     mail_stand_in: MailStandIn, fault: Fault
 ) -> None:

@@ -169,6 +169,8 @@ async def test_people_who_are_out_of_reach(
         (Fault.status(502), NetworkError),
         (Fault.error(403, "Forbidden: bot was kicked from the group chat"), Forbidden),
         (Fault.drop(), NetworkError),
+        (Fault.cut(), NetworkError),
+        (Fault.page(403), Forbidden),
         (Fault.hang(), TimedOut),
     ],
 )

@@ -1,0 +1,162 @@
+"""All three platforms, an account that is linked to each, and the dispatchers between them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from bots.discord.channel import DiscordChannel
+from bots.telegram.channel import TelegramChannel
+from models import Account, Plan
+from models.ids import event_id_text
+from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
+from pingpilot.clock import Clock
+from pingpilot.delivery.channel import Channel
+from pingpilot.delivery.dispatcher import Dispatcher
+from pingpilot.delivery.pacing import Pacer
+from pingpilot.delivery.settlement import Settlements
+from pingpilot.email.channel import EmailChannel
+from pingpilot.email.smtp import MailServer, SmtpPool
+from pingpilot.health import Health
+from pingpilot.intake import Intake, Submission
+from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
+from pingpilot.sandbox.smtp import MailStandIn
+from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+from tests.support.accounts import link_chat, new_account
+from tests.support.events import caller_for
+
+from .standins import TOKEN, open_conversation
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The platforms, and alice, whose account is linked to all of them."""
+
+    discord: DiscordStandIn
+    telegram: TelegramStandIn
+    mail: MailStandIn
+    clock: Clock
+    alice: Account
+    health: Health = field(default_factory=Health)
+
+    @asynccontextmanager
+    async def dispatching(
+        self, *names: str, patience: timedelta = timedelta(seconds=20)
+    ) -> AsyncIterator[None]:
+        """Deliver through the channels named, by default through all three.
+
+        An answer that takes longer than `patience` counts as lost.
+        """
+        async with AsyncExitStack() as stack:
+            for channel in (self._to_discord(), self._to_telegram(patience), self._to_mail(patience)):
+                stack.push_async_callback(channel.close)
+                if not names or channel.name in names:
+                    await stack.enter_async_context(self._dispatching(channel, patience))
+            yield
+
+    def _to_discord(self) -> DiscordChannel:
+        return DiscordChannel(token=SecretStr(TOKEN))
+
+    def _to_telegram(self, patience: timedelta) -> TelegramChannel:
+        token = SecretStr(TOKEN)
+        return TelegramChannel(token=token, api_url=self.telegram.url, timeout=patience)
+
+    def _to_mail(self, patience: timedelta) -> EmailChannel:
+        server = MailServer(
+            host=self.mail.host,
+            port=self.mail.port,
+            security="none",
+            username="ping",
+            password=SecretStr("secret"),
+        )
+        return EmailChannel(
+            SmtpPool(server, timeout=patience),
+            sender="ping@example.com",
+            unsubscribe_url=lambda account_id: f"https://example.com/unsubscribe/{account_id}",
+            health=self.health,
+        )
+
+    @asynccontextmanager
+    async def _dispatching(self, channel: Channel, patience: timedelta) -> AsyncIterator[None]:
+        dispatcher = Dispatcher(
+            channel,
+            daemon_id="daemon-1",
+            pacer=Pacer(overall=None, per_recipient=None, clock=self.clock),
+            settlements=Settlements(),
+            health=self.health,
+            clock=self.clock,
+            poll=timedelta(milliseconds=10),
+            send_timeout=patience * 1.25,
+        )
+        task = asyncio.create_task(dispatcher.run())
+        try:
+            yield
+        finally:
+            dispatcher.stop()
+            await dispatcher.drain(timedelta())
+            await task
+
+    def stand_in(self, name: str) -> DiscordStandIn | TelegramStandIn | MailStandIn:
+        """Return the platform of this name."""
+        if name == DISCORD.name:
+            return self.discord
+        return self.telegram if name == TELEGRAM.name else self.mail
+
+    def received(self, name: str) -> int:
+        """Return how many messages this platform has taken."""
+        platform = self.stand_in(name)
+        return len(platform.mails if isinstance(platform, MailStandIn) else platform.messages)
+
+    async def another_account(self, person: "Person") -> Account:
+        """Return a new account that is linked to a person's chats."""
+        account = await _new_account(person.on_discord.name, self.clock)
+        await self.link(account, person)
+        return account
+
+    async def link(self, account: Account, person: "Person") -> None:
+        """Link a person's chats to an account."""
+        conversation = await open_conversation(self.discord, person.on_discord)
+        await link_chat(account, DISCORD.name, self.clock, conversation)
+        self.telegram.start_chat(person.on_telegram)
+        await link_chat(account, TELEGRAM.name, self.clock, str(person.on_telegram.id))
+
+    async def post(
+        self, description: str, *, fields: Mapping[str, Any] | None = None, account: Account | None = None
+    ) -> str:
+        """Accept an event, alice's by default; return its id as people see it."""
+        caller = await caller_for(account or self.alice, self.clock)
+        intake = Intake(clock=self.clock, on_deliveries=lambda _: None)
+        submission = Submission(caller, "sale", description, json.dumps(fields or {}))
+        return event_id_text((await intake.submit(submission)).event_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody on both chat platforms."""
+
+    on_discord: DiscordUser
+    on_telegram: TelegramUser
+
+
+ALICE = Person(DiscordUser("81384788765712384", "alice"), TelegramUser(7_123_456_789, "alice", "Alice"))
+BOB = Person(DiscordUser("81384788765712385", "bob"), TelegramUser(7_123_456_790, "bob", "Bob"))
+
+
+async def new_world(
+    discord: DiscordStandIn, telegram: TelegramStandIn, mail: MailStandIn, clock: Clock
+) -> World:
+    """Return a world over the open database."""
+    mail.username, mail.password = "ping", "secret"
+    world = World(discord, telegram, mail, clock, await _new_account("alice", clock))
+    await world.link(world.alice, ALICE)
+    return world
+
+
+async def _new_account(name: str, clock: Clock) -> Account:
+    names = (DISCORD.name, TELEGRAM.name, EMAIL.name)
+    return await new_account(clock, f"{name}@example.com", plan=Plan.ENTERPRISE, channels=names)
