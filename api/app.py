@@ -4,6 +4,7 @@ from aiohttp import web
 
 from api import events, health, quota, unsubscribe
 from api.calls import Call
+from api.docs import add_docs
 from api.edge import MAX_BODY, edge
 from api.services import SERVICES, Services
 
@@ -20,6 +21,7 @@ def create_app(services: Services) -> web.Application:
             app.router.add_get(call.path, call.handler)  # HEAD too
         else:
             app.router.add_route(call.method, call.path, call.handler)
+    add_docs(app, CALLS)
     app.router.add_get("/unsubscribe/{token}", unsubscribe.get_unsubscribe)
     app.router.add_post("/unsubscribe/{token}", unsubscribe.post_unsubscribe)
     return app

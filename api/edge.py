@@ -19,7 +19,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MAX_BODY = 64 * 1024
 RETRY_WHEN_STOPPING = 5  # seconds: about as long as a restart takes
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_ALWAYS_ANSWERED = {"/healthz", "/readyz"}
+ALWAYS_ANSWERED = {"/healthz", "/readyz"}
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.app[SERVICES].stopping and request.path not in _ALWAYS_ANSWERED:
+    if request.app[SERVICES].stopping and request.path not in ALWAYS_ANSWERED:
         return _shutting_down().reply()
     try:
         with request.app[SERVICES].in_flight:
@@ -62,13 +62,14 @@ def _translated(exc: web.HTTPException, request: web.Request) -> ApiError:
     if isinstance(exc, web.HTTPMethodNotAllowed):
         allow = ", ".join(sorted(exc.allowed_methods))
         message = f"{request.method} is not possible here: use {allow}."
-        return ApiError(exc.status, "method_not_allowed", message, headers={"Allow": allow})
+        return ApiError(405, "method_not_allowed", message, headers={"Allow": allow})
     if exc.status == HTTPStatus.NOT_FOUND:
-        return ApiError(exc.status, "not_found", "There is nothing at this address: check the path.")
+        return ApiError(404, "not_found", "There is nothing at this address: check the path.")
     if exc.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return payload_too_large()
-    code = "bad_request" if exc.status < HTTPStatus.INTERNAL_SERVER_ERROR else "processing_failed"
-    return ApiError(exc.status, code, f"The request can't be taken: {exc.reason}.")
+    if exc.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _processing_failed()
+    return ApiError(exc.status, "bad_request", f"The request can't be taken: {exc.reason}.")
 
 
 def payload_too_large() -> ApiError:

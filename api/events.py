@@ -15,6 +15,7 @@ from api.calls import Call
 from api.replies import ApiError, json_reply, time_text
 from api.schemas import EventBody
 from api.services import SERVICES, STANDING
+from api.shapes import AcceptedEvent, ShownEvent
 from models import OPEN_STATUSES, Delivery, DeliveryStatus, Event, KeyScope
 from models.ids import event_id_text, parse_event_id
 from pingpilot.authentication import Caller
@@ -37,7 +38,10 @@ _WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])', re.IGN
 
 
 async def post_event(request: web.Request) -> web.Response:
-    """Accept one event; the checks come in the contract's order."""
+    """Accept one event: it is on the disk, with its deliveries, before the answer is sent.
+
+    The checks come in the contract's order.
+    """
     caller = await authenticate(request)
     body = await read_body(request, EventBody)
     key = _idempotency_key(request)
@@ -57,7 +61,7 @@ async def get_event(request: web.Request) -> web.Response:
 
 
 async def retry_event(request: web.Request) -> web.Response:
-    """Put the event's failed deliveries back in the queue; return the event as `get_event` does."""
+    """Put the event's failed deliveries back in the queue; return the event with its deliveries."""
     caller = await authenticate(request)
     event = await _own_event(request, caller)
     services = request.app[SERVICES]
@@ -236,6 +240,8 @@ CALLS = (
             summary="Send an event",
             scope=KeyScope.SEND,
             body=EventBody,
+            replies={200: AcceptedEvent},
+            headers=("Idempotency-Key", "Prefer"),
             errors=_POSTING_ERRORS,
         )
         for path in ("/api/v1/event", "/api/v1/events")
@@ -246,6 +252,7 @@ CALLS = (
         handler=get_event,
         tag="Events",
         summary="Show an event with its deliveries",
+        replies={200: ShownEvent},
         errors=("not_found",),
     ),
     Call(
@@ -254,6 +261,7 @@ CALLS = (
         handler=retry_event,
         tag="Events",
         summary="Try the failed deliveries again",
+        replies={200: ShownEvent},
         errors=("not_found",),
     ),
 )

@@ -7,6 +7,7 @@ from aiohttp import web
 from api.calls import Call
 from api.replies import json_reply
 from api.services import SERVICES
+from api.shapes import Alive, Readiness
 from models.database import answers
 
 _PATIENCE = 2.0  # seconds a database may take to answer before it counts as away
@@ -46,6 +47,7 @@ CALLS = (
         handler=get_healthz,
         tag="Operations",
         summary="Whether the process lives",
+        replies={200: Alive},
         scope=None,
     ),
     Call(
@@ -54,6 +56,7 @@ CALLS = (
         handler=get_readyz,
         tag="Operations",
         summary="Whether events can be accepted, with the state of each part",
+        replies={200: Readiness, 503: Readiness},
         scope=None,
     ),
 )

@@ -6,6 +6,7 @@ from api.auth import authenticate
 from api.calls import Call
 from api.replies import json_reply, time_text
 from api.services import SERVICES
+from api.shapes import ShownQuota
 from models import Account, Category
 from pingpilot.quota import quota_of
 
@@ -35,5 +36,6 @@ CALLS = (
         handler=get_quota,
         tag="Account",
         summary="Show what is used of this month's quota",
+        replies={200: ShownQuota},
     ),
 )

@@ -12,6 +12,7 @@ from pydantic import (
     PlainValidator,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -82,18 +83,41 @@ def _few(fields: Any, check: ValidatorFunctionWrapHandler) -> dict[str, FieldVal
     raise ValidationError.from_exception_data("fields", faults)
 
 
+_NO_NUL = "^[^\\u0000]*$"  # as JSON Schema; it has no word for lone surrogates
+_CATEGORY_SCHEMA = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
+_DESCRIPTION_SCHEMA = {"type": ["string", "null"], "maxLength": MAX_DESCRIPTION, "pattern": _NO_NUL}
+_FIELDS_SCHEMA = {
+    "type": "object",
+    "maxProperties": MAX_FIELDS,
+    "propertyNames": {"minLength": 1, "maxLength": MAX_FIELD_NAME, "pattern": _NO_NUL},
+    "additionalProperties": {
+        "type": ["string", "number", "boolean"],
+        "maxLength": MAX_FIELD_VALUE,
+        "pattern": _NO_NUL,
+    },
+}
+
+Category = Annotated[str, PlainValidator(_category), WithJsonSchema(_CATEGORY_SCHEMA)]
+Description = Annotated[str, PlainValidator(_description), WithJsonSchema(_DESCRIPTION_SCHEMA)]
 FieldName = Annotated[str, PlainValidator(_field_name)]
 CheckedValue = Annotated[FieldValue, PlainValidator(_field_value)]
+Fields = Annotated[dict[FieldName, CheckedValue], WrapValidator(_few), WithJsonSchema(_FIELDS_SCHEMA)]
 
 
 class EventBody(BaseModel):
-    """The body of `POST /api/v1/event`."""
+    """What has happened."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    category: Annotated[str, PlainValidator(_category)]
-    description: Annotated[str, PlainValidator(_description)] = ""
-    fields: Annotated[dict[FieldName, CheckedValue], WrapValidator(_few)] = Field(default_factory=dict)
+    category: Category = Field(description="One of the account's categories.", examples=["sale"])
+    description: Description = Field(
+        "",
+        description="Absent, null or blank: `A new {category} event has occurred!`",
+        examples=["Somebody bought a lamp"],
+    )
+    fields: Fields = Field(
+        default_factory=dict, description="Shown in the order given.", examples=[{"amount": 99.99}]
+    )
 
     @property
     def shown_description(self) -> str:

@@ -1,0 +1,1 @@
+"""The contract: the OpenAPI document, and the running daemon held to it."""
