@@ -9,6 +9,7 @@ from aiohttp import web
 
 from pingpilot.authentication import Authenticator, Caller
 from pingpilot.clock import Clock
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.health import Health
 from pingpilot.intake import Intake
@@ -55,6 +56,7 @@ class Services:
     settlements: Settlements
     unsubscriber: Unsubscriber
     health: Health
+    database: DatabaseWatch
     limits: PlanLimits
     clock: Clock
     on_deliveries: Callable[[set[str]], None]

@@ -17,6 +17,7 @@ from models import Account, Delivery, Plan
 from models.ids import event_id_text
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.clock import SystemClock
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
@@ -95,6 +96,7 @@ async def _dispatching(channel: Channel) -> AsyncIterator[None]:
         daemon_id="daemon-1",
         pacer=Pacer(overall=None, per_recipient=None, clock=CLOCK),
         settlements=Settlements(),
+        database=DatabaseWatch(clock=CLOCK),
         clock=CLOCK,
         poll=timedelta(milliseconds=10),
     )
@@ -131,7 +133,7 @@ async def world(
 async def post(account: Account, description: str, fields: Mapping[str, Any]) -> str:
     """Accept an event; return its id as people see it."""
     caller = await caller_for(account, CLOCK)
-    intake = Intake(clock=CLOCK, on_deliveries=lambda _: None)
+    intake = Intake(clock=CLOCK, database=DatabaseWatch(clock=CLOCK), on_deliveries=lambda _: None)
     acceptance = await intake.submit(Submission(caller, "sale", description, json.dumps(fields)))
     return event_id_text(acceptance.event_id)
 

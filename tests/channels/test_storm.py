@@ -11,6 +11,7 @@ from bots.telegram.channel import TelegramChannel
 from models import Delivery, DeliveryAttempt, Plan
 from pingpilot.clock import SystemClock
 from pingpilot.daemon import TELEGRAM_PACE
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
@@ -39,6 +40,7 @@ async def test_500_events_reach_a_chat_that_takes_one_message_a_second(
         daemon_id="storm",
         pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=clock),
         settlements=Settlements(),
+        database=DatabaseWatch(clock=clock),
         clock=clock,
     )
     running = asyncio.create_task(dispatcher.run())

@@ -14,6 +14,7 @@ from pingpilot.accounts import set_combine
 from pingpilot.authentication import Caller
 from pingpilot.channels import TELEGRAM
 from pingpilot.clock import Clock
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.channel import Notification, Receipt, Recipient
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
@@ -125,7 +126,8 @@ class Engine:
         self.clock = WatchedClock()
         self.channel = ScriptedChannel()
         self.settlements = Settlements()
-        self._intake = Intake(clock=self.clock, on_deliveries=lambda _: None)
+        self.database = DatabaseWatch(clock=self.clock)
+        self._intake = Intake(clock=self.clock, database=self.database, on_deliveries=lambda _: None)
 
     def dispatcher(
         self,
@@ -140,6 +142,7 @@ class Engine:
             daemon_id=daemon_id,
             pacer=no_limits(self.clock),
             settlements=self.settlements,
+            database=self.database,
             clock=self.clock,
             slots=slots,
             send_timeout=send_timeout,
@@ -157,6 +160,7 @@ class Engine:
             dispatcher.stop()
             await dispatcher.drain(timedelta())
             await task
+            await self.database.close()
 
     async def account(
         self, name: str = "alice", *, chat: str | None = None, combine: bool = False
