@@ -53,6 +53,7 @@ def assert_everything_arrived_once(report: Report) -> None:
     print(report)  # noqa: T201
     assert len(report.accepted) == EVENTS
     assert report.stored == dict.fromkeys(report.accepted, 1)
+    assert not report.open
     assert report.refused.keys() == {(500, "processing_failed")}
     for channel in CHANNELS:
         assert report.lost(channel) == set()

@@ -33,6 +33,7 @@ async def test_stops_in_order_lose_nothing_and_repeat_nothing(database_url: str,
     report = await posted_among(terminate, database_url, tmp_path)
 
     assert_nothing_is_lost(report)
+    assert not report.open
     for channel in CHANNELS:
         assert not report.doubled(channel)
         assert not report.interrupted[channel]

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from models import AttemptOutcome, DeliveryAttempt, Event
+from models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryStatus, Event
 from models.database import open_database
 from pingpilot.channels import CHANNELS
 from tests.support.load import Load
@@ -13,7 +13,8 @@ from tests.support.load import Load
 class Report:
     """What became of the events; `arrived`, and `interrupted` while being sent, are by channel.
 
-    `refused` counts the answers other than 200, by status and code.
+    `refused` counts the answers other than 200, by status and code; `open` the deliveries that are not
+    known to be delivered after the daemon's last stop, by channel.
     """
 
     accepted: set[str]
@@ -21,6 +22,7 @@ class Report:
     stored: Counter[str]
     arrived: dict[str, Counter[str]]
     interrupted: dict[str, Counter[str]]
+    open: Counter[str]
 
     def lost(self, channel: str) -> set[str]:
         """Return the accepted events that never arrived."""
@@ -48,7 +50,9 @@ async def report_on(load: Load, database_url: str) -> Report:
         cut_off = await DeliveryAttempt.filter(outcome=AttemptOutcome.INTERRUPTED).prefetch_related(
             "delivery__event"
         )
+        unsettled = await Delivery.exclude(status=DeliveryStatus.DELIVERED)
     interrupted = {name: Counter[str]() for name in CHANNELS}
     for attempt in cut_off:
         interrupted[attempt.delivery.channel][attempt.delivery.event.description] += 1
-    return Report(load.accepted, load.refused, stored, load.arrived, interrupted)
+    open_ = Counter(each.channel for each in unsettled)
+    return Report(load.accepted, load.refused, stored, load.arrived, interrupted, open_)
