@@ -89,7 +89,7 @@ class Dispatcher:
                 claimed = await self._fill_slots()
             except DATABASE_ERRORS as exc:
                 self._database.failed(exc, "The queue can't be read", channel=self._channel.name)
-                take_back = take_back or self._release  # a claim may stand although its answer is lost
+                take_back = take_back or self._put_back  # a claim may stand although its answer is lost
                 claimed = 0
             if not claimed:
                 await self._rest()
@@ -120,8 +120,8 @@ class Dispatcher:
         if count:
             log.info("Deliveries taken back after a stop", channel=self._channel.name, count=count)
 
-    async def _release(self) -> None:
-        await self._queue.release(sparing=self._under_way())
+    async def _put_back(self) -> None:
+        await self._queue.put_back(sparing=self._under_way())
 
     def _under_way(self) -> list[int]:
         return [each for ids in self._sending.values() for each in ids]

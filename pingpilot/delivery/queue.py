@@ -125,7 +125,7 @@ class DeliveryQueue:
         return await self._take_back("leased_by = ?", [self._daemon_id], now)
 
     @unit_of_work
-    async def release(self, *, sparing: Sequence[int]) -> None:
+    async def put_back(self, *, sparing: Sequence[int]) -> None:
         """Put back what this daemon leased and never began to send; `sparing` are those it is sending."""
         others = f"AND id NOT IN ({marks(sparing)}) " if sparing else ""
         await query(
