@@ -40,7 +40,7 @@ from pingpilot.housekeeping import Housekeeper
 from pingpilot.intake import Intake
 from pingpilot.quota import PlanLimits
 from pingpilot.storage import prepare_database
-from pingpilot.supervision import Component, supervise
+from pingpilot.supervision import Component, end, supervise
 from pingpilot.unsubscribing import Unsubscriber
 
 GRACE = timedelta(seconds=10)
@@ -115,8 +115,7 @@ class Daemon:
             await stop.wait()
             log.info("PingPilot is stopping")
             await self._wind_down(services)
-            for task in side_tasks:
-                task.cancel()
+            await end(side_tasks)
         log.info("PingPilot has stopped")
 
     async def _wind_down(self, services: Services) -> None:
