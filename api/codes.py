@@ -45,6 +45,16 @@ CODES: Mapping[str, Code] = {
         "the request is not HTTP as it should be",
         "The request can't be taken: Bad Request.",
     ),
+    "too_many_requests": Code(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "many invalid API keys came from this address",
+        "Too many invalid API keys came from your address: check the key, and try again in 3 s.",
+    ),
+    "request_timeout": Code(
+        HTTPStatus.REQUEST_TIMEOUT,
+        "the body did not come in time",
+        "The body did not come within 20 s: send it at once.",
+    ),
     "payload_too_large": Code(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "the body is over 64 KiB",

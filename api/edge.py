@@ -11,6 +11,7 @@ from aiohttp import web
 
 from api.replies import ApiError
 from api.services import SERVICES, STANDING, Services, Standing
+from models.database import DATABASE_ERRORS
 from pingpilot.logs import REQUEST_ID
 from pingpilot.quota import month_end, month_length
 
@@ -47,6 +48,11 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return error.reply()
     except web.HTTPException as exc:
         return _translated(exc, request).reply()
+    except DATABASE_ERRORS as exc:
+        request.app[SERVICES].database.failed(
+            exc, "A request failed", method=request.method, path=request.path
+        )
+        return _processing_failed().reply()
     except Exception:
         log.exception("A request failed", method=request.method, path=request.path)
         return _processing_failed().reply()

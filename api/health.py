@@ -8,7 +8,7 @@ from api.calls import Call
 from api.replies import json_reply
 from api.services import SERVICES
 from api.shapes import Alive, Readiness
-from models.database import answers
+from pingpilot.database_watch import DatabaseWatch
 
 _PATIENCE = 2.0  # seconds a database may take to answer before it counts as away
 
@@ -21,7 +21,7 @@ async def get_healthz(_request: web.Request) -> web.Response:
 async def get_readyz(request: web.Request) -> web.Response:
     """Return 200 while events can be accepted, 503 otherwise, with each part's state."""
     services = request.app[SERVICES]
-    database_up = await _database_answers()
+    database_up = await _is_well(services.database)
     parts: dict[str, str] = {"database": "up" if database_up else "down"}
     parts |= {name: part.state.value for name, part in services.health.parts.items()}
     reasons = {name: part.reason for name, part in services.health.parts.items() if part.reason}
@@ -30,14 +30,11 @@ async def get_readyz(request: web.Request) -> web.Response:
     return json_reply({"status": status, "parts": parts, "reasons": reasons}, status=200 if ready else 503)
 
 
-async def _database_answers() -> bool:
-    """Whether the database answers in time; the question goes on, since cancelling it does harm."""
-    question = asyncio.ensure_future(answers())
+async def _is_well(database: DatabaseWatch) -> bool:
+    """Whether the database can be used, and answers in time; the question itself goes on."""
+    question = asyncio.ensure_future(database.is_well())
     done, _ = await asyncio.wait([question], timeout=_PATIENCE)
-    if not done:
-        question.add_done_callback(lambda task: task.exception())
-        return False
-    return question.exception() is None
+    return bool(done) and question.result()
 
 
 CALLS = (

@@ -11,6 +11,7 @@ from api.addresses import TrustedProxies
 from api.floods import FloodGuard
 from pingpilot.authentication import Authenticator, Caller
 from pingpilot.clock import Clock
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.health import Health
 from pingpilot.intake import Intake
@@ -57,6 +58,7 @@ class Services:
     settlements: Settlements
     unsubscriber: Unsubscriber
     health: Health
+    database: DatabaseWatch
     limits: PlanLimits
     clock: Clock
     on_deliveries: Callable[[set[str]], None]

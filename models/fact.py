@@ -1,9 +1,14 @@
 """Small facts the daemons of one database share."""
 
+import secrets
+
 from tortoise import fields
 from tortoise.models import Model
 
-from models.database import unit_of_work
+from models.database import connection, unit_of_work
+from models.sql import insert_rows
+
+_ROOM = "room"
 
 
 class Fact(Model):
@@ -34,3 +39,16 @@ class Fact(Model):
         """Store the value unless there is one; return what is stored then, the same for every caller."""
         await cls.bulk_create([cls(name=name, value=value)], ignore_conflicts=True)
         return (await cls.get(name=name)).value
+
+    @classmethod
+    @unit_of_work
+    async def try_room(cls, size: int) -> None:
+        """Write so many bytes to the disk and remove them. Raises one of `DATABASE_ERRORS`.
+
+        They are random: neither SQLite, which leaves out what does not change, nor PostgreSQL, which
+        compresses, shall get by with less.
+        """
+        rows = [(_ROOM, secrets.token_hex(size // 2))]
+        replace = "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        await insert_rows(connection(), "facts", ("name", "value"), rows, replace)
+        await cls.filter(name=_ROOM).delete()

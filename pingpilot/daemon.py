@@ -30,6 +30,7 @@ from pingpilot import channels
 from pingpilot.authentication import Authenticator
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.config import PREFIX, Settings
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer, Rate
@@ -42,7 +43,7 @@ from pingpilot.housekeeping import Housekeeper
 from pingpilot.intake import Intake
 from pingpilot.quota import PlanLimits
 from pingpilot.storage import prepare_database
-from pingpilot.supervision import Component, supervise
+from pingpilot.supervision import Component, end, supervise
 from pingpilot.unsubscribing import Unsubscriber
 
 GRACE = timedelta(seconds=10)
@@ -74,6 +75,7 @@ class Daemon:
         self._grace = grace
         self._clock = clock or SystemClock()
         self._health = Health()
+        self._database = DatabaseWatch(clock=self._clock)
         self._settlements = Settlements()
         self._limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
         self._commands = Commands(limits=self._limits, clock=self._clock, on_deliveries=self._wake)
@@ -94,6 +96,7 @@ class Daemon:
             self._build_parts(unsubscriber)
             services = self._services(unsubscriber)
             async with AsyncExitStack() as stack:
+                stack.push_async_callback(self._database.close)
                 for part in self._parts.values():
                     stack.push_async_callback(part.close)
                 await _start_api(stack, services, listener)
@@ -115,8 +118,7 @@ class Daemon:
             await stop.wait()
             log.info("PingPilot is stopping")
             await self._wind_down(services)
-            for task in side_tasks:
-                task.cancel()
+            await end(side_tasks)
         log.info("PingPilot has stopped")
 
     async def _supervised(self, part: Part) -> None:
@@ -136,10 +138,11 @@ class Daemon:
     def _services(self, unsubscriber: Unsubscriber) -> Services:
         return Services(
             authenticator=Authenticator(limits=self._limits, clock=self._clock),
-            intake=Intake(clock=self._clock, on_deliveries=self._wake),
+            intake=Intake(clock=self._clock, database=self._database, on_deliveries=self._wake),
             settlements=self._settlements,
             unsubscriber=unsubscriber,
             health=self._health,
+            database=self._database,
             limits=self._limits,
             clock=self._clock,
             on_deliveries=self._wake,
@@ -194,6 +197,7 @@ class Daemon:
             pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=self._clock),
             settlements=self._settlements,
             health=self._health,
+            database=self._database,
             clock=self._clock,
         )
 

@@ -18,7 +18,10 @@ _CHATTY = (
     *("httpx", "httpcore", "aiohttp.access", "discord", "telegram", "tortoise", "mail", "asyncio"),
     "aiosqlite",  # every statement with its values
 )
-_WARNS_OF_WHAT_IS_MEANT = ("discord.client", "discord.state")  # no voice, no guilds intent
+_WARNS_OF_WHAT_IS_MEANT = (
+    *("discord.client", "discord.state"),  # no voice, no guilds intent
+    "asyncpg.pool",  # a database that is away, with a traceback each time: we say so once
+)
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id")
 """The id of the HTTP request being handled, for its log records."""

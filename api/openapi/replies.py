@@ -14,9 +14,10 @@ _WITH_A_KEY = (
     "missing_authorization",
     "invalid_authorization_format",
     "invalid_api_key",
+    "too_many_requests",
     "processing_failed",
 )
-_WITH_A_BODY = ("payload_too_large", "invalid_json", "validation_error")
+_WITH_A_BODY = ("request_timeout", "payload_too_large", "invalid_json", "validation_error")
 _TOLD_BY = {"Idempotency-Key": "Idempotent-Replayed", "Prefer": "Preference-Applied"}
 _OF_STATUS: Mapping[int, tuple[str, ...]] = {
     HTTPStatus.CREATED: ("Location",),

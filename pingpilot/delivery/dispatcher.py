@@ -1,6 +1,7 @@
 """The dispatcher: one channel's worker. Claims what is due, sends it, records what came of it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from models import DeliveryStatus
 from models.database import DATABASE_ERRORS
 from models.ids import event_id_text
 from pingpilot.clock import Clock
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.claims import Claim
 from pingpilot.delivery.journal import Attempt, Journal
@@ -46,6 +48,7 @@ class Dispatcher:
         pacer: Pacer,
         settlements: Settlements,
         health: Health,
+        database: DatabaseWatch,
         clock: Clock,
         slots: int = 50,
         send_timeout: timedelta = timedelta(seconds=90),
@@ -56,6 +59,7 @@ class Dispatcher:
         self._journal = Journal(channel=channel.name, daemon_id=daemon_id)
         self._sender = Sender(channel, pacer=pacer, health=health, clock=clock, timeout=send_timeout)
         self._settlements = settlements
+        self._database = database
         self._clock = clock
         self._slots = slots
         self._poll = poll
@@ -77,14 +81,17 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Deliver until `stop`. What this daemon was sending when it died is taken back first."""
-        recovered = False
+        take_back: Callable[[], Awaitable[None]] | None = self._recover
         while not self._stopping:
             self._awake.clear()
             try:
-                recovered = recovered or await self._recover()
+                if take_back:
+                    await take_back()
+                take_back = None
                 claimed = await self._fill_slots()
-            except DATABASE_ERRORS:
-                log.exception("The queue can't be read", channel=self._channel.name)
+            except DATABASE_ERRORS as exc:
+                self._database.failed(exc, "The queue can't be read", channel=self._channel.name)
+                take_back = take_back or self._put_back  # a claim may stand although its answer is lost
                 claimed = 0
             if not claimed:
                 await self._rest()
@@ -110,11 +117,16 @@ class Dispatcher:
         for task in self._sending:
             task.cancel()
 
-    async def _recover(self) -> bool:
+    async def _recover(self) -> None:
         count = await self._queue.recover(self._clock.now())
         if count:
             log.info("Deliveries taken back after a stop", channel=self._channel.name, count=count)
-        return True
+
+    async def _put_back(self) -> None:
+        await self._queue.put_back(sparing=self._under_way())
+
+    def _under_way(self) -> list[int]:
+        return [each for ids in self._sending.values() for each in ids]
 
     async def _fill_slots(self) -> int:
         under_way = len(self._sending)
@@ -141,9 +153,7 @@ class Dispatcher:
             await self._queue.release_held(self._clock.now())
         if self._clock.monotonic() >= self._next_expiry_check:
             self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
-            await self._queue.expire_leases(
-                self._clock.now(), sparing=[each for ids in self._sending.values() for each in ids]
-            )
+            await self._queue.expire_leases(self._clock.now(), sparing=self._under_way())
 
     async def _rest(self) -> None:
         try:
@@ -174,8 +184,10 @@ class Dispatcher:
         while True:
             try:
                 changed = await self._journal.record(attempt)
-            except DATABASE_ERRORS:
-                log.exception("An outcome can't be stored yet", delivery=attempt.claim.delivery_id)
+            except DATABASE_ERRORS as exc:
+                self._database.failed(
+                    exc, "An outcome can't be stored yet", delivery=attempt.claim.delivery_id
+                )
                 await asyncio.sleep(_DATABASE_PAUSE)
             else:
                 return self._settlements.announce(changed)

@@ -125,6 +125,17 @@ class DeliveryQueue:
         return await self._take_back("leased_by = ?", [self._daemon_id], now)
 
     @unit_of_work
+    async def put_back(self, *, sparing: Sequence[int]) -> None:
+        """Put back what this daemon leased and never began to send; `sparing` are those it is sending."""
+        others = f"AND id NOT IN ({marks(sparing)}) " if sparing else ""
+        await query(
+            connection(),
+            "UPDATE deliveries SET status = 'pending', leased_by = NULL, lease_until = NULL "  # noqa: S608
+            f"WHERE channel = ? AND status = 'sending' AND leased_by = ? {others}RETURNING id",
+            [self._channel, self._daemon_id, *sparing],
+        )
+
+    @unit_of_work
     async def expire_leases(self, now: datetime, *, sparing: Sequence[int]) -> int:
         """Take back what a daemon held longer than its lease; return how many.
 

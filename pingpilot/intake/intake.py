@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models import DeliveryStatus
@@ -13,23 +12,25 @@ from models.database import DATABASE_ERRORS, transaction, unit_of_work
 from models.sql import insert_rows
 from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.intake.ledger import Ledger
 from pingpilot.intake.submission import Acceptance, NotStored, Submission
 from pingpilot.quota import month_of
 
 Accepted = Sequence[tuple[Submission, Acceptance]]
 
-log = structlog.get_logger(__name__)
-
 
 class Intake:
     """Accepts events: charges the quota, stores event and deliveries, all in one transaction a batch.
 
-    `on_deliveries` is told the channels that have something to do after a commit.
+    `on_deliveries` is told the channels that have something to do after a commit, `database` what fails.
     """
 
-    def __init__(self, *, clock: Clock, on_deliveries: Callable[[set[str]], None]) -> None:
+    def __init__(
+        self, *, clock: Clock, database: DatabaseWatch, on_deliveries: Callable[[set[str]], None]
+    ) -> None:
         self._clock = clock
+        self._database = database
         self._on_deliveries = on_deliveries
         self._commits: Batcher[Submission, Acceptance] = Batcher(self._commit)
 
@@ -45,7 +46,7 @@ class Intake:
         try:
             verdicts = await _store(batch, self._clock.now())
         except DATABASE_ERRORS as exc:
-            log.exception("A batch of events could not be stored", events=len(batch))
+            self._database.failed(exc, "A batch of events could not be stored", events=len(batch))
             raise NotStored("The event could not be stored.") from exc
         self._on_deliveries(
             {channel for _, acceptance in _accepted(batch, verdicts) for channel in acceptance.channels}

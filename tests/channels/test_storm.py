@@ -11,6 +11,7 @@ from bots.telegram.channel import TelegramChannel
 from models import Delivery, DeliveryAttempt, Plan
 from pingpilot.clock import SystemClock
 from pingpilot.daemon import TELEGRAM_PACE
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
@@ -41,6 +42,7 @@ async def test_500_events_reach_a_chat_that_takes_one_message_a_second(
         pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=clock),
         settlements=Settlements(),
         health=Health(),
+        database=DatabaseWatch(clock=clock),
         clock=clock,
     )
     running = asyncio.create_task(dispatcher.run())

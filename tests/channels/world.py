@@ -16,6 +16,7 @@ from models import Account, Plan
 from models.ids import event_id_text
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.clock import Clock
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
@@ -89,6 +90,7 @@ class World:
             pacer=Pacer(overall=None, per_recipient=None, clock=self.clock),
             settlements=Settlements(),
             health=self.health,
+            database=DatabaseWatch(clock=self.clock),
             clock=self.clock,
             poll=timedelta(milliseconds=10),
             send_timeout=patience * 1.25,
@@ -130,7 +132,9 @@ class World:
     ) -> str:
         """Accept an event, alice's by default; return its id as people see it."""
         caller = await caller_for(account or self.alice, self.clock)
-        intake = Intake(clock=self.clock, on_deliveries=lambda _: None)
+        intake = Intake(
+            clock=self.clock, database=DatabaseWatch(clock=self.clock), on_deliveries=lambda _: None
+        )
         submission = Submission(caller, "sale", description, json.dumps(fields or {}))
         return event_id_text((await intake.submit(submission)).event_id)
 

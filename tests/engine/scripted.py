@@ -14,6 +14,7 @@ from pingpilot.accounts import set_combine
 from pingpilot.authentication import Caller
 from pingpilot.channels import TELEGRAM
 from pingpilot.clock import Clock
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.channel import Notification, Receipt, Recipient
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
@@ -127,7 +128,8 @@ class Engine:
         self.channel = ScriptedChannel()
         self.settlements = Settlements()
         self.health = Health()
-        self._intake = Intake(clock=self.clock, on_deliveries=lambda _: None)
+        self.database = DatabaseWatch(clock=self.clock)
+        self._intake = Intake(clock=self.clock, database=self.database, on_deliveries=lambda _: None)
 
     def dispatcher(
         self,
@@ -143,6 +145,7 @@ class Engine:
             pacer=no_limits(self.clock),
             settlements=self.settlements,
             health=self.health,
+            database=self.database,
             clock=self.clock,
             slots=slots,
             send_timeout=send_timeout,
@@ -160,6 +163,7 @@ class Engine:
             dispatcher.stop()
             await dispatcher.drain(timedelta())
             await task
+            await self.database.close()
 
     async def account(
         self, name: str = "alice", *, chat: str | None = None, combine: bool = False

@@ -10,7 +10,7 @@ from pingpilot.delivery.retry import RETRY_DELAYS
 from pingpilot.errors import PermanentFailure, TemporaryFailure
 from tests.support.waiting import eventually, until
 
-from .scripted import Engine, deliveries, delivery, history, outcomes
+from .scripted import Engine, deliveries, delivery, history, outcomes, statuses
 
 AWAY = TemporaryFailure("The platform is away.")
 
@@ -235,6 +235,21 @@ async def test_the_queue_is_read_again_once_the_database_is_back(engine: Engine,
             await engine.status_is("delivered")
 
     assert engine.channel.delivered == ["Sold!"]
+
+
+async def test_what_was_claimed_as_the_database_went_away_is_sent_once_it_is_back(
+    engine: Engine, alice: Account
+) -> None:
+    await engine.post(alice, "Sold!")
+    await rename("accounts", "elsewhere")  # the claim is written before whose it is can be read
+
+    async with engine.running():
+        await eventually(statuses, ["sending"])
+        await rename("elsewhere", "accounts")
+        await engine.status_is("delivered")
+
+    assert engine.channel.tried == ["Sold!"]
+    assert await outcomes() == ["delivered"]
 
 
 async def rename(table: str, name: str) -> None:

@@ -18,6 +18,7 @@ from api.services import Services
 from models import Account, AccountChannel, Event, MonthlyUsage, Plan
 from pingpilot.accounts import create_account
 from pingpilot.authentication import Authenticator
+from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.health import Health
@@ -153,12 +154,14 @@ async def serving(clock: ManualClock, *, head_timeout: float = 10.0) -> AsyncIte
         for dispatcher in dispatchers:
             dispatcher.wake()
 
+    database = DatabaseWatch(clock=clock)
     services = Services(
         authenticator=Authenticator(limits=PlanLimits(), clock=clock),
-        intake=Intake(clock=clock, on_deliveries=wake),
+        intake=Intake(clock=clock, database=database, on_deliveries=wake),
         settlements=Settlements(),
         unsubscriber=await Unsubscriber.load("http://localhost"),
         health=Health(),
+        database=database,
         limits=PlanLimits(),
         clock=clock,
         on_deliveries=wake,
@@ -173,3 +176,4 @@ async def serving(clock: ManualClock, *, head_timeout: float = 10.0) -> AsyncIte
             yield Api(f"http://{host}:{port}", services, clock, session, dispatchers)
     finally:
         await runner.cleanup()
+        await database.close()

@@ -41,6 +41,7 @@ async def dispatching(api: Api, channel: ScriptedChannel) -> AsyncIterator[Scrip
         pacer=Pacer(overall=None, per_recipient=None, clock=api.clock),
         settlements=api.services.settlements,
         health=api.services.health,
+        database=api.services.database,
         clock=api.clock,
     )
     api.dispatchers.append(dispatcher)

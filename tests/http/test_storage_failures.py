@@ -93,6 +93,28 @@ async def test_a_full_disk_refuses_events_until_there_is_room(shop: Program) -> 
 
 
 @ON_SQLITE
+async def test_a_full_disk_makes_the_daemon_unready_until_there_is_room(shop: Program) -> None:
+    async with full_disk():
+        unaware = await shop.api.call("GET", "/readyz")
+        await shop.post(LARGE)
+        full = await shop.api.call("GET", "/readyz")
+
+    room_again = await shop.api.call("GET", "/readyz")
+
+    assert (unaware.status, unaware.body["parts"]["database"]) == (200, "up")
+    assert (full.status, full.body["status"], full.body["parts"]["database"]) == (503, "unavailable", "down")
+    assert (room_again.status, room_again.body["parts"]["database"]) == (200, "up")
+
+
+async def test_an_event_that_fails_for_itself_leaves_the_daemon_ready(shop: Program) -> None:
+    async with no_room_for_events():
+        await shop.post()
+        ready = await shop.api.call("GET", "/readyz")
+
+    assert ready.status == 200
+
+
+@ON_SQLITE
 async def test_a_database_that_does_not_answer_counts_as_away(shop: Program, database: str) -> None:
     with locked(database):
         posting = asyncio.create_task(shop.post())

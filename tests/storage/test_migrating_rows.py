@@ -1,0 +1,172 @@
+"""A database of the first release, with rows in every table, is brought up to date without losing one."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tortoise import Tortoise
+from tortoise.migrations.api import migrate as apply_migrations
+
+from models import Account, AccountChannel, Delivery, DeliveryAttempt
+from models.database import connection, is_current, migrate, open_database, tortoise_config
+from models.sql import Row, as_datetime, as_uuid, insert_rows, query
+from tests.support.databases import PostgresCopies
+
+AT = datetime(2026, 1, 31, 23, 59, 59, 123456, tzinfo=UTC)
+EVENT = UUID("019c1c0e-0000-7000-8000-000000000001")
+ROWS: dict[str, dict[str, Any]] = {
+    "accounts": {
+        "id": 7,
+        "email": "alice@example.com",
+        "plan": "pro",
+        "monthly_events": None,
+        "time_zone": "Europe/Berlin",
+        "created_at": AT,
+    },
+    "account_channels": {
+        "id": 8,
+        "account_id": 7,
+        "channel": "discord",
+        "enabled": True,
+        "address": "81384788765712385",
+        "user_id": "81384788765712384",
+        "username": "ada",
+        "linked_at": AT,
+        "suspended_reason": "Ada has closed her messages.",
+    },
+    "api_keys": {
+        "id": 9,
+        "account_id": 7,
+        "name": "default",
+        "prefix": "pp_abcde",
+        "hash": "a" * 64,
+        "created_at": AT,
+        "last_used_at": AT,
+        "revoked_at": None,
+    },
+    "categories": {
+        "id": 10,
+        "account_id": 7,
+        "name": "sale",
+        "color": "#2ecc71",
+        "emoji": "💰",
+        "created_at": AT,
+    },
+    "category_usage": {
+        "id": 11,
+        "account_id": 7,
+        "category": "sale",
+        "month": "2026-01",
+        "events": 41,
+        "last_event_at": AT,
+    },
+    "events": {
+        "id": EVENT,
+        "account_id": 7,
+        "category": "sale",
+        "description": "Somebody bought a lamp ✨",
+        "fields_json": '{"z":1,"a":true}',
+        "notice": False,
+        "created_at": AT,
+    },
+    "deliveries": {
+        "id": 12,
+        "event_id": EVENT,
+        "account_id": 7,
+        "channel": "discord",
+        "status": "sending",
+        "attempts": 2,
+        "next_attempt_at": AT,
+        "leased_by": "host:8080",
+        "lease_until": AT,
+        "last_error": "No answer within 90 seconds.",
+        "delivered_at": None,
+    },
+    "delivery_attempts": {
+        "id": 13,
+        "delivery_id": 12,
+        "started_at": AT,
+        "duration_ms": 90_000,
+        "outcome": "retry",
+        "reason": "No answer within 90 seconds.",
+    },
+    "facts": {"name": "unsubscribe_key", "value": "c" * 64},
+    "idempotency_keys": {
+        "id": 14,
+        "account_id": 7,
+        "key": "order-1",
+        "body_hash": "b" * 64,
+        "event_id": EVENT,
+        "created_at": AT,
+    },
+    "link_codes": {
+        "id": 15,
+        "account_id": 7,
+        "hash": "d" * 64,
+        "created_at": AT,
+        "expires_at": AT,
+        "used_at": None,
+    },
+    "link_guesses": {"id": 16, "channel": "telegram", "user_id": "7123456789", "guessed_at": AT},
+    "monthly_usage": {"id": 17, "account_id": 7, "month": "2026-01", "events": 41},
+}
+"""A row of each table, with the columns that the first migration made."""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def old_url(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres_copies: PostgresCopies
+) -> AsyncIterator[str]:
+    """A database as the first migration left it, with its rows."""
+    url = f"sqlite://{tmp_path / 'old.sqlite3'}" if request.param == "sqlite" else postgres_copies.new_empty()
+    await _apply_the_first_migration(url)
+    async with open_database(url):
+        for table, row in ROWS.items():
+            await insert_rows(connection(), table, list(row), [list(row.values())])
+    yield url
+    if request.param == "postgres":
+        postgres_copies.drop(url)
+
+
+async def test_every_row_is_kept_and_can_be_used(old_url: str) -> None:
+    was_current = await is_current(old_url)
+
+    await migrate(old_url)
+
+    assert not was_current
+    assert await is_current(old_url)
+    async with open_database(old_url):
+        assert {table: await _read(table) for table in ROWS} == {name: [row] for name, row in ROWS.items()}
+        account, channel, delivery = await Account.get(), await AccountChannel.get(), await Delivery.get()
+        await account.delete()
+        rest = [await model.all().count() for model in (AccountChannel, Delivery, DeliveryAttempt)]
+    assert account.combine
+    assert not channel.quiet_silently
+    assert delivery.forgiven == 0
+    assert rest == [0, 0, 0]  # the foreign keys still lead to their tables
+
+
+async def _apply_the_first_migration(url: str) -> None:
+    try:
+        await apply_migrations(config=tortoise_config(url), target="models.0001_initial")
+    finally:
+        await Tortoise.close_connections()
+
+
+async def _read(table: str) -> list[Row]:
+    """Return the rows with the columns they had, as they were given."""
+    columns = ROWS[table]
+    rows = await query(connection(), f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608
+    return [{name: _alike(value, columns[name]) for name, value in row.items()} for row in rows]
+
+
+def _alike(value: Any, given: Any) -> Any:
+    """Return a raw value as the class of the one given, where a database has another."""
+    if isinstance(given, datetime) and value:
+        return as_datetime(value)
+    if isinstance(given, UUID):
+        return as_uuid(value)
+    return bool(value) if isinstance(given, bool) else value
