@@ -13,6 +13,7 @@ from pingpilot.client.replies import MAX_REPLY, Lost
 from pingpilot.client.tries import Tries
 
 URL_VARIABLE, KEY_VARIABLE = "PINGPILOT_URL", "PINGPILOT_API_KEY"
+_HIGHEST_PORT = 65535
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 
@@ -76,11 +77,19 @@ def _address(url: str | None) -> str:
         parsed = httpx.URL(text)
     except httpx.InvalidURL:
         parsed = httpx.URL()
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if not _names_a_server(parsed):
         raise NotConfigured(f"'{text}' is no address such as http://127.0.0.1:8080", URL_VARIABLE)
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise NotConfigured("The address has a user, a query or a fragment, and must not", URL_VARIABLE)
     return text
+
+
+def _names_a_server(url: httpx.URL) -> bool:
+    try:
+        url.raw_host.decode().encode("idna")  # as the resolver does, whose error httpx lets through
+    except UnicodeError:
+        return False
+    return url.scheme in {"http", "https"} and bool(url.host) and (url.port or 0) <= _HIGHEST_PORT
 
 
 def _key(api_key: str | None) -> str:
