@@ -45,11 +45,12 @@ def event_of(record: logging.LogRecord, message: str) -> LoggedEvent:
 
 
 def _fields(record: logging.LogRecord) -> Iterator[tuple[str, FieldValue]]:
-    yield "level", _text(record.levelname, MAX_VALUE)
-    yield "logger", _text(record.name, MAX_VALUE)
-    yield "where", _text(f"{record.module}:{record.lineno}", MAX_VALUE)
+    # None of the first is long, so that the exception always fits
+    yield "level", _text(record.levelname, MAX_NAME)
+    yield "logger", _text(record.name, MAX_NAME)
+    yield "where", _text(f"{record.module}:{record.lineno}", MAX_NAME)
     if record.threadName:
-        yield "thread", _text(record.threadName, MAX_VALUE)
+        yield "thread", _text(record.threadName, MAX_NAME)
     if trace := _exception(record):
         yield "exception", _ending(trace)
     for name, value in vars(record).items():
