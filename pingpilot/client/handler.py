@@ -9,7 +9,7 @@ from pingpilot.client.records import LoggedEvent, event_of
 from pingpilot.client.sender import Sender, is_sending, note
 from pingpilot.client.sync_client import Client
 
-_NEVER_SENT = ("pingpilot.client", "httpx", "httpcore")  # they speak of sending itself
+_NEVER_SENT = ("pingpilot.client.", "httpx.", "httpcore.")  # they speak of sending itself
 
 
 class PingPilotHandler(logging.Handler):
@@ -110,4 +110,4 @@ class PingPilotHandler(logging.Handler):
 
 
 def _is_about_sending(record: logging.LogRecord) -> bool:
-    return any(record.name == name or record.name.startswith(f"{name}.") for name in _NEVER_SENT)
+    return f"{record.name}.".startswith(_NEVER_SENT)
