@@ -1,7 +1,8 @@
 """The clients against servers that are away, busy, broken or something else altogether."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -92,27 +93,17 @@ async def test_a_server_that_never_answers_is_unreachable(connect: Connect, flak
 
 
 async def test_an_answer_that_trickles_is_not_waited_for_beyond_the_time(connect: Connect) -> None:
-    gone = asyncio.Event()
-
-    async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-        with suppress(ConnectionError):
-            while True:
-                writer.write(b" ")
-                await writer.drain()
-                await asyncio.sleep(0.02)  # the pace of the trickle
-        writer.close()
-        gone.set()
-
-    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        caller = connect(f"http://127.0.0.1:{port}", "pp_key", timeout=10, give_up_after=0.5)
+    async with drip(b" ", every=0.02) as url:
+        caller = connect(url, "pp_key", timeout=10, give_up_after=0.5)
 
         with pytest.raises(Unreachable, match="in time"):
             await caller.send()
 
-        async with asyncio.timeout(10):
-            await gone.wait()
+
+async def test_an_answer_without_end_is_not_read_to_its_end(connect: Connect) -> None:
+    async with drip(b" " * 2**20, every=0) as url:
+        with pytest.raises(NotAPingPilot):
+            await connect(url, "pp_key").send()
 
 
 async def test_nobody_there_is_told_once_the_time_is_over(connect: Connect) -> None:
@@ -218,3 +209,24 @@ async def test_a_request_to_wait_is_given_that_time_on_top(connect: Connect, fla
     assert still_waiting
     assert flaky.requests[0].headers["Prefer"] == "wait=20"
     assert (sent.replayed, len(flaky.keys)) == (False, 1)
+
+
+@asynccontextmanager
+async def drip(drop: bytes, *, every: float) -> AsyncIterator[str]:
+    """A server whose answer does not end, a drop every so many seconds; returns its address."""
+    gone = asyncio.Event()
+
+    async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(drop)
+                await writer.drain()
+                await asyncio.sleep(every)
+        writer.close()
+        gone.set()
+
+    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with asyncio.timeout(10):
+            await gone.wait()
