@@ -1,13 +1,16 @@
 """`pingpilot send`."""
 
-import asyncio
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
-from pingpilot.errors import InvalidInput
+from pingpilot.errors import InvalidInput, PingPilotError
+
+_GIVE_UP_AFTER = 60.0  # seconds: a daemon that is being restarted or moved is back by then
 
 
 def send_command(
@@ -22,14 +25,29 @@ def send_command(
     key: Annotated[str, typer.Option(envvar="PINGPILOT_API_KEY", help="The API key.")] = "",
 ) -> None:
     """Send one event; tries again while the daemon can't be reached, and never sends it twice."""
-    from pingpilot.cli.posting import post  # noqa: PLC0415  # heavy: brings in aiohttp
+    from pingpilot.client import Client  # noqa: PLC0415  # brings in httpx, which no other command needs
 
-    if not key:
+    if not key.strip():
         raise InvalidInput("There is no API key: pass --key or set PINGPILOT_API_KEY.")
-    body: dict[str, Any] = {"category": category, "fields": dict(_field(text) for text in fields or [])}
-    if description:
-        body["description"] = description
-    typer.echo(asyncio.run(post(f"{url.rstrip('/')}/api/v1/event", key, body)))
+    values = dict(_field(text) for text in fields or [])
+    with _errors_as_ours(url), Client(url, key, give_up_after=_GIVE_UP_AFTER) as client:
+        typer.echo(client.send(category, description, fields=values).event_id)
+
+
+@contextmanager
+def _errors_as_ours(url: str) -> Iterator[None]:
+    """Turn the client's errors into those of the command line, which speak of its options."""
+    from pingpilot.client import ClientError, NotAPingPilot, NotConfigured  # noqa: PLC0415
+
+    try:
+        yield
+    except NotConfigured as exc:
+        option = "--url" if exc.variable == "PINGPILOT_URL" else "--key"
+        raise InvalidInput(f"{exc.problem}: check {option}.") from exc
+    except NotAPingPilot as exc:
+        raise PingPilotError(f"{url} is not a PingPilot: check --url.") from exc
+    except ClientError as exc:
+        raise PingPilotError(str(exc)) from exc
 
 
 def _field(text: str) -> tuple[str, Any]:
@@ -41,5 +59,5 @@ def _field(text: str) -> tuple[str, Any]:
         parsed = json.loads(value, parse_constant=str)
     except ValueError:
         return name, value
-    is_number = isinstance(parsed, int | float) and math.isfinite(parsed)
+    is_number = isinstance(parsed, int) or (isinstance(parsed, float) and math.isfinite(parsed))
     return name, parsed if is_number else value

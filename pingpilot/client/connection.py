@@ -1,0 +1,108 @@
+"""Where PingPilot is and who asks: what both clients need of httpx."""
+
+import os
+import re
+import ssl
+from typing import Any
+
+import httpx
+
+from pingpilot import __version__
+from pingpilot.client.errors import NotConfigured
+from pingpilot.client.replies import MAX_REPLY, Lost
+from pingpilot.client.tries import Tries
+
+URL_VARIABLE, KEY_VARIABLE = "PINGPILOT_URL", "PINGPILOT_API_KEY"
+_HIGHEST_PORT = 65535
+_KEY = re.compile(r"[\x21-\x7e]+")
+
+
+class Connection:
+    """The address and the key, checked; the key lives in a header that httpx never shows.
+
+    Both come from the environment where None is given. Raises `NotConfigured`.
+    """
+
+    def __init__(self, url: str | None, api_key: str | None) -> None:
+        self.url = _address(url)
+        self._headers = httpx.Headers(
+            {
+                "Authorization": f"Bearer {_key(api_key)}",
+                "User-Agent": f"pingpilot-client/{__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",  # what is packed has no bound on its size
+            }
+        )
+        self._tls = _tls(self.url)
+
+    def options(self) -> dict[str, Any]:
+        """Return what an httpx client is made with."""
+        return {"headers": self._headers, "verify": self._tls, "follow_redirects": False}
+
+    def request(self, tries: Tries[Any]) -> dict[str, Any]:
+        """Return the request of the next try, as httpx takes it."""
+        call = tries.call
+        return {
+            "method": call.method,
+            "url": self.url + call.path,
+            "headers": dict(call.headers),
+            "content": call.content,
+            "timeout": tries.timeout,
+        }
+
+
+def take(content: bytearray, chunk: bytes, tries: Tries[Any]) -> bool:
+    """Add a chunk to a reply's body; return whether to go on reading. Raises `httpx.ReadTimeout`."""
+    if tries.expired:
+        raise httpx.ReadTimeout("the answer took too long")
+    content += chunk
+    return len(content) <= MAX_REPLY
+
+
+def lost(exc: httpx.TransportError) -> Lost:
+    """Return what became of the try.
+
+    Nothing of the exception is kept: the frames of its traceback hold the key.
+    """
+    if isinstance(exc, httpx.TimeoutException):
+        return Lost("it did not answer in time.")
+    return Lost(f"{str(exc) or type(exc).__name__}.")
+
+
+def _address(url: str | None) -> str:
+    text = (os.environ.get(URL_VARIABLE, "") if url is None else url).strip().rstrip("/")
+    if not text:
+        raise NotConfigured("There is no address of a PingPilot", URL_VARIABLE)
+    try:
+        parsed = httpx.URL(text)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if not _names_a_server(parsed):
+        raise NotConfigured(f"'{text}' is no address such as http://127.0.0.1:8080", URL_VARIABLE)
+    if parsed.userinfo or parsed.query or parsed.fragment:
+        raise NotConfigured("The address has a user, a query or a fragment, and must not", URL_VARIABLE)
+    return text
+
+
+def _names_a_server(url: httpx.URL) -> bool:
+    try:
+        url.raw_host.decode().encode("idna")  # as the resolver does, whose error httpx lets through
+    except UnicodeError:
+        return False
+    return url.scheme in {"http", "https"} and bool(url.host) and (url.port or 0) <= _HIGHEST_PORT
+
+
+def _key(api_key: str | None) -> str:
+    key = (os.environ.get(KEY_VARIABLE, "") if api_key is None else api_key).strip()
+    if not key:
+        raise NotConfigured("There is no API key", KEY_VARIABLE)
+    if not _KEY.fullmatch(key):
+        raise NotConfigured("The API key holds characters that no key has", KEY_VARIABLE)
+    return key
+
+
+def _tls(url: str) -> ssl.SSLContext:
+    """Return how certificates are checked; without TLS a context that trusts nobody, which costs no time."""
+    if url.lower().startswith("https:"):
+        return httpx.create_ssl_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

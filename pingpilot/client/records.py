@@ -1,0 +1,90 @@
+"""From log records to events that PingPilot takes, whatever was logged.
+
+The limits are the contract's for `POST /api/v1/event`.
+"""
+
+import json
+import logging
+import math
+import re
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pingpilot.client.results import FieldValue
+
+MAX_DESCRIPTION, MAX_FIELDS, MAX_NAME, MAX_VALUE = 4000, 100, 256, 4096
+_MAX_BYTES = 64_000
+"""Of the JSON: 64 KiB less what the category and the field `dropped` may take."""
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_NUMBER_BITS = 64  # what any reader of JSON can be expected to hold
+_OF_EVERY_RECORD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """A record as an event, within all limits even when one more short field joins."""
+
+    description: str
+    fields: dict[str, FieldValue]
+
+
+def event_of(record: logging.LogRecord, message: str) -> LoggedEvent:
+    """Return the event for a record whose text is `message`; what does not fit is cut or left out."""
+    description = _text(message, MAX_DESCRIPTION)
+    left = _MAX_BYTES - _size(description)
+    fields: dict[str, FieldValue] = {}
+    for given, value in _fields(record):
+        name = _text(given, MAX_NAME)
+        size = _size(name) + _size(value) + 2
+        if name and name not in fields and size <= left and len(fields) < MAX_FIELDS - 1:
+            fields[name] = value
+            left -= size
+    return LoggedEvent(description, fields)
+
+
+def _fields(record: logging.LogRecord) -> Iterator[tuple[str, FieldValue]]:
+    # None of the first is long, so that the exception always fits
+    yield "level", _text(record.levelname, MAX_NAME)
+    yield "logger", _text(record.name, MAX_NAME)
+    yield "where", _text(f"{record.module}:{record.lineno}", MAX_NAME)
+    if record.threadName:
+        yield "thread", _text(record.threadName, MAX_NAME)
+    if trace := _exception(record):
+        yield "exception", _ending(trace)
+    for name, value in vars(record).items():
+        if name not in _OF_EVERY_RECORD and (scalar := _scalar(value)) is not None:
+            yield str(name), scalar
+
+
+def _exception(record: logging.LogRecord) -> str:
+    if record.exc_info and record.exc_info[0]:
+        return "".join(traceback.format_exception(*record.exc_info)).strip()
+    return record.exc_text or ""
+
+
+def _scalar(value: Any) -> FieldValue | None:
+    """Return what a field can hold of this value, None if it is no text, number or boolean."""
+    if isinstance(value, str):
+        return _text(value, MAX_VALUE)
+    if isinstance(value, int):
+        return value if value.bit_length() <= _NUMBER_BITS else _text(f"{value:#x}", MAX_VALUE)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return None
+
+
+def _text(text: str, most: int) -> str:
+    """Return a text that can be stored, cut at its end."""
+    clean = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", str(text))
+    return clean if len(clean) <= most else clean[: most - 1] + "…"
+
+
+def _ending(text: str) -> str:
+    """Return the end of a traceback: it names the error."""
+    return _text(text if len(text) <= MAX_VALUE else "…" + text[1 - MAX_VALUE :], MAX_VALUE)
+
+
+def _size(value: FieldValue) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode()) + 1

@@ -1,0 +1,1 @@
+"""The Python client, against the API and against servers that misbehave."""
