@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from api import events, health, quota, unsubscribe
+from api import events, health, metrics, quota, unsubscribe
 from api.edge import MAX_BODY, edge
 from api.services import SERVICES, Services
 
@@ -21,6 +21,7 @@ def create_app(services: Services) -> web.Application:
     app.router.add_get("/api/v1/quota", quota.get_quota)
     app.router.add_get("/healthz", health.get_healthz)
     app.router.add_get("/readyz", health.get_readyz)
+    app.router.add_get("/metrics", metrics.get_metrics)
     app.router.add_get("/unsubscribe/{token}", unsubscribe.get_unsubscribe)
     app.router.add_post("/unsubscribe/{token}", unsubscribe.post_unsubscribe)
     return app

@@ -4,6 +4,7 @@ import math
 import random
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 
 import structlog
@@ -12,6 +13,7 @@ from aiohttp import web
 from api.replies import ApiError
 from api.services import SERVICES, STANDING, Services, Standing
 from pingpilot.logs import REQUEST_ID
+from pingpilot.metrics import OTHER_CALL
 from pingpilot.quota import month_end, month_length
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -19,7 +21,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MAX_BODY = 64 * 1024
 RETRY_WHEN_STOPPING = 5  # seconds: about as long as a restart takes
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_ALWAYS_ANSWERED = {"/healthz", "/readyz"}
+_ALWAYS_ANSWERED = {"/healthz", "/readyz", "/metrics"}
+"""What asks about the daemon: answered while it stops too, which never waits for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +35,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await _answer(request, handler)
     response.headers["X-Request-Id"] = request_id
     response.headers["Server"] = "PingPilot"
+    request.app[SERVICES].metrics.count_request(_call(request), response.status)
     if standing := request.get(STANDING):
         _add_rate_limit(response, standing, request.app[SERVICES])
     return response
@@ -41,7 +45,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.app[SERVICES].stopping and request.path not in _ALWAYS_ANSWERED:
         return _shutting_down().reply()
     try:
-        with request.app[SERVICES].in_flight:
+        with _waited_for(request):
             return await handler(request)
     except ApiError as error:
         return error.reply()
@@ -50,6 +54,18 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:
         log.exception("A request failed", method=request.method, path=request.path)
         return _processing_failed().reply()
+
+
+def _waited_for(request: web.Request) -> AbstractContextManager[None]:
+    return nullcontext() if request.path in _ALWAYS_ANSWERED else request.app[SERVICES].in_flight
+
+
+def _call(request: web.Request) -> str:
+    """Return the call's template, such as `GET /api/v1/events/{event_id}`: what stands in the path itself
+    would give every caller a metric of their own.
+    """
+    route = request.match_info.route
+    return f"{route.method} {route.resource.canonical}" if route.resource else OTHER_CALL
 
 
 def _request_id(request: web.Request) -> str:

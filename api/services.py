@@ -9,9 +9,11 @@ from aiohttp import web
 
 from pingpilot.authentication import Authenticator, Caller
 from pingpilot.clock import Clock
+from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.health import Health
 from pingpilot.intake import Intake
+from pingpilot.metrics import Metrics
 from pingpilot.quota import PlanLimits
 from pingpilot.unsubscribing import Unsubscriber
 
@@ -55,6 +57,8 @@ class Services:
     settlements: Settlements
     unsubscriber: Unsubscriber
     health: Health
+    metrics: Metrics
+    backlog: Backlog
     limits: PlanLimits
     clock: Clock
     on_deliveries: Callable[[set[str]], None]

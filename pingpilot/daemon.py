@@ -27,6 +27,7 @@ from pingpilot import channels
 from pingpilot.authentication import Authenticator
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.config import PREFIX, Settings
+from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer, Rate
@@ -37,6 +38,7 @@ from pingpilot.errors import SettingsError
 from pingpilot.health import Health, State
 from pingpilot.housekeeping import Housekeeper
 from pingpilot.intake import Intake
+from pingpilot.metrics import Metrics
 from pingpilot.quota import PlanLimits
 from pingpilot.storage import prepare_database
 from pingpilot.supervision import Component, supervise
@@ -71,6 +73,7 @@ class Daemon:
         self._grace = grace
         self._clock = clock or SystemClock()
         self._health = Health()
+        self._metrics = Metrics()
         self._settlements = Settlements()
         self._limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
         self._commands = Commands(limits=self._limits, clock=self._clock)
@@ -130,10 +133,12 @@ class Daemon:
     def _services(self, unsubscriber: Unsubscriber) -> Services:
         return Services(
             authenticator=Authenticator(limits=self._limits, clock=self._clock),
-            intake=Intake(clock=self._clock, on_deliveries=self._wake),
+            intake=Intake(clock=self._clock, metrics=self._metrics, on_deliveries=self._wake),
             settlements=self._settlements,
             unsubscriber=unsubscriber,
             health=self._health,
+            metrics=self._metrics,
+            backlog=Backlog(metrics=self._metrics, clock=self._clock),
             limits=self._limits,
             clock=self._clock,
             on_deliveries=self._wake,
@@ -192,6 +197,7 @@ class Daemon:
             daemon_id=f"{socket.gethostname()}:{self._settings.http_port}",
             pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=self._clock),
             settlements=self._settlements,
+            metrics=self._metrics,
             clock=self._clock,
         )
 

@@ -49,6 +49,11 @@ class Sender:
         """Return how many more attempts may begin now."""
         return 0 if self._is_paused() else self._breaker.allowed(free_slots, under_way=under_way)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the platform counts as away."""
+        return self._breaker.is_open
+
     async def attempt(self, claim: Claim) -> Attempt:
         """Make one attempt and return what came of it; it raises nothing, and a cancelled one says so."""
         try:

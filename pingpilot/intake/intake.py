@@ -16,6 +16,7 @@ from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
 from pingpilot.intake.ledger import Ledger
 from pingpilot.intake.submission import Acceptance, NotStored, Submission
+from pingpilot.metrics import Metrics
 from pingpilot.quota import month_of
 
 Accepted = Sequence[tuple[Submission, UUID]]
@@ -29,8 +30,9 @@ class Intake:
     `on_deliveries` is told the channels that have something to do after a commit.
     """
 
-    def __init__(self, *, clock: Clock, on_deliveries: Callable[[set[str]], None]) -> None:
+    def __init__(self, *, clock: Clock, metrics: Metrics, on_deliveries: Callable[[set[str]], None]) -> None:
         self._clock = clock
+        self._metrics = metrics
         self._on_deliveries = on_deliveries
         self._commits: Batcher[Submission, Acceptance] = Batcher(self._commit)
 
@@ -43,18 +45,16 @@ class Intake:
         return await self._commits.submit(submission)
 
     async def _commit(self, batch: list[Submission]) -> list[Acceptance | Exception]:
+        began = self._clock.monotonic()
         try:
             verdicts = await _store(batch, self._clock.now())
         except DATABASE_ERRORS as exc:
+            self._metrics.commit_failures.inc()
             log.exception("A batch of events could not be stored", events=len(batch))
             raise NotStored("The event could not be stored.") from exc
-        self._on_deliveries(
-            {
-                channel
-                for submission, _ in _accepted(batch, verdicts)
-                for channel in submission.caller.channels
-            }
-        )
+        accepted = _accepted(batch, verdicts)
+        self._metrics.note_commit(len(accepted), self._clock.monotonic() - began)
+        self._on_deliveries({channel for submission, _ in accepted for channel in submission.caller.channels})
         return verdicts
 
 

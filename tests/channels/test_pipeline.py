@@ -25,6 +25,7 @@ from pingpilot.email.channel import EmailChannel
 from pingpilot.email.smtp import MailServer, SmtpPool
 from pingpilot.health import Health
 from pingpilot.intake import Intake, Submission
+from pingpilot.metrics import Metrics
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
@@ -70,6 +71,7 @@ class World:
     telegram: TelegramStandIn
     mail: MailStandIn
     account: Account
+    metrics: Metrics
 
     @asynccontextmanager
     async def dispatching(self) -> AsyncIterator[None]:
@@ -84,17 +86,18 @@ class World:
         async with AsyncExitStack() as stack:
             for channel in channels:
                 stack.push_async_callback(channel.close)
-                await stack.enter_async_context(_dispatching(channel))
+                await stack.enter_async_context(_dispatching(channel, self.metrics))
             yield
 
 
 @asynccontextmanager
-async def _dispatching(channel: Channel) -> AsyncIterator[None]:
+async def _dispatching(channel: Channel, metrics: Metrics) -> AsyncIterator[None]:
     dispatcher = Dispatcher(
         channel,
         daemon_id="daemon-1",
         pacer=Pacer(overall=None, per_recipient=None, clock=CLOCK),
         settlements=Settlements(),
+        metrics=metrics,
         clock=CLOCK,
         poll=timedelta(milliseconds=10),
     )
@@ -125,13 +128,13 @@ async def world(
     await link_chat(account, DISCORD.name, CLOCK, conversation)
     telegram_stand_in.start_chat(ALICE_ON_TELEGRAM)
     await link_chat(account, TELEGRAM.name, CLOCK, str(ALICE_ON_TELEGRAM.id))
-    return World(discord_stand_in, telegram_stand_in, mail_stand_in, account)
+    return World(discord_stand_in, telegram_stand_in, mail_stand_in, account, Metrics())
 
 
 async def post(account: Account, description: str, fields: Mapping[str, Any]) -> str:
     """Accept an event; return its id as people see it."""
     caller = await caller_for(account, CLOCK)
-    intake = Intake(clock=CLOCK, on_deliveries=lambda _: None)
+    intake = Intake(clock=CLOCK, metrics=Metrics(), on_deliveries=lambda _: None)
     acceptance = await intake.submit(Submission(caller, "sale", description, json.dumps(fields)))
     return event_id_text(acceptance.event_id)
 

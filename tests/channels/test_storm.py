@@ -14,6 +14,7 @@ from pingpilot.daemon import TELEGRAM_PACE
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
+from pingpilot.metrics import Metrics
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 from tests.support.accounts import link_chat, new_account
 from tests.support.events import accept
@@ -39,6 +40,7 @@ async def test_500_events_reach_a_chat_that_takes_one_message_a_second(
         daemon_id="storm",
         pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=clock),
         settlements=Settlements(),
+        metrics=Metrics(),
         clock=clock,
     )
     running = asyncio.create_task(dispatcher.run())

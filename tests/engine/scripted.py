@@ -19,6 +19,7 @@ from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.intake import Intake, Submission
+from pingpilot.metrics import Metrics
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock
 from tests.support.events import caller_for
@@ -125,7 +126,8 @@ class Engine:
         self.clock = WatchedClock()
         self.channel = ScriptedChannel()
         self.settlements = Settlements()
-        self._intake = Intake(clock=self.clock, on_deliveries=lambda _: None)
+        self.metrics = Metrics()
+        self._intake = Intake(clock=self.clock, metrics=self.metrics, on_deliveries=lambda _: None)
 
     def dispatcher(
         self,
@@ -140,6 +142,7 @@ class Engine:
             daemon_id=daemon_id,
             pacer=no_limits(self.clock),
             settlements=self.settlements,
+            metrics=self.metrics,
             clock=self.clock,
             slots=slots,
             send_timeout=send_timeout,

@@ -16,10 +16,12 @@ from api.services import Services
 from models import Account, AccountChannel, Event, MonthlyUsage, Plan
 from pingpilot.accounts import create_account
 from pingpilot.authentication import Authenticator
+from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.health import Health
 from pingpilot.intake import Intake
+from pingpilot.metrics import Metrics
 from pingpilot.quota import PlanLimits
 from pingpilot.unsubscribing import Unsubscriber
 from tests.support.clock import ManualClock
@@ -146,6 +148,7 @@ class Program:
 async def serving(clock: ManualClock) -> AsyncIterator[Api]:
     """Serve the API over the open database, and call it through one session."""
     dispatchers: list[Dispatcher] = []
+    metrics = Metrics()
 
     def wake(_channels: set[str]) -> None:
         for dispatcher in dispatchers:
@@ -153,10 +156,12 @@ async def serving(clock: ManualClock) -> AsyncIterator[Api]:
 
     services = Services(
         authenticator=Authenticator(limits=PlanLimits(), clock=clock),
-        intake=Intake(clock=clock, on_deliveries=wake),
+        intake=Intake(clock=clock, metrics=metrics, on_deliveries=wake),
         settlements=Settlements(),
         unsubscriber=await Unsubscriber.load("http://localhost"),
         health=Health(),
+        metrics=metrics,
+        backlog=Backlog(metrics=metrics, clock=clock),
         limits=PlanLimits(),
         clock=clock,
         on_deliveries=wake,

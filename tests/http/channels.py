@@ -40,6 +40,7 @@ async def dispatching(api: Api, channel: ScriptedChannel) -> AsyncIterator[Scrip
         daemon_id="test",
         pacer=Pacer(overall=None, per_recipient=None, clock=api.clock),
         settlements=api.services.settlements,
+        metrics=api.services.metrics,
         clock=api.clock,
     )
     api.dispatchers.append(dispatcher)

@@ -5,6 +5,7 @@ from pingpilot.authentication import Authenticator, Caller
 from pingpilot.clock import Clock
 from pingpilot.intake import Acceptance, Intake, Submission
 from pingpilot.keys import create_key
+from pingpilot.metrics import Metrics
 from pingpilot.quota import PlanLimits
 
 
@@ -20,7 +21,7 @@ async def caller_for(account: Account, clock: Clock, limits: PlanLimits | None =
 async def accept(account: Account, clock: Clock, *categories: str) -> list[Acceptance]:
     """Accept one event of each category, one commit each."""
     caller = await caller_for(account, clock)
-    intake = Intake(clock=clock, on_deliveries=lambda _: None)
+    intake = Intake(clock=clock, metrics=Metrics(), on_deliveries=lambda _: None)
     return [
         await intake.submit(Submission(caller, name, f"Something about {name}", "{}")) for name in categories
     ]
