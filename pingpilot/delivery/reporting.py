@@ -1,6 +1,5 @@
 """Reporting: what came of each attempt, for the log and the metrics."""
 
-import re
 from collections.abc import Set
 from uuid import UUID
 
@@ -50,6 +49,9 @@ class Reporter:
 
     def _log(self, attempt: Attempt, delivery_id: int, event_id: UUID) -> None:
         claim, verdict = attempt.claim, attempt.verdict
+        reason = verdict.reason
+        if reason and claim.recipient:
+            reason = claim.recipient.hidden_in(reason)
         level = log.error if verdict.status is DeliveryStatus.FAILED else log.info
         level(
             f"Delivery {verdict.status.value}",
@@ -58,13 +60,5 @@ class Reporter:
             **({"combined": len(claim.deliveries)} if claim.companions else {}),
             event_id=event_id_text(event_id),
             attempt=claim.attempts + int(verdict.counted),
-            **({"reason": _without_address(attempt)} if verdict.reason else {}),
+            **({"reason": reason} if reason else {}),
         )
-
-
-def _without_address(attempt: Attempt) -> str:
-    """Return the reason without the recipient's address, which mail servers like to repeat."""
-    reason, recipient = attempt.verdict.reason or "", attempt.claim.recipient
-    if recipient is None:
-        return reason
-    return re.sub(re.escape(recipient.address), "[recipient]", reason, flags=re.IGNORECASE)

@@ -126,7 +126,8 @@ class Sender:
         was_open = self._breaker.is_open
         self._breaker.failed(recipient.address)
         if self._breaker.is_open and not was_open:
-            log.warning("The platform counts as away", channel=self._channel.name, reason=failure.reason)
+            reason = recipient.hidden_in(failure.reason)
+            log.warning("The platform counts as away", channel=self._channel.name, reason=reason)
 
     def _note_answer(self) -> None:
         if self._breaker.is_open:
