@@ -136,5 +136,5 @@ async def test_what_a_batch_logs_is_not_put_down_to_one_callers_request() -> Non
 
     seen = await asyncio.gather(batcher.submit(1), batcher.submit(2))
 
-    assert seen == ["", ""]
+    assert list(seen) == ["", ""]
     assert REQUEST_ID.get() == "of the first caller"
