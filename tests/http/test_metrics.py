@@ -237,7 +237,7 @@ async def deliveries_locked(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def waiting_for_a_lock(connection: asyncpg.Connection) -> int:
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%waiting%'"
+    sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'deliveries'::regclass"
     return int(await connection.fetchval(sql))
 
 
