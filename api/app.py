@@ -2,13 +2,13 @@
 
 from aiohttp import web
 
-from api import events, health, quota, unsubscribe
+from api import events, health, metrics, quota, unsubscribe
 from api.calls import Call
 from api.docs import add_docs
 from api.edge import MAX_BODY, edge
 from api.services import SERVICES, Services
 
-CALLS: tuple[Call, ...] = (*events.CALLS, *quota.CALLS, *health.CALLS)
+CALLS: tuple[Call, ...] = (*events.CALLS, *quota.CALLS, *health.CALLS, *metrics.CALLS)
 """Every call, in the order OpenAPI shows them."""
 
 

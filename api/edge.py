@@ -4,6 +4,7 @@ import math
 import random
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from http import HTTPStatus
 
 import structlog
@@ -13,14 +14,17 @@ from api.replies import ApiError
 from api.services import SERVICES, STANDING, Services, Standing
 from models.database import DATABASE_ERRORS
 from pingpilot.logs import REQUEST_ID
+from pingpilot.metrics import OTHER_CALL
 from pingpilot.quota import month_end, month_length
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MAX_BODY = 64 * 1024
 RETRY_WHEN_STOPPING = 5  # seconds: about as long as a restart takes
+_not_waited_for = nullcontext()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-ALWAYS_ANSWERED = {"/healthz", "/readyz"}
+ALWAYS_ANSWERED = {"/healthz", "/readyz", "/metrics"}
+"""What asks about the daemon: answered while it stops too, which never waits for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,19 +34,23 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every request, whatever happens in its handler; each reply carries `X-Request-Id`."""
     request_id = _request_id(request)
     REQUEST_ID.set(request_id)  # of this request's task, and the tasks it makes
-    response = await _answer(request, handler)
+    template = _template(request)
+    response = await _answer(request, handler, template)
     response.headers["X-Request-Id"] = request_id
     response.headers["Server"] = "PingPilot"
+    call = f"{request.match_info.route.method} {template}" if template else OTHER_CALL
+    request.app[SERVICES].metrics.count_request(call, response.status)
     if standing := request.get(STANDING):
         _add_rate_limit(response, standing, request.app[SERVICES])
     return response
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.app[SERVICES].stopping and request.path not in ALWAYS_ANSWERED:
+async def _answer(request: web.Request, handler: Handler, template: str | None) -> web.StreamResponse:
+    services, is_about_us = request.app[SERVICES], template in ALWAYS_ANSWERED
+    if services.stopping and not is_about_us:
         return _shutting_down().reply()
     try:
-        with request.app[SERVICES].in_flight:
+        with _not_waited_for if is_about_us else services.in_flight:
             return await handler(request)
     except ApiError as error:
         return error.reply()
@@ -56,6 +64,15 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:
         log.exception("A request failed", method=request.method, path=request.path)
         return _processing_failed().reply()
+
+
+def _template(request: web.Request) -> str | None:
+    """Return the address as we have it, such as `/api/v1/events/{event_id}`; None for what there is not.
+
+    The path itself would give whoever writes one a metric of their own.
+    """
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else None
 
 
 def _request_id(request: web.Request) -> str:

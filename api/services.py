@@ -12,9 +12,11 @@ from api.floods import FloodGuard
 from pingpilot.authentication import Authenticator, Caller
 from pingpilot.clock import Clock
 from pingpilot.database_watch import DatabaseWatch
+from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.health import Health
 from pingpilot.intake import Intake
+from pingpilot.metrics import Metrics
 from pingpilot.quota import PlanLimits
 from pingpilot.unsubscribing import Unsubscriber
 
@@ -59,6 +61,8 @@ class Services:
     unsubscriber: Unsubscriber
     health: Health
     database: DatabaseWatch
+    metrics: Metrics
+    backlog: Backlog
     limits: PlanLimits
     clock: Clock
     on_deliveries: Callable[[set[str]], None]

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from pingpilot.logs import REQUEST_ID
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -37,6 +39,7 @@ class Batcher(Generic[Item, Result]):
             await asyncio.wait([self._worker])
 
     async def _work(self) -> None:
+        REQUEST_ID.set("")  # what is logged here is not of the first caller's request alone
         try:
             while self._waiting:
                 await asyncio.sleep(0)  # lets the callers that are ready now join this batch

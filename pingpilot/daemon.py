@@ -31,6 +31,7 @@ from pingpilot.authentication import Authenticator
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.config import PREFIX, Settings
 from pingpilot.database_watch import DatabaseWatch
+from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer, Rate
@@ -41,6 +42,7 @@ from pingpilot.errors import SettingsError
 from pingpilot.health import Health, State
 from pingpilot.housekeeping import Housekeeper
 from pingpilot.intake import Intake
+from pingpilot.metrics import Metrics
 from pingpilot.quota import PlanLimits
 from pingpilot.storage import prepare_database
 from pingpilot.supervision import Component, end, supervise
@@ -76,6 +78,7 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._health = Health()
         self._database = DatabaseWatch(clock=self._clock)
+        self._metrics = Metrics()
         self._settlements = Settlements()
         self._limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
         self._commands = Commands(limits=self._limits, clock=self._clock, on_deliveries=self._wake)
@@ -138,11 +141,18 @@ class Daemon:
     def _services(self, unsubscriber: Unsubscriber) -> Services:
         return Services(
             authenticator=Authenticator(limits=self._limits, clock=self._clock),
-            intake=Intake(clock=self._clock, database=self._database, on_deliveries=self._wake),
+            intake=Intake(
+                clock=self._clock,
+                database=self._database,
+                metrics=self._metrics,
+                on_deliveries=self._wake,
+            ),
             settlements=self._settlements,
             unsubscriber=unsubscriber,
             health=self._health,
             database=self._database,
+            metrics=self._metrics,
+            backlog=Backlog(metrics=self._metrics, clock=self._clock),
             limits=self._limits,
             clock=self._clock,
             on_deliveries=self._wake,
@@ -198,6 +208,7 @@ class Daemon:
             settlements=self._settlements,
             health=self._health,
             database=self._database,
+            metrics=self._metrics,
             clock=self._clock,
         )
 

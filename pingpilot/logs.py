@@ -59,6 +59,7 @@ def configure_logging(*, level: str, format_: str, secrets: Iterable[str]) -> No
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),  # what is not wanted costs nothing
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

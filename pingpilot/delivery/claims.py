@@ -36,9 +36,14 @@ class Claim:
     companions: tuple[tuple[int, UUID], ...] = ()
 
     @property
+    def deliveries(self) -> list[tuple[int, UUID]]:
+        """The deliveries that stand or fall with this message, each with its event."""
+        return [(self.delivery_id, self.event_id), *self.companions]
+
+    @property
     def delivery_ids(self) -> list[int]:
         """The deliveries that stand or fall with this message."""
-        return [self.delivery_id, *(delivery_id for delivery_id, _ in self.companions)]
+        return [delivery_id for delivery_id, _ in self.deliveries]
 
     def apart(self) -> tuple["Claim", "Claim"]:
         """Return the delivery that the message shows, and the others, as claims of their own."""
@@ -49,7 +54,7 @@ class Claim:
     @property
     def event_ids(self) -> set[UUID]:
         """The events of these deliveries."""
-        return {self.event_id, *(event_id for _, event_id in self.companions)}
+        return {event_id for _, event_id in self.deliveries}
 
 
 def claim_over(rows: Sequence[Row], label: str, now: datetime) -> Claim:

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
 from models import DeliveryStatus
 from models.database import DATABASE_ERRORS
-from models.ids import event_id_text
 from pingpilot.clock import Clock
 from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.channel import Channel
@@ -17,10 +17,12 @@ from pingpilot.delivery.claims import Claim
 from pingpilot.delivery.journal import Attempt, Journal
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.queue import DeliveryQueue
-from pingpilot.delivery.retry import Verdict, untried
+from pingpilot.delivery.reporting import Reporter
+from pingpilot.delivery.retry import untried
 from pingpilot.delivery.sending import Sender
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.health import Health
+from pingpilot.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +51,7 @@ class Dispatcher:
         settlements: Settlements,
         health: Health,
         database: DatabaseWatch,
+        metrics: Metrics,
         clock: Clock,
         slots: int = 50,
         send_timeout: timedelta = timedelta(seconds=90),
@@ -58,6 +61,8 @@ class Dispatcher:
         self._queue = DeliveryQueue(channel=channel.name, daemon_id=daemon_id)
         self._journal = Journal(channel=channel.name, daemon_id=daemon_id)
         self._sender = Sender(channel, pacer=pacer, health=health, clock=clock, timeout=send_timeout)
+        metrics.circuit_open.labels(channel.name).set_function(lambda: self._sender.is_away)
+        self._reporter = Reporter(channel.name, metrics=metrics)
         self._settlements = settlements
         self._database = database
         self._clock = clock
@@ -164,8 +169,9 @@ class Dispatcher:
 
     async def _deliver(self, claim: Claim) -> None:
         for each in self._apart(await self._sender.attempt(claim)):
-            await self._record(each)
-            self._log(each.claim, each.verdict)
+            changed = await self._record(each)
+            self._settlements.announce(changed)
+            self._reporter.report(each, changed)
 
     def _apart(self, attempt: Attempt) -> list[Attempt]:
         """Let no companion fail for good because of the one event that the message showed."""
@@ -179,27 +185,13 @@ class Dispatcher:
             replace(attempt, claim=others, verdict=untried(self._clock.now())),
         ]
 
-    async def _record(self, attempt: Attempt) -> None:
+    async def _record(self, attempt: Attempt) -> set[UUID]:
         """Write the outcome down however long the database is away: a sent message must not be sent again."""
         while True:
             try:
-                changed = await self._journal.record(attempt)
+                return await self._journal.record(attempt)
             except DATABASE_ERRORS as exc:
                 self._database.failed(
                     exc, "An outcome can't be stored yet", delivery=attempt.claim.delivery_id
                 )
                 await asyncio.sleep(_DATABASE_PAUSE)
-            else:
-                return self._settlements.announce(changed)
-
-    def _log(self, claim: Claim, verdict: Verdict) -> None:
-        level = log.error if verdict.status is DeliveryStatus.FAILED else log.info
-        level(
-            f"Delivery {verdict.status.value}",
-            channel=self._channel.name,
-            delivery=claim.delivery_id,
-            **({"combined": len(claim.delivery_ids)} if claim.companions else {}),
-            event_id=event_id_text(claim.event_id),
-            attempt=claim.attempts + int(verdict.counted),
-            **({"reason": verdict.reason} if verdict.reason else {}),
-        )

@@ -59,6 +59,11 @@ class Sender:
             return 0 if under_way else 1
         return self._breaker.allowed(free_slots, under_way=under_way)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the platform counts as away."""
+        return self._breaker.is_open
+
     async def attempt(self, claim: Claim) -> Attempt:
         """Make one attempt and return what came of it; it raises nothing, and a cancelled one says so."""
         try:
@@ -130,7 +135,8 @@ class Sender:
         was_open = self._breaker.is_open
         self._breaker.failed(recipient.address)
         if self._breaker.is_open and not was_open:
-            log.warning("The platform counts as away", channel=self._channel.name, reason=failure.reason)
+            reason = recipient.hidden_in(failure.reason)
+            log.warning("The platform counts as away", channel=self._channel.name, reason=reason)
 
     def _note_obstacle(self, failure: ChannelUnavailable) -> None:
         self._is_unavailable = True

@@ -15,6 +15,7 @@ from pingpilot.clock import Clock
 from pingpilot.database_watch import DatabaseWatch
 from pingpilot.intake.ledger import Ledger
 from pingpilot.intake.submission import Acceptance, NotStored, Submission
+from pingpilot.metrics import Metrics
 from pingpilot.quota import month_of
 
 Accepted = Sequence[tuple[Submission, Acceptance]]
@@ -27,10 +28,16 @@ class Intake:
     """
 
     def __init__(
-        self, *, clock: Clock, database: DatabaseWatch, on_deliveries: Callable[[set[str]], None]
+        self,
+        *,
+        clock: Clock,
+        database: DatabaseWatch,
+        metrics: Metrics,
+        on_deliveries: Callable[[set[str]], None],
     ) -> None:
         self._clock = clock
         self._database = database
+        self._metrics = metrics
         self._on_deliveries = on_deliveries
         self._commits: Batcher[Submission, Acceptance] = Batcher(self._commit)
 
@@ -43,14 +50,16 @@ class Intake:
         return await self._commits.submit(submission)
 
     async def _commit(self, batch: list[Submission]) -> list[Acceptance | Exception]:
+        began = self._clock.monotonic()
         try:
             verdicts = await _store(batch, self._clock.now())
         except DATABASE_ERRORS as exc:
+            self._metrics.commit_failures.inc()
             self._database.failed(exc, "A batch of events could not be stored", events=len(batch))
             raise NotStored("The event could not be stored.") from exc
-        self._on_deliveries(
-            {channel for _, acceptance in _accepted(batch, verdicts) for channel in acceptance.channels}
-        )
+        accepted = _accepted(batch, verdicts)
+        self._metrics.note_commit(len(accepted), self._clock.monotonic() - began)
+        self._on_deliveries({channel for _, acceptance in accepted for channel in acceptance.channels})
         return verdicts
 
 

@@ -10,9 +10,10 @@ from models import Delivery
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.clock import SystemClock
 from pingpilot.sandbox.discord import DiscordStandIn
+from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, until
 
 from .world import ALICE, World, new_world
 
@@ -82,6 +83,27 @@ async def test_a_platform_that_is_away_delays_no_other(world: World) -> None:
 
     assert waiting.status in ("pending", "sending")
     assert world.telegram.messages == []
+
+
+async def test_what_the_platforms_answer_is_counted(world: World) -> None:
+    world.telegram.faults.add(Fault.status(429, retry_after=0.2), route="sendMessage")
+    world.mail.faults.add(Fault.reply("rcpt", 450, "4.2.1 Try again later"))
+    world.discord.faults.add(Fault.error(400, "Invalid Form Body", code=50035), route="messages")
+    await world.post("Sold!")
+
+    async with world.dispatching():
+        await until(lambda: count(world, "deliveries_total", "telegram", outcome="delivered") == 1)
+        await until(lambda: count(world, "retries_total", "email") == 1)
+        await until(lambda: count(world, "deliveries_total", "discord", outcome="failed") == 1)
+
+    assert count(world, "rate_limited_total", "telegram") == 1
+    assert count(world, "attempt_duration_seconds_count", "telegram") == 2
+    assert count(world, "deliveries_total", "telegram", outcome="failed") == 0
+    assert count(world, "rate_limited_total", "email") == count(world, "rate_limited_total", "discord") == 0
+
+
+def count(world: World, name: str, channel: str, **labels: str) -> float | None:
+    return world.metrics.registry.get_sample_value(f"pingpilot_{name}", {"channel": channel, **labels})
 
 
 @pytest.mark.parametrize("name", [EMAIL.name, DISCORD.name])

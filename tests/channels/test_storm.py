@@ -16,6 +16,7 @@ from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.health import Health
+from pingpilot.metrics import Metrics
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 from tests.support.accounts import link_chat, new_account
 from tests.support.events import accept
@@ -43,6 +44,7 @@ async def test_500_events_reach_a_chat_that_takes_one_message_a_second(
         settlements=Settlements(),
         health=Health(),
         database=DatabaseWatch(clock=clock),
+        metrics=Metrics(),
         clock=clock,
     )
     running = asyncio.create_task(dispatcher.run())

@@ -24,7 +24,8 @@ from pingpilot.delivery.settlement import Settlements
 from pingpilot.email.channel import EmailChannel
 from pingpilot.email.smtp import MailServer, SmtpPool
 from pingpilot.health import Health
-from pingpilot.intake import Intake, Submission
+from pingpilot.intake import Submission
+from pingpilot.metrics import Metrics
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
@@ -44,6 +45,7 @@ class World:
     clock: Clock
     alice: Account
     health: Health = field(default_factory=Health)
+    metrics: Metrics = field(default_factory=Metrics)
 
     @asynccontextmanager
     async def dispatching(
@@ -91,6 +93,7 @@ class World:
             settlements=Settlements(),
             health=self.health,
             database=DatabaseWatch(clock=self.clock),
+            metrics=self.metrics,
             clock=self.clock,
             poll=timedelta(milliseconds=10),
             send_timeout=patience * 1.25,
@@ -132,9 +135,7 @@ class World:
     ) -> str:
         """Accept an event, alice's by default; return its id as people see it."""
         caller = await caller_for(account or self.alice, self.clock)
-        intake = Intake(
-            clock=self.clock, database=DatabaseWatch(clock=self.clock), on_deliveries=lambda _: None
-        )
+        intake = an_intake(self.clock, self.metrics)
         submission = Submission(caller, "sale", description, json.dumps(fields or {}))
         return event_id_text((await intake.submit(submission)).event_id)
 

@@ -21,6 +21,7 @@ from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.health import Health
 from pingpilot.intake import Intake, Submission
+from pingpilot.metrics import Metrics
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock
 from tests.support.events import caller_for
@@ -129,7 +130,13 @@ class Engine:
         self.settlements = Settlements()
         self.health = Health()
         self.database = DatabaseWatch(clock=self.clock)
-        self._intake = Intake(clock=self.clock, database=self.database, on_deliveries=lambda _: None)
+        self.metrics = Metrics()
+        self._intake = Intake(
+            clock=self.clock,
+            database=self.database,
+            metrics=self.metrics,
+            on_deliveries=lambda _: None,
+        )
 
     def dispatcher(
         self,
@@ -146,6 +153,7 @@ class Engine:
             settlements=self.settlements,
             health=self.health,
             database=self.database,
+            metrics=self.metrics,
             clock=self.clock,
             slots=slots,
             send_timeout=send_timeout,

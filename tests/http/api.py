@@ -19,10 +19,12 @@ from models import Account, AccountChannel, Event, MonthlyUsage, Plan
 from pingpilot.accounts import create_account
 from pingpilot.authentication import Authenticator
 from pingpilot.database_watch import DatabaseWatch
+from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.health import Health
 from pingpilot.intake import Intake
+from pingpilot.metrics import Metrics
 from pingpilot.quota import PlanLimits
 from pingpilot.unsubscribing import Unsubscriber
 from tests.support.clock import ManualClock
@@ -149,6 +151,7 @@ class Program:
 async def serving(clock: ManualClock, *, head_timeout: float = 10.0) -> AsyncIterator[Api]:
     """Serve the API over the open database, and call it through one session."""
     dispatchers: list[Dispatcher] = []
+    metrics = Metrics()
 
     def wake(_channels: set[str]) -> None:
         for dispatcher in dispatchers:
@@ -157,11 +160,13 @@ async def serving(clock: ManualClock, *, head_timeout: float = 10.0) -> AsyncIte
     database = DatabaseWatch(clock=clock)
     services = Services(
         authenticator=Authenticator(limits=PlanLimits(), clock=clock),
-        intake=Intake(clock=clock, database=database, on_deliveries=wake),
+        intake=Intake(clock=clock, database=database, metrics=metrics, on_deliveries=wake),
         settlements=Settlements(),
         unsubscriber=await Unsubscriber.load("http://localhost"),
         health=Health(),
         database=database,
+        metrics=metrics,
+        backlog=Backlog(metrics=metrics, clock=clock),
         limits=PlanLimits(),
         clock=clock,
         on_deliveries=wake,

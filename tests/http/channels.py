@@ -42,6 +42,7 @@ async def dispatching(api: Api, channel: ScriptedChannel) -> AsyncIterator[Scrip
         settlements=api.services.settlements,
         health=api.services.health,
         database=api.services.database,
+        metrics=api.services.metrics,
         clock=api.clock,
     )
     api.dispatchers.append(dispatcher)

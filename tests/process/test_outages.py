@@ -51,6 +51,9 @@ async def test_a_refused_login_pauses_its_channel_and_no_other(
     await daemon.wait_for_part(refused, "paused")
     for name in others:
         await daemon.wait_for_part(name, "up")
+    metrics = await daemon.metrics()
+    states = {name: metrics.of("pingpilot_part_state", part=name, state="paused") for name in WRONG}
+    assert states == {**dict.fromkeys(others, 0), refused: 1}
     assert answer.status == 200
     assert answer.body["deliveryStatus"] == "DELIVERED"
     assert [each["channel"] for each in answer.body["deliveries"]] == others

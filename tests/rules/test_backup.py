@@ -9,12 +9,11 @@ import pytest
 from models import Event, MonthlyUsage
 from models.database import open_database
 from pingpilot.backup import back_up
-from pingpilot.database_watch import DatabaseWatch
 from pingpilot.errors import InvalidInput, NotFound, PingPilotError
-from pingpilot.intake import Intake, Submission
+from pingpilot.intake import Submission
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
-from tests.support.events import caller_for
+from tests.support.events import an_intake, caller_for
 
 
 async def test_a_backup_taken_during_writes_is_whole_and_can_be_restored(
@@ -22,7 +21,7 @@ async def test_a_backup_taken_during_writes_is_whole_and_can_be_restored(
 ) -> None:
     async with open_database(sqlite_url):
         caller = await caller_for(await new_account(clock, monthly_events=10_000), clock)
-        intake = Intake(clock=clock, database=DatabaseWatch(clock=clock), on_deliveries=lambda _: None)
+        intake = an_intake(clock)
         posts = [
             asyncio.create_task(intake.submit(Submission(caller, "sale", "Sold", "{}"))) for _ in range(2000)
         ]

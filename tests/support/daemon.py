@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import aiohttp
 
+from tests.support.metrics import Samples
 from tests.support.waiting import comes_true
 
 STARTS_WITHIN = ENDS_WITHIN = 30.0  # seconds, on a machine that is busy
@@ -124,6 +125,11 @@ class Daemon:
         url = self.base_url + path
         async with self._http.request(method, url, json=body, headers=headers) as response:
             return Answer(response.status, await response.json(), response.headers)
+
+    async def metrics(self) -> Samples:
+        """Return what `/metrics` shows."""
+        async with self._http.get(self.base_url + "/metrics") as response:
+            return Samples(await response.text())
 
     async def parts(self) -> dict[str, str]:
         """Return the state of each part, as `/readyz` has it."""

@@ -6,6 +6,7 @@ from pingpilot.clock import Clock
 from pingpilot.database_watch import DatabaseWatch
 from pingpilot.intake import Acceptance, Intake, Submission
 from pingpilot.keys import create_key
+from pingpilot.metrics import Metrics
 from pingpilot.quota import PlanLimits
 
 
@@ -18,10 +19,20 @@ async def caller_for(account: Account, clock: Clock, limits: PlanLimits | None =
     return caller
 
 
+def an_intake(clock: Clock, metrics: Metrics | None = None) -> Intake:
+    """Return an intake that wakes nobody."""
+    return Intake(
+        clock=clock,
+        database=DatabaseWatch(clock=clock),
+        metrics=metrics or Metrics(),
+        on_deliveries=lambda _: None,
+    )
+
+
 async def accept(account: Account, clock: Clock, *categories: str, description: str = "") -> list[Acceptance]:
     """Accept one event of each category, one commit each."""
     caller = await caller_for(account, clock)
-    intake = Intake(clock=clock, database=DatabaseWatch(clock=clock), on_deliveries=lambda _: None)
+    intake = an_intake(clock)
     return [
         await intake.submit(Submission(caller, name, description or f"Something about {name}", "{}"))
         for name in categories
