@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from tortoise import fields
+from tortoise.expressions import F
 from tortoise.models import Model
 
 
@@ -32,3 +33,11 @@ class Account(Model):
     class Meta:
         table = "accounts"
         table_description = "Accounts"  # explicit: the docstring would break SQL
+
+    @classmethod
+    async def hold(cls, account_id: int) -> None:
+        """Let whoever else calls this for the account wait until the transaction ends; intake goes on.
+
+        A write, to come first in a transaction that counts before it adds.
+        """
+        await cls.filter(id=account_id).update(plan=F("plan"))
