@@ -2,12 +2,20 @@
 
 from aiohttp import web
 
-from api import categories, events, health, history, quota, unsubscribe
+from api import account, categories, events, health, history, links, quota, unsubscribe
 from api.calls import Call
 from api.edge import MAX_BODY, edge
 from api.services import SERVICES, Services
 
-CALLS: tuple[Call, ...] = (*events.CALLS, *history.CALLS, *categories.CALLS, *quota.CALLS, *health.CALLS)
+CALLS: tuple[Call, ...] = (
+    *events.CALLS,
+    *history.CALLS,
+    *categories.CALLS,
+    *account.CALLS,
+    *links.CALLS,
+    *quota.CALLS,
+    *health.CALLS,
+)
 """Every call, in the order OpenAPI shows them."""
 
 # aiohttp would answer a body it can't unpack by itself, as plain text; `api.bodies` unpacks instead
