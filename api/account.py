@@ -36,7 +36,6 @@ async def patch_account(request: web.Request) -> web.Response:
     _refuse_missing(services, body.switched_on)
     account = await Account.get(id=caller.account_id)
     await change_account(account, body.change, services.clock.now())
-    services.on_deliveries(set(CHANNELS))  # other quiet hours may let go what was held
     return await _reply(request, account)
 
 

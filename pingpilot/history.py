@@ -4,8 +4,8 @@ The order is that of the ids, which grow with time and never change, so that a w
 neither skips nor repeats an event, whatever comes in or changes its status meanwhile.
 
 A page costs about as much for the first event as for the millionth. A status that few deliveries have is
-looked up by it; otherwise a page reads at most `SCANNED` events and says where to go on, even where none of
-them was wanted.
+looked up by it; otherwise a page reads so many events at most and says where to go on, even where none of
+them was wanted (`Effort`).
 """
 
 from collections import defaultdict
@@ -22,10 +22,6 @@ from models.database import reader
 from models.sql import as_uuid, marks, query
 from pingpilot.channels import CHANNELS
 
-SCANNED = 5000
-"""Events that one page looks at, at most: a few milliseconds of the database's time."""
-RARE = 1000
-"""Deliveries up to which a status is looked up by the deliveries that have it."""
 _NEWEST = UUID(int=2**128 - 1)
 _OPEN = tuple(status.value for status in OPEN_STATUSES)
 _FAILED = (DeliveryStatus.FAILED.value,)
@@ -58,6 +54,21 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """What one page may cost: a few milliseconds of the database's time.
+
+    `scanned` are the events it looks at, at most. Up to `rare` deliveries, a status is looked up by those
+    that have it.
+    """
+
+    scanned: int = 5000
+    rare: int = 1000
+
+
+USUAL = Effort()
+
+
+@dataclass(frozen=True, slots=True)
 class ListedEvent:
     """One event with its deliveries in the order they were made."""
 
@@ -73,14 +84,17 @@ class EventPage:
     next_before: UUID | None
 
 
-async def list_events(wanted: Wanted, most: int) -> EventPage:
+async def list_events(wanted: Wanted, most: int, effort: Effort = USUAL) -> EventPage:
     """Return a page of up to `most` events; it may hold fewer, or none, and not be the last.
 
     What PingPilot itself had to say (notices) is not among them.
     """
     connection = reader()
-    is_rare = await _is_rare(connection, wanted)
-    floor = None if is_rare else await _floor(connection, wanted)
+    is_rare = (
+        _has_telling_deliveries(wanted)
+        and await _count_behind(connection, wanted, effort.rare + 1) <= effort.rare
+    )
+    floor = None if is_rare else await _floor(connection, wanted, effort.scanned)
     ids = await _matching(connection, wanted, floor, most + 1, through_deliveries=is_rare)
     found = await _with_deliveries(connection, ids[:most])
     # A status may have changed since the first look: what is shown is what is true now
@@ -88,25 +102,28 @@ async def list_events(wanted: Wanted, most: int) -> EventPage:
     return EventPage(listed, ids[most - 1] if len(ids) > most else floor)
 
 
-async def _is_rare(connection: BaseDBAsyncClient, wanted: Wanted) -> bool:
-    """Whether few enough of the account's deliveries have what makes an event's status the wanted one."""
-    if wanted.status in (None, EventStatus.DELIVERED):
-        return False
+def _has_telling_deliveries(wanted: Wanted) -> bool:
+    """Whether one delivery is enough to know that an event may be wanted."""
+    return wanted.status in (EventStatus.PENDING, EventStatus.FAILED)
+
+
+async def _count_behind(connection: BaseDBAsyncClient, wanted: Wanted, most: int) -> int:
+    """Return how many of the account's deliveries may make an event wanted, up to `most`."""
     condition, values = _deliveries_behind(wanted)
     rows = await query(
         connection,
         f"SELECT COUNT(*) AS count FROM (SELECT 1 FROM deliveries d WHERE {condition} LIMIT ?) AS few",  # noqa: S608
-        [*values, RARE + 1],
+        [*values, most],
     )
-    return bool(rows[0]["count"] <= RARE)
+    return int(rows[0]["count"])
 
 
-async def _floor(connection: BaseDBAsyncClient, wanted: Wanted) -> UUID | None:
+async def _floor(connection: BaseDBAsyncClient, wanted: Wanted, scanned: int) -> UUID | None:
     """Return the last id this page may look at, None where the account's events end before."""
     rows = await query(
         connection,
         "SELECT id FROM events WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
-        [wanted.account_id, wanted.before or _NEWEST, SCANNED - 1],
+        [wanted.account_id, wanted.before or _NEWEST, scanned - 1],
     )
     return as_uuid(rows[0]["id"]) if rows else None
 
