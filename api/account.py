@@ -10,7 +10,7 @@ from api.calls import Call
 from api.replies import json_reply
 from api.schemas_account import AccountPatch
 from api.services import SERVICES, Services
-from api.shapes_account import AccountShown, ChannelShown, QuietHoursShown
+from api.shapes_account import ShownAccount, ShownChannel, ShownQuietHours
 from models import Account, AccountChannel
 from pingpilot.accounts import channels_of
 from pingpilot.channels import CHANNELS
@@ -29,7 +29,7 @@ async def get_account(request: web.Request) -> web.Response:
 
 
 async def patch_account(request: web.Request) -> web.Response:
-    """Change what is sent of the account, all of it or nothing; return it as `get_account` does."""
+    """Change what is sent of the account, all of it or nothing; return the account with its channels."""
     caller = await authenticate(request)
     body = await read_body(request, AccountPatch)
     services = request.app[SERVICES]
@@ -52,7 +52,7 @@ def _refuse_missing(services: Services, switched_on: list[str]) -> None:
 
 async def _reply(request: web.Request, account: Account) -> web.Response:
     now = request.app[SERVICES].clock.now()
-    shown = AccountShown(
+    shown = ShownAccount(
         email=account.email,
         plan=account.plan,
         time_zone=account.time_zone,
@@ -63,8 +63,8 @@ async def _reply(request: web.Request, account: Account) -> web.Response:
     return json_reply(shown.as_json())
 
 
-def _channel(row: AccountChannel, now: datetime) -> ChannelShown:
-    return ChannelShown(
+def _channel(row: AccountChannel, now: datetime) -> ShownChannel:
+    return ShownChannel(
         channel=row.channel,
         enabled=row.enabled,
         linked=row.address is not None,
@@ -82,11 +82,11 @@ def _address(row: AccountChannel) -> str | None:
     return row.username or f"…{(row.user_id or '')[-_SHOWN_OF_ID:]}"
 
 
-def _quiet_hours(row: AccountChannel) -> QuietHoursShown | None:
+def _quiet_hours(row: AccountChannel) -> ShownQuietHours | None:
     if row.quiet_from is None or row.quiet_until is None:
         return None
     start, until = hours_text(row.quiet_from, row.quiet_until)
-    return QuietHoursShown(start=start, until=until, silently=row.quiet_silently)
+    return ShownQuietHours(start=start, until=until, silently=row.quiet_silently)
 
 
 CALLS = (
@@ -96,7 +96,7 @@ CALLS = (
         handler=get_account,
         tag="Account",
         summary="Show the account and its channels",
-        replies={200: AccountShown},
+        replies={200: ShownAccount},
     ),
     Call(
         method="PATCH",
@@ -105,7 +105,7 @@ CALLS = (
         tag="Account",
         summary="Change what is sent of the account",
         body=AccountPatch,
-        replies={200: AccountShown},
+        replies={200: ShownAccount},
         errors=("payload_too_large", "invalid_json", "validation_error"),
     ),
 )

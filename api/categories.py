@@ -11,7 +11,7 @@ from api.calls import Call
 from api.replies import ApiError, json_reply
 from api.schemas_categories import CategoryBody, CategoryPatch
 from api.services import SERVICES
-from api.shapes_categories import CategoriesShown, CategoryRemoved, CategoryShown
+from api.shapes_categories import RemovedCategory, ShownCategories, ShownCategory
 from models import Account
 from pingpilot.categories import NAME_PATTERN, change_category, create_category, remove_category
 from pingpilot.category_reports import CategoryReport, count_events, report_categories, report_category
@@ -25,7 +25,7 @@ async def get_categories(request: web.Request) -> web.Response:
     caller = await authenticate(request)
     account = await Account.get(id=caller.account_id)
     reports = await report_categories(account, request.app[SERVICES].clock.now())
-    return json_reply(CategoriesShown(categories=[_shown(each) for each in reports]).as_json())
+    return json_reply(ShownCategories(categories=[_shown(each) for each in reports]).as_json())
 
 
 async def post_category(request: web.Request) -> web.Response:
@@ -74,7 +74,7 @@ async def delete_category(request: web.Request) -> web.Response:
         raise _not_found(str(exc)) from None
     message = f"The category '{name}' is removed. Its events stay, under its name."
     events = await count_events(account, name)
-    return json_reply(CategoryRemoved(message=message, name=name, events_accepted=events).as_json())
+    return json_reply(RemovedCategory(message=message, name=name, events_accepted=events).as_json())
 
 
 async def _reply(request: web.Request, account: Account, name: str, status: int = 200) -> web.Response:
@@ -98,8 +98,8 @@ def _not_found(message: str) -> ApiError:
     return ApiError(404, "category_not_found", message)
 
 
-def _shown(report: CategoryReport) -> CategoryShown:
-    return CategoryShown.model_validate(asdict(report))
+def _shown(report: CategoryReport) -> ShownCategory:
+    return ShownCategory.model_validate(asdict(report))
 
 
 _BODY_ERRORS = ("payload_too_large", "invalid_json", "validation_error")
@@ -110,7 +110,7 @@ CALLS = (
         handler=get_categories,
         tag="Categories",
         summary="List the categories with this month's counts",
-        replies={200: CategoriesShown},
+        replies={200: ShownCategories},
     ),
     Call(
         method="POST",
@@ -119,7 +119,7 @@ CALLS = (
         tag="Categories",
         summary="Add a category",
         body=CategoryBody,
-        replies={201: CategoryShown},
+        replies={201: ShownCategory},
         errors=(*_BODY_ERRORS, "category_exists", "too_many_categories"),
     ),
     Call(
@@ -128,7 +128,7 @@ CALLS = (
         handler=get_category,
         tag="Categories",
         summary="Show a category with this month's count",
-        replies={200: CategoryShown},
+        replies={200: ShownCategory},
         errors=("category_not_found",),
     ),
     Call(
@@ -138,7 +138,7 @@ CALLS = (
         tag="Categories",
         summary="Change what is sent of a category",
         body=CategoryPatch,
-        replies={200: CategoryShown},
+        replies={200: ShownCategory},
         errors=(*_BODY_ERRORS, "category_not_found"),
     ),
     Call(
@@ -147,7 +147,7 @@ CALLS = (
         handler=delete_category,
         tag="Categories",
         summary="Remove a category; its events stay, under its name",
-        replies={200: CategoryRemoved},
+        replies={200: RemovedCategory},
         errors=("category_not_found",),
     ),
 )

@@ -8,7 +8,7 @@ from api.calls import Call
 from api.queries import EventsQuery, cursor_text
 from api.replies import ApiError, json_reply
 from api.services import SERVICES
-from api.shapes_events import EventPageShown, EventShown
+from api.shapes_events import ShownEvent, ShownEvents
 from api.standing import deliveries_of, shown_event
 from models import Event
 from models.ids import parse_event_id
@@ -18,7 +18,10 @@ from pingpilot.history import Wanted, list_events
 
 
 async def get_events(request: web.Request) -> web.Response:
-    """Return a page of the caller's events, newest first."""
+    """Return a page of the caller's events, newest first; `nextCursor` is null at the end.
+
+    With a filter, a page may hold fewer events than asked for, or none, and still have a next one.
+    """
     caller = await authenticate(request)
     query = read_query(request, EventsQuery)
     wanted = Wanted(caller.account_id, query.category, query.status, query.cursor)
@@ -38,7 +41,7 @@ async def get_event(request: web.Request) -> web.Response:
 
 
 async def retry_event(request: web.Request) -> web.Response:
-    """Put the event's failed deliveries back in the queue; return the event as `get_event` does."""
+    """Put the event's failed deliveries back in the queue; return the event with its deliveries."""
     caller = await authenticate(request)
     event = await _own_event(request, caller)
     services = request.app[SERVICES]
@@ -67,7 +70,7 @@ CALLS = (
         tag="Events",
         summary="List events with their deliveries, newest first",
         query=EventsQuery,
-        replies={200: EventPageShown},
+        replies={200: ShownEvents},
         errors=("validation_error",),
     ),
     Call(
@@ -76,7 +79,7 @@ CALLS = (
         handler=get_event,
         tag="Events",
         summary="Show an event with its deliveries",
-        replies={200: EventShown},
+        replies={200: ShownEvent},
         errors=("not_found",),
     ),
     Call(
@@ -85,7 +88,7 @@ CALLS = (
         handler=retry_event,
         tag="Events",
         summary="Try the failed deliveries again",
-        replies={200: EventShown},
+        replies={200: ShownEvent},
         errors=("not_found",),
     ),
 )

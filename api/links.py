@@ -9,7 +9,7 @@ from api.bodies import invalid
 from api.calls import Call
 from api.replies import ApiError, json_reply
 from api.services import SERVICES
-from api.shapes_account import LinkCodeShown, LinkRemoved
+from api.shapes_account import NewCode, RemovedLink
 from models import Account
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import TooMany
@@ -24,7 +24,7 @@ async def post_link_code(request: web.Request) -> web.Response:
         new = await create_link_code(account, request.app[SERVICES].clock.now())
     except TooMany as exc:
         raise _too_many(request, exc) from None
-    shown = LinkCodeShown(
+    shown = NewCode(
         message=_how_to_use(new), code=new.code, expires_at=new.expires_at, telegram_url=new.telegram_url
     )
     return json_reply(shown.as_json(), status=201, headers={"Cache-Control": "no-store"})
@@ -46,7 +46,7 @@ async def delete_link(request: web.Request) -> web.Response:
     if not await unlink(account, kind.name):
         raise ApiError(404, "not_found", f"{kind.label} is not linked, so there is nothing to remove.")
     message = f"{kind.label} is unlinked, and switched off until it is linked again."
-    return json_reply(LinkRemoved(message=message, channel=kind.name).as_json())
+    return json_reply(RemovedLink(message=message, channel=kind.name).as_json())
 
 
 def _too_many(request: web.Request, exc: TooMany) -> ApiError:
@@ -67,7 +67,7 @@ CALLS = (
         handler=post_link_code,
         tag="Account",
         summary="Make a one-time code that links a chat",
-        replies={201: LinkCodeShown},
+        replies={201: NewCode},
         errors=("too_many_requests",),
     ),
     Call(
@@ -76,7 +76,7 @@ CALLS = (
         handler=delete_link,
         tag="Account",
         summary="Unlink a chat",
-        replies={200: LinkRemoved},
+        replies={200: RemovedLink},
         errors=("not_found", "validation_error"),
     ),
 )

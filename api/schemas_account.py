@@ -84,7 +84,7 @@ class ChannelPatch(BaseModel):
 
 
 class AccountPatch(BaseModel):
-    """The body of `PATCH /api/v1/account`: what is not sent stays as it is."""
+    """What changes of the account: what is not sent stays as it is."""
 
     model_config = _STRICT
 

@@ -83,14 +83,14 @@ class _Looks(BaseModel):
 
 
 class CategoryBody(_Looks):
-    """The body of `POST /api/v1/categories`."""
+    """A new category."""
 
     name: CategoryName
     color: Color
 
 
 class CategoryPatch(_Looks):
-    """The body of `PATCH /api/v1/categories/{name}`: what is not sent stays as it is."""
+    """What changes of a category: what is not sent stays as it is, null takes away."""
 
     name: Annotated[None, PlainValidator(_fixed), Field(exclude=True)] = None
     color: Color = ""

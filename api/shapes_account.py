@@ -7,7 +7,7 @@ from pydantic import Field
 from api.shaping import Shape, Time
 
 
-class QuietHoursShown(Shape):
+class ShownQuietHours(Shape):
     """When a channel is quiet, in the account's time zone."""
 
     start: str = Field(alias="from")
@@ -15,7 +15,7 @@ class QuietHoursShown(Shape):
     silently: bool = Field(description="Whether messages come without a sound then, instead of waiting.")
 
 
-class ChannelShown(Shape):
+class ShownChannel(Shape):
     """One channel of the account."""
 
     channel: str
@@ -25,11 +25,11 @@ class ChannelShown(Shape):
         description="Whom it reaches: an e-mail address, a chat user's name or end of id."
     )
     suspended_reason: str | None = Field(description="Why nothing is sent; switch it on or link it again.")
-    quiet_hours: QuietHoursShown | None
+    quiet_hours: ShownQuietHours | None
     muted_until: Time | None
 
 
-class AccountShown(Shape):
+class ShownAccount(Shape):
     """The account behind the key."""
 
     email: str
@@ -37,10 +37,10 @@ class AccountShown(Shape):
     time_zone: str
     combine: bool = Field(description="Whether many notifications that wait go out as one message.")
     created_at: Time
-    channels: list[ChannelShown]
+    channels: list[ShownChannel]
 
 
-class LinkCodeShown(Shape):
+class NewCode(Shape):
     """A code that links a chat to the account, once."""
 
     message: str
@@ -49,7 +49,7 @@ class LinkCodeShown(Shape):
     telegram_url: str | None = Field(description="Opens the Telegram bot with the code.")
 
 
-class LinkRemoved(Shape):
+class RemovedLink(Shape):
     """What an unlinked channel does from now on."""
 
     message: str

@@ -5,7 +5,7 @@ from pydantic import Field
 from api.shaping import Shape, Time
 
 
-class CategoryShown(Shape):
+class ShownCategory(Shape):
     """A kind of event, with its looks and what came in of it."""
 
     name: str
@@ -18,13 +18,13 @@ class CategoryShown(Shape):
     last_event_at: Time | None
 
 
-class CategoriesShown(Shape):
+class ShownCategories(Shape):
     """All categories of the account, by name."""
 
-    categories: list[CategoryShown]
+    categories: list[ShownCategory]
 
 
-class CategoryRemoved(Shape):
+class RemovedCategory(Shape):
     """What becomes of a removed category's events."""
 
     message: str

@@ -10,7 +10,7 @@ from pingpilot.history import EventStatus
 FieldValue = str | bool | int | float
 
 
-class DeliveryShown(Shape):
+class ShownDelivery(Shape):
     """One event on its way to one channel."""
 
     channel: str
@@ -21,7 +21,7 @@ class DeliveryShown(Shape):
     delivered_at: Time | None
 
 
-class EventShown(Shape):
+class ShownEvent(Shape):
     """An event with its deliveries."""
 
     id: str
@@ -30,13 +30,13 @@ class EventShown(Shape):
     fields: dict[str, FieldValue]
     created_at: Time
     delivery_status: EventStatus
-    deliveries: list[DeliveryShown]
+    deliveries: list[ShownDelivery]
 
 
-class EventPageShown(Shape):
+class ShownEvents(Shape):
     """Events, newest first."""
 
-    events: list[EventShown]
+    events: list[ShownEvent]
     next_cursor: str | None = Field(
         description="What to send as `cursor` for the events before these, null at the end. With a filter, a "
         "page may hold fewer events than asked for, or none, and still have a next one."

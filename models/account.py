@@ -35,9 +35,10 @@ class Account(Model):
         table_description = "Accounts"  # explicit: the docstring would break SQL
 
     @classmethod
-    async def hold(cls, account_id: int) -> None:
-        """Let whoever else calls this for the account wait until the transaction ends; intake goes on.
+    async def lock(cls, account_id: int) -> None:
+        """Keep others who lock the account waiting until the transaction ends.
 
-        A write, to come first in a transaction that counts before it adds.
+        A write, so that SQLite takes its lock at once; to a column that is no key, so that PostgreSQL
+        goes on inserting rows that refer to the account.
         """
         await cls.filter(id=account_id).update(plan=F("plan"))

@@ -46,7 +46,7 @@ async def create_category(account: Account, name: str, looks: CategoryChanges, n
         raise InvalidInput("A category's name is 1 to 64 of a-z, 0-9 and '-', such as 'new-user'.")
     columns = _columns(looks)
     async with transaction():
-        await Account.hold(account.id)
+        await Account.lock(account.id)
         if await Category.exists(account_id=account.id, name=name):
             raise AlreadyExists(f"{account.email} has a category '{name}' already.")
         if await Category.filter(account_id=account.id).count() >= MOST_CATEGORIES:

@@ -50,7 +50,7 @@ async def create_link_code(account: Account, now: datetime) -> NewLinkCode:
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
     expires_at = now + CODE_LIFETIME
     async with transaction():
-        await Account.hold(account.id)
+        await Account.lock(account.id)
         await LinkCode.filter(expires_at__lt=now - _KEPT_AFTER_EXPIRY).delete()
         await _refuse_more_codes(account, now)
         await LinkCode.create(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.shapes_events import EventPageShown
+from api.shapes_events import ShownEvents
 from models import Delivery, Event
 from models.ids import parse_event_id
 from pingpilot.history import EventStatus
@@ -60,7 +60,7 @@ async def test_events_are_listed_as_they_are_shown_one_by_one(mailed: Program) -
     assert reply.status == 200
     assert reply.body == {"events": shown, "nextCursor": None}
     assert [each["deliveryStatus"] for each in shown] == ["FAILED", "PENDING"]
-    assert EventPageShown.model_validate_json(reply.text).events[0].category == "bug"
+    assert ShownEvents.model_validate_json(reply.text).events[0].category == "bug"
 
 
 @ON_SQLITE

@@ -111,3 +111,17 @@ async def test_what_few_deliveries_have_is_found_on_the_first_page(
     assert rare == [[oldest]]
     assert common[:4] == [[], [], [], []]
     assert common[4] == [oldest]
+
+
+async def test_others_many_failures_make_ones_own_no_harder_to_find(
+    alice: Account, clock: ManualClock
+) -> None:
+    *_, oldest = await accepted(alice, clock, *["sale"] * 3)
+    bob = await new_account(clock, "bob@example.com", channels=["email"])
+    for event_id in await accepted(bob, clock, *["sale"] * 3):
+        await settle(event_id, email="failed")
+    await settle(oldest, email="failed")
+
+    pages = await walk(Wanted(alice.id, None, EventStatus.FAILED), Effort(scanned=1, rare=1))
+
+    assert pages == [[oldest]]
