@@ -2,13 +2,22 @@
 
 from aiohttp import web
 
-from api import events, health, metrics, quota, unsubscribe
+from api import account, categories, events, health, history, links, metrics, quota, unsubscribe
 from api.calls import Call
 from api.docs import add_docs
 from api.edge import MAX_BODY, edge
 from api.services import SERVICES, Services
 
-CALLS: tuple[Call, ...] = (*events.CALLS, *quota.CALLS, *health.CALLS, *metrics.CALLS)
+CALLS: tuple[Call, ...] = (
+    *events.CALLS,
+    *history.CALLS,
+    *categories.CALLS,
+    *account.CALLS,
+    *links.CALLS,
+    *quota.CALLS,
+    *health.CALLS,
+    *metrics.CALLS,
+)
 """Every call, in the order OpenAPI shows them."""
 
 

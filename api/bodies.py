@@ -1,9 +1,12 @@
-"""Request bodies: read within bounds, parsed as JSON, checked by pydantic, every fault named."""
+"""Request bodies and queries: read within bounds, parsed, checked by pydantic, every fault named."""
 
 import asyncio
 import json
 import math
 import zlib
+from collections import Counter
+from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any, TypeVar
 
 from aiohttp import ClientPayloadError, web
@@ -27,6 +30,21 @@ async def read_body(request: web.Request, shape: type[Body]) -> Body:
     Raises the contract's `payload_too_large`, `invalid_json` and `validation_error`.
     """
     return _checked(_parsed(await _read(request)), shape)
+
+
+def read_query(request: web.Request, shape: type[Body]) -> Body:
+    """Return what stands behind the `?` as `shape`. Raises the contract's `validation_error`."""
+    given = [(_unicode(name), _unicode(value)) for name, value in request.query.items()]
+    counts = Counter(name for name, _ in given)
+    faults = [(name, "must be given once.") for name, count in counts.items() if count > 1]
+    try:
+        query = shape.model_validate(dict(given))
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False, include_input=False)
+        faults += [_fault(error, _QUERY_WORDING) for error in errors]
+    if faults:
+        raise invalid(*faults)
+    return query
 
 
 def invalid(*faults: tuple[str, str]) -> ApiError:
@@ -108,23 +126,29 @@ def _checked(data: Any, shape: type[Body]) -> Body:
     try:
         return shape.model_validate(data)
     except ValidationError as exc:
-        raise invalid(*(_fault(error) for error in _errors(data, shape, exc))) from None
+        raise invalid(*(_fault(error, _WORDING) for error in _errors(data, shape, exc))) from None
 
 
 def _errors(data: Any, shape: type[Body], exc: ValidationError) -> list[ErrorDetails]:
     """Return all errors. For a member whose name is no Unicode, pydantic names neither it nor the others."""
     if isinstance(data, dict):
         try:
-            shape.model_validate({name.encode(errors="replace").decode(): data[name] for name in data})
+            shape.model_validate({_unicode(name): data[name] for name in data})
         except ValidationError as named:
             exc = named
     return exc.errors(include_url=False, include_input=False)
 
 
-def _fault(error: ErrorDetails) -> tuple[str, str]:
-    named = error["loc"][:2]  # a third part, "[key]", tells a field's name from its value
+def _unicode(text: str) -> str:
+    """Return the text with what is no Unicode (a lone surrogate) as a question mark."""
+    return text.encode(errors="replace").decode()
+
+
+def _fault(error: ErrorDetails, wording: Mapping[str, str]) -> tuple[str, str]:
+    first, rest = error["loc"][:2], error["loc"][2:]
+    named = (*first, *takewhile(lambda part: part != "[key]", rest))  # "[key]" tells a name from its value
     path = ".".join(str(part) for part in named) if named else "body"
-    return path, _WORDING.get(error["type"], error["msg"])
+    return path, wording.get(error["type"], error["msg"])
 
 
 _WORDING = {
@@ -132,4 +156,6 @@ _WORDING = {
     "extra_forbidden": "is not a member this call knows: remove it.",
     "model_type": "must be a JSON object.",
     "dict_type": "must be an object of names and values.",
+    "bool_type": "must be true or false.",
 }
+_QUERY_WORDING = {"extra_forbidden": "is not a parameter this call knows: remove it."}

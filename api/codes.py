@@ -106,6 +106,16 @@ CODES: Mapping[str, Code] = {
         "the Idempotency-Key was used for another event in the last 24 hours",
         "This Idempotency-Key was used for another event in the last 24 hours: use a new one.",
     ),
+    "category_exists": Code(
+        HTTPStatus.CONFLICT,
+        "the account has a category of this name",
+        "shop@example.com has a category 'sale' already.",
+    ),
+    "too_many_categories": Code(
+        HTTPStatus.CONFLICT,
+        "the account has 1,000 categories",
+        "An account has 1,000 categories at most: remove one first.",
+    ),
     "quota_exceeded": Code(
         HTTPStatus.TOO_MANY_REQUESTS,
         "the month's quota is used up",

@@ -1,13 +1,11 @@
-"""`POST /api/v1/event` and `GET /api/v1/events/{eventId}`."""
+"""`POST /api/v1/event`."""
 
 import asyncio
-import json
 import math
 import re
 from typing import Any
 from uuid import UUID
 
-import structlog
 from aiohttp import web
 
 from api.auth import authenticate
@@ -16,13 +14,13 @@ from api.calls import Call
 from api.replies import ApiError, json_reply, time_text
 from api.schemas import EventBody
 from api.services import SERVICES, STANDING
-from api.shapes import AcceptedEvent, ShownEvent
-from models import OPEN_STATUSES, Delivery, DeliveryStatus, Event, KeyScope
-from models.ids import event_id_text, parse_event_id
+from api.shapes import AcceptedEvent
+from api.standing import deliveries_of, standing
+from models import OPEN_STATUSES, Delivery, KeyScope
+from models.ids import event_id_text
 from pingpilot.authentication import Caller
 from pingpilot.categories import unknown_category
 from pingpilot.channels import CHANNELS
-from pingpilot.deliveries import Selection, retry_deliveries
 from pingpilot.intake import (
     Acceptance,
     CategoryNotFound,
@@ -35,62 +33,21 @@ from pingpilot.intake import (
 LONGEST_WAIT = 30
 _LOOK_AGAIN = 1.0  # seconds: sees what another daemon delivered
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-log = structlog.get_logger(__name__)
-
 _WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
 
 
 async def post_event(request: web.Request) -> web.Response:
-    """Accept one event: it is on the disk, with its deliveries, before the answer is sent.
-
-    The checks come in the contract's order.
-    """
+    """Accept one event; the checks come in the contract's order."""
     caller = await authenticate(request)
     body = await read_body(request, EventBody)
     key = _idempotency_key(request)
     _refuse_unlinked(caller)
     acceptance = await _submit(request, caller, body, key)
     request[STANDING].events_used = acceptance.events_used
-    _log_acceptance(acceptance)
     wait = _wait_seconds(request)
     if wait:
         return await _reply_when_settled(request, acceptance, wait)
     return json_reply(_accepted(acceptance), headers=_headers(acceptance))
-
-
-async def get_event(request: web.Request) -> web.Response:
-    """Return one of the caller's events with its deliveries."""
-    caller = await authenticate(request)
-    return json_reply(await _shown(await _own_event(request, caller)))
-
-
-async def retry_event(request: web.Request) -> web.Response:
-    """Put the event's failed deliveries back in the queue; return the event with its deliveries."""
-    caller = await authenticate(request)
-    event = await _own_event(request, caller)
-    services = request.app[SERVICES]
-    selection = Selection(account_id=caller.account_id, event_id=event.id)
-    services.on_deliveries(set(await retry_deliveries(selection, services.clock.now())))
-    return json_reply(await _shown(event))
-
-
-async def _own_event(request: web.Request, caller: Caller) -> Event:
-    event_id = parse_event_id(request.match_info["event_id"])
-    event = event_id and await Event.get_or_none(id=event_id, account_id=caller.account_id)
-    if not event:
-        raise ApiError(404, "not_found", "This account has no such event: check its id.")
-    return event
-
-
-async def _shown(event: Event) -> dict[str, Any]:
-    return {
-        "id": event_id_text(event.id),
-        "category": event.category,
-        "description": event.description,
-        "fields": json.loads(event.fields_json),
-        "createdAt": time_text(event.created_at),
-        **_standing(await _deliveries(event.id)),
-    }
 
 
 def _idempotency_key(request: web.Request) -> str | None:
@@ -166,19 +123,13 @@ def _accepted(acceptance: Acceptance) -> dict[str, Any]:
     return {"message": "Event accepted.", "eventId": event_id_text(acceptance.event_id)}
 
 
-def _log_acceptance(acceptance: Acceptance) -> None:
-    """At DEBUG: a line an event at INFO would cost intake more than a third of its speed."""
-    said = "Event replayed" if acceptance.replayed else "Event accepted"
-    log.debug(said, event_id=event_id_text(acceptance.event_id))
-
-
 def _headers(acceptance: Acceptance) -> dict[str, str]:
     return {"Idempotent-Replayed": "true"} if acceptance.replayed else {}
 
 
 async def _reply_when_settled(request: web.Request, acceptance: Acceptance, wait: int) -> web.Response:
     deliveries = await _settled(request, acceptance.event_id, wait)
-    body = _accepted(acceptance) | _standing(deliveries)
+    body = _accepted(acceptance) | standing(deliveries)
     headers = _headers(acceptance) | {"Preference-Applied": f"wait={wait}"}
     failed = [each.channel for each in Delivery.failed_for_good(deliveries)]
     if not failed:
@@ -197,37 +148,12 @@ async def _settled(request: web.Request, event_id: UUID, wait: int) -> list[Deli
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait
     while True:
-        deliveries = await _deliveries(event_id)
+        deliveries = await deliveries_of(event_id)
         left = deadline - loop.time()
         is_open = any(each.status in OPEN_STATUSES for each in deliveries)
         if not is_open or left <= 0 or settlements.closed:
             return deliveries
         await settlements.wait(event_id, min(left, _LOOK_AGAIN))
-
-
-async def _deliveries(event_id: UUID) -> list[Delivery]:
-    return await Delivery.filter(event_id=event_id).order_by("id")
-
-
-def _standing(deliveries: list[Delivery]) -> dict[str, Any]:
-    """Return the event's status, derived from its deliveries, and the deliveries themselves."""
-    status = "DELIVERED"
-    if any(each.status in OPEN_STATUSES for each in deliveries):
-        status = "PENDING"
-    elif Delivery.failed_for_good(deliveries):
-        status = "FAILED"
-    return {"deliveryStatus": status, "deliveries": [_delivery(each) for each in deliveries]}
-
-
-def _delivery(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "channel": delivery.channel,
-        "status": DeliveryStatus.PENDING if delivery.status == DeliveryStatus.HELD else delivery.status,
-        "attempts": delivery.attempts,
-        "lastError": delivery.last_error,
-        "nextAttemptAt": time_text(delivery.next_attempt_at),
-        "deliveredAt": time_text(delivery.delivered_at),
-    }
 
 
 _POSTING_ERRORS = (
@@ -240,38 +166,18 @@ _POSTING_ERRORS = (
     "idempotency_key_reused",
     "quota_exceeded",
 )
-CALLS = (
-    *(
-        Call(
-            method="POST",
-            path=path,
-            handler=post_event,
-            tag="Events",
-            summary="Send an event",
-            scope=KeyScope.SEND,
-            body=EventBody,
-            replies={200: AcceptedEvent},
-            headers=("Idempotency-Key", "Prefer"),
-            errors=_POSTING_ERRORS,
-        )
-        for path in ("/api/v1/event", "/api/v1/events")
-    ),
-    Call(
-        method="GET",
-        path="/api/v1/events/{event_id}",
-        handler=get_event,
-        tag="Events",
-        summary="Show an event with its deliveries",
-        replies={200: ShownEvent},
-        errors=("not_found",),
-    ),
+CALLS = tuple(
     Call(
         method="POST",
-        path="/api/v1/events/{event_id}/retry",
-        handler=retry_event,
+        path=path,
+        handler=post_event,
         tag="Events",
-        summary="Try the failed deliveries again",
-        replies={200: ShownEvent},
-        errors=("not_found",),
-    ),
+        summary="Send an event",
+        scope=KeyScope.SEND,
+        body=EventBody,
+        replies={200: AcceptedEvent},
+        headers=("Idempotency-Key", "Prefer"),
+        errors=_POSTING_ERRORS,
+    )
+    for path in ("/api/v1/event", "/api/v1/events")
 )

@@ -15,8 +15,9 @@ from pydantic import (
     WithJsonSchema,
     WrapValidator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
 
+from api.faults import fault
 from api.replies import encoded
 from pingpilot.categories import NAME_PATTERN
 from pingpilot.delivery.channel import FieldValue
@@ -28,19 +29,15 @@ MAX_FIELD_VALUE = 4096
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL and UTF-8 can't hold them
 
 
-def _fault(message: str) -> PydanticCustomError:
-    return PydanticCustomError("fault", "{message}", {"message": message})
-
-
 def _storable(text: str) -> str:
     if _UNSTORABLE.search(text):
-        raise _fault("must not contain NUL characters or lone surrogates.")
+        raise fault("must not contain NUL characters or lone surrogates.")
     return text
 
 
 def _category(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(NAME_PATTERN, value):
-        raise _fault("must be the name of a category: 1 to 64 of a-z, 0-9 and '-'.")
+        raise fault("must be the name of a category: 1 to 64 of a-z, 0-9 and '-'.")
     return value
 
 
@@ -48,37 +45,36 @@ def _description(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > MAX_DESCRIPTION:
-        raise _fault(f"must be a text of up to {MAX_DESCRIPTION:,} characters.")
+        raise fault(f"must be a text of up to {MAX_DESCRIPTION:,} characters.")
     return _storable(value)
 
 
 def _field_name(value: Any) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_FIELD_NAME:
-        raise _fault(f"its name must have 1 to {MAX_FIELD_NAME} characters.")
+        raise fault(f"its name must have 1 to {MAX_FIELD_NAME} characters.")
     return _storable(value)
 
 
 def _field_value(value: Any) -> FieldValue:
     if isinstance(value, str):
         if len(value) > MAX_FIELD_VALUE:
-            raise _fault(f"must have up to {MAX_FIELD_VALUE:,} characters.")
+            raise fault(f"must have up to {MAX_FIELD_VALUE:,} characters.")
         return _storable(value)
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    raise _fault("must be a text, a finite number, true or false.")
+    raise fault("must be a text, a finite number, true or false.")
 
 
 def _few(fields: Any, check: ValidatorFunctionWrapHandler) -> dict[str, FieldValue]:
     """Check the entries and their number, and name the faults of both: pydantic would stop at the entries."""
     if not isinstance(fields, dict) or len(fields) <= MAX_FIELDS:
         return check(fields)  # type: ignore[no-any-return]
-    faults = [InitErrorDetails(type=_fault(f"must have up to {MAX_FIELDS} entries."), input=None)]
+    faults = [InitErrorDetails(type=fault(f"must have up to {MAX_FIELDS} entries."), input=None)]
     try:
         check(fields)
     except ValidationError as exc:
         faults += [
-            InitErrorDetails(type=_fault(error["msg"]), loc=error["loc"], input=None)
-            for error in exc.errors()
+            InitErrorDetails(type=fault(error["msg"]), loc=error["loc"], input=None) for error in exc.errors()
         ]
     raise ValidationError.from_exception_data("fields", faults)
 
@@ -97,7 +93,7 @@ _FIELDS_SCHEMA = {
     },
 }
 
-Category = Annotated[str, PlainValidator(_category), WithJsonSchema(_CATEGORY_SCHEMA)]
+CategoryName = Annotated[str, PlainValidator(_category), WithJsonSchema(_CATEGORY_SCHEMA)]
 Description = Annotated[str, PlainValidator(_description), WithJsonSchema(_DESCRIPTION_SCHEMA)]
 FieldName = Annotated[str, PlainValidator(_field_name)]
 CheckedValue = Annotated[FieldValue, PlainValidator(_field_value)]
@@ -109,7 +105,7 @@ class EventBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    category: Category = Field(description="One of the account's categories.", examples=["sale"])
+    category: CategoryName = Field(description="One of the account's categories.", examples=["sale"])
     description: Description = Field(
         "",
         description="Absent, null or blank: `A new {category} event has occurred!`",

@@ -3,17 +3,16 @@
 Handlers build plain dicts, which is faster; tests hold real replies equal to these shapes.
 """
 
-from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
+from api.shaping import Shape, Time
 from models import Plan
 from pingpilot.channels import CHANNELS
 from pingpilot.delivery.channel import FieldValue
+from pingpilot.history import EventStatus
 
 EVENT_ID_PATTERN = "^evt_[0-9a-f]{32}$"
 EVENT_ID = "evt_01a2078020d97000b037fbc7fa9d9500"
@@ -23,20 +22,6 @@ ChannelName = Annotated[str, Field(json_schema_extra={"enum": [*CHANNELS]})]
 Count = Annotated[int, Field(ge=0)]
 
 
-class Shape(BaseModel):
-    """A JSON object with camelCase names and no members but those named."""
-
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
-
-
-class EventStatus(StrEnum):
-    """Where an event stands: pending while any delivery is open, failed if any failed, else delivered."""
-
-    PENDING = "PENDING"
-    DELIVERED = "DELIVERED"
-    FAILED = "FAILED"
-
-
 class ShownDelivery(Shape):
     """One delivery of an event, to one channel."""
 
@@ -44,8 +29,8 @@ class ShownDelivery(Shape):
     status: Literal["pending", "sending", "delivered", "failed"]
     attempts: Count = Field(description="Tries that count towards giving up.")
     last_error: str | None = Field(description="Why the last attempt failed.")
-    next_attempt_at: datetime | None = Field(description="When it is tried again.")
-    delivered_at: datetime | None
+    next_attempt_at: Time | None = Field(description="When it is tried again.")
+    delivered_at: Time | None
 
 
 class ShownEvent(Shape):
@@ -55,7 +40,7 @@ class ShownEvent(Shape):
     category: str
     description: str
     fields: dict[str, FieldValue]
-    created_at: datetime
+    created_at: Time
     delivery_status: EventStatus
     deliveries: list[ShownDelivery]
 
@@ -76,7 +61,7 @@ class ShownQuota(Shape):
     events_used: Count
     events_limit: Count | None = Field(description="Events a month; null: no limit.")
     events_remaining: Count | None = Field(description="null: no limit.")
-    reset_date: datetime
+    reset_date: Time
     categories_used: Count
 
 
@@ -125,7 +110,7 @@ class QuotaUsedUp(Problem):
     """The month's quota, and when the next month begins."""
 
     limit: Count
-    reset_date: datetime
+    reset_date: Time
 
 
 class EventFailure(Problem):

@@ -11,7 +11,7 @@ from bots.replies import Bold, Code, Line, Reply
 from models import Account
 from pingpilot import linking
 from pingpilot.accounts import channels_of
-from pingpilot.categories import report_categories
+from pingpilot.category_reports import report_categories
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 from pingpilot.errors import InvalidInput, LinkRefused

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from bots.replies import Bold, Code, Line
-from pingpilot.categories import CategoryReport
+from pingpilot.category_reports import CategoryReport
 from pingpilot.quota import Quota
 
 BAR_LENGTH = 10

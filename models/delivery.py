@@ -1,6 +1,6 @@
 """Deliveries: the queue and its record in one row."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from enum import StrEnum
 
 from tortoise import fields
@@ -54,7 +54,7 @@ class Delivery(Model):
     account_id: int
 
     @staticmethod
-    def failed_for_good(deliveries: Sequence["Delivery"]) -> "list[Delivery]":
+    def failed_for_good(deliveries: Collection["Delivery"]) -> "list[Delivery]":
         """Return those of one event that failed, without those that another one stands in for."""
         replaced = {each.stands_in_for for each in deliveries}
         return [

@@ -1,49 +1,76 @@
-"""Categories: the rules for their names, colours and emoji, and what is told of them."""
+"""Categories: the rules for their names, looks and routes."""
 
 import difflib
+import heapq
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime
+from typing import Any, TypedDict
 
-from tortoise.exceptions import IntegrityError
-
-from models import Account, Category, CategoryUsage
-from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
-from pingpilot.quota import month_of
+from models import Account, Category
+from models.database import transaction, unit_of_work
+from pingpilot.channels import CHANNELS
+from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
 
 STARTERS = (("bug", "🐛", "#ff6b6b"), ("sale", "💰", "#ffeb3b"), ("question", "🤔", "#6c5ce7"))
 NAME_PATTERN = r"[a-z0-9-]{1,64}"
 COLOR_PATTERN = r"#[0-9A-Fa-f]{6}"
+MOST_CATEGORIES = 1000
+_MOST_COMPARED = 100  # names, to find the nearest: a thousand long ones would take 0.1 s
 
 
-@dataclass(frozen=True, slots=True)
-class CategoryReport:
-    """One category as shown to its owner, with this month's count."""
+class CategoryChanges(TypedDict, total=False):
+    """What of a category is to change; null takes away what it may be without."""
 
-    name: str
-    emoji: str | None
     color: str
-    events_this_month: int
-    last_event_at: datetime | None
+    emoji: str | None
+    urgent: bool
+    channels: Collection[str] | None
+    fallback: str | None
 
 
 async def add_category(
     account: Account, name: str, *, color: str, emoji: str | None, now: datetime
 ) -> Category:
-    """Return the new category. Raises `InvalidInput`, or `AlreadyExists` for a name in use."""
-    _check(name, color, emoji)
-    try:
-        return await Category.create(
-            account_id=account.id, name=name, color=color.lower(), emoji=emoji, created_at=now
-        )
-    except IntegrityError:
-        raise AlreadyExists(f"{account.email} has a category '{name}' already.") from None
+    """Return the new category. Raises as `create_category`."""
+    return await create_category(account, name, {"color": color, "emoji": emoji}, now)
+
+
+@unit_of_work
+async def create_category(account: Account, name: str, looks: CategoryChanges, now: datetime) -> Category:
+    """Return the new category, whose colour must be among `looks`.
+
+    Raises `InvalidInput`, `AlreadyExists` for a name in use, or `TooMany` beyond `MOST_CATEGORIES`.
+    """
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise InvalidInput("A category's name is 1 to 64 of a-z, 0-9 and '-', such as 'new-user'.")
+    columns = _columns(looks)
+    async with transaction():
+        await Account.lock(account.id)
+        if await Category.exists(account_id=account.id, name=name):
+            raise AlreadyExists(f"{account.email} has a category '{name}' already.")
+        if await Category.filter(account_id=account.id).count() >= MOST_CATEGORIES:
+            raise TooMany(f"An account has up to {MOST_CATEGORIES:,} categories: remove one first.")
+        return await Category.create(account_id=account.id, name=name, created_at=now, **columns)
+
+
+@unit_of_work
+async def change_category(account: Account, name: str, changes: CategoryChanges) -> None:
+    """Change what is named, all of it or nothing. Raises `InvalidInput` or `NotFound`."""
+    columns = _columns(changes)
+    async with transaction():
+        own = Category.filter(account_id=account.id, name=name)
+        if columns:
+            await own.update(**columns)
+        category = await own.get_or_none()
+        if category is None:
+            raise NotFound(await unknown_category(account.id, name))
+        check_route(split_channels(category.channels), category.fallback)
 
 
 async def set_urgent(account: Account, name: str, urgent: bool) -> None:
     """Let the category's events pass quiet hours, or not. Raises `NotFound`."""
-    if not await Category.filter(account_id=account.id, name=name).update(urgent=urgent):
-        raise NotFound(await unknown_category(account.id, name))
+    await change_category(account, name, {"urgent": urgent})
 
 
 async def remove_category(account: Account, name: str) -> None:
@@ -52,42 +79,34 @@ async def remove_category(account: Account, name: str) -> None:
         raise NotFound(await unknown_category(account.id, name))
 
 
-async def report_categories(account: Account, now: datetime) -> list[CategoryReport]:
-    """Return the account's categories by name, each with its month so far and its last event."""
-    usage = await CategoryUsage.filter(account_id=account.id).order_by("month")
-    last = {row.category: row.last_event_at for row in usage}
-    counts = {row.category: row.events for row in usage if row.month == month_of(now)}
-    return [
-        CategoryReport(each.name, each.emoji, each.color, counts.get(each.name, 0), last.get(each.name))
-        for each in await Category.filter(account_id=account.id).order_by("name")
-    ]
-
-
 async def unknown_category(account_id: int, name: str) -> str:
     """Return the sentence for a category the account does not have, with its nearest names."""
     names = await Category.filter(account_id=account_id).order_by("name").values_list("name", flat=True)
     known = [str(each) for each in names]
     if not known:
         return f"There is no category '{name}': this account has none yet, so add it first."
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    compared = heapq.nsmallest(_MOST_COMPARED, known, key=lambda each: abs(len(each) - len(name)))
+    near = difflib.get_close_matches(name, compared, n=3, cutoff=0.5)
     hint = (
         f"did you mean {_listed(near, 'or')}?" if near else f"the account has {_listed(known[:10], 'and')}."
     )
     return f"There is no category '{name}': {hint}"
 
 
-def _listed(names: list[str], joint: str) -> str:
-    quoted = [f"'{name}'" for name in names]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} {joint} {quoted[-1]}"
+def check_route(channels: Collection[str] | None, fallback: str | None) -> None:
+    """Raise `InvalidInput` where events can't go to these channels, or not to this one when they fail."""
+    if channels is not None and not channels:
+        raise InvalidInput("A category's channels are at least one, or null for all that are switched on.")
+    for name in (*(channels or ()), *([fallback] if fallback else [])):
+        if name not in CHANNELS:
+            raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")
+    if fallback and fallback in (channels or ()):
+        raise InvalidInput(f"'{fallback}' can't be the fallback of channels that it is among.")
 
 
-def _check(name: str, color: str, emoji: str | None) -> None:
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise InvalidInput("A category's name is 1 to 64 of a-z, 0-9 and '-', such as 'new-user'.")
-    if not re.fullmatch(COLOR_PATTERN, color):
-        raise InvalidInput("A category's colour is '#' and six hexadecimal digits, such as '#ff6b6b'.")
-    if emoji is not None and not is_one_emoji(emoji):
-        raise InvalidInput("A category's emoji is one emoji, such as 🐛; leave it out for none.")
+def split_channels(stored: str | None) -> tuple[str, ...] | None:
+    """Return the channels a category names, in the customary order; None means all that are on."""
+    return None if stored is None else tuple(stored.split(","))
 
 
 def is_one_emoji(text: str) -> bool:
@@ -95,3 +114,28 @@ def is_one_emoji(text: str) -> bool:
     from emoji import is_emoji  # noqa: PLC0415  # its list takes 10 MB, which few processes need
 
     return is_emoji(text)
+
+
+def _listed(names: list[str], joint: str) -> str:
+    quoted = [f"'{name}'" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} {joint} {quoted[-1]}"
+
+
+def _columns(changes: CategoryChanges) -> dict[str, Any]:
+    """Return the changes as they are stored. Raises `InvalidInput`."""
+    columns: dict[str, Any] = dict(changes)
+    if "color" in changes:
+        columns["color"] = _checked_color(changes["color"])
+    emoji = changes.get("emoji")
+    if emoji is not None and not is_one_emoji(emoji):
+        raise InvalidInput("A category's emoji is one emoji, such as 🐛; leave it out for none.")
+    check_route(changes.get("channels"), changes.get("fallback"))
+    if changes.get("channels") is not None:
+        columns["channels"] = ",".join(name for name in CHANNELS if name in (changes["channels"] or ()))
+    return columns
+
+
+def _checked_color(color: str) -> str:
+    if not re.fullmatch(COLOR_PATTERN, color):
+        raise InvalidInput("A category's colour is '#' and six hexadecimal digits, such as '#ff6b6b'.")
+    return color.lower()

@@ -4,7 +4,7 @@ Failures of a send are sorted at the channel's edge, since what the engine does 
 class alone: retry it, fail it, wait, or pause the whole channel.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 class PingPilotError(Exception):
@@ -25,6 +25,14 @@ class NotFound(PingPilotError):
 
 class AlreadyExists(PingPilotError):
     """A thing of this name exists already."""
+
+
+class TooMany(PingPilotError):
+    """There are as many of these as there may be; `until` is when that ends by itself, where it does."""
+
+    def __init__(self, sentence: str, *, until: datetime | None = None) -> None:
+        super().__init__(sentence)
+        self.until = until
 
 
 class LinkRefused(PingPilotError):

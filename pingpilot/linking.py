@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from models import Account, AccountChannel, ApiKey, Fact, LinkCode, LinkGuess
 from models.database import transaction, unit_of_work
 from pingpilot.channels import CHANNELS
-from pingpilot.errors import LinkRefused
+from pingpilot.errors import LinkRefused, TooMany
 from pingpilot.keys import key_hash, looks_like_key
 
 CODE_LIFETIME = timedelta(minutes=10)
+MOST_CODES = 10
 MOST_WRONG_GUESSES = 10
 GUESS_WINDOW = timedelta(hours=1)
 TELEGRAM_USERNAME = "telegram.username"
@@ -40,14 +41,32 @@ class ChatUser:
     username: str | None
 
 
+@unit_of_work
 async def create_link_code(account: Account, now: datetime) -> NewLinkCode:
-    """Return a fresh one-time code for the account; only its hash is stored."""
-    await LinkCode.filter(expires_at__lt=now - _KEPT_AFTER_EXPIRY).delete()
+    """Return a fresh one-time code for the account; only its hash is stored.
+
+    Raises `TooMany` beyond `MOST_CODES` within the lifetime of a code, used ones included.
+    """
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
     expires_at = now + CODE_LIFETIME
-    await LinkCode.create(account_id=account.id, hash=_code_hash(code), created_at=now, expires_at=expires_at)
+    async with transaction():
+        await Account.lock(account.id)
+        await LinkCode.filter(expires_at__lt=now - _KEPT_AFTER_EXPIRY).delete()
+        await _refuse_more_codes(account, now)
+        await LinkCode.create(
+            account_id=account.id, hash=_code_hash(code), created_at=now, expires_at=expires_at
+        )
     bot = await Fact.read(TELEGRAM_USERNAME)
     return NewLinkCode(code, expires_at, f"https://t.me/{bot}?start={code}" if bot else None)
+
+
+async def _refuse_more_codes(account: Account, now: datetime) -> None:
+    codes = await LinkCode.filter(account_id=account.id, expires_at__gt=now).order_by("expires_at")
+    if len(codes) >= MOST_CODES:
+        raise TooMany(
+            f"This account got {MOST_CODES} codes in the last 10 minutes: use one of them, or wait a little.",
+            until=codes[0].expires_at,
+        )
 
 
 @unit_of_work

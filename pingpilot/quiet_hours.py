@@ -3,9 +3,11 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from models import Account, AccountChannel, Delivery, DeliveryStatus
+from pingpilot.channels import CHANNELS
 from pingpilot.errors import InvalidInput
 
 LONGEST_MUTE = timedelta(days=30)
@@ -69,6 +71,12 @@ def parse_hours(text: str) -> tuple[int, int]:
     raise InvalidInput(f"'{text}' are no quiet hours: write them like 22:00-07:00, or 'off'.")
 
 
+def hours_text(start: int, end: int) -> tuple[str, str]:
+    """Return minutes after midnight as people write them: `22:00` and `07:00`."""
+    first, second = (f"{minute // 60:02}:{minute % 60:02}" for minute in (start, end))
+    return first, second
+
+
 def parse_duration(text: str) -> timedelta:
     """Return the time of `30m`, `2h` or `1d`. Raises `InvalidInput`, also beyond 30 days."""
     match = _DURATION.fullmatch(text.strip().lower())
@@ -80,15 +88,23 @@ def parse_duration(text: str) -> timedelta:
 
 def check_time_zone(name: str) -> str:
     """Return the name of a time zone of the IANA database. Raises `InvalidInput`."""
-    if name not in available_timezones():
+    if name not in _time_zones():
         raise InvalidInput(f"'{name}' is no time zone: write it like Europe/Berlin or UTC.")
     return name
 
 
-async def set_time_zone(account: Account, name: str) -> None:
-    """Set the account's time zone, which its quiet hours follow."""
+@cache
+def _time_zones() -> frozenset[str]:
+    """Return all names; collecting them reads many folders."""
+    return frozenset(available_timezones())
+
+
+async def set_time_zone(account: Account, name: str, *, now: datetime) -> None:
+    """Set the account's time zone, which its quiet hours follow. Raises `InvalidInput`."""
     account.time_zone = check_time_zone(name)
     await account.save(update_fields=["time_zone"])
+    for channel in CHANNELS:
+        await _reconsider(account, channel, now)
 
 
 async def set_quiet_hours(

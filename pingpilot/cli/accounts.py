@@ -139,7 +139,7 @@ def set_command(
         if combine is not None:
             await accounts.set_combine(account, combine)
         if time_zone is not None:
-            await quiet_hours.set_time_zone(account, time_zone)
+            await quiet_hours.set_time_zone(account, time_zone, now=datetime.now(UTC))
         for name, text in hours:
             now = datetime.now(UTC)
             await quiet_hours.set_quiet_hours(account, name, text, silently=silently, now=now)
@@ -200,9 +200,7 @@ def _channel_text(channel: AccountChannel) -> str:
 def _quiet_text(channel: AccountChannel) -> str:
     if channel.quiet_from is None or channel.quiet_until is None:
         return ""
-    start, end = (
-        f"{minute // 60:02}:{minute % 60:02}" for minute in (channel.quiet_from, channel.quiet_until)
-    )
+    start, end = quiet_hours.hours_text(channel.quiet_from, channel.quiet_until)
     return f", {'silent' if channel.quiet_silently else 'quiet'} {start}-{end}"
 
 

@@ -7,6 +7,7 @@ import typer
 
 from pingpilot import categories
 from pingpilot.accounts import find_account
+from pingpilot.category_reports import CategoryReport, report_categories
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, day, print_json, print_table, with_database
 from pingpilot.config import Settings
 
@@ -39,8 +40,8 @@ def add_command(
 def list_command(account: Annotated[str, ACCOUNT], as_json: Annotated[bool, AS_JSON] = False) -> None:
     """List an account's categories with this month's counts."""
 
-    async def read(_settings: Settings) -> list[categories.CategoryReport]:
-        return await categories.report_categories(await find_account(account), datetime.now(UTC))
+    async def read(_settings: Settings) -> list[CategoryReport]:
+        return await report_categories(await find_account(account), datetime.now(UTC))
 
     rows = with_database(read)
     if as_json:
@@ -84,7 +85,7 @@ def remove_command(name: Annotated[str, NAME], account: Annotated[str, ACCOUNT])
     typer.echo(f"The category '{name}' is removed.")
 
 
-def _row(report: categories.CategoryReport) -> dict[str, object]:
+def _row(report: CategoryReport) -> dict[str, object]:
     return {
         "name": report.name,
         "color": report.color,

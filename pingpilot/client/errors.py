@@ -141,6 +141,14 @@ class CategoryNotFound(ApiError, code="category_not_found"):
     """The account has no such category; the message names the nearest."""
 
 
+class CategoryExists(ApiError, code="category_exists"):
+    """The account has a category of this name."""
+
+
+class TooManyCategories(ApiError, code="too_many_categories"):
+    """The account has as many categories as it may have."""
+
+
 class NotFound(ApiError, code="not_found"):
     """The account has no such event, or the address has nothing there."""
 

@@ -52,12 +52,18 @@ class Ledger:
         return ledger
 
     def judge(self, submission: Submission) -> Acceptance | Exception:
-        """Return the submission's verdict, in the order of the API's checks, and count it if accepted."""
+        """Return the submission's verdict, in the order of the API's checks, and count it if accepted.
+
+        A replay is answered whatever became of its category and the quota since.
+        """
         account = submission.caller.account_id
+        body_hash, event_id = self._known.get((account, submission.idempotency_key or ""), ("", None))
+        if event_id and body_hash == submission.body_hash:
+            return Acceptance(event_id, self._used[account], replayed=True)
         if (account, submission.category) not in self._routes:
             return CategoryNotFound(submission.category)
-        if first := self._known.get((account, submission.idempotency_key or "")):
-            return self._replay(submission, *first)
+        if event_id:
+            return IdempotencyKeyReused("The idempotency key was used for another event.")
         limit, used = submission.caller.limit, self._used[account]
         if limit is not None and used >= limit:
             return QuotaExceeded(limit, month_end(self._now))
@@ -82,11 +88,6 @@ class Ledger:
         if submission.idempotency_key:
             self._known[account, submission.idempotency_key] = (submission.body_hash, acceptance.event_id)
         return acceptance
-
-    def _replay(self, submission: Submission, body_hash: str, event_id: UUID) -> Acceptance | Exception:
-        if body_hash != submission.body_hash:
-            return IdempotencyKeyReused("The idempotency key was used for another event.")
-        return Acceptance(event_id, self._used[submission.caller.account_id], replayed=True)
 
     async def _charge(self, events: Mapping[int, int]) -> dict[int, int]:
         """Add to the month counters and return where they stand.

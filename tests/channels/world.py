@@ -30,7 +30,7 @@ from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 from tests.support.accounts import link_chat, new_account
-from tests.support.events import caller_for
+from tests.support.events import an_intake, caller_for
 
 from .standins import TOKEN, open_conversation
 

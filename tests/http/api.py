@@ -120,6 +120,10 @@ class Program:
     async def get(self, path: str) -> Reply:
         return await self.call("GET", path)
 
+    async def ask(self, method: str, path: str, body: Any = None) -> Reply:
+        """Make a call of the API with a JSON body, where there is one to send."""
+        return await self.call(method, path, data=None if body is None else json.dumps(body).encode())
+
     async def post(self, body: Any = SALE, **headers: str) -> Reply:
         """Post an event; `Idempotency_Key="a"` stands for the header `Idempotency-Key: a`."""
         return await self.send(json.dumps(body).encode(), **headers)

@@ -7,21 +7,12 @@ import pytest
 from models.database import connection
 
 from .api import EVENT, ON_SQLITE, Api, Program, Reply
+from .calls import READING, WITH_BODY, WITH_KEY, WITH_QUERY, allowed_methods
 
 pytestmark = ON_SQLITE
 
-EVENTS, ONE_EVENT, QUOTA = "/api/v1/events", f"/api/v1/events/evt_{'0' * 32}", "/api/v1/quota"
-HEALTHZ, READYZ, UNSUBSCRIBE = "/healthz", "/readyz", "/unsubscribe/x"
-WITH_KEY = [("POST", EVENT), ("POST", EVENTS), ("GET", ONE_EVENT), ("GET", QUOTA)]
-ALLOWED = {
-    EVENT: "POST",
-    EVENTS: "POST",
-    ONE_EVENT: "GET, HEAD",
-    QUOTA: "GET, HEAD",
-    HEALTHZ: "GET, HEAD",
-    READYZ: "GET, HEAD",
-    UNSUBSCRIBE: "GET, HEAD, POST",
-}
+UNSUBSCRIBE = "/unsubscribe/x"
+ALLOWED = {**allowed_methods(), UNSUBSCRIBE: "GET, HEAD, POST"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +40,21 @@ STRANGERS = [
         ("invalid_api_key", {"Authorization": "Bearer {key}{key}"}),
     ]
 ]
-BAD_EVENTS = [
-    Call(status, code, "POST", path, KEY, body)
-    for path in (EVENT, EVENTS)
+BAD_BODIES = [
+    Call(status, code, method, path, KEY, body)
+    for method, path in WITH_BODY
     for status, code, body in [
         (413, "payload_too_large", b" " * 70_000),
         (400, "invalid_json", b"{"),
-        (422, "validation_error", b"{}"),
-        (404, "category_not_found", b'{"category": "unheard-of"}'),
+        (400, "invalid_json", b""),
+        (422, "validation_error", b"[]"),
+        (422, "validation_error", b'{"unheard-of": 1}'),
     ]
+]
+BAD_QUERIES = [
+    Call(422, "validation_error", method, f"{path}{query}", KEY)
+    for method, path in WITH_QUERY
+    for query in ("?unheard-of", "?limit=1&limit=1", "?%FF=%00", "?=")
 ]
 NOWHERE = [
     Call(404, "not_found", method, path)
@@ -67,10 +64,24 @@ NOWHERE = [
 WRONG_METHOD = [
     Call(405, "method_not_allowed", method, path)
     for path, allowed in ALLOWED.items()
-    for method in ("GET", "POST", "PUT", "OPTIONS")
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
     if method not in allowed
 ]
-NO_SUCH_EVENT = [Call(404, "not_found", "GET", ONE_EVENT, KEY)]
+NO_SUCH_THING = [
+    Call(404, code, method, path, KEY, b"{}")
+    for code, path, methods in [
+        ("not_found", f"/api/v1/events/evt_{'0' * 32}", ["GET"]),
+        ("not_found", f"/api/v1/events/evt_{'0' * 32}/retry", ["POST"]),
+        ("category_not_found", "/api/v1/categories/unheard-of", ["GET", "PATCH", "DELETE"]),
+        ("category_not_found", "/api/v1/categories/%00", ["GET", "PATCH", "DELETE"]),
+        ("not_found", "/api/v1/links/pigeon", ["DELETE"]),
+        ("not_found", "/api/v1/links/telegram", ["DELETE"]),
+    ]
+    for method in methods
+] + [Call(404, "category_not_found", "POST", EVENT, KEY, b'{"category": "unheard-of"}')]
+
+
+WRONG = STRANGERS + BAD_BODIES + BAD_QUERIES + NOWHERE + WRONG_METHOD + NO_SUCH_THING
 
 
 def has_the_shape(reply: Reply) -> bool:
@@ -83,7 +94,7 @@ def has_the_shape(reply: Reply) -> bool:
     )
 
 
-@pytest.mark.parametrize("call", STRANGERS + BAD_EVENTS + NOWHERE + WRONG_METHOD + NO_SUCH_EVENT, ids=str)
+@pytest.mark.parametrize("call", WRONG, ids=str)
 async def test_an_error_is_a_sentence_and_a_code(shop: Program, call: Call) -> None:
     headers = {name: value.format(key=shop.key) for name, value in call.headers.items()}
 
@@ -91,6 +102,7 @@ async def test_an_error_is_a_sentence_and_a_code(shop: Program, call: Call) -> N
 
     assert reply.verdict == (call.status, call.code)
     assert has_the_shape(reply)
+    assert (call.status == 401) == ("WWW-Authenticate" in reply.headers)
 
 
 @pytest.mark.parametrize("path", ALLOWED)
@@ -123,7 +135,7 @@ async def test_a_stopping_daemon_refuses_in_the_same_shape(shop: Program, method
     assert has_the_shape(reply)
 
 
-@pytest.mark.parametrize("path", [HEALTHZ, READYZ, UNSUBSCRIBE, ONE_EVENT, QUOTA])
+@pytest.mark.parametrize("path", [*READING, UNSUBSCRIBE])
 async def test_head_is_answered_without_a_body(shop: Program, path: str) -> None:
     head = await shop.call("HEAD", path)
 

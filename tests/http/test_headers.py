@@ -6,7 +6,8 @@ import pytest
 
 from models import Plan
 
-from .api import EVENT, ON_SQLITE, Api, Program
+from .api import ON_SQLITE, Api, Program
+from .calls import WITH_KEY
 
 pytestmark = ON_SQLITE
 
@@ -82,8 +83,17 @@ async def test_reading_tells_the_quota_and_charges_nothing(shop: Program, path: 
     assert reply.headers["RateLimit"] == '"month";r=100;t=648000'
 
 
-async def test_strangers_learn_no_quota(shop: Program) -> None:
-    reply = await shop.api.call("POST", EVENT)
+@pytest.mark.parametrize(("method", "path"), WITH_KEY)
+async def test_every_answer_to_a_valid_key_tells_the_quota(shop: Program, method: str, path: str) -> None:
+    reply = await shop.ask(method, path)
+
+    assert reply.headers["RateLimit-Policy"] == '"month";q=100;w=2592000'
+    assert reply.headers["RateLimit"] == '"month";r=100;t=648000'
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_KEY)
+async def test_strangers_learn_no_quota(shop: Program, method: str, path: str) -> None:
+    reply = await shop.api.call(method, path)
 
     assert not any(name.startswith("RateLimit") for name in reply.headers)
 

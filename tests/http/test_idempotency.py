@@ -99,6 +99,20 @@ async def test_a_repeat_is_answered_when_the_month_is_used_up(api: Api) -> None:
     assert repeat.headers["RateLimit"] == '"month";r=0;t=648000'
 
 
+async def test_a_repeat_is_answered_when_its_category_is_gone(shop: Program) -> None:
+    first = await shop.post(LAMP, Idempotency_Key="order-1")
+    await shop.ask("DELETE", "/api/v1/categories/sale")
+
+    repeat = await shop.post(LAMP, Idempotency_Key="order-1")
+    other = await shop.post(SALE, Idempotency_Key="order-1")
+    fresh = await shop.post(LAMP)
+
+    assert repeat.body == first.body
+    assert repeat.headers["Idempotent-Replayed"] == "true"
+    assert other.verdict == fresh.verdict == (404, "category_not_found")
+    assert (await shop.stored_events(), await shop.charged_events()) == (1, 1)
+
+
 @ON_SQLITE
 async def test_a_refused_event_leaves_its_key_free(api: Api) -> None:
     shop = await api.sign_up(monthly_events=1)

@@ -7,6 +7,7 @@ import pytest
 from models.database import connection
 
 from .api import EVENT, ON_SQLITE, Api, Program
+from .calls import WITH_BODY
 
 pytestmark = ON_SQLITE
 
@@ -64,3 +65,27 @@ async def test_an_earlier_check_answers_whatever_else_is_wrong(hopeless: Program
     reply = await hopeless.api.call("POST", EVENT, headers=headers, data=check.body)
 
     assert reply.verdict == (check.status, check.code)
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+async def test_a_stranger_is_turned_away_before_the_body_is_looked_at(
+    shop: Program, method: str, path: str
+) -> None:
+    reply = await shop.api.call(method, path, data=OVERSIZED)
+
+    assert reply.verdict == (401, "missing_authorization")
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+async def test_the_size_is_checked_before_the_json_and_that_before_the_shape(
+    shop: Program, method: str, path: str
+) -> None:
+    replies = [await shop.call(method, path, data=body) for body in (OVERSIZED, b'{"a": NaN}', b'{"a": 1}')]
+
+    assert [reply.status for reply in replies] == [413, 400, 422]
+
+
+async def test_a_body_is_checked_before_what_it_is_for_is_looked_up(shop: Program) -> None:
+    reply = await shop.ask("PATCH", "/api/v1/categories/unheard-of", {"color": "red"})
+
+    assert reply.verdict == (422, "validation_error")

@@ -7,9 +7,9 @@ from pingpilot.categories import (
     add_category,
     is_one_emoji,
     remove_category,
-    report_categories,
     unknown_category,
 )
+from pingpilot.category_reports import report_categories
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock

@@ -1,0 +1,111 @@
+"""`GET` and `PATCH /api/v1/account`."""
+
+from datetime import datetime
+
+from aiohttp import web
+
+from api.auth import authenticate
+from api.bodies import invalid, read_body
+from api.calls import Call
+from api.replies import json_reply
+from api.schemas_account import AccountPatch
+from api.services import SERVICES, Services
+from api.shapes_account import ShownAccount, ShownChannel, ShownQuietHours
+from models import Account, AccountChannel
+from pingpilot.accounts import channels_of
+from pingpilot.channels import CHANNELS
+from pingpilot.health import State
+from pingpilot.preferences import change_account
+from pingpilot.quiet_hours import hours_text
+
+PATH = "/api/v1/account"
+_SHOWN_OF_ID = 4  # its last digits, enough for the owner to know it again
+
+
+async def get_account(request: web.Request) -> web.Response:
+    """Return the caller's account with its channels."""
+    caller = await authenticate(request)
+    return await _reply(request, await Account.get(id=caller.account_id))
+
+
+async def patch_account(request: web.Request) -> web.Response:
+    """Change what is sent of the account, all of it or nothing; return the account with its channels."""
+    caller = await authenticate(request)
+    body = await read_body(request, AccountPatch)
+    services = request.app[SERVICES]
+    _refuse_missing(services, body.switched_on)
+    account = await Account.get(id=caller.account_id)
+    await change_account(account, body.change, services.clock.now())
+    return await _reply(request, account)
+
+
+def _refuse_missing(services: Services, switched_on: list[str]) -> None:
+    """Raise for channels this daemon has no settings for: they would take events and send none."""
+    parts = services.health.parts
+    missing = [name for name in switched_on if name in parts and parts[name].state == State.OFF]
+    if missing:
+        problem = "can't be switched on: this server is not set up for {}."
+        raise invalid(
+            *((f"channels.{name}.enabled", problem.format(CHANNELS[name].label)) for name in missing)
+        )
+
+
+async def _reply(request: web.Request, account: Account) -> web.Response:
+    now = request.app[SERVICES].clock.now()
+    shown = ShownAccount(
+        email=account.email,
+        plan=account.plan,
+        time_zone=account.time_zone,
+        combine=account.combine,
+        created_at=account.created_at,
+        channels=[_channel(each, now) for each in await channels_of(account)],
+    )
+    return json_reply(shown.as_json())
+
+
+def _channel(row: AccountChannel, now: datetime) -> ShownChannel:
+    return ShownChannel(
+        channel=row.channel,
+        enabled=row.enabled,
+        linked=row.address is not None,
+        address=_address(row),
+        suspended_reason=row.suspended_reason,
+        quiet_hours=_quiet_hours(row),
+        muted_until=row.muted_until if row.muted_until and row.muted_until > now else None,
+    )
+
+
+def _address(row: AccountChannel) -> str | None:
+    """Return whom the channel reaches, without a chat's id: that is for the bots alone."""
+    if row.address is None or not CHANNELS[row.channel].needs_link:
+        return row.address
+    return row.username or f"…{(row.user_id or '')[-_SHOWN_OF_ID:]}"
+
+
+def _quiet_hours(row: AccountChannel) -> ShownQuietHours | None:
+    if row.quiet_from is None or row.quiet_until is None:
+        return None
+    start, until = hours_text(row.quiet_from, row.quiet_until)
+    return ShownQuietHours(start=start, until=until, silently=row.quiet_silently)
+
+
+CALLS = (
+    Call(
+        method="GET",
+        path=PATH,
+        handler=get_account,
+        tag="Account",
+        summary="Show the account and its channels",
+        replies={200: ShownAccount},
+    ),
+    Call(
+        method="PATCH",
+        path=PATH,
+        handler=patch_account,
+        tag="Account",
+        summary="Change what is sent of the account",
+        body=AccountPatch,
+        replies={200: ShownAccount},
+        errors=("payload_too_large", "invalid_json", "validation_error"),
+    ),
+)

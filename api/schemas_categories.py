@@ -1,0 +1,96 @@
+"""The bodies of the calls for categories."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, ValidationInfo, field_validator
+
+from api.faults import fault
+from api.schemas import CategoryName
+from pingpilot.categories import COLOR_PATTERN, CategoryChanges, check_route, is_one_emoji
+from pingpilot.channels import CHANNELS
+from pingpilot.errors import InvalidInput
+
+ChannelName = Annotated[str, Field(json_schema_extra={"enum": list(CHANNELS)})]
+ColorText = Annotated[str, Field(pattern=f"^{COLOR_PATTERN}$")]
+
+
+def _color(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(COLOR_PATTERN, value):
+        raise fault("must be '#' and six hexadecimal digits, such as '#ff6b6b'.")
+    return value.lower()
+
+
+def _emoji(value: Any) -> str | None:
+    if value is not None and not (isinstance(value, str) and is_one_emoji(value)):
+        raise fault("must be one emoji, such as 🐛, or null for none.")
+    return value
+
+
+def _channels(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = value if isinstance(value, list) else []
+    known = all(isinstance(name, str) and name in CHANNELS for name in names)
+    if not names or not known or len(set(names)) < len(names):
+        raise fault(f"must be a list of channels ({', '.join(CHANNELS)}), each once, or null for all.")
+    return tuple(names)
+
+
+def _fallback(value: Any) -> str | None:
+    if value is not None and (not isinstance(value, str) or value not in CHANNELS):
+        raise fault(f"must be one of {', '.join(CHANNELS)}, or null for none.")
+    return value
+
+
+def _fixed(_value: Any) -> None:
+    raise fault("can't be changed, since events know their category by it: add a category, remove this one.")
+
+
+Color = Annotated[str, PlainValidator(_color, json_schema_input_type=ColorText)]
+
+
+class _Looks(BaseModel):
+    """What both calls take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    emoji: Annotated[str | None, PlainValidator(_emoji, json_schema_input_type=str | None)] = None
+    urgent: StrictBool = False
+    channels: Annotated[
+        tuple[str, ...] | None,
+        PlainValidator(_channels, json_schema_input_type=list[ChannelName] | None),
+    ] = None
+    fallback: Annotated[str | None, PlainValidator(_fallback, json_schema_input_type=ChannelName | None)] = (
+        None
+    )
+
+    @field_validator("fallback")
+    @classmethod
+    def _is_another_way(cls, fallback: str | None, info: ValidationInfo) -> str | None:
+        try:
+            check_route(info.data.get("channels"), fallback)
+        except InvalidInput:
+            raise fault("must not be among the category's channels.") from None
+        return fallback
+
+    @property
+    def changes(self) -> CategoryChanges:
+        """What was sent of the category's settings."""
+        sent: CategoryChanges = {}
+        sent.update(self.model_dump(include=self.model_fields_set - {"name"}))  # type: ignore[typeddict-item]
+        return sent
+
+
+class CategoryBody(_Looks):
+    """A new category."""
+
+    name: CategoryName
+    color: Color
+
+
+class CategoryPatch(_Looks):
+    """What changes of a category: what is not sent stays as it is, null takes away."""
+
+    name: Annotated[None, PlainValidator(_fixed), Field(exclude=True)] = None
+    color: Color = ""
