@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from tortoise import fields
+from tortoise.expressions import F
 from tortoise.models import Model
 
 
@@ -32,3 +33,12 @@ class Account(Model):
     class Meta:
         table = "accounts"
         table_description = "Accounts"  # explicit: the docstring would break SQL
+
+    @classmethod
+    async def lock(cls, account_id: int) -> None:
+        """Keep others who lock the account waiting until the transaction ends.
+
+        A write, so that SQLite takes its lock at once; to a column that is no key, so that PostgreSQL
+        goes on inserting rows that refer to the account.
+        """
+        await cls.filter(id=account_id).update(plan=F("plan"))
