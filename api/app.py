@@ -2,12 +2,13 @@
 
 from aiohttp import web
 
-from api import events, health, quota, unsubscribe
+from api import events, health, keys, quota, unsubscribe
+from api.auth import SCOPES
 from api.calls import Call
 from api.edge import MAX_BODY, edge
 from api.services import SERVICES, Services
 
-CALLS: tuple[Call, ...] = (*events.CALLS, *quota.CALLS, *health.CALLS)
+CALLS: tuple[Call, ...] = (*events.CALLS, *quota.CALLS, *keys.CALLS, *health.CALLS)
 """Every call, in the order OpenAPI shows them."""
 
 # aiohttp would answer a body it can't unpack by itself, as plain text; `api.bodies` unpacks instead
@@ -18,6 +19,7 @@ def create_app(services: Services) -> web.Application:
     """Return the API over the daemon's parts."""
     app = web.Application(middlewares=[edge], client_max_size=MAX_BODY, handler_args=_PROTOCOL)
     app[SERVICES] = services
+    app[SCOPES] = {call.handler: call.scope for call in CALLS}
     for call in CALLS:
         if call.method == "GET":
             app.router.add_get(call.path, call.handler)  # HEAD too

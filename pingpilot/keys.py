@@ -92,7 +92,7 @@ async def create_key(
 async def add_key(account_id: int, name: str, now: datetime, rights: KeyRights) -> tuple[ApiKey, str]:
     """Return a new key's row and the key, within the caller's lock of the account. Raises `TooManyKeys`."""
     if await ApiKey.in_force(now).filter(account_id=account_id).count() >= MOST_KEYS:
-        raise TooManyKeys(f"{MOST_KEYS} keys are in force, the most there may be: revoke one first.")
+        raise TooManyKeys(f"This account has {MOST_KEYS} keys, the most there may be: revoke one first.")
     key = new_key()
     row = await ApiKey.create(
         account_id=account_id,
@@ -161,7 +161,7 @@ async def revoke_spare_key(account: Account, key_id: int, now: datetime) -> ApiK
         key = await key_in_force(account, key_id, now)
         await ApiKey.revoke(key.id, now)
         if key.scope == KeyScope.MANAGE and not await is_manageable(account):
-            raise LastManageKey(f"'{key.name}' is the last key that can manage this account.")
+            raise LastManageKey(f"The key '{key.name}' is the last that can manage this account.")
     return key
 
 

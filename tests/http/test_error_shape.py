@@ -11,13 +11,20 @@ from .api import EVENT, ON_SQLITE, Api, Program, Reply
 pytestmark = ON_SQLITE
 
 EVENTS, ONE_EVENT, QUOTA = "/api/v1/events", f"/api/v1/events/evt_{'0' * 32}", "/api/v1/quota"
+KEYS, ONE_KEY, ROTATION = "/api/v1/keys", "/api/v1/keys/999999", "/api/v1/keys/999999/rotate"
 HEALTHZ, READYZ, UNSUBSCRIBE = "/healthz", "/readyz", "/unsubscribe/x"
-WITH_KEY = [("POST", EVENT), ("POST", EVENTS), ("GET", ONE_EVENT), ("GET", QUOTA)]
+WITH_KEY = [
+    *(("POST", EVENT), ("POST", EVENTS), ("GET", ONE_EVENT), ("GET", QUOTA)),
+    *(("GET", KEYS), ("POST", KEYS), ("DELETE", ONE_KEY), ("POST", ROTATION)),
+]
 ALLOWED = {
     EVENT: "POST",
     EVENTS: "POST",
     ONE_EVENT: "GET, HEAD",
     QUOTA: "GET, HEAD",
+    KEYS: "GET, HEAD, POST",
+    ONE_KEY: "DELETE",
+    ROTATION: "POST",
     HEALTHZ: "GET, HEAD",
     READYZ: "GET, HEAD",
     UNSUBSCRIBE: "GET, HEAD, POST",
@@ -70,7 +77,18 @@ WRONG_METHOD = [
     for method in ("GET", "POST", "PUT", "OPTIONS")
     if method not in allowed
 ]
-NO_SUCH_EVENT = [Call(404, "not_found", "GET", ONE_EVENT, KEY)]
+NOT_THERE = [
+    Call(404, "not_found", "GET", ONE_EVENT, KEY),
+    Call(404, "not_found", "DELETE", ONE_KEY, KEY),
+    Call(404, "not_found", "POST", ROTATION, KEY, b"{}"),
+]
+BAD_KEYS = [
+    Call(409, "last_manage_key", "DELETE", f"{KEYS}/1", KEY),
+    Call(409, "key_exists", "POST", KEYS, KEY, b'{"name": "default"}'),
+    Call(404, "category_not_found", "POST", KEYS, KEY, b'{"name": "ci", "categories": ["unheard-of"]}'),
+    Call(422, "validation_error", "POST", KEYS, KEY, b"{}"),
+    Call(422, "validation_error", "POST", ROTATION, KEY, b'{"overlapSeconds": -1}'),
+]
 
 
 def has_the_shape(reply: Reply) -> bool:
@@ -83,7 +101,9 @@ def has_the_shape(reply: Reply) -> bool:
     )
 
 
-@pytest.mark.parametrize("call", STRANGERS + BAD_EVENTS + NOWHERE + WRONG_METHOD + NO_SUCH_EVENT, ids=str)
+@pytest.mark.parametrize(
+    "call", STRANGERS + BAD_EVENTS + NOWHERE + WRONG_METHOD + NOT_THERE + BAD_KEYS, ids=str
+)
 async def test_an_error_is_a_sentence_and_a_code(shop: Program, call: Call) -> None:
     headers = {name: value.format(key=shop.key) for name, value in call.headers.items()}
 
@@ -123,7 +143,7 @@ async def test_a_stopping_daemon_refuses_in_the_same_shape(shop: Program, method
     assert has_the_shape(reply)
 
 
-@pytest.mark.parametrize("path", [HEALTHZ, READYZ, UNSUBSCRIBE, ONE_EVENT, QUOTA])
+@pytest.mark.parametrize("path", [HEALTHZ, READYZ, UNSUBSCRIBE, ONE_EVENT, QUOTA, KEYS])
 async def test_head_is_answered_without_a_body(shop: Program, path: str) -> None:
     head = await shop.call("HEAD", path)
 
