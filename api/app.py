@@ -19,7 +19,7 @@ def create_app(services: Services) -> web.Application:
     """Return the API over the daemon's parts."""
     app = web.Application(middlewares=[edge], client_max_size=MAX_BODY, handler_args=_PROTOCOL)
     app[SERVICES] = services
-    app[SCOPES] = {call.handler: call.scope for call in CALLS}
+    app[SCOPES] = {call.handler: call.scope for call in CALLS if call.scope}
     for call in CALLS:
         if call.method == "GET":
             app.router.add_get(call.path, call.handler)  # HEAD too

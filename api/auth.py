@@ -10,18 +10,18 @@ from api.services import SERVICES, STANDING, Standing
 from models import KeyScope
 from pingpilot.authentication import Caller
 
-SCOPES = web.AppKey("scopes", Mapping[Handler, KeyScope | None])
-"""The scope each handler's call asks for."""
+SCOPES = web.AppKey("scopes", Mapping[Handler, KeyScope])
+"""What the caller's key must allow, for the handler of each call that asks for one."""
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 async def authenticate(request: web.Request) -> Caller:
     """Return who sent the request, with a key whose scope its `Call` asks for.
 
-    Raises the contract's 401 errors and `insufficient_scope`. A handler that is no call's asks for `manage`.
+    Raises the contract's 401 errors and `insufficient_scope`.
     """
     caller = await _caller(request)
-    needed = request.app[SCOPES].get(request.match_info.handler) or KeyScope.MANAGE
+    needed = request.app[SCOPES][request.match_info.handler]
     if not caller.may(needed):
         message = f"This API key may only send events: use one made with the scope '{needed}' for this call."
         raise _insufficient_scope(message, f', scope="{needed}"')

@@ -48,7 +48,7 @@ def _worded(message: str) -> WrapValidator:
 def _key_name(text: str) -> str:
     if not is_key_name(text):
         raise ValueError
-    return text.strip()
+    return text
 
 
 _SECONDS = int(LONGEST_OVERLAP.total_seconds())
