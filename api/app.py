@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from api import account, categories, events, health, history, links, metrics, quota, unsubscribe
+from api import account, categories, events, health, history, keys, links, metrics, quota, unsubscribe
+from api.auth import SCOPES
 from api.calls import Call
 from api.docs import add_docs
 from api.edge import MAX_BODY, edge
@@ -14,6 +15,7 @@ CALLS: tuple[Call, ...] = (
     *categories.CALLS,
     *account.CALLS,
     *links.CALLS,
+    *keys.CALLS,
     *quota.CALLS,
     *health.CALLS,
     *metrics.CALLS,
@@ -25,6 +27,7 @@ def create_app(services: Services) -> web.Application:
     """Return the API over the daemon's parts."""
     app = web.Application(middlewares=[edge], client_max_size=MAX_BODY)
     app[SERVICES] = services
+    app[SCOPES] = {call.handler: call.scope for call in CALLS if call.scope}
     for call in CALLS:
         if call.method == "GET":
             app.router.add_get(call.path, call.handler)  # HEAD too

@@ -1,16 +1,49 @@
-"""Bearer keys: from a request to the account that sent it."""
+"""Bearer keys: from a request to the account that sent it, as far as its key allows the call."""
+
+from collections.abc import Mapping
 
 from aiohttp import web
 
+from api.calls import Handler
 from api.replies import ApiError
 from api.services import SERVICES, STANDING, Standing
+from models import KeyScope
 from pingpilot.authentication import Caller
 
+SCOPES = web.AppKey("scopes", Mapping[Handler, KeyScope])
+"""What the caller's key must allow, for the handler of each call that asks for one."""
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 async def authenticate(request: web.Request) -> Caller:
-    """Return who sent the request. Raises the contract's 401 errors, and `too_many_requests` for a flood."""
+    """Return who sent the request, with a key whose scope its `Call` asks for.
+
+    Raises the contract's 401 errors, `insufficient_scope`, and `too_many_requests` for a flood.
+    """
+    caller = await _caller(request)
+    needed = request.app[SCOPES][request.match_info.handler]
+    if not caller.may(needed):
+        message = f"This API key may only send events: use one made with the scope '{needed}' for this call."
+        raise _insufficient_scope(message, f', scope="{needed}"')
+    return caller
+
+
+def check_category(caller: Caller, category: str) -> None:
+    """Raise `insufficient_scope` where the key may not post to the category, which need not exist."""
+    if not caller.may_post_to(category):
+        allowed = ", ".join(f"'{name}'" for name in caller.categories or ())
+        raise _insufficient_scope(
+            f"This API key may not post to '{category}': it is kept to {allowed}, so use another key."
+        )
+
+
+def _insufficient_scope(message: str, needed: str = "") -> ApiError:
+    """Return the error of RFC 6750, 3.1, for a valid key that allows too little."""
+    challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope"{needed}'}
+    return ApiError(403, "insufficient_scope", message, headers=challenge)
+
+
+async def _caller(request: web.Request) -> Caller:
     key, services = _bearer_key(request), request.app[SERVICES]
     address = services.proxies.client_of(request)
     if wait := services.floods.wait_for(address, key):

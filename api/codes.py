@@ -74,6 +74,11 @@ CODES: Mapping[str, Code] = {
         InvalidRequest,
         {"errors": [{"field": "category", "message": "is required."}]},
     ),
+    "insufficient_scope": Code(
+        HTTPStatus.FORBIDDEN,
+        "the key may only send events, or not to this category",
+        "This API key may only send events: use one made with the scope 'manage' for this call.",
+    ),
     "discord_id_not_set": Code(
         HTTPStatus.FORBIDDEN,
         "Discord is switched on and not linked",
@@ -115,6 +120,32 @@ CODES: Mapping[str, Code] = {
         HTTPStatus.CONFLICT,
         "the account has 1,000 categories",
         "An account has 1,000 categories at most: remove one first.",
+    ),
+    "channel_not_configured": Code(
+        HTTPStatus.CONFLICT,
+        "this server has no settings for the channel",
+        "Discord can't be switched on: this server is not set up for it.",
+    ),
+    "key_exists": Code(
+        HTTPStatus.CONFLICT,
+        "the account has a key of this name",
+        "There is a key named 'ci' already: choose another name or revoke that one.",
+    ),
+    "key_rotated": Code(
+        HTTPStatus.CONFLICT,
+        "the key was rotated before",
+        "The key 'ci' was rotated already: rotate the one that took over.",
+    ),
+    "too_many_keys": Code(
+        HTTPStatus.CONFLICT,
+        "the account has 100 keys in force",
+        "An account has 100 keys in force at most: revoke one first.",
+    ),
+    "last_manage_key": Code(
+        HTTPStatus.CONFLICT,
+        "no other key of the account could make keys",
+        "This is the last key that can manage the account. Make another first, or rotate it with "
+        "`overlapSeconds` 0.",
     ),
     "quota_exceeded": Code(
         HTTPStatus.TOO_MANY_REQUESTS,

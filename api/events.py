@@ -8,7 +8,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from api.auth import authenticate
+from api.auth import authenticate, check_category
 from api.bodies import invalid, read_body
 from api.calls import Call
 from api.replies import ApiError, json_reply, time_text
@@ -41,6 +41,7 @@ async def post_event(request: web.Request) -> web.Response:
     caller = await authenticate(request)
     body = await read_body(request, EventBody)
     key = _idempotency_key(request)
+    check_category(caller, body.category)
     _refuse_unlinked(caller)
     acceptance = await _submit(request, caller, body, key)
     request[STANDING].events_used = acceptance.events_used
@@ -93,8 +94,7 @@ async def _submit(request: web.Request, caller: Caller, body: EventBody, key: st
     try:
         return await services.intake.submit(submission)
     except CategoryNotFound:
-        message = await unknown_category(caller.account_id, body.category)
-        raise ApiError(404, "category_not_found", message) from None
+        raise ApiError(404, "category_not_found", await _unknown(caller, body.category)) from None
     except IdempotencyKeyReused:
         message = "This Idempotency-Key was used for another event in the last 24 hours: use a new one."
         raise ApiError(422, "idempotency_key_reused", message) from None
@@ -103,6 +103,13 @@ async def _submit(request: web.Request, caller: Caller, body: EventBody, key: st
     except NotStored:
         message = "The event could not be stored, and nothing was charged: try again in a moment."
         raise ApiError(500, "processing_failed", message) from None
+
+
+async def _unknown(caller: Caller, category: str) -> str:
+    """Return the sentence for a category that is not there; a key kept to some is told of no others."""
+    if caller.categories is None:
+        return await unknown_category(caller.account_id, category)
+    return f"There is no category '{category}' any more: add it again, or use another key."
 
 
 def _quota_exceeded(request: web.Request, exc: QuotaExceeded) -> ApiError:

@@ -4,7 +4,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from models.account import Account
 
@@ -44,7 +46,29 @@ class ApiKey(Model):
         table = "api_keys"
         table_description = "Api keys"  # explicit: the docstring would break SQL
 
+    @property
+    def category_names(self) -> tuple[str, ...] | None:
+        """The only categories the key may post to; None means all."""
+        return category_names(self.categories)
+
+    @classmethod
+    def in_force(cls, at: datetime) -> "QuerySet[ApiKey]":
+        """Return the keys that are accepted at an instant, oldest first."""
+        unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=at)
+        return cls.filter(unexpired, revoked_at__isnull=True).order_by("id")
+
     @classmethod
     async def revoke(cls, key_id: int, at: datetime) -> bool:
         """Revoke a key; False where it was revoked before."""
         return bool(await cls.filter(id=key_id, revoked_at__isnull=True).update(revoked_at=at))
+
+    @classmethod
+    async def expire(cls, key_id: int, at: datetime) -> bool:
+        """Have a key refused from an instant on; False where that was settled before, or it was revoked."""
+        unsettled = cls.filter(id=key_id, revoked_at__isnull=True, expires_at__isnull=True)
+        return bool(await unsettled.update(expires_at=at))
+
+
+def category_names(joined: str | None) -> tuple[str, ...] | None:
+    """Return the names in a key's `categories`."""
+    return None if joined is None else tuple(joined.split(","))

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import ApiKey
+from models import ApiKey, KeyScope
+from models.api_key import category_names
 from models.database import reader
 from models.sql import Row, as_datetime, marks, query
 from pingpilot.batching import Batcher
@@ -16,13 +17,13 @@ from pingpilot.quota import PlanLimits, month_of
 
 _USE_RECORDED_EVERY = timedelta(minutes=1)
 _CALLERS = """
-SELECT k.id AS key_id, k.hash, k.last_used_at, a.id AS account_id, a.email, a.plan, a.monthly_events,
-       u.events, c.channel, c.address, c.suspended_reason
+SELECT k.id AS key_id, k.hash, k.scope, k.categories, k.last_used_at, a.id AS account_id, a.email, a.plan,
+       a.monthly_events, u.events, c.channel, c.address, c.suspended_reason
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 LEFT JOIN monthly_usage u ON u.account_id = a.id AND u.month = ?
 LEFT JOIN account_channels c ON c.account_id = a.id AND c.enabled
-WHERE k.revoked_at IS NULL AND k.prefix IN ({prefixes})
+WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?) AND k.prefix IN ({prefixes})
 """
 
 
@@ -30,11 +31,14 @@ WHERE k.revoked_at IS NULL AND k.prefix IN ({prefixes})
 class Caller:
     """The account behind a valid key, as it stood when the request came in.
 
-    `limit` None: no limit. Of the channels that are switched on, `unlinked` lack a link, `suspended` lost
-    their recipient, and `channels` can be used.
+    `scope` is what the key allows, `categories` are the only ones it may post to (None: all). `limit`
+    None: no limit. Of the channels that are switched on, `unlinked` lack a link, `suspended` lost their
+    recipient, and `channels` can be used.
     """
 
     key_id: int
+    scope: KeyScope
+    categories: tuple[str, ...] | None
     account_id: int
     email: str
     plan: str
@@ -43,6 +47,14 @@ class Caller:
     unlinked: tuple[str, ...]
     suspended: tuple[str, ...]
     channels: tuple[str, ...]
+
+    def may(self, scope: KeyScope) -> bool:
+        """Whether the key allows what needs this scope: `manage` includes `send`."""
+        return self.scope in (scope, KeyScope.MANAGE)
+
+    def may_post_to(self, category: str) -> bool:
+        """Whether the key allows events of this category, which need not exist."""
+        return self.categories is None or category in self.categories
 
 
 class Authenticator:
@@ -54,16 +66,17 @@ class Authenticator:
         self._lookups: Batcher[str, Caller | None] = Batcher(self._look_up)
 
     async def caller_of(self, key: str) -> Caller | None:
-        """Return who the key belongs to, None for a key that is malformed, unknown or revoked."""
+        """Return who the key belongs to, None for one that is malformed, unknown, revoked or expired."""
         return await self._lookups.submit(key) if looks_like_key(key) else None
 
     async def _look_up(self, keys: list[str]) -> list[Caller | Exception | None]:
         prefixes = sorted({key_prefix(key) for key in keys})
         now = self._clock.now()
         sql = _CALLERS.format(prefixes=marks(prefixes))
-        rows = await query(reader(), sql, [month_of(now), *prefixes])
-        await _record_use(rows, now)
+        rows = await query(reader(), sql, [month_of(now), now, *prefixes])
         found = {key: self._caller(key, rows) for key in set(keys)}
+        used = {caller.key_id for caller in found.values() if caller}
+        await _record_use([row for row in rows if row["key_id"] in used], now)
         return [found[key] for key in keys]
 
     def _caller(self, key: str, rows: Iterable[Row]) -> Caller | None:
@@ -76,6 +89,8 @@ class Authenticator:
         channels = [rows_by_name[name] for name in CHANNELS if name in rows_by_name]
         return Caller(
             key_id=first["key_id"],
+            scope=KeyScope(first["scope"]),
+            categories=category_names(first["categories"]),
             account_id=first["account_id"],
             email=first["email"],
             plan=first["plan"],

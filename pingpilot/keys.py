@@ -3,16 +3,41 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from models import Account, ApiKey
-from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
+from models import Account, ApiKey, Category, KeyScope
+from models.database import transaction, unit_of_work
+from pingpilot.categories import unknown_category
+from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, PingPilotError
 
+MOST_KEYS = 100
+"""How many keys of one account may be in force; far more than programs need, few enough to look through."""
+LONGEST_NAME = 64
 KEY_PREFIX = "pp_"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _LENGTH = 43  # 32 random bytes in base 62
 _SHAPE = re.compile(rf"{KEY_PREFIX}[0-9A-Za-z]{{{_LENGTH}}}")
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+
+
+class TooManyKeys(PingPilotError):
+    """The account has as many keys in force as it may have."""
+
+
+class LastManageKey(PingPilotError):
+    """Without this key, no key could manage the account any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRights:
+    """What a key may do. `categories` are the only ones a `send` key may post to; None means all."""
+
+    scope: KeyScope
+    categories: Sequence[str] | None = None
+
+
+EVERYTHING = KeyRights(KeyScope.MANAGE)
 
 
 def new_key() -> str:
@@ -39,36 +64,125 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-async def create_key(account: Account, name: str, now: datetime) -> tuple[ApiKey, str]:
+def is_key_name(text: str) -> bool:
+    """Whether a key may be named so: 1 to 64 printable characters, and not spaces alone."""
+    return len(text) <= LONGEST_NAME and text.isprintable() and bool(text.strip())
+
+
+@unit_of_work
+async def create_key(
+    account: Account, name: str, now: datetime, rights: KeyRights = EVERYTHING
+) -> tuple[ApiKey, str]:
     """Return a new key's row and the key itself, which can't be had again.
 
-    Raises `InvalidInput` for a bad name, `AlreadyExists` for one in use.
+    Raises `InvalidInput` for a bad name or for rights that make no sense, `NotFound` for a category the
+    account does not have, `AlreadyExists` for a name in use, `TooManyKeys`.
     """
-    if not _NAME.fullmatch(name) or not name.strip():
-        raise InvalidInput("A key's name is 1 to 64 printable characters, such as 'ci' or 'web server'.")
-    if await ApiKey.exists(account_id=account.id, name=name, revoked_at__isnull=True):
-        raise AlreadyExists(f"There is a key named '{name}' already: choose another name or revoke that one.")
+    _check(name, rights)
+    async with transaction():
+        await Account.lock(account.id)
+        await _check_categories(account, rights)
+        if await ApiKey.in_force(now).filter(account_id=account.id, name=name.strip()).exists():
+            raise AlreadyExists(
+                f"There is a key named '{name.strip()}' already: choose another name or revoke that one."
+            )
+        return await add_key(account.id, name.strip(), now, rights)
+
+
+async def add_key(account_id: int, name: str, now: datetime, rights: KeyRights) -> tuple[ApiKey, str]:
+    """Return a new key's row and the key, within the caller's lock of the account. Raises `TooManyKeys`."""
+    if await ApiKey.in_force(now).filter(account_id=account_id).count() >= MOST_KEYS:
+        raise TooManyKeys(f"This account has {MOST_KEYS} keys, the most there may be: revoke one first.")
     key = new_key()
     row = await ApiKey.create(
-        account_id=account.id, name=name, prefix=key_prefix(key), hash=key_hash(key), created_at=now
+        account_id=account_id,
+        name=name,
+        prefix=key_prefix(key),
+        hash=key_hash(key),
+        scope=rights.scope,
+        categories=None if rights.categories is None else ",".join(dict.fromkeys(rights.categories)),
+        created_at=now,
     )
     return row, key
 
 
 async def list_keys(account: Account) -> list[ApiKey]:
-    """Return the account's keys, oldest first, revoked ones included."""
+    """Return the account's keys, oldest first, revoked and expired ones included."""
     return await ApiKey.filter(account_id=account.id).order_by("id")
+
+
+async def find_key(account: Account, named: str, now: datetime, *, newest: bool = False) -> ApiKey:
+    """Return the key in force of this name, prefix or id; `newest` passes over those that were rotated.
+
+    Raises `NotFound` where there is none, `InvalidInput` where several are meant.
+    """
+    prefix = key_prefix(named)
+    keys = [
+        key
+        for key in await ApiKey.in_force(now).filter(account_id=account.id)
+        if named in (key.name, str(key.id)) or prefix == key.prefix
+    ]
+    if newest and len(keys) > 1:
+        keys = [key for key in keys if key.expires_at is None]
+    if not keys:
+        raise NotFound(f"{account.email} has no key '{named}' in force: see `pingpilot key list`.")
+    if len(keys) > 1:
+        ids = " or ".join(str(key.id) for key in keys)
+        raise InvalidInput(f"'{named}' may be any of {len(keys)} keys: name one by its id, {ids}.")
+    return keys[0]
+
+
+async def key_in_force(account: Account, key_id: int, now: datetime) -> ApiKey:
+    """Return the account's key of this id. Raises `NotFound`, also where it was revoked or has expired."""
+    key = await ApiKey.in_force(now).get_or_none(id=key_id, account_id=account.id)
+    if key is None:
+        raise NotFound("This account has no such key in force: see its list of keys.")
+    return key
 
 
 async def revoke_key(account: Account, named: str, now: datetime) -> ApiKey:
     """Revoke the key of this name, prefix or id; it is refused from the next request on.
 
-    Raises `NotFound` where the account has no such key in force.
+    Whoever calls this can make new keys without one, so the last may go too. Raises as `find_key`.
     """
-    keys = await ApiKey.filter(account_id=account.id, revoked_at__isnull=True)
-    prefix = key_prefix(named)
-    for key in keys:
-        if named in (key.name, str(key.id)) or prefix == key.prefix:
-            await ApiKey.revoke(key.id, now)
-            return key
-    raise NotFound(f"{account.email} has no key '{named}' in force: see `pingpilot key list`.")
+    key = await find_key(account, named, now)
+    await ApiKey.revoke(key.id, now)
+    return key
+
+
+@unit_of_work
+async def revoke_spare_key(account: Account, key_id: int, now: datetime) -> ApiKey:
+    """Revoke a key, unless it is the last that can manage the account: that would lock its owner out.
+
+    Raises `NotFound` or `LastManageKey`.
+    """
+    async with transaction():
+        await Account.lock(account.id)
+        key = await key_in_force(account, key_id, now)
+        await ApiKey.revoke(key.id, now)
+        if key.scope == KeyScope.MANAGE and not await is_manageable(account):
+            raise LastManageKey(f"The key '{key.name}' is the last that can manage this account.")
+    return key
+
+
+async def is_manageable(account: Account) -> bool:
+    """Whether a key is left that can manage the account, and was neither revoked nor rotated."""
+    return await ApiKey.exists(
+        account_id=account.id, scope=KeyScope.MANAGE, revoked_at__isnull=True, expires_at__isnull=True
+    )
+
+
+def _check(name: str, rights: KeyRights) -> None:
+    if not is_key_name(name):
+        raise InvalidInput(
+            f"A key's name is 1 to {LONGEST_NAME} printable characters, such as 'ci' or 'web server'."
+        )
+    if rights.categories is not None and (rights.scope != KeyScope.SEND or not rights.categories):
+        raise InvalidInput("Only a key of scope 'send' is kept to categories, and to at least one.")
+
+
+async def _check_categories(account: Account, rights: KeyRights) -> None:
+    known = Category.filter(account_id=account.id)
+    for name in rights.categories or ():
+        if not await known.filter(name=name).exists():
+            raise NotFound(await unknown_category(account.id, name))

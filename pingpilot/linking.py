@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import Account, AccountChannel, ApiKey, Fact, LinkCode, LinkGuess
+from models import Account, AccountChannel, ApiKey, Fact, KeyScope, LinkCode, LinkGuess
 from models.database import transaction, unit_of_work
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import LinkRefused, TooMany
@@ -104,15 +104,22 @@ async def _refuse_guessers(user: ChatUser, now: datetime) -> None:
 
 async def _account_behind(code_or_key: str, now: datetime) -> Account:
     if looks_like_key(code_or_key):
-        key = await ApiKey.get_or_none(hash=key_hash(code_or_key), revoked_at__isnull=True)
-        if key is None:
-            raise LinkRefused("This API key is not valid. Check it, or use a link code instead.")
-        return await Account.get(id=key.account_id)
+        return await Account.get(id=(await _linking_key(code_or_key, now)).account_id)
     code = await LinkCode.get_or_none(hash=_code_hash(code_or_key))
     if code is None:
         raise LinkRefused("This code is not right. Check it, or get a new one.")
     await _use(code, now)
     return await Account.get(id=code.account_id)
+
+
+async def _linking_key(key: str, now: datetime) -> ApiKey:
+    """Return the row of a key that may say where the notifications go."""
+    row = await ApiKey.in_force(now).get_or_none(hash=key_hash(key))
+    if row is None:
+        raise LinkRefused("This API key is not valid. Check it, or use a link code instead.")
+    if row.scope != KeyScope.MANAGE:
+        raise LinkRefused("This API key may only send events. Use a link code, or a key with scope 'manage'.")
+    return row
 
 
 async def _use(code: LinkCode, now: datetime) -> None:

@@ -8,17 +8,11 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from models import Account, AccountChannel, Delivery, DeliveryStatus
 from pingpilot.channels import CHANNELS
+from pingpilot.durations import read_duration
 from pingpilot.errors import InvalidInput
 
 LONGEST_MUTE = timedelta(days=30)
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
-_DURATION = re.compile(r"(\d{1,4})\s*(m|min|h|d)")
-_UNITS = {
-    "m": timedelta(minutes=1),
-    "min": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-}
 _DAY = 24 * 60
 
 
@@ -79,9 +73,8 @@ def hours_text(start: int, end: int) -> tuple[str, str]:
 
 def parse_duration(text: str) -> timedelta:
     """Return the time of `30m`, `2h` or `1d`. Raises `InvalidInput`, also beyond 30 days."""
-    match = _DURATION.fullmatch(text.strip().lower())
-    duration = int(match[1]) * _UNITS[match[2]] if match else timedelta()
-    if not timedelta() < duration <= LONGEST_MUTE:
+    duration = read_duration(text)
+    if duration is None or not timedelta() < duration <= LONGEST_MUTE:
         raise InvalidInput(f"'{text}' is no time to be muted for: write it like 30m, 2h or 1d, up to 30d.")
     return duration
 

@@ -15,6 +15,7 @@ _WITH_A_KEY = (
     "invalid_authorization_format",
     "invalid_api_key",
     "too_many_requests",
+    "insufficient_scope",
     "processing_failed",
 )
 _WITH_A_BODY = ("request_timeout", "payload_too_large", "invalid_json", "validation_error")

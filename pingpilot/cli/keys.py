@@ -5,32 +5,42 @@ from typing import Annotated
 
 import typer
 
-from models import ApiKey
-from pingpilot import keys
+from models import ApiKey, KeyScope
+from pingpilot import keys, rotation
 from pingpilot.accounts import find_account
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, day, print_json, print_table, with_database
 from pingpilot.config import Settings
 
-app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(help="Create, list, rotate and revoke API keys.", no_args_is_help=True)
+
+KEY = typer.Argument(metavar="KEY", help="The key's id, name or prefix.")
 
 
 @app.command("create")
 def create_command(
     account: Annotated[str, ACCOUNT],
     name: Annotated[str, typer.Option(help="What the key is for.")] = "key",
+    scope: Annotated[
+        KeyScope, typer.Option(help="'send' may post events and nothing else, 'manage' may do everything.")
+    ] = KeyScope.SEND,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Post to this one only. Repeat for more. [default: all]"),
+    ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Create an API key and show it, this once."""
 
     async def create(_settings: Settings) -> tuple[ApiKey, str]:
-        return await keys.create_key(await find_account(account), name, datetime.now(UTC))
+        rights = keys.KeyRights(scope, category or None)
+        return await keys.create_key(await find_account(account), name, datetime.now(UTC), rights)
 
     row, key = with_database(create)
     if as_json:
-        print_json({"id": row.id, "name": row.name, "apiKey": key})
+        print_json({**_identity(row), "apiKey": key})
         return
     typer.echo(f"API key '{row.name}': {key}")
-    typer.echo("Keep the key: it is shown this once.")
+    typer.echo(f"It may {_rights_text(row)}. Keep the key: it is shown this once.")
 
 
 @app.command("list")
@@ -44,16 +54,19 @@ def list_command(account: Annotated[str, ACCOUNT], as_json: Annotated[bool, AS_J
     if as_json:
         print_json([_row(key) for key in rows])
         return
+    now = datetime.now(UTC)
     print_table(
-        ("ID", "NAME", "KEY", "CREATED", "LAST USED", "REVOKED"),
+        ("ID", "NAME", "KEY", "SCOPE", "CATEGORIES", "CREATED", "LAST USED", "STATE"),
         [
             (
                 each.id,
                 each.name,
                 f"{keys.KEY_PREFIX}{each.prefix}…",
+                each.scope,
+                each.categories or "all",
                 day(each.created_at),
                 day(each.last_used_at),
-                day(each.revoked_at),
+                _state(each, now),
             )
             for each in rows
         ],
@@ -61,26 +74,76 @@ def list_command(account: Annotated[str, ACCOUNT], as_json: Annotated[bool, AS_J
     )
 
 
-@app.command("revoke")
-def revoke_command(
-    key: Annotated[str, typer.Argument(help="The key's id, name or prefix.")],
+@app.command("rotate")
+def rotate_command(
+    key: Annotated[str, KEY],
     account: Annotated[str, ACCOUNT],
+    overlap: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="How long the old key works on: 30m, 24h, 7d; 0 for not at all."),
+    ] = "24h",
+    as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
+    """Replace a key by a new one of the same name, scope and categories."""
+    how_long = rotation.parse_overlap(overlap)
+
+    async def rotate(_settings: Settings) -> rotation.Rotation:
+        owner, now = await find_account(account), datetime.now(UTC)
+        old = await keys.find_key(owner, key, now, newest=True)
+        return await rotation.rotate_key(owner, old.id, how_long, now)
+
+    rotated = with_database(rotate)
+    if as_json:
+        print_json({**_identity(rotated.row), "apiKey": rotated.key, "replaces": _row(rotated.old)})
+        return
+    typer.echo(f"API key '{rotated.row.name}': {rotated.key}")
+    until = f"works until {day(rotated.old.expires_at)}" if how_long else "is revoked"
+    typer.echo(f"The old one {until}. Keep the key: it is shown this once.")
+
+
+@app.command("revoke")
+def revoke_command(key: Annotated[str, KEY], account: Annotated[str, ACCOUNT]) -> None:
     """Revoke a key; it is refused from the next request on."""
 
-    async def revoke(_settings: Settings) -> ApiKey:
-        return await keys.revoke_key(await find_account(account), key, datetime.now(UTC))
+    async def revoke(_settings: Settings) -> tuple[ApiKey, bool]:
+        owner = await find_account(account)
+        return await keys.revoke_key(owner, key, datetime.now(UTC)), await keys.is_manageable(owner)
 
-    row = with_database(revoke)
+    row, manageable = with_database(revoke)
     typer.echo(f"The key '{row.name}' is revoked.")
+    if not manageable:
+        typer.echo(
+            "No key is left that can manage the account: "
+            f"make one with `pingpilot key create --account {account} --scope manage`."
+        )
+
+
+def _rights_text(key: ApiKey) -> str:
+    if key.scope == KeyScope.MANAGE:
+        return "do everything"
+    names = key.category_names
+    return f"only send events of {', '.join(names)}" if names else "only send events"
+
+
+def _state(key: ApiKey, now: datetime) -> str:
+    if key.revoked_at:
+        return f"revoked {day(key.revoked_at)}"
+    if key.expires_at:
+        return f"rotated, {'ended' if key.expires_at <= now else 'works until'} {day(key.expires_at)}"
+    return "in force"
+
+
+def _identity(key: ApiKey) -> dict[str, object]:
+    names = key.category_names
+    return {"id": key.id, "name": key.name, "scope": key.scope, "categories": names and list(names)}
 
 
 def _row(key: ApiKey) -> dict[str, object]:
     return {
-        "id": key.id,
-        "name": key.name,
+        **_identity(key),
         "prefix": f"{keys.KEY_PREFIX}{key.prefix}",
         "createdAt": key.created_at.isoformat(),
         "lastUsedAt": key.last_used_at and key.last_used_at.isoformat(),
+        "expiresAt": key.expires_at and key.expires_at.isoformat(),
         "revokedAt": key.revoked_at and key.revoked_at.isoformat(),
     }

@@ -129,6 +129,10 @@ class ValidationError(ApiError, code="validation_error"):
         return tuple(FieldError(str(each.get("field")), str(each.get("message"))) for each in faults)
 
 
+class InsufficientScope(ApiError, code="insufficient_scope"):
+    """The key may only send events, or not to this category."""
+
+
 class DiscordIdNotSet(ApiError, code="discord_id_not_set"):
     """Discord is switched on for the account, but not linked."""
 
@@ -147,6 +151,26 @@ class CategoryExists(ApiError, code="category_exists"):
 
 class TooManyCategories(ApiError, code="too_many_categories"):
     """The account has as many categories as it may have."""
+
+
+class ChannelNotConfigured(ApiError, code="channel_not_configured"):
+    """The server has no settings for this channel."""
+
+
+class KeyExists(ApiError, code="key_exists"):
+    """The account has a key of this name."""
+
+
+class KeyRotated(ApiError, code="key_rotated"):
+    """The key was rotated before."""
+
+
+class TooManyKeys(ApiError, code="too_many_keys"):
+    """The account has as many keys as it may have."""
+
+
+class LastManageKey(ApiError, code="last_manage_key"):
+    """No other key of the account could make keys."""
 
 
 class NotFound(ApiError, code="not_found"):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from api.app import CALLS
 
-_EXAMPLES = {"event_id": f"evt_{'0' * 32}", "name": "sale", "channel": "telegram"}
+_EXAMPLES = {"event_id": f"evt_{'0' * 32}", "name": "sale", "channel": "telegram", "key_id": "999999"}
 """A value of each part of a path that may vary."""
 
 Example = tuple[str, str]

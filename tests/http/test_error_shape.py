@@ -76,12 +76,21 @@ NO_SUCH_THING = [
         ("category_not_found", "/api/v1/categories/%00", ["GET", "PATCH", "DELETE"]),
         ("not_found", "/api/v1/links/pigeon", ["DELETE"]),
         ("not_found", "/api/v1/links/telegram", ["DELETE"]),
+        ("not_found", "/api/v1/keys/999999", ["DELETE"]),
+        ("not_found", "/api/v1/keys/999999/rotate", ["POST"]),
     ]
     for method in methods
 ] + [Call(404, "category_not_found", "POST", EVENT, KEY, b'{"category": "unheard-of"}')]
 
-
-WRONG = STRANGERS + BAD_BODIES + BAD_QUERIES + NOWHERE + WRONG_METHOD + NO_SUCH_THING
+BAD_KEYS = [
+    Call(409, "last_manage_key", "DELETE", "/api/v1/keys/1", KEY),
+    Call(409, "key_exists", "POST", "/api/v1/keys", KEY, b'{"name": "default"}'),
+    Call(
+        404, "category_not_found", "POST", "/api/v1/keys", KEY, b'{"name": "ci", "categories": ["no-such"]}'
+    ),
+    Call(422, "validation_error", "POST", "/api/v1/keys/999999/rotate", KEY, b'{"overlapSeconds": -1}'),
+]
+WRONG = STRANGERS + BAD_BODIES + BAD_QUERIES + NOWHERE + WRONG_METHOD + NO_SUCH_THING + BAD_KEYS
 
 
 def has_the_shape(reply: Reply) -> bool:

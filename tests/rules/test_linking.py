@@ -1,14 +1,15 @@
 """Linking: codes work once and for a short time, guesses are limited, keys work too."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
-from models import Account, AccountChannel, Fact, LinkCode
+from models import Account, AccountChannel, Fact, KeyScope, LinkCode
 from models.database import connection
 from pingpilot.accounts import channels_of
 from pingpilot.errors import LinkRefused
-from pingpilot.keys import create_key, new_key, revoke_key
+from pingpilot.keys import KeyRights, create_key, new_key, revoke_key
 from pingpilot.linking import (
     TELEGRAM_USERNAME,
     ChatUser,
@@ -17,6 +18,7 @@ from pingpilot.linking import (
     link,
     unlink,
 )
+from pingpilot.rotation import rotate_key
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 
@@ -128,6 +130,32 @@ async def test_an_api_key_links_until_it_is_revoked(sqlite: str, clock: ManualCl
     for refused in (key, new_key()):
         with pytest.raises(LinkRefused, match="API key is not valid"):
             await _link(BOB, refused, clock)
+
+
+async def test_a_key_that_was_rotated_links_until_the_overlap_ends(database: str, clock: ManualClock) -> None:
+    account = await new_account(clock)
+    row, old = await create_key(account, "phone", clock.now())
+    new = (await rotate_key(account, row.id, timedelta(hours=1), clock.now())).key
+
+    clock.advance_seconds(3599)
+    within = await _link(ALICE, old, clock)
+    clock.advance_seconds(1)
+    with pytest.raises(LinkRefused, match="API key is not valid"):
+        await _link(BOB, old, clock)
+
+    assert (within.id, (await _link(BOB, new, clock)).id) == (account.id, account.id)
+
+
+async def test_a_key_that_may_only_send_redirects_no_notification(database: str, clock: ManualClock) -> None:
+    account = await new_account(clock)
+    await _link(ALICE, (await create_link_code(account, clock.now())).code, clock)
+    _, key = await create_key(account, "shop", clock.now(), KeyRights(KeyScope.SEND))
+
+    with pytest.raises(LinkRefused, match="may only send events"):
+        await _link(BOB, key, clock)
+
+    assert not await accounts_of("telegram", BOB.user_id)
+    assert len(await accounts_of("telegram", ALICE.user_id)) == 1
 
 
 async def test_a_chat_may_serve_several_accounts(database: str, clock: ManualClock) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from models import KeyScope
 from pingpilot.authentication import Caller
 from pingpilot.routing import Route, joined, split
 
@@ -14,6 +15,8 @@ def caller(channels: tuple[str, ...], suspended: tuple[str, ...] = ()) -> Caller
         account_id=1,
         email="alice@example.com",
         plan="free",
+        scope=KeyScope.SEND,
+        categories=None,
         limit=100,
         events_used=0,
         unlinked=(),
