@@ -5,9 +5,9 @@ from datetime import datetime
 from aiohttp import web
 
 from api.auth import authenticate
-from api.bodies import invalid, read_body
+from api.bodies import read_body
 from api.calls import Call
-from api.replies import json_reply
+from api.replies import ApiError, json_reply
 from api.schemas_account import AccountPatch
 from api.services import SERVICES, Services
 from api.shapes_account import ShownAccount, ShownChannel, ShownQuietHours
@@ -40,14 +40,13 @@ async def patch_account(request: web.Request) -> web.Response:
 
 
 def _refuse_missing(services: Services, switched_on: list[str]) -> None:
-    """Raise for channels this daemon has no settings for: they would take events and send none."""
+    """Raise `channel_not_configured` where this daemon could send nothing: events would wait for ever."""
     parts = services.health.parts
     missing = [name for name in switched_on if name in parts and parts[name].state == State.OFF]
     if missing:
-        problem = "can't be switched on: this server is not set up for {}."
-        raise invalid(
-            *((f"channels.{name}.enabled", problem.format(CHANNELS[name].label)) for name in missing)
-        )
+        labels = " and ".join(CHANNELS[name].label for name in missing)
+        message = f"{labels} can't be switched on: this server is not set up for it."
+        raise ApiError(409, "channel_not_configured", message)
 
 
 async def _reply(request: web.Request, account: Account) -> web.Response:
@@ -106,6 +105,6 @@ CALLS = (
         summary="Change what is sent of the account",
         body=AccountPatch,
         replies={200: ShownAccount},
-        errors=("payload_too_large", "invalid_json", "validation_error"),
+        errors=("channel_not_configured",),
     ),
 )

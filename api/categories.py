@@ -6,7 +6,7 @@ from dataclasses import asdict
 from aiohttp import web
 
 from api.auth import authenticate
-from api.bodies import invalid, read_body
+from api.bodies import read_body
 from api.calls import Call
 from api.replies import ApiError, json_reply
 from api.schemas_categories import CategoryBody, CategoryPatch
@@ -15,7 +15,7 @@ from api.shapes_categories import RemovedCategory, ShownCategories, ShownCategor
 from models import Account
 from pingpilot.categories import NAME_PATTERN, change_category, create_category, remove_category
 from pingpilot.category_reports import CategoryReport, count_events, report_categories, report_category
-from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
+from pingpilot.errors import AlreadyExists, NotFound, TooMany
 
 CATEGORIES, CATEGORY = "/api/v1/categories", "/api/v1/categories/{name}"
 
@@ -59,8 +59,6 @@ async def patch_category(request: web.Request) -> web.Response:
         await change_category(account, name, body.changes)
     except NotFound as exc:
         raise _not_found(str(exc)) from None
-    except InvalidInput as exc:  # what was sent does not go with what was there
-        raise invalid(("channels" if "channels" in body.changes else "fallback", str(exc))) from None
     return await _reply(request, account, name)
 
 

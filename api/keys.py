@@ -4,7 +4,6 @@ import re
 from datetime import datetime
 
 from aiohttp import web
-from pydantic import BaseModel
 
 from api.auth import authenticate
 from api.bodies import read_body
@@ -20,6 +19,7 @@ from api.shapes_keys import (
     RotationBody,
     ShownKey,
 )
+from api.shaping import Shape
 from models import Account, ApiKey
 from pingpilot.authentication import Caller
 from pingpilot.errors import AlreadyExists, NotFound
@@ -114,10 +114,9 @@ def _now(request: web.Request) -> datetime:
     return request.app[SERVICES].clock.now()
 
 
-def _reply(shape: BaseModel, status: int = 200) -> web.Response:
+def _reply(shape: Shape, status: int = 200) -> web.Response:
     """Return the shape as JSON, for nobody to store: it may hold a key."""
-    body = shape.model_dump(mode="json", by_alias=True)
-    return json_reply(body, status=status, headers={"Cache-Control": "no-store"})
+    return json_reply(shape.as_json(), status=status, headers={"Cache-Control": "no-store"})
 
 
 _BODY_ERRORS = ("payload_too_large", "invalid_json", "validation_error")

@@ -44,8 +44,12 @@ def _channel_name(value: Any) -> str:
 
 TimeText = Annotated[str, Field(pattern=f"^{_TIME_PATTERN}$")]
 TimeOfDay = Annotated[str, PlainValidator(_time, json_schema_input_type=TimeText)]
-TimeZone = Annotated[str, PlainValidator(_time_zone, json_schema_input_type=str)]
-ChannelName = Annotated[str, PlainValidator(_channel_name, json_schema_input_type=str)]
+ZoneName = Annotated[
+    str, Field(min_length=1, json_schema_extra={"format": "time-zone"}, examples=["Europe/Berlin"])
+]
+TimeZone = Annotated[str, PlainValidator(_time_zone, json_schema_input_type=ZoneName)]
+KnownName = Annotated[str, Field(json_schema_extra={"enum": [*CHANNELS]})]
+ChannelName = Annotated[str, PlainValidator(_channel_name, json_schema_input_type=KnownName)]
 
 
 class QuietHoursBody(BaseModel):

@@ -3,15 +3,16 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool
 
 from api.faults import fault
 from api.schemas import CategoryName
-from pingpilot.categories import COLOR_PATTERN, CategoryChanges, check_route, is_one_emoji
+from pingpilot.categories import COLOR_PATTERN, CategoryChanges, is_one_emoji
 from pingpilot.channels import CHANNELS
-from pingpilot.errors import InvalidInput
 
 ChannelName = Annotated[str, Field(json_schema_extra={"enum": list(CHANNELS)})]
+SomeChannels = Annotated[list[ChannelName], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
+EmojiText = Annotated[str, Field(json_schema_extra={"format": "emoji"})]
 ColorText = Annotated[str, Field(pattern=f"^{COLOR_PATTERN}$")]
 
 
@@ -47,6 +48,11 @@ def _fixed(_value: Any) -> None:
     raise fault("can't be changed, since events know their category by it: add a category, remove this one.")
 
 
+def _without_name(schema: dict[str, Any]) -> None:
+    """Hide the member that is only taken to say that it can't change."""
+    del schema["properties"]["name"]
+
+
 Color = Annotated[str, PlainValidator(_color, json_schema_input_type=ColorText)]
 
 
@@ -55,24 +61,15 @@ class _Looks(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    emoji: Annotated[str | None, PlainValidator(_emoji, json_schema_input_type=str | None)] = None
+    emoji: Annotated[str | None, PlainValidator(_emoji, json_schema_input_type=EmojiText | None)] = None
     urgent: StrictBool = False
     channels: Annotated[
         tuple[str, ...] | None,
-        PlainValidator(_channels, json_schema_input_type=list[ChannelName] | None),
+        PlainValidator(_channels, json_schema_input_type=SomeChannels | None),
     ] = None
     fallback: Annotated[str | None, PlainValidator(_fallback, json_schema_input_type=ChannelName | None)] = (
         None
     )
-
-    @field_validator("fallback")
-    @classmethod
-    def _is_another_way(cls, fallback: str | None, info: ValidationInfo) -> str | None:
-        try:
-            check_route(info.data.get("channels"), fallback)
-        except InvalidInput:
-            raise fault("must not be among the category's channels.") from None
-        return fallback
 
     @property
     def changes(self) -> CategoryChanges:
@@ -91,6 +88,8 @@ class CategoryBody(_Looks):
 
 class CategoryPatch(_Looks):
     """What changes of a category: what is not sent stays as it is, null takes away."""
+
+    model_config = ConfigDict(json_schema_extra=_without_name)
 
     name: Annotated[None, PlainValidator(_fixed), Field(exclude=True)] = None
     color: Color = ""

@@ -1,48 +1,26 @@
 """What the calls about API keys take and answer, as pydantic models."""
 
-from datetime import datetime, timedelta
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    AliasGenerator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
-    ValidationError,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WithJsonSchema,
-    WrapValidator,
     field_validator,
 )
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
-from api.replies import time_text
+from api.faults import fault, worded
+from api.shaping import Shape, Time
 from models import ApiKey, KeyScope
-from pingpilot.categories import NAME_PATTERN
-from pingpilot.keys import KEY_PREFIX, LONGEST_NAME, KeyRights, is_key_name
+from pingpilot.categories import NAME_PATTERN as CATEGORY_PATTERN
+from pingpilot.keys import KEY_PREFIX, LONGEST_NAME, NAME_PATTERN, KeyRights, is_key_name
 from pingpilot.rotation import LONGEST_OVERLAP, USUAL_OVERLAP
 
 MOST_CATEGORIES = 100
-
-
-def _fault(message: str) -> PydanticCustomError:
-    return PydanticCustomError("fault", "{message}", {"message": message})
-
-
-def _worded(message: str) -> WrapValidator:
-    """Let one sentence of ours stand for every fault of a member."""
-
-    def check(value: object, handler: ValidatorFunctionWrapHandler) -> object:
-        try:
-            return handler(value)
-        except ValidationError:
-            raise _fault(message) from None
-
-    return WrapValidator(check)
 
 
 def _key_name(text: str) -> str:
@@ -51,33 +29,43 @@ def _key_name(text: str) -> str:
     return text
 
 
+def _whole_number(value: object) -> object:
+    """Return the value unless it is none; 60.0 is one in JSON Schema, true and "60" are not."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise fault("must be a number.")
+    return value
+
+
 _SECONDS = int(LONGEST_OVERLAP.total_seconds())
 KeyName = Annotated[
     str,
-    Field(min_length=1, max_length=LONGEST_NAME, examples=["web server"]),
+    Field(json_schema_extra={"pattern": f"^{NAME_PATTERN}$"}, examples=["web server"]),
     AfterValidator(_key_name),
-    _worded(f"must be 1 to {LONGEST_NAME} printable characters, such as 'web server'."),
+    worded(f"must be 1 to {LONGEST_NAME} printable characters, such as 'web server'."),
 ]
-Scope = Annotated[KeyScope, _worded("must be 'send' or 'manage'.")]
+Scope = Annotated[KeyScope, worded("must be 'send' or 'manage'.")]
 CategoryNames = Annotated[
-    list[Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]] | None,
+    list[Annotated[str, Field(pattern=f"^{CATEGORY_PATTERN}$")]] | None,
     Field(min_length=1, max_length=MOST_CATEGORIES),
-    _worded(f"must be a list of 1 to {MOST_CATEGORIES} names of categories; leave it out for all."),
+    worded(f"must be a list of 1 to {MOST_CATEGORIES} names of categories; leave it out for all."),
 ]
 OverlapSeconds = Annotated[
     int,
-    Field(strict=True, ge=0, le=_SECONDS),
-    _worded(f"must be a whole number of seconds, from 0 (revoke the old key at once) to {_SECONDS:,}."),
+    Field(ge=0, le=_SECONDS),
+    BeforeValidator(_whole_number),
+    worded(f"must be a whole number of seconds, from 0 (revoke the old key at once) to {_SECONDS:,}."),
 ]
-Instant = Annotated[
-    datetime, PlainSerializer(time_text), WithJsonSchema({"type": "string", "format": "date-time"})
-]
+
+_KEPT_MANAGER: dict[str, Any] = {  # JSON Schema of what `_only_where_they_say_something` refuses
+    "properties": {"scope": {"const": KeyScope.MANAGE.value}, "categories": {"type": "array"}},
+    "required": ["scope", "categories"],
+}
 
 
 class NewKeyBody(BaseModel):
     """The body of `POST /api/v1/keys`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"not": _KEPT_MANAGER})
 
     name: KeyName
     scope: Scope = KeyScope.SEND
@@ -89,7 +77,7 @@ class NewKeyBody(BaseModel):
         cls, names: list[str] | None, info: ValidationInfo
     ) -> list[str] | None:
         if names is not None and info.data.get("scope") == KeyScope.MANAGE:
-            raise _fault("must be left out with scope 'manage': only a key of scope 'send' is kept to some.")
+            raise fault("must be left out with scope 'manage': only a key of scope 'send' is kept to some.")
         return names
 
     @property
@@ -111,11 +99,7 @@ class RotationBody(BaseModel):
         return timedelta(seconds=self.overlap_seconds)
 
 
-class _Reply(BaseModel):
-    model_config = ConfigDict(frozen=True, alias_generator=AliasGenerator(serialization_alias=to_camel))
-
-
-class ShownKey(_Reply):
+class ShownKey(Shape):
     """A key in force, without the key itself. `current`: the request was made with it.
 
     `expiresAt` is set once the key was rotated: it is refused from then on.
@@ -126,9 +110,9 @@ class ShownKey(_Reply):
     prefix: str
     scope: KeyScope
     categories: list[str] | None
-    created_at: Instant
-    last_used_at: Instant | None
-    expires_at: Instant | None
+    created_at: Time
+    last_used_at: Time | None
+    expires_at: Time | None
     current: bool
 
     @classmethod
@@ -147,7 +131,7 @@ class ShownKey(_Reply):
         )
 
 
-class KeyList(_Reply):
+class KeyList(Shape):
     """The keys in force, oldest first."""
 
     keys: list[ShownKey]
@@ -166,7 +150,7 @@ class RotatedKey(CreatedKey):
     replaces: ShownKey
 
 
-class RevokedKey(_Reply):
+class RevokedKey(Shape):
     """A key that is refused from now on."""
 
     message: str

@@ -9,6 +9,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from models.account import Account
+from models.names import split
 
 
 class KeyScope(StrEnum):
@@ -49,7 +50,7 @@ class ApiKey(Model):
     @property
     def category_names(self) -> tuple[str, ...] | None:
         """The only categories the key may post to; None means all."""
-        return category_names(self.categories)
+        return split(self.categories)
 
     @classmethod
     def in_force(cls, at: datetime) -> "QuerySet[ApiKey]":
@@ -67,8 +68,3 @@ class ApiKey(Model):
         """Have a key refused from an instant on; False where that was settled before, or it was revoked."""
         unsettled = cls.filter(id=key_id, revoked_at__isnull=True, expires_at__isnull=True)
         return bool(await unsettled.update(expires_at=at))
-
-
-def category_names(joined: str | None) -> tuple[str, ...] | None:
-    """Return the names in a key's `categories`."""
-    return None if joined is None else tuple(joined.split(","))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models import ApiKey, KeyScope
-from models.api_key import category_names
 from models.database import reader
+from models.names import split
 from models.sql import Row, as_datetime, marks, query
 from pingpilot.batching import Batcher
 from pingpilot.channels import CHANNELS
@@ -90,7 +90,7 @@ class Authenticator:
         return Caller(
             key_id=first["key_id"],
             scope=KeyScope(first["scope"]),
-            categories=category_names(first["categories"]),
+            categories=split(first["categories"]),
             account_id=first["account_id"],
             email=first["email"],
             plan=first["plan"],

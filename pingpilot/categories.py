@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from models import Account, Category
 from models.database import transaction, unit_of_work
+from models.names import joined
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
 
@@ -62,10 +63,8 @@ async def change_category(account: Account, name: str, changes: CategoryChanges)
         own = Category.filter(account_id=account.id, name=name)
         if columns:
             await own.update(**columns)
-        category = await own.get_or_none()
-        if category is None:
+        if not await own.exists():
             raise NotFound(await unknown_category(account.id, name))
-        check_route(split_channels(category.channels), category.fallback)
 
 
 async def set_urgent(account: Account, name: str, urgent: bool) -> None:
@@ -94,19 +93,12 @@ async def unknown_category(account_id: int, name: str) -> str:
 
 
 def check_route(channels: Collection[str] | None, fallback: str | None) -> None:
-    """Raise `InvalidInput` where events can't go to these channels, or not to this one when they fail."""
+    """Raise `InvalidInput` for names that are no channels, and for none at all."""
     if channels is not None and not channels:
         raise InvalidInput("A category's channels are at least one, or null for all that are switched on.")
     for name in (*(channels or ()), *([fallback] if fallback else [])):
         if name not in CHANNELS:
             raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")
-    if fallback and fallback in (channels or ()):
-        raise InvalidInput(f"'{fallback}' can't be the fallback of channels that it is among.")
-
-
-def split_channels(stored: str | None) -> tuple[str, ...] | None:
-    """Return the channels a category names, in the customary order; None means all that are on."""
-    return None if stored is None else tuple(stored.split(","))
 
 
 def is_one_emoji(text: str) -> bool:
@@ -131,7 +123,7 @@ def _columns(changes: CategoryChanges) -> dict[str, Any]:
         raise InvalidInput("A category's emoji is one emoji, such as 🐛; leave it out for none.")
     check_route(changes.get("channels"), changes.get("fallback"))
     if changes.get("channels") is not None:
-        columns["channels"] = ",".join(name for name in CHANNELS if name in (changes["channels"] or ()))
+        columns["channels"] = joined(name for name in CHANNELS if name in (changes["channels"] or ()))
     return columns
 
 

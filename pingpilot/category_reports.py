@@ -5,8 +5,9 @@ from datetime import datetime
 
 from models import Account, CategoryUsage
 from models.database import connection
+from models.names import split
 from models.sql import Row, as_datetime, query
-from pingpilot.categories import split_channels, unknown_category
+from pingpilot.categories import unknown_category
 from pingpilot.errors import NotFound
 from pingpilot.quota import month_of
 
@@ -61,7 +62,7 @@ def _report(row: Row) -> CategoryReport:
         emoji=row["emoji"],
         color=row["color"],
         urgent=bool(row["urgent"]),
-        channels=split_channels(row["channels"]),
+        channels=split(row["channels"]),
         fallback=row["fallback"],
         events_this_month=row["events"] or 0,
         last_event_at=as_datetime(row["last_event_at"]) if row["last_event_at"] else None,

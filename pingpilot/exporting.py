@@ -22,7 +22,7 @@ from models import (
     MonthlyUsage,
 )
 from models.ids import event_id_text
-from pingpilot.routing import split
+from models.names import split
 
 SECTIONS: Mapping[str, type[Model]] = {
     "channels": AccountChannel,

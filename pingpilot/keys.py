@@ -9,12 +9,19 @@ from datetime import datetime
 
 from models import Account, ApiKey, Category, KeyScope
 from models.database import transaction, unit_of_work
+from models.names import joined
 from pingpilot.categories import unknown_category
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, PingPilotError
 
 MOST_KEYS = 100
 """How many keys of one account may be in force; far more than programs need, few enough to look through."""
 LONGEST_NAME = 64
+# Controls, line ends, and what turns or hides text
+_UNSEEN = (
+    r"\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202f"
+    r"\u2060-\u206f\ufeff\ufff9-\ufffb"
+)
+NAME_PATTERN = rf"[^\s{_UNSEEN}][^{_UNSEEN}]{{0,{LONGEST_NAME - 1}}}"
 KEY_PREFIX = "pp_"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _LENGTH = 43  # 32 random bytes in base 62
@@ -65,8 +72,8 @@ def key_hash(key: str) -> str:
 
 
 def is_key_name(text: str) -> bool:
-    """Whether a key may be named so: 1 to 64 printable characters, and not spaces alone."""
-    return len(text) <= LONGEST_NAME and text.isprintable() and bool(text.strip())
+    """Whether a key may be named so: 1 to 64 characters that can be seen, the first no space."""
+    return bool(re.fullmatch(NAME_PATTERN, text)) and not re.search("[\ud800-\udfff]", text)
 
 
 @unit_of_work
@@ -100,7 +107,7 @@ async def add_key(account_id: int, name: str, now: datetime, rights: KeyRights) 
         prefix=key_prefix(key),
         hash=key_hash(key),
         scope=rights.scope,
-        categories=None if rights.categories is None else ",".join(dict.fromkeys(rights.categories)),
+        categories=joined(rights.categories and dict.fromkeys(rights.categories)),
         created_at=now,
     )
     return row, key

@@ -1,26 +1,16 @@
 """Routing: which of an account's channels a category's events go to."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pingpilot.authentication import Caller
 
-_SEPARATOR = ","
-
-
-def joined(names: Iterable[str] | None) -> str | None:
-    """Return names as they are stored; None, which means all, stays None."""
-    return None if names is None else _SEPARATOR.join(names)
-
-
-def split(stored: str | None) -> tuple[str, ...] | None:
-    """Return stored names; None, which means all, stays None."""
-    return None if stored is None else tuple(name for name in stored.split(_SEPARATOR) if name)
-
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a category's events go: to `channels` (None: all that are switched on), or to the `fallback`."""
+    """Where a category's events go: to `channels` (None: all that are switched on), or to the `fallback`.
+
+    A channel that is the fallback is used as such alone.
+    """
 
     channels: tuple[str, ...] | None = None
     fallback: str | None = None

@@ -16,7 +16,7 @@ _ANY_TEXT: Json = {"type": "string", "minLength": 1}
 _IN_PATH: Mapping[str, Json] = {
     "event_id": {"type": "string", "pattern": EVENT_ID_PATTERN, "example": EVENT_ID},
     "name": {"type": "string", "pattern": f"^{NAME_PATTERN}$", "example": "sale"},
-    "channel": {"type": "string", "enum": [*CHANNELS]},
+    "channel": {"type": "string", "enum": [name for name, kind in CHANNELS.items() if kind.needs_link]},
     "key_id": {"type": "integer", "minimum": 1},
 }
 _HEADERS: Mapping[str, Json] = {

@@ -8,6 +8,7 @@ from uuid import UUID
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models.ids import uuid7
+from models.names import split
 from models.sql import Row, as_datetime, as_uuid, insert_rows, marks, query
 from pingpilot.intake.submission import (
     Acceptance,
@@ -17,7 +18,7 @@ from pingpilot.intake.submission import (
     Submission,
 )
 from pingpilot.quota import month_end, month_of
-from pingpilot.routing import Route, split
+from pingpilot.routing import Route
 
 IDEMPOTENCY_WINDOW = timedelta(hours=24)
 

@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from models import Account, AccountChannel
+from models.database import open_database
+from pingpilot.channels import DISCORD, TELEGRAM
+from pingpilot.clock import SystemClock
+from tests.support.accounts import link_chat
 from tests.support.daemon import Daemon, a_daemon
 from tests.support.platforms import running_platforms
 
@@ -19,6 +24,12 @@ async def daemon(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Daemon]:
 
 
 @pytest.fixture
-async def key(daemon: Daemon) -> str:
-    """The key of an account without a limit."""
-    return await daemon.create_account("shop@example.com", "--plan", "enterprise")
+async def key(daemon: Daemon, sqlite_url: str) -> str:
+    """The key of an account without a limit, linked to a chat on each platform that is switched off."""
+    key = await daemon.create_account("shop@example.com", "--plan", "enterprise")
+    async with open_database(sqlite_url):
+        account = await Account.get(email="shop@example.com")
+        for channel in (DISCORD, TELEGRAM):
+            await link_chat(account, channel.name, SystemClock())
+            await AccountChannel.switch(account.id, channel.name, on=False)
+    return key

@@ -3,8 +3,9 @@
 import pytest
 
 from models import KeyScope
+from models.names import joined, split
 from pingpilot.authentication import Caller
-from pingpilot.routing import Route, joined, split
+from pingpilot.routing import Route
 
 BOTH = ("discord", "email")
 
