@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from pingpilot.sandbox.server import reset_connection
 from tests.support.daemon import Daemon, Ended, a_daemon, command
 from tests.support.databases import SqliteCopies
+from tests.support.proxy import Proxy, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -115,12 +114,12 @@ async def test_what_can_not_be_sent_is_told_before_any_try(shop: Shop) -> None:
 
 async def test_an_event_whose_answers_are_lost_is_sent_again_and_stored_once(shop: Shop) -> None:
     before = await shop.events_used()
-    proxy = Proxy(shop.daemon.base_url)
+    proxy = Proxy(shop.daemon.base_url, loses_answers=True)
 
     async with serving(proxy.handle) as url:
         sent = await shop.send("sale", url=url)
 
-    assert proxy.requests == 3
+    assert len(proxy.idempotency_keys) == 3
     assert await shop.events_used() == before + 1
     assert (await shop.event(sent))["category"] == "sale"
 
@@ -141,40 +140,8 @@ async def test_a_daemon_that_comes_up_late_gets_the_event(
         assert await late_shop.events_used() == 1
 
 
-class Proxy:
-    """Passes events on; the first answer is cut off, the second is a page of its own."""
-
-    def __init__(self, target: str) -> None:
-        self._target = target
-        self.requests = 0
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.requests += 1
-        headers = {name: request.headers[name] for name in ("Authorization", "Idempotency-Key")}
-        url, body = self._target + request.path, await request.read()
-        async with aiohttp.request("POST", url, data=body, headers=headers) as answer:
-            passed_on = web.Response(body=await answer.read(), status=answer.status)
-        if self.requests == 1:
-            reset_connection(request.transport)
-        return web.Response(status=502, text="<h1>Bad Gateway</h1>") if self.requests == 2 else passed_on
-
-
 async def hello(_request: web.Request) -> web.StreamResponse:
     return web.Response(text="<h1>Hello</h1>")
-
-
-@asynccontextmanager
-async def serving(handler: Any) -> AsyncIterator[str]:
-    """A web server that gives every POST to `handler`; returns its address."""
-    app = web.Application()
-    app.router.add_post("/{path:.*}", handler)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

@@ -188,9 +188,14 @@ async def a_daemon(settings: Mapping[str, str], *, database_url: str, folder: Pa
 
 async def command(*words: str, settings: Mapping[str, str], folder: Path) -> Ended:
     """Run a `pingpilot` command in a process of its own, to its end."""
+    return await execute(*_PINGPILOT, *words, settings=settings, folder=folder)
+
+
+async def execute(*words: str, settings: Mapping[str, str], folder: Path) -> Ended:
+    """Run any program in a process of its own, to its end."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *_PINGPILOT, *words, env=environment(settings), cwd=folder, stdout=pipe, stderr=pipe
+        *words, env=environment(settings), cwd=folder, stdout=pipe, stderr=pipe
     )
     try:
         async with asyncio.timeout(ENDS_WITHIN):
