@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +97,10 @@ class World:
 
     async def run(self, program: Program, folder: Path, *, url: str = "", key: str = "") -> Ended:
         """Run a program, with the good key and the daemon's address unless others are given."""
-        if missing := missing_for(program):
-            if os.environ.get("CI") and program.missing and not program.is_optional:
-                pytest.fail(f"{missing} .ci/run installs it.")
-            pytest.skip(missing)
+        if program.missing:
+            if os.environ.get("CI") and not program.is_optional:
+                pytest.fail(f"{program.missing} .ci/run installs it.")
+            pytest.skip(program.missing)
         settings = {
             **RUNNER,
             "GITHUB_RUN_ATTEMPT": folder.name,  # a run of its own
@@ -120,13 +119,6 @@ class World:
         """Return how many events of the account were accepted so far."""
         answer = await self.daemon.get("/api/v1/quota", key=self.keys.good)
         return int(answer.body["eventsUsed"])
-
-
-def missing_for(program: Program) -> str:
-    """Say what is missing to run a program; empty if nothing."""
-    if "pingpilot.client" in program.text and find_spec("pingpilot.client") is None:
-        return "There is no pingpilot.client yet."
-    return program.missing
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
