@@ -8,6 +8,7 @@ from pingpilot.keys import create_key
 from tests.support.clock import ManualClock
 
 from .api import EVENT, ON_SQLITE, Api, Program, Reply
+from .calls import WITH_KEY, Example
 
 pytestmark = ON_SQLITE
 
@@ -33,6 +34,17 @@ async def test_a_flood_of_bad_keys_is_told_to_wait(api: Api) -> None:
 
     assert [reply.verdict for reply in replies] == [REFUSED] * BURST + [TOO_MANY]
     assert replies[-1].headers["Retry-After"] == str(int(EVERY))
+
+
+@pytest.mark.parametrize("call", WITH_KEY, ids=" ".join)
+async def test_every_call_with_a_key_refuses_a_flood(api: Api, call: Example) -> None:
+    for _ in range(BURST):
+        api.services.floods.note_bad("127.0.0.1")
+
+    reply = await api.call(*call, headers={"Authorization": f"Bearer {UNKNOWN_KEY}"})
+
+    assert reply.verdict == TOO_MANY
+    assert "Retry-After" in reply.headers
 
 
 async def test_malformed_keys_count_too(api: Api) -> None:

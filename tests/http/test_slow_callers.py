@@ -12,6 +12,7 @@ from api import bodies
 from tests.support.clock import ManualClock
 
 from .api import ON_SQLITE, Api, serving
+from .calls import ALL, WITH_BODY, Example
 
 pytestmark = ON_SQLITE
 
@@ -82,10 +83,13 @@ async def test_the_next_head_on_a_kept_connection_is_waited_for_no_longer(hasty:
         assert await reader.read() == b""
 
 
-async def test_a_body_that_does_not_come_is_given_up(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("call", WITH_BODY, ids=" ".join)
+async def test_a_body_that_does_not_come_is_given_up(
+    api: Api, monkeypatch: pytest.MonkeyPatch, call: Example
+) -> None:
     monkeypatch.setattr(bodies, "BODY_TIMEOUT", 0.2)
     shop = await api.sign_up()
-    head = f"POST /api/v1/event HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {shop.key}\r\n"
+    head = f"{' '.join(call)} HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {shop.key}\r\n"
 
     async with connected(api) as (reader, writer):
         writer.write(head.encode() + b"Content-Length: 100\r\n\r\n{")
@@ -95,6 +99,15 @@ async def test_a_body_that_does_not_come_is_given_up(api: Api, monkeypatch: pyte
     assert headers["Connection"] == "close"
     assert "X-Request-Id" in headers
     assert await shop.stored_events() == 0
+
+
+@pytest.mark.parametrize("call", ALL, ids=" ".join)
+async def test_headers_that_are_none_are_refused_whatever_the_call(api: Api, call: Example) -> None:
+    async with connected(api) as (reader, writer):
+        writer.write(f"{' '.join(call)} HTTP/1.1\r\nno colon\r\n\r\n".encode())
+        status, _, body = await whole_reply(reader)
+
+    assert (status, json.loads(body)["code"]) == (400, "bad_request")
 
 
 NO_HTTP = [
