@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from api.faults import fault, worded
@@ -68,8 +69,15 @@ class NewKeyBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"not": _KEPT_MANAGER})
 
     name: KeyName
-    scope: Scope = KeyScope.SEND
+    scope: Scope = Field(default=KeyScope.MANAGE, description="With `categories`, `send` is the default.")
     categories: CategoryNames = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _categories_mean_sending(cls, body: Any) -> Any:
+        if isinstance(body, dict) and body.get("categories") is not None and "scope" not in body:
+            return {**body, "scope": KeyScope.SEND}
+        return body
 
     @field_validator("categories")
     @classmethod

@@ -21,8 +21,12 @@ def create_command(
     account: Annotated[str, ACCOUNT],
     name: Annotated[str, typer.Option(help="What the key is for.")] = "key",
     scope: Annotated[
-        KeyScope, typer.Option(help="'send' may post events and nothing else, 'manage' may do everything.")
-    ] = KeyScope.SEND,
+        KeyScope | None,
+        typer.Option(
+            help="'send' may post events and nothing else, 'manage' everything. "
+            "[default: manage, with --category send]"
+        ),
+    ] = None,
     category: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Post to this one only. Repeat for more. [default: all]"),
@@ -32,7 +36,8 @@ def create_command(
     """Create an API key and show it, this once."""
 
     async def create(_settings: Settings) -> tuple[ApiKey, str]:
-        rights = keys.KeyRights(scope, category or None)
+        usual = KeyScope.SEND if category else KeyScope.MANAGE
+        rights = keys.KeyRights(scope or usual, category or None)
         return await keys.create_key(await find_account(account), name, datetime.now(UTC), rights)
 
     row, key = with_database(create)

@@ -24,7 +24,7 @@ def test_a_new_key_is_printed_for_people(pingpilot: Pingpilot, alice: str) -> No
 
     first, second = made.out.splitlines()
     assert looks_like_key(first.removeprefix("API key 'key': "))
-    assert second == "It may only send events. Keep the key: it is shown this once."
+    assert second == "It may do everything. Keep the key: it is shown this once."
 
 
 def test_keys_are_listed_oldest_first(pingpilot: Pingpilot, alice: str) -> None:
@@ -49,7 +49,8 @@ def test_keys_are_listed_oldest_first(pingpilot: Pingpilot, alice: str) -> None:
 @pytest.mark.parametrize(
     ("options", "rights", "told"),
     [
-        ([], ("send", None), "only send events"),
+        ([], ("manage", None), "do everything"),
+        (["--scope", "send"], ("send", None), "only send events"),
         (
             ["--category", "sale", "--category", "bug"],
             ("send", ["sale", "bug"]),
@@ -57,7 +58,7 @@ def test_keys_are_listed_oldest_first(pingpilot: Pingpilot, alice: str) -> None:
         ),
         (["--scope", "manage"], ("manage", None), "do everything"),
     ],
-    ids=["default", "categories", "manage"],
+    ids=["default", "send", "categories", "manage"],
 )
 def test_a_key_may_do_what_it_is_made_for(
     pingpilot: Pingpilot, alice: str, options: list[str], rights: tuple[str, object], told: str
@@ -154,7 +155,7 @@ def test_a_key_that_is_not_there_is_not_rotated(pingpilot: Pingpilot, alice: str
 
 
 def test_revoking_the_last_key_that_can_manage_says_how_to_go_on(pingpilot: Pingpilot, alice: str) -> None:
-    pingpilot("key", "create", "--account", alice, "--name", "shop")
+    pingpilot("key", "create", "--account", alice, "--name", "shop", "--scope", "send")
 
     revoked = pingpilot("key", "revoke", "default", "--account", alice)
 

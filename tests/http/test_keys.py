@@ -117,10 +117,12 @@ async def test_a_new_key_is_shown_once_and_works(shop: Program) -> None:
 
 
 @ON_SQLITE
-async def test_a_new_key_may_only_send_unless_told_otherwise(shop: Program) -> None:
-    sender, manager = await make(shop, name="a"), await make(shop, name="b", scope="manage")
+async def test_a_new_key_may_do_everything_unless_told_otherwise(shop: Program) -> None:
+    sender, manager = await make(shop, name="a", scope="send"), await make(shop, name="b")
+    kept = await make(shop, name="c", categories=["sale"])
 
     assert (sender.body["scope"], manager.body["scope"]) == ("send", "manage")
+    assert (kept.body["scope"], kept.body["categories"]) == ("send", ["sale"])
     assert (await holding(shop, sender).get(KEYS)).status == 403
     assert (await holding(shop, manager).get(KEYS)).status == 200
 
@@ -282,7 +284,7 @@ async def test_a_key_may_revoke_itself_while_another_can_manage(shop: Program) -
 
 
 async def test_the_last_key_that_can_manage_is_not_revoked(shop: Program) -> None:
-    await make(shop, name="shop")
+    await make(shop, name="shop", scope="send")
 
     reply = await delete(shop, await own_id(shop))
 
