@@ -80,9 +80,16 @@ def _refuse_unlinked(caller: Caller) -> None:
                 403,
                 kind.unlinked_code,
                 f"{kind.label} is switched on for this account but not linked: get a code with "
-                f"`pingpilot link-code --account {caller.email}` and send `/link CODE` to the {kind.label} "
-                f"bot, or switch {kind.label} off.",
+                f"{_link_command(caller)} and send `/link CODE` to the {kind.label} bot, or switch "
+                f"{kind.label} off.",
             )
+
+
+def _link_command(caller: Caller) -> str:
+    """Return the command as it is to be typed; who may only send is not to learn the account's address."""
+    if caller.may(KeyScope.MANAGE):
+        return f"`pingpilot link-code --account {caller.email}`"
+    return "`pingpilot link-code --account` and the account's address,"
 
 
 async def _submit(request: web.Request, caller: Caller, body: EventBody, key: str | None) -> Acceptance:

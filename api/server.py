@@ -32,12 +32,18 @@ class ApiServer(web.Server):
     """Makes a handler a connection."""
 
     def __init__(self, plain: web.Server, *, head_timeout: float) -> None:
-        super().__init__(plain.request_handler, request_factory=self._begin, **_PROTOCOL)
-        self._plain_factory = plain.request_factory
+        super().__init__(self._answer, request_factory=self._begin, **_PROTOCOL)
+        self._plain_handler, self._plain_factory = plain.request_handler, plain.request_factory
         self.head_timeout = head_timeout
 
     def __call__(self) -> "Connection":
         return Connection(self, loop=asyncio.get_running_loop(), access_log=None, **_PROTOCOL)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._plain_handler(request)
+        except web.HTTPExpectationFailed:  # aiohttp judges `Expect` before any of ours, at any address
+            return _refusal(400, "The header Expect may be '100-continue' alone: leave it out.")
 
     def _begin(self, message: Any, payload: Any, protocol: Any, *rest: Any) -> web.BaseRequest:
         protocol.head_is_there()
@@ -87,13 +93,7 @@ class Connection(web.RequestHandler):
         """Answer what the parser refuses in the contract's shape; such requests never reach the edge."""
         plain = super().handle_error(request, status, exc, message)
         reason = (message or "unknown").partition("\n")[0].rstrip(".: ")
-        error = ApiError(
-            plain.status, "bad_request", f"This is no proper HTTP request ({reason}): check the client."
-        )
-        reply = error.reply()
-        reply.headers["X-Request-Id"] = f"{random.getrandbits(128):032x}"
-        reply.force_close()
-        return reply
+        return _refusal(plain.status, f"This is no proper HTTP request ({reason}): check the client.")
 
     def _await_head(self) -> None:
         if self._deadline is None:
@@ -103,3 +103,11 @@ class Connection(web.RequestHandler):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _refusal(status: int, message: str) -> web.Response:
+    """Return a reply to what never reaches the edge; the connection ends with it."""
+    reply = ApiError(status, "bad_request", message).reply()
+    reply.headers["X-Request-Id"] = f"{random.getrandbits(128):032x}"
+    reply.force_close()
+    return reply

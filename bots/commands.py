@@ -62,6 +62,7 @@ class Commands:
     ) -> None:
         self._limits = limits
         self._clock = clock
+        self._on_deliveries = on_deliveries
         self._failures = Failures(clock=clock, on_deliveries=on_deliveries)
 
     async def link(self, user: ChatUser, code: str, *, address: str) -> Reply:
@@ -76,6 +77,7 @@ class Commands:
         label = CHANNELS[user.channel].label
         text = f"{label} is linked to {account.email}. Your notifications arrive here from now on."
         await post_notice(account.id, text, channels=[user.channel], now=now)
+        self._on_deliveries({user.channel})
         return Reply.of(
             ("✅ Linked to ", Bold(account.email), "."),
             "A test notification is on its way. If it does not arrive, allow me to send you messages.",

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from bots.lines import ago
 from bots.replies import Action, Bold, Line, Reply
-from models import Account, Category, DeliveryStatus
+from models import Account, AccountChannel, Category, DeliveryStatus
 from pingpilot import notices
+from pingpilot.accounts import channels_of
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 from pingpilot.deliveries import (
@@ -46,11 +47,11 @@ class Failures:
         self._on_deliveries = on_deliveries
 
     async def listed(self, accounts: Sequence[Account]) -> Reply:
-        """Return the newest failures, each with a button, and one for all."""
+        """Return the newest failures, each with a button, and one for all; and what is to be mended first."""
         total, failed = await _newest_failed(accounts)
         if not failed:
             return NOTHING_FAILED
-        lines = [_head(total)]
+        lines = [_head(total), *await _suspensions(accounts)]
         actions = []
         for number, each in enumerate(failed, 1):
             lines += self._entry(number, each)
@@ -99,7 +100,7 @@ class Failures:
     def _entry(self, number: int, failed: _Failed) -> list[Line]:
         delivery = failed.delivery
         emoji = f" {failed.emoji} " if failed.emoji else " "
-        owner = f" of {failed.owner}" if failed.owner else ""
+        owner = _of(failed.owner)
         when = ago(self._clock.now() - delivery.created_at)
         error = _short(delivery.last_error or "no reason given", LONGEST_ERROR)
         return [
@@ -112,12 +113,7 @@ class Failures:
 
 
 def _failed_of(accounts: Sequence[Account]) -> list[tuple[Account, Selection]]:
-    """Return a selection for each channel of each account: by these three columns the table is indexed."""
-    return [
-        (account, Selection(account.id, status=DeliveryStatus.FAILED, channel=name))
-        for account in accounts
-        for name in CHANNELS
-    ]
+    return [(account, Selection(account.id, status=DeliveryStatus.FAILED)) for account in accounts]
 
 
 async def _newest_failed(accounts: Sequence[Account]) -> tuple[int, list[_Failed]]:
@@ -129,15 +125,46 @@ async def _newest_failed(accounts: Sequence[Account]) -> tuple[int, list[_Failed
     found.sort(key=lambda pair: pair[1].id, reverse=True)
     emoji = await _emoji_of(accounts)
     return total, [
-        _Failed(each, emoji.get((account.id, each.category)), account.email if len(accounts) > 1 else None)
+        _Failed(each, emoji.get((account.id, each.category)), _owner(account, accounts))
         for account, each in found[:MOST_SHOWN]
     ]
+
+
+async def _suspensions(accounts: Sequence[Account]) -> list[Line]:
+    """Return a line for each suspended channel on which something failed: trying again would fail at once."""
+    return [
+        _suspension(row, _owner(account, accounts))
+        for account in accounts
+        for row in await channels_of(account)
+        if row.suspended_reason and await _has_failed(row)
+    ]
+
+
+async def _has_failed(row: AccountChannel) -> bool:
+    selection = Selection(row.account_id, status=DeliveryStatus.FAILED, channel=row.channel)
+    return await count_deliveries(selection) > 0
 
 
 async def _emoji_of(accounts: Sequence[Account]) -> dict[tuple[int, str], str | None]:
     own = await Category.filter(account_id__in=[account.id for account in accounts])
     emoji: dict[tuple[int, str], str | None] = {(each.account_id, each.name): each.emoji for each in own}
     return emoji | {(account.id, notices.SENDER): notices.EMOJI for account in accounts}
+
+
+def _suspension(row: AccountChannel, owner: str | None) -> Line:
+    kind = CHANNELS[row.channel]
+    reason = _short(row.suspended_reason or "", LONGEST_ERROR)
+    remedy = "Link it" if kind.needs_link else "Switch it on"
+    return (f"⚠️ {kind.label}{_of(owner)} is suspended: {reason} {remedy} again first.",)
+
+
+def _owner(account: Account, accounts: Sequence[Account]) -> str | None:
+    """Return the account's address where it has to be told apart from others."""
+    return account.email if len(accounts) > 1 else None
+
+
+def _of(owner: str | None) -> str:
+    return f" of {owner}" if owner else ""
 
 
 def _head(total: int) -> Line:

@@ -89,13 +89,6 @@ async def set_combine(account: Account, combine: bool) -> None:
     await account.save(update_fields=["combine"])
 
 
-async def set_channels(account: Account, names: Collection[str]) -> None:
-    """Switch exactly the named channels on, which lifts their suspension. Raises `InvalidInput`."""
-    check_channels(names)
-    for name in CHANNELS:
-        await AccountChannel.switch(account.id, name, on=name in names)
-
-
 async def delete_account(account: Account, now: datetime) -> int:
     """Delete the account and all that is stored of it; return how many events went.
 

@@ -67,11 +67,6 @@ async def change_category(account: Account, name: str, changes: CategoryChanges)
             raise NotFound(await unknown_category(account.id, name))
 
 
-async def set_urgent(account: Account, name: str, urgent: bool) -> None:
-    """Let the category's events pass quiet hours, or not. Raises `NotFound`."""
-    await change_category(account, name, {"urgent": urgent})
-
-
 async def remove_category(account: Account, name: str) -> None:
     """Remove a category; its events stay, under its name. Raises `NotFound`."""
     if not await Category.filter(account_id=account.id, name=name).delete():

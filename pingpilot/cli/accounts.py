@@ -6,11 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from models import Account, AccountChannel, Plan
-from pingpilot import accounts, quiet_hours
+from pingpilot import accounts
 from pingpilot.channels import CHANNELS
-from pingpilot.cli.runtime import AS_JSON, day, print_json, print_table, with_database
+from pingpilot.cli.runtime import AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
+from pingpilot.preferences import AccountChange, ChannelChange, change_account
+from pingpilot.quiet_hours import hours_text
 from pingpilot.quota import PlanLimits, Quota, quota_of
 
 app = typer.Typer(help="Create, list and change accounts.", no_args_is_help=True)
@@ -33,7 +35,7 @@ def create_command(
     """Create an account with an API key and three starter categories."""
 
     async def create(settings: Settings) -> accounts.NewAccount:
-        chosen = settings.configured_channels if channels is None else _channel_names(channels)
+        chosen = settings.configured_channels if channels is None else names_in(channels)
         return await accounts.create_account(
             email, plan=plan, monthly_events=monthly_events, channels=chosen, now=datetime.now(UTC)
         )
@@ -129,41 +131,42 @@ def set_command(
         typer.Option("--silently", help="Send without a sound in these quiet hours, instead of waiting."),
     ] = False,
 ) -> None:
-    """Change an account; switching a suspended channel on lifts the suspension."""
-    hours = [_quiet_hours(text) for text in quiet or []]
+    """Change an account, all of it or nothing; switching a suspended channel on lifts the suspension."""
+    asked = AccountChange(time_zone, combine, _channel_changes(channels, quiet, silently=silently))
 
     async def change(_settings: Settings) -> list[AccountChannel]:
         account = await accounts.find_account(email)
-        if channels is not None:
-            await accounts.set_channels(account, _channel_names(channels))
-        if combine is not None:
-            await accounts.set_combine(account, combine)
-        if time_zone is not None:
-            await quiet_hours.set_time_zone(account, time_zone, now=datetime.now(UTC))
-        for name, text in hours:
-            now = datetime.now(UTC)
-            await quiet_hours.set_quiet_hours(account, name, text, silently=silently, now=now)
+        await change_account(account, asked, datetime.now(UTC))
         return await accounts.channels_of(account)
 
     for each in with_database(change):
         typer.echo(f"{CHANNELS[each.channel].label}: {_channel_text(each)}")
 
 
+def _channel_changes(
+    channels: str | None, quiet: list[str] | None, *, silently: bool
+) -> dict[str, ChannelChange]:
+    """Return what `--channels` and `--quiet` change. Raises `InvalidInput`."""
+    on = None if channels is None else names_in(channels)
+    hours = dict(_quiet_hours(text) for text in quiet or [])
+    accounts.check_channels([*(on or ()), *hours])
+    return {
+        name: ChannelChange(None if on is None else name in on, hours.get(name), silently)
+        for name in CHANNELS
+        if on is not None or name in hours
+    }
+
+
 def _quiet_hours(text: str) -> tuple[str, str]:
     name, equals, hours = text.partition("=")
     if not equals:
         raise InvalidInput(f"'{text}' are no quiet hours: write them like telegram=22:00-07:00.")
-    accounts.check_channels([name])
     return name, hours
 
 
 async def _quota(account: Account, settings: Settings) -> Quota:
     limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
     return await quota_of(account, limits, datetime.now(UTC))
-
-
-def _channel_names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _identity(account: Account) -> dict[str, Any]:
@@ -200,7 +203,7 @@ def _channel_text(channel: AccountChannel) -> str:
 def _quiet_text(channel: AccountChannel) -> str:
     if channel.quiet_from is None or channel.quiet_until is None:
         return ""
-    start, end = quiet_hours.hours_text(channel.quiet_from, channel.quiet_until)
+    start, end = hours_text(channel.quiet_from, channel.quiet_until)
     return f", {'silent' if channel.quiet_silently else 'quiet'} {start}-{end}"
 
 

@@ -56,3 +56,8 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) 
 def day(instant: datetime | None) -> str:
     """Return an instant as people read it in a table, a dash for none."""
     return f"{instant:%Y-%m-%d %H:%M} UTC" if instant else "–"
+
+
+def names_in(text: str) -> list[str]:
+    """Return the names of an option such as `telegram,email`."""
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -17,13 +17,14 @@ class PingPilotHandler(logging.Handler):
 
     Up to `capacity` records wait while PingPilot is away; what does not fit, or is refused, is dropped and
     counted. The count is `dropped`, and a field of that name in the next event that gets through.
-    At exit, what waits is sent for up to `flush_timeout` seconds. Without a `client`, one is made from
-    the environment, which may raise `NotConfigured`.
+    The category must exist in the account; `bug` is one that new accounts have. At exit, what waits is sent
+    for up to `flush_timeout` seconds. Without a `client`, one is made from the environment, which may raise
+    `NotConfigured`.
     """
 
     def __init__(
         self,
-        category: str = "error",
+        category: str = "bug",
         *,
         client: Client | None = None,
         level: int | str = logging.ERROR,

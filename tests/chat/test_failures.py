@@ -234,6 +234,42 @@ async def test_long_and_odd_texts_take_one_line(bots: Bots, alice: Account) -> N
     assert len(error) <= len("E-mail, 1 minute ago: ") + 80
 
 
+async def test_a_suspended_channel_on_which_something_failed_is_to_be_mended_first(
+    bots: Bots, alice: Account
+) -> None:
+    [by_mail] = await failed_deliveries(alice, bots.clock, "sale")
+    await failed_deliveries(alice, bots.clock, "bug", channel="discord")
+    for channel in ("discord", "email"):
+        await suspend(alice, channel)
+
+    both = texts(await bots.commands.failed(ALICE))
+    retried = texts(await bots.commands.retry(ALICE, f"retry:{by_mail}"))
+
+    on_discord = "⚠️ Discord is suspended: Nobody is there. Link it again first."
+    assert both[:3] == [
+        "2 deliveries failed:",
+        on_discord,
+        "⚠️ E-mail is suspended: Nobody is there. Switch it on again first.",
+    ]
+    assert both[3].startswith("1. 🐛 bug")
+    assert retried[1:3] == ["1 delivery failed:", on_discord]
+    assert retried[3].startswith("1. 🐛 bug")
+
+
+async def test_of_several_accounts_the_suspended_one_is_named(
+    bots: Bots, alice: Account, bea: Account
+) -> None:
+    await link_chat(bea, "discord", bots.clock, ALICE.user_id)
+    for account in (alice, bea):
+        await failed_deliveries(account, bots.clock, "sale")
+    await suspend(bea, "email")
+
+    _, hint, first, *_ = texts(await bots.commands.failed(ALICE))
+
+    assert hint == "⚠️ E-mail of bea@example.com is suspended: Nobody is there. Switch it on again first."
+    assert first.startswith("1. ")
+
+
 async def test_a_removed_category_and_one_without_emoji_are_shown_plain(bots: Bots, alice: Account) -> None:
     await failed_deliveries(alice, bots.clock, "sale", "bug")
     await Category.filter(account_id=alice.id, name="sale").delete()
@@ -261,6 +297,11 @@ async def linked_account(bots: Bots, email: str, user: ChatUser) -> Account:
     await link_chat(account, user.channel, bots.clock, user.user_id)
     assert await AccountChannel.filter(account_id=account.id, enabled=True).count() == 2
     return account
+
+
+async def suspend(account: Account, channel: str) -> None:
+    row = AccountChannel.filter(account_id=account.id, channel=channel)
+    assert await row.update(suspended_reason="Nobody is there.")
 
 
 def texts(reply: Reply) -> list[str]:

@@ -53,6 +53,7 @@ async def test_one_test_notification_is_queued_for_the_linked_chat(
         f"{CHANNELS[person.channel].label} is linked to alice@example.com. "
         "Your notifications arrive here from now on."
     )
+    assert bots.woken == [person.channel]
 
 
 async def test_a_wrong_a_used_and_an_expired_code_are_told_apart(

@@ -47,7 +47,7 @@ async def test_a_pressed_button_retries_and_shows_what_is_left(
     assert none_left.splitlines() == ["🔁 Trying again: bug on E-mail.", NOTHING_FAILED]
     assert person.buttons == {}
     assert await Delivery.filter(id__in=[bug, sale], status="pending").count() == 2
-    assert bots.woken == ["email", "email"]
+    assert bots.woken == [person.channel, "email", "email"]  # the first by linking
 
 
 async def test_all_are_retried_at_once_and_keep_their_histories(

@@ -79,7 +79,7 @@ async def test_on_telegram_nobody_presses_in_the_chat_of_another(
 
     assert shown == []
     assert stand_in.answers[-1].text == ONLY_PRIVATE
-    assert bots.woken == []
+    assert bots.woken == [on_telegram.channel]  # by linking
 
 
 async def test_on_telegram_a_list_that_was_deleted_meanwhile_is_sent_anew(

@@ -13,8 +13,9 @@ def test_a_category_is_added_listed_and_removed(pingpilot: Pingpilot, alice: str
     removed = pingpilot("category", "remove", "new-user", "--account", alice)
 
     assert added.out == "The category 'new-user' is added.\n"
-    assert listed.out.splitlines()[0].split() == ["NAME", "COLOR", "EMOJI", "THIS", "MONTH", "LAST", "EVENT"]
-    assert ["new-user", "#00ff7f", "🎉", "0", "–"] in [line.split() for line in listed.out.splitlines()]
+    head, *rows = [line.split() for line in listed.out.splitlines()]
+    assert head == ["NAME", "COLOR", "EMOJI", "CHANNELS", "FALLBACK", "THIS", "MONTH", "LAST", "EVENT"]
+    assert ["new-user", "#00ff7f", "🎉", "all", "–", "0", "–"] in rows
     assert removed.out == "The category 'new-user' is removed.\n"
     assert names(pingpilot, alice) == ["bug", "question", "sale"]
 
@@ -28,6 +29,9 @@ def test_a_category_can_do_without_an_emoji(pingpilot: Pingpilot, alice: str) ->
         "name": "a",
         "color": "#000000",
         "emoji": None,
+        "urgent": False,
+        "channels": None,
+        "fallback": None,
         "eventsThisMonth": 0,
         "lastEventAt": None,
     }

@@ -13,7 +13,7 @@ COMMANDS = [
     ("link-code",),
     *(("account", name) for name in ("create", "list", "show", "set-plan", "set")),
     *(("key", name) for name in ("create", "list", "revoke")),
-    *(("category", name) for name in ("add", "list", "remove")),
+    *(("category", name) for name in ("add", "list", "set", "remove")),
 ]
 
 

@@ -40,6 +40,24 @@ def test_what_can_not_be_meant_is_one_sentence(
     assert hint in refused.err
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [["--time-zone", "Berlin"], ["--quiet", "email=always"], ["--quiet", "pigeon=22:00-07:00"]],
+    ids=" ".join,
+)
+def test_an_account_is_changed_as_a_whole_or_not_at_all(
+    pingpilot: Pingpilot, alice: str, wrong: list[str]
+) -> None:
+    before = pingpilot("account", "show", alice).out
+
+    refused = pingpilot(
+        "account", "set", alice, "--channels", "email", "--quiet", "telegram=22:00-07:00", *wrong
+    )
+
+    assert refused.code == 2
+    assert pingpilot("account", "show", alice).out == before
+
+
 def test_combining_is_switched_off_and_on(pingpilot: Pingpilot, alice: str, sqlite_url: str) -> None:
     def combines() -> bool:
         with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite://"))) as database:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models import Account, Delivery, DeliveryAttempt
-from pingpilot.categories import set_urgent
+from pingpilot.categories import change_category
 from pingpilot.delivery.channel import Notification
 from pingpilot.delivery.queue import COMBINES_FROM
 from pingpilot.errors import PermanentFailure, RateLimited, TemporaryFailure
@@ -132,7 +132,7 @@ async def test_quiet_hours_hold_each_of_them(engine: Engine, busy: Account) -> N
 
 async def test_in_quiet_hours_an_urgent_one_goes_out_alone(engine: Engine, busy: Account) -> None:
     await set_quiet_hours(busy, "telegram", "12:00-13:00", silently=False, now=engine.clock.now())
-    await set_urgent(busy, "bug", urgent=True)
+    await change_category(busy, "bug", {"urgent": True})
     await accept(busy, engine.clock, "bug", *["sale"] * 5)
 
     async with engine.running():

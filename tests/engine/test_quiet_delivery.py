@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from models import Account, AccountChannel
-from pingpilot.categories import set_urgent
+from pingpilot.categories import change_category
 from pingpilot.errors import PermanentFailure
 from pingpilot.quiet_hours import mute, set_quiet_hours
 from tests.support.waiting import eventually
@@ -50,7 +50,7 @@ async def test_what_is_urgent_passes_what_waits(engine: Engine, alice: Account) 
 
     async with engine.running():
         await eventually(statuses, ["held"])
-        await set_urgent(alice, "sale", urgent=True)
+        await change_category(alice, "sale", {"urgent": True})
         await engine.post(alice, "urgent")
         await engine.status_is("held", "delivered")
 
@@ -86,7 +86,7 @@ async def test_a_recipient_that_is_gone_takes_what_is_held_along(engine: Engine,
 
     async with engine.running():
         await eventually(statuses, ["held"])
-        await set_urgent(alice, "sale", urgent=True)
+        await change_category(alice, "sale", {"urgent": True})
         await engine.post(alice, "urgent")
         await engine.status_is("failed", "failed")
 

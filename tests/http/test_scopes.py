@@ -116,6 +116,19 @@ async def test_a_key_whose_category_is_gone_is_told_of_no_other(shop: Program) -
     assert "bug" not in reply.text
 
 
+@pytest.mark.parametrize("channel", ["discord", "telegram"])
+async def test_a_missing_link_names_the_account_to_those_who_manage_it_alone(api: Api, channel: str) -> None:
+    shop = await api.sign_up(channels=[channel])
+    sender = await with_key(shop)
+
+    managed, sent = await shop.post(), await sender.post()
+
+    assert managed.verdict == sent.verdict
+    assert f"`pingpilot link-code --account {shop.account.email}`" in managed.body["message"]
+    assert "`pingpilot link-code --account` and the account's address, and" in sent.body["message"]
+    assert "@" not in sent.text
+
+
 async def test_a_wrong_shape_is_answered_before_a_category_that_is_not_allowed(shop: Program) -> None:
     sender = await with_key(shop, "sale")
 

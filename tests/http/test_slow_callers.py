@@ -1,4 +1,4 @@
-"""Callers that are slow on purpose, and bytes that are no HTTP."""
+"""Callers that are slow on purpose, bytes that are no HTTP, and expectations."""
 
 import asyncio
 import json
@@ -134,3 +134,39 @@ async def test_what_is_no_http_gets_an_error_in_the_common_shape(api: Api, reque
     assert headers["Content-Type"] == "application/json"
     assert headers["X-Request-Id"]
     assert after == b""
+
+
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/event", "/nowhere", "/healthz"])  # there, not there, wrong method
+@pytest.mark.parametrize("expect", ["100-nothing", "200-ok, 100-continue", "\u00e9"])
+async def test_an_expectation_nobody_knows_gets_an_error_in_the_common_shape(
+    api: Api, path: str, expect: str
+) -> None:
+    async with connected(api) as (reader, writer):
+        writer.write(
+            f"POST {path} HTTP/1.1\r\nHost: here\r\nExpect: {expect}\r\nContent-Length: 9\r\n\r\n".encode()
+        )
+        status, headers, body = await whole_reply(reader)
+
+    assert (status, json.loads(body)["code"]) == (400, "bad_request")
+    assert "'100-continue'" in json.loads(body)["message"]
+    assert headers["Content-Type"] == "application/json"
+    assert headers["X-Request-Id"]
+    assert headers["Connection"] == "close"  # whether the body comes after that, nobody can tell
+
+
+async def test_who_asks_before_sending_a_body_is_told_to_go_on(api: Api) -> None:
+    shop = await api.sign_up()
+    body = json.dumps({"category": "sale"}).encode()
+    head = f"POST /api/v1/event HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {shop.key}\r\n"
+
+    async with connected(api) as (reader, writer):
+        writer.write(f"{head}Expect: 100-Continue\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        interim = await reader.readexactly(len(GO_ON))
+        writer.write(body)
+        status, _, _ = await whole_reply(reader)
+
+    assert (interim, status) == (GO_ON, 200)
+    assert await shop.stored_events() == 1

@@ -3,8 +3,9 @@
 import pytest
 
 from models import Account, AccountChannel, Category, Plan
-from pingpilot.accounts import channels_of, create_account, find_account, set_channels, set_plan
+from pingpilot.accounts import channels_of, create_account, find_account, set_plan
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
+from pingpilot.preferences import AccountChange, ChannelChange, change_account
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 
@@ -98,7 +99,8 @@ async def test_switching_channels_on_lifts_a_suspension_and_keeps_the_link(
     )
     await AccountChannel.suspend(account.id, "telegram", address="7", reason="Blocked.")
 
-    await set_channels(account, ["telegram", "email"])
+    on = ChannelChange(enabled=True)
+    await change_account(account, AccountChange(channels={"telegram": on, "email": on}), clock.now())
 
     _, telegram, email = await channels_of(account)
     assert telegram.enabled

@@ -208,9 +208,18 @@ async def execute(*words: str, settings: Mapping[str, str], folder: Path) -> End
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return a port that nobody listens on, and that nobody is given as long as this process lives.
+
+    A socket stays bound to it, so that Linux hands it to no other test, outgoing connections included,
+    also while a daemon restarts. As that socket allows it (SO_REUSEADDR) and does not listen, a server
+    that asks for this very port gets it; until then, connections are refused.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    port = int(holder.getsockname()[1])
+    holder.detach()  # open to the process's end, without a warning then
+    return port
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

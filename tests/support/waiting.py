@@ -26,8 +26,10 @@ async def until(holds: Callable[[], bool], *, timeout: float = 10) -> None:
 
 
 async def comes_true(holds: Callable[[], Awaitable[bool]], what: str, *, timeout: float = 15) -> None:
-    """Return once the condition holds; fail naming `what` otherwise."""
-    try:
-        await eventually(holds, True, timeout=timeout)
-    except AssertionError:
-        raise TimeoutError(f"waited {timeout} s for {what}") from None
+    """Return once the condition holds; fail naming `what` otherwise. What `holds` raises comes at once."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    while not await holds():
+        if loop.time() >= deadline:
+            raise TimeoutError(f"waited {timeout} s for {what}")
+        await asyncio.sleep(0.005)

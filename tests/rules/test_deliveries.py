@@ -1,0 +1,42 @@
+"""Selecting deliveries: what it reads, and what trying them again leaves alone."""
+
+import pytest
+
+from models import Delivery
+from pingpilot.deliveries import Selection, count_deliveries, list_deliveries, retry_deliveries
+from tests.support.accounts import new_account
+from tests.support.clock import ManualClock
+from tests.support.failures import failed_deliveries
+from tests.support.plans import deliver_much, plan_of, reads_all_deliveries
+
+
+@pytest.mark.parametrize("of_one_account", [True, False])
+async def test_what_failed_is_found_without_reading_what_arrived(
+    database: str, clock: ManualClock, of_one_account: bool
+) -> None:
+    account = await new_account(clock, channels=["email"])
+    await failed_deliveries(account, clock, "sale")
+    await deliver_much(account, clock.now())
+    condition, values = Selection(account.id if of_one_account else None, status="failed").condition()
+
+    plan = await plan_of(f"SELECT d.id FROM deliveries d WHERE {condition} ORDER BY d.id DESC", values)  # noqa: S608
+
+    assert "idx_deliveries_" in plan
+    assert not reads_all_deliveries(plan)
+
+
+async def test_only_what_failed_is_tried_again_whatever_is_selected(
+    database: str, clock: ManualClock
+) -> None:
+    alice, bea = [await new_account(clock, f"{name}@example.com", channels=["email"]) for name in ("a", "b")]
+    failed = await failed_deliveries(alice, clock, "sale", "bug")
+    await failed_deliveries(bea, clock, "sale")
+    await Delivery.filter(id=failed[0]).update(status="delivered")
+
+    listed = await list_deliveries(Selection(alice.id, status="failed"))
+    retried = await retry_deliveries(Selection(alice.id), clock.now())
+
+    assert [each.id for each in listed] == failed[1:]
+    assert retried == {"email": 1}
+    assert await count_deliveries(Selection(status="failed")) == 1
+    assert await count_deliveries(Selection(status="pending")) == 1
