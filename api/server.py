@@ -1,11 +1,11 @@
 """The HTTP server: aiohttp's, with a limit for slow callers and JSON for requests that are no HTTP."""
 
 import asyncio
-import random
 from typing import Any
 
 from aiohttp import web
 
+from api.edge import new_request_id, stamp
 from api.replies import ApiError
 
 HEAD_TIMEOUT = 10.0
@@ -32,12 +32,18 @@ class ApiServer(web.Server):
     """Makes a handler a connection."""
 
     def __init__(self, plain: web.Server, *, head_timeout: float) -> None:
-        super().__init__(plain.request_handler, request_factory=self._begin, **_PROTOCOL)
-        self._plain_factory = plain.request_factory
+        super().__init__(self._answer, request_factory=self._begin, **_PROTOCOL)
+        self._plain_handler, self._plain_factory = plain.request_handler, plain.request_factory
         self.head_timeout = head_timeout
 
     def __call__(self) -> "Connection":
         return Connection(self, loop=asyncio.get_running_loop(), access_log=None, **_PROTOCOL)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._plain_handler(request)
+        except web.HTTPExpectationFailed:  # aiohttp judges `Expect` before any of ours, at any address
+            return _refusal(400, "The header Expect may be '100-continue' alone: leave it out.")
 
     def _begin(self, message: Any, payload: Any, protocol: Any, *rest: Any) -> web.BaseRequest:
         protocol.head_is_there()
@@ -51,7 +57,6 @@ class Connection(web.RequestHandler):
         super().__init__(server, **options)
         self._head_timeout = server.head_timeout
         self._deadline: asyncio.TimerHandle | None = None
-        self._is_answering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -62,20 +67,13 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if not self._is_answering:
+        if self._waiter is not None:  # aiohttp waits for a request: what comes is no late body
             self._await_head()
         super().data_received(data)
 
     def head_is_there(self) -> None:
         """Stop the clock: a whole request line with headers has come in."""
         self._forget_deadline()
-        self._is_answering = True
-
-    async def finish_response(self, *args: Any) -> tuple[web.StreamResponse, bool]:
-        try:
-            return await super().finish_response(*args)
-        finally:
-            self._is_answering = False
 
     def handle_error(
         self,
@@ -87,13 +85,7 @@ class Connection(web.RequestHandler):
         """Answer what the parser refuses in the contract's shape; such requests never reach the edge."""
         plain = super().handle_error(request, status, exc, message)
         reason = (message or "unknown").partition("\n")[0].rstrip(".: ")
-        error = ApiError(
-            plain.status, "bad_request", f"This is no proper HTTP request ({reason}): check the client."
-        )
-        reply = error.reply()
-        reply.headers["X-Request-Id"] = f"{random.getrandbits(128):032x}"
-        reply.force_close()
-        return reply
+        return _refusal(plain.status, f"This is no proper HTTP request ({reason}): check the client.")
 
     def _await_head(self) -> None:
         if self._deadline is None:
@@ -103,3 +95,11 @@ class Connection(web.RequestHandler):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _refusal(status: int, message: str) -> web.Response:
+    """Return a reply to what never reaches the edge; the connection ends with it."""
+    reply = ApiError(status, "bad_request", message).reply()
+    stamp(reply, new_request_id())
+    reply.force_close()
+    return reply
