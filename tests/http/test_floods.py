@@ -124,6 +124,15 @@ async def test_all_addresses_of_an_ipv6_customer_count_as_one(api: Api) -> None:
     assert (await guess(api, "2001:db8:1:3::1")).verdict == REFUSED
 
 
+async def test_ipv4_addresses_written_as_ipv6_count_one_by_one(api: Api) -> None:
+    api.services.proxies = TrustedProxies(["127.0.0.1", "198.51.100.0/24"])
+    await flood(api, "::ffff:203.0.113.7, ::ffff:198.51.100.1")
+
+    assert (await guess(api, "203.0.113.7")).verdict == TOO_MANY
+    assert (await guess(api, "::ffff:203.0.113.8")).verdict == REFUSED
+    assert (await guess(api, "::1")).verdict == REFUSED
+
+
 async def test_a_guard_remembers_so_many_addresses_and_no_more(api: Api) -> None:
     guard = api.services.floods
 
