@@ -3,21 +3,19 @@
 import math
 import random
 import re
-from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from http import HTTPStatus
 
 import structlog
 from aiohttp import web
 
+from api.calls import Handler
 from api.replies import ApiError
 from api.services import SERVICES, STANDING, Services, Standing
 from models.database import DATABASE_ERRORS
 from pingpilot.logs import REQUEST_ID
 from pingpilot.metrics import OTHER_CALL
 from pingpilot.quota import month_end, month_length
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MAX_BODY = 64 * 1024
 RETRY_WHEN_STOPPING = 5  # seconds: about as long as a restart takes
