@@ -174,7 +174,7 @@ async def test_an_event_is_stored_and_delivered_as_the_page_shows_it(
 async def test_lost_answers_are_tried_again_and_the_event_is_stored_once(
     world: World, tmp_path: Path
 ) -> None:
-    able = [program for program in programs() if not missing_for(program)]
+    able = [program for program in programs() if not program.missing]
     before = await world.events_used()
 
     repeats = await asyncio.gather(*(repeated(program, world, tmp_path) for program in able))
