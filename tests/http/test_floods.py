@@ -72,7 +72,7 @@ async def test_a_good_key_that_was_never_seen_waits_its_turn(shop: Program, cloc
     assert afterwards.status == 200
 
 
-async def test_a_key_that_was_revoked_is_refused_at_once_and_counts_even_if_it_was_good(shop: Program) -> None:
+async def test_a_revoked_key_is_refused_at_once_and_counts_even_if_it_was_good(shop: Program) -> None:
     row, key = await create_key(shop.account, "spare", shop.api.clock.now())
     spare = Program(shop.api, shop.account, key)
     await spare.post()
