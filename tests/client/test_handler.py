@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from pingpilot.client import Client, NotConfigured, PingPilotHandler, sender
+from pingpilot.client import Client, NotConfigured, PingPilotHandler
 from pingpilot.sandbox.faults import Fault
 from tests.http.api import Api, Program
 from tests.support.waiting import until
@@ -71,24 +71,6 @@ async def test_errors_become_events_and_lesser_records_do_not(
     assert descriptions(flaky) == ["Order 4711 failed", "All orders fail"]
     assert events[0]["fields"]["customer"] == "Zoë"
     assert (handler.sent, handler.dropped) == (2, 0)
-
-
-@pytest.mark.parametrize("seconds", ["9" * 12, "9" * 400])
-async def test_a_server_that_asks_for_years_does_not_end_the_sending(
-    seconds: str,
-    attach: Attach,
-    logger: logging.Logger,
-    flaky: FlakyPingPilot,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sender, "LONGEST_PAUSE", 0.01)
-    flaky.refuse(503, "shutting_down", headers={"Retry-After": seconds})
-    handler = attach()
-
-    logger.error("Order failed")
-    await flush(handler)
-
-    assert (handler.sent, handler.dropped) == (1, 0)
 
 
 async def test_an_event_reaches_the_api(
@@ -293,3 +275,21 @@ def test_a_capacity_that_holds_nothing_is_refused() -> None:
 def storm(logger: logging.Logger, name: int) -> None:
     for number in range(250):
         logger.error("Order %d-%d failed", name, number)
+
+
+@pytest.mark.parametrize("seconds", ["9" * 12, "9" * 400])
+async def test_a_server_that_asks_for_years_does_not_end_the_sending(
+    seconds: str,
+    attach: Attach,
+    logger: logging.Logger,
+    flaky: FlakyPingPilot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pingpilot.client.sender.LONGEST_PAUSE", 0.01)
+    flaky.refuse(503, "shutting_down", headers={"Retry-After": seconds})
+    handler = attach()
+
+    logger.error("Order failed")
+    await flush(handler)
+
+    assert (handler.sent, handler.dropped) == (1, 0)
