@@ -1,11 +1,11 @@
 """Who is at the other end: the caller's address, past the reverse proxies that are trusted."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
 
-Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
 
 _OWN_NETWORK = 64  # bits: an IPv6 customer has all addresses below (RFC 6177)
 
@@ -21,12 +21,12 @@ class TrustedProxies:
 
         Read from the right: what stands left of the first address we don't trust may be made up.
         """
-        address = request.remote or "local"
+        address = _address(request.remote or "")
         for hop in reversed(self._hops(request) if self._trusts(address) else []):
-            if not _is_address(hop):
+            if (named := _address(hop)) is None:
                 break
-            address = hop
-            if not self._trusts(hop):
+            address = named
+            if not self._trusts(address):
                 break
         return _network_of(address)
 
@@ -34,22 +34,20 @@ class TrustedProxies:
         header = ",".join(request.headers.getall("X-Forwarded-For", []))
         return [hop.strip() for hop in header.split(",") if hop.strip()]
 
-    def _trusts(self, address: str) -> bool:
-        if not self._networks or not _is_address(address):
-            return False
-        parsed = ip_address(address)
-        return any(parsed in network for network in self._networks)
+    def _trusts(self, address: Address | None) -> bool:
+        return address is not None and any(address in network for network in self._networks)
 
 
-def _is_address(text: str) -> bool:
+def _address(text: str) -> Address | None:
+    """Return the address as it is counted: `::ffff:192.0.2.1` is how many a program writes an IPv4 one."""
     try:
-        ip_address(text)
+        address = ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return (address.version == 6 and address.ipv4_mapped) or address  # noqa: PLR2004
 
 
-def _network_of(address: str) -> str:
-    if ":" not in address:
-        return address
-    return str(ip_network(f"{address.split('%', maxsplit=1)[0]}/{_OWN_NETWORK}", strict=False))
+def _network_of(address: Address | None) -> str:
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((int(address), _OWN_NETWORK), strict=False))
+    return str(address or "local")

@@ -50,7 +50,7 @@ async def _caller(request: web.Request) -> Caller:
         raise _too_many_requests(wait)
     caller = await services.authenticator.caller_of(key)
     if caller is None:
-        services.floods.note_bad(address)
+        services.floods.note_bad(address, key)
         raise ApiError(
             401,
             "invalid_api_key",

@@ -3,21 +3,19 @@
 import math
 import random
 import re
-from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from http import HTTPStatus
 
 import structlog
 from aiohttp import web
 
+from api.calls import Handler
 from api.replies import ApiError
 from api.services import SERVICES, STANDING, Services, Standing
 from models.database import DATABASE_ERRORS
 from pingpilot.logs import REQUEST_ID
 from pingpilot.metrics import OTHER_CALL
 from pingpilot.quota import month_end, month_length
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MAX_BODY = 64 * 1024
 RETRY_WHEN_STOPPING = 5  # seconds: about as long as a restart takes
@@ -36,8 +34,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     REQUEST_ID.set(request_id)  # of this request's task, and the tasks it makes
     template = _template(request)
     response = await _answer(request, handler, template)
-    response.headers["X-Request-Id"] = request_id
-    response.headers["Server"] = "PingPilot"
+    stamp(response, request_id)
     call = f"{request.match_info.route.method} {template}" if template else OTHER_CALL
     request.app[SERVICES].metrics.count_request(call, response.status)
     if standing := request.get(STANDING):
@@ -57,19 +54,18 @@ async def _answer(request: web.Request, handler: Handler, template: str | None) 
     except web.HTTPException as exc:
         return _translated(exc, request).reply()
     except DATABASE_ERRORS as exc:
-        request.app[SERVICES].database.failed(
-            exc, "A request failed", method=request.method, path=request.path
-        )
+        services.database.failed(exc, "A request failed", method=request.method, call=template)
         return _processing_failed().reply()
     except Exception:
-        log.exception("A request failed", method=request.method, path=request.path)
+        log.exception("A request failed", method=request.method, call=template)
         return _processing_failed().reply()
 
 
 def _template(request: web.Request) -> str | None:
     """Return the address as we have it, such as `/api/v1/events/{event_id}`; None for what there is not.
 
-    The path itself would give whoever writes one a metric of their own.
+    The path itself would give whoever writes one a metric of their own, and may hold an unsubscribe token,
+    which is nothing for a log.
     """
     resource = request.match_info.route.resource
     return resource.canonical if resource else None
@@ -77,7 +73,18 @@ def _template(request: web.Request) -> str | None:
 
 def _request_id(request: web.Request) -> str:
     given = request.headers.get("X-Request-Id", "")
-    return given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+    return given if _REQUEST_ID.fullmatch(given) else new_request_id()
+
+
+def new_request_id() -> str:
+    """Return an id for a request that came without one."""
+    return f"{random.getrandbits(128):032x}"
+
+
+def stamp(response: web.StreamResponse, request_id: str) -> None:
+    """Give a reply what every one carries."""
+    response.headers["X-Request-Id"] = request_id
+    response.headers["Server"] = "PingPilot"
 
 
 def _translated(exc: web.HTTPException, request: web.Request) -> ApiError:

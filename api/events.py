@@ -181,9 +181,6 @@ async def _settled(request: web.Request, event_id: UUID, wait: int) -> list[Deli
 
 
 _POSTING_ERRORS = (
-    "payload_too_large",
-    "invalid_json",
-    "validation_error",
     "discord_id_not_set",
     "telegram_username_not_set",
     "category_not_found",

@@ -43,8 +43,9 @@ class FloodGuard:
         self._refill(bucket)
         return 0 if bucket.left >= 1 else math.ceil((1 - bucket.left) * EVERY)
 
-    def note_bad(self, address: str) -> None:
-        """Count a key that was refused."""
+    def note_bad(self, address: str, key: str) -> None:
+        """Count a key that was refused; it may have been good before it was revoked."""
+        self._good.pop((address, hash(key)), None)
         bucket = self._buckets.setdefault(address, _Bucket(BURST, self._clock.monotonic()))
         self._refill(bucket)
         bucket.left = max(0.0, bucket.left - 1)

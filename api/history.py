@@ -72,7 +72,6 @@ CALLS = (
         summary="List events with their deliveries, newest first",
         query=EventsQuery,
         replies={200: ShownEvents},
-        errors=("validation_error",),
     ),
     Call(
         method="GET",

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from api.faults import fault
+from api.shaping import ChannelName
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import InvalidInput
 from pingpilot.preferences import AccountChange, ChannelChange
@@ -48,8 +49,7 @@ ZoneName = Annotated[
     str, Field(min_length=1, json_schema_extra={"format": "time-zone"}, examples=["Europe/Berlin"])
 ]
 TimeZone = Annotated[str, PlainValidator(_time_zone, json_schema_input_type=ZoneName)]
-KnownName = Annotated[str, Field(json_schema_extra={"enum": [*CHANNELS]})]
-ChannelName = Annotated[str, PlainValidator(_channel_name, json_schema_input_type=KnownName)]
+KnownChannel = Annotated[str, PlainValidator(_channel_name, json_schema_input_type=ChannelName)]
 
 
 class QuietHoursBody(BaseModel):
@@ -94,7 +94,7 @@ class AccountPatch(BaseModel):
 
     time_zone: TimeZone = Field(default="", alias="timeZone")
     combine: StrictBool = True
-    channels: dict[ChannelName, ChannelPatch] = Field(default_factory=dict)
+    channels: dict[KnownChannel, ChannelPatch] = Field(default_factory=dict)
 
     @property
     def change(self) -> AccountChange:

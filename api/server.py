@@ -1,11 +1,11 @@
 """The HTTP server: aiohttp's, with a limit for slow callers and JSON for requests that are no HTTP."""
 
 import asyncio
-import random
 from typing import Any
 
 from aiohttp import web
 
+from api.edge import new_request_id, stamp
 from api.replies import ApiError
 
 HEAD_TIMEOUT = 10.0
@@ -57,7 +57,6 @@ class Connection(web.RequestHandler):
         super().__init__(server, **options)
         self._head_timeout = server.head_timeout
         self._deadline: asyncio.TimerHandle | None = None
-        self._is_answering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -68,20 +67,13 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if not self._is_answering:
+        if self._waiter is not None:  # aiohttp waits for a request: what comes is no late body
             self._await_head()
         super().data_received(data)
 
     def head_is_there(self) -> None:
         """Stop the clock: a whole request line with headers has come in."""
         self._forget_deadline()
-        self._is_answering = True
-
-    async def finish_response(self, *args: Any) -> tuple[web.StreamResponse, bool]:
-        try:
-            return await super().finish_response(*args)
-        finally:
-            self._is_answering = False
 
     def handle_error(
         self,
@@ -108,6 +100,6 @@ class Connection(web.RequestHandler):
 def _refusal(status: int, message: str) -> web.Response:
     """Return a reply to what never reaches the edge; the connection ends with it."""
     reply = ApiError(status, "bad_request", message).reply()
-    reply.headers["X-Request-Id"] = f"{random.getrandbits(128):032x}"
+    stamp(reply, new_request_id())
     reply.force_close()
     return reply

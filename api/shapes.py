@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from api.shaping import Shape, Time
+from api.shaping import ChannelName, Shape, Time
 from models import Plan
-from pingpilot.channels import CHANNELS
 from pingpilot.delivery.channel import FieldValue
 from pingpilot.history import EventStatus
 
@@ -18,7 +17,6 @@ EVENT_ID_PATTERN = "^evt_[0-9a-f]{32}$"
 EVENT_ID = "evt_01a2078020d97000b037fbc7fa9d9500"
 
 EventId = Annotated[str, Field(pattern=EVENT_ID_PATTERN, examples=[EVENT_ID])]
-ChannelName = Annotated[str, Field(json_schema_extra={"enum": [*CHANNELS]})]
 Count = Annotated[int, Field(ge=0)]
 
 

@@ -1,10 +1,9 @@
 """The shapes of what is answered about the account and its links."""
 
-from typing import Literal
-
 from pydantic import Field
 
-from api.shaping import Shape, Time
+from api.shaping import ChannelName, Shape, Time
+from models import Plan
 
 
 class ShownQuietHours(Shape):
@@ -18,7 +17,7 @@ class ShownQuietHours(Shape):
 class ShownChannel(Shape):
     """One channel of the account."""
 
-    channel: str
+    channel: ChannelName
     enabled: bool
     linked: bool
     address: str | None = Field(
@@ -33,7 +32,7 @@ class ShownAccount(Shape):
     """The account behind the key."""
 
     email: str
-    plan: Literal["free", "pro", "enterprise"]
+    plan: Plan
     time_zone: str
     combine: bool = Field(description="Whether many notifications that wait go out as one message.")
     created_at: Time
@@ -53,4 +52,4 @@ class RemovedLink(Shape):
     """What an unlinked channel does from now on."""
 
     message: str
-    channel: str
+    channel: ChannelName

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.shaping import Shape, Time
+from api.shaping import ChannelName, Shape, Time
 
 
 class ShownCategory(Shape):
@@ -12,8 +12,10 @@ class ShownCategory(Shape):
     color: str = Field(description="`#` and six hexadecimal digits.")
     emoji: str | None
     urgent: bool = Field(description="Whether its events pass quiet hours.")
-    channels: list[str] | None = Field(description="Where its events go; null: all that are switched on.")
-    fallback: str | None = Field(description="The channel used where one of them fails for good.")
+    channels: list[ChannelName] | None = Field(
+        description="Where its events go; null: all that are switched on."
+    )
+    fallback: ChannelName | None = Field(description="The channel used where one of them fails for good.")
     events_this_month: int
     last_event_at: Time | None
 

@@ -1,12 +1,15 @@
-"""What the replies' shapes share: camelCase names, and times as the contract writes them."""
+"""What the shapes share: camelCase names, the channels' names, and times as the contract writes them."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from api.replies import time_text
+from pingpilot.channels import CHANNELS
+
+ChannelName = Annotated[str, Field(json_schema_extra={"enum": [*CHANNELS]})]
 
 Time = Annotated[
     datetime,

@@ -55,10 +55,22 @@ class Delivery(Model):
 
     @staticmethod
     def failed_for_good(deliveries: Collection["Delivery"]) -> "list[Delivery]":
-        """Return those of one event that failed, without those that another one stands in for."""
-        replaced = {each.stands_in_for for each in deliveries}
+        """Return those of one event that failed and that nothing makes up for.
+
+        A stand-in answers for the delivery it replaces, and for the others that failed unless it fails too;
+        a failed stand-in is made up for where what it replaces was delivered when tried again.
+        """
+        stand_ins = [each for each in deliveries if each.stands_in_for is not None]
+        if any(each.status != DeliveryStatus.FAILED for each in stand_ins):
+            return []
+        replaced = {each.stands_in_for for each in stand_ins}
+        delivered = {each.id for each in deliveries if each.status == DeliveryStatus.DELIVERED}
         return [
-            each for each in deliveries if each.status == DeliveryStatus.FAILED and each.id not in replaced
+            each
+            for each in deliveries
+            if each.status == DeliveryStatus.FAILED
+            and each.id not in replaced
+            and each.stands_in_for not in delivered
         ]
 
     class Meta:

@@ -36,10 +36,7 @@ class EventStatus(StrEnum):
 
 
 def status_of(deliveries: Collection[Delivery]) -> EventStatus:
-    """Return an event's status: pending while any delivery is open, failed if any failed, else delivered.
-
-    A failed one that another stands in for does not count.
-    """
+    """Return an event's status: pending while any delivery is open, failed if any failed for good."""
     if any(each.status in OPEN_STATUSES for each in deliveries):
         return EventStatus.PENDING
     return EventStatus.FAILED if Delivery.failed_for_good(deliveries) else EventStatus.DELIVERED
@@ -170,7 +167,9 @@ _ANY_OPEN = (
 _ANY_FAILED_FOR_GOOD = """
 EXISTS (
     SELECT 1 FROM deliveries s WHERE s.event_id = e.id AND s.status = 'failed' AND NOT EXISTS (
-        SELECT 1 FROM deliveries r WHERE r.event_id = e.id AND r.stands_in_for = s.id
+        SELECT 1 FROM deliveries r WHERE r.event_id = e.id
+        AND (r.stands_in_for = s.id OR (r.id = s.stands_in_for AND r.status = 'delivered')
+            OR (r.stands_in_for IS NOT NULL AND r.status <> 'failed'))
     )
 )
 """

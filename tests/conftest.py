@@ -1,11 +1,13 @@
-"""Fixtures for all tests: real databases, and a clock that stands still until it is moved."""
+"""Fixtures for all tests: real databases, TLS, and a clock that stands still until it is moved."""
 
 import os
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import trustme
 
 os.environ["PTB_TIMEDELTA"] = "true"  # before any test imports python-telegram-bot
 
@@ -69,3 +71,25 @@ async def sqlite(sqlite_url: str) -> AsyncIterator[str]:
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority that nobody knows."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    """A client's context that trusts the authority, too."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def serving(authority: trustme.CA) -> ssl.SSLContext:
+    """A server's context with a certificate of the authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context

@@ -12,6 +12,7 @@ from pingpilot.client.sync_client import Client
 from pingpilot.client.tries import WORTH_ANOTHER_TRY
 
 _PAUSE = 1.0  # seconds between rounds of tries that ended without a word on when to come back
+LONGEST_PAUSE = 60.0  # whatever that word is: a thread can't wait for years, and would end in an error
 _this_thread = threading.local()
 
 
@@ -56,7 +57,7 @@ class Sender:
                 self._client.send(self._category, event.description, fields=fields, idempotency_key=key)
             except WORTH_ANOTHER_TRY as error:
                 self._note(error)
-                if self._stopping.wait(error.retry_after or _PAUSE):
+                if self._stopping.wait(min(error.retry_after or _PAUSE, LONGEST_PAUSE)):
                     return False
             except Exception as error:  # noqa: BLE001  # the thread must live on, whatever is logged
                 self._note(error)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.exceptions import IntegrityError
 
 from models import DeliveryStatus
 from models.database import DATABASE_ERRORS, transaction, unit_of_work
@@ -45,7 +46,7 @@ class Intake:
         """Return after the commit that holds the event and its deliveries.
 
         Raises `CategoryNotFound`, `IdempotencyKeyReused` or `QuotaExceeded`, each for this submission
-        alone, or `NotStored` for all of a batch whose commit failed.
+        alone, or `NotStored` for all of a batch whose commit failed; for one whose account is gone, alone.
         """
         return await self._commits.submit(submission)
 
@@ -54,12 +55,25 @@ class Intake:
         try:
             verdicts = await _store(batch, self._clock.now())
         except DATABASE_ERRORS as exc:
+            if isinstance(exc, IntegrityError) and len(batch) > 1:
+                return await self._commit_apart(batch)
             self._metrics.commit_failures.inc()
             self._database.failed(exc, "A batch of events could not be stored", events=len(batch))
             raise NotStored("The event could not be stored.") from exc
         accepted = _accepted(batch, verdicts)
         self._metrics.note_commit(len(accepted), self._clock.monotonic() - began)
         self._on_deliveries({channel for _, acceptance in accepted for channel in acceptance.channels})
+        return verdicts
+
+    async def _commit_apart(self, batch: list[Submission]) -> list[Acceptance | Exception]:
+        """Commit each half by itself: an account deleted since its key was checked fails nobody else."""
+        verdicts: list[Acceptance | Exception] = []
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            try:
+                verdicts += await self._commit(half)
+            except NotStored as exc:
+                verdicts += [exc] * len(half)
         return verdicts
 
 

@@ -161,14 +161,6 @@ class HttpStandIn:
         reset_connection(request.transport)
         return web.Response()
 
-    async def _halted_within(self, seconds: float) -> bool:
-        """Wait for the stand-in to stop, at most so long; tell whether it did."""
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._halted.wait()
-        except TimeoutError:
-            return False
-
 
 def with_overrides(headers: Mapping[str, str], overrides: Mapping[str, str] | None) -> dict[str, str]:
     """Return `headers` with a fault's own put over them; an empty value removes one."""

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import trustme
 from pydantic import SecretStr
 
 from pingpilot.delivery.channel import Recipient
@@ -57,25 +56,6 @@ async def channel_to(
 async def channel(mail_stand_in: MailStandIn) -> AsyncIterator[EmailChannel]:
     async with channel_to(server_at(mail_stand_in)) as channel:
         yield channel
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
-@pytest.fixture(scope="module")
-def serving(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
 
 
 async def failure_of(channel: EmailChannel, recipient: Recipient = ALICE) -> DeliveryFailure:

@@ -1,10 +1,10 @@
 """Small programs with a `PingPilotHandler`, run as processes of their own."""
 
-import asyncio
 import sys
 from pathlib import Path
 
-from tests.support.daemon import ENDS_WITHIN, Ended, environment
+from tests.support import daemon
+from tests.support.daemon import Ended
 
 BEGIN = """
 import logging, os, sys
@@ -22,15 +22,4 @@ async def run(program: str, url: str, folder: Path) -> Ended:
 
 async def execute(program: str, settings: dict[str, str], folder: Path) -> Ended:
     """Run a program to its end."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, env=environment(settings), cwd=folder, stdout=pipe, stderr=pipe
-    )
-    try:
-        async with asyncio.timeout(ENDS_WITHIN):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return Ended(process.returncode or 0, out.decode(), err.decode())
+    return await daemon.execute(sys.executable, "-c", program, settings=settings, folder=folder)

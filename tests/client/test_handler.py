@@ -276,3 +276,21 @@ def test_a_capacity_that_holds_nothing_is_refused() -> None:
 def storm(logger: logging.Logger, name: int) -> None:
     for number in range(250):
         logger.error("Order %d-%d failed", name, number)
+
+
+@pytest.mark.parametrize("seconds", ["9" * 12, "9" * 400])
+async def test_a_server_that_asks_for_years_does_not_end_the_sending(
+    seconds: str,
+    attach: Attach,
+    logger: logging.Logger,
+    flaky: FlakyPingPilot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pingpilot.client.sender.LONGEST_PAUSE", 0.01)
+    flaky.refuse(503, "shutting_down", headers={"Retry-After": seconds})
+    handler = attach()
+
+    logger.error("Order failed")
+    await flush(handler)
+
+    assert (handler.sent, handler.dropped) == (1, 0)

@@ -1,30 +1,15 @@
 """The command line in the test's own process: `sys.argv` in, output and exit code out."""
 
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from pingpilot.cli import main
+from tests.support.daemon import Ended
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Pingpilot = Callable[..., Outcome]
+Pingpilot = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -35,7 +20,7 @@ def pingpilot(
     monkeypatch.setenv("PINGPILOT_DATABASE_URL", sqlite_url)
     monkeypatch.setenv("COLUMNS", "200")  # usage errors come in a frame that wraps
 
-    def run(*words: str) -> Outcome:
+    def run(*words: str) -> Ended:
         monkeypatch.setattr(sys, "argv", ["pingpilot", *words])
         code: Any = 0
         try:
@@ -43,7 +28,7 @@ def pingpilot(
         except SystemExit as exc:
             code = exc.code or 0
         printed = capsys.readouterr()
-        return Outcome(code, printed.out, printed.err)
+        return Ended(code, printed.out, printed.err)
 
     return run
 

@@ -131,7 +131,7 @@ class Engine:
         self.health = Health()
         self.database = DatabaseWatch(clock=self.clock)
         self.metrics = Metrics()
-        self._intake = Intake(
+        self.intake = Intake(
             clock=self.clock,
             database=self.database,
             metrics=self.metrics,
@@ -192,7 +192,7 @@ class Engine:
         caller = await caller_for(account, self.clock)
         for text in descriptions:
             submission = Submission(caller, "sale", text, json.dumps(fields or {}))
-            await self._intake.submit(submission)
+            await self.intake.submit(submission)
         return caller
 
     async def look_by(self) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 from datetime import timedelta
 
-from models import Account, DeliveryAttempt
+from models import Account, DeliveryAttempt, Event
 from pingpilot.accounts import delete_account
 from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.journal import Attempt, Journal
 from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.delivery.retry import DELIVERED
+from pingpilot.intake import Acceptance, NotStored, Submission
+from tests.support.events import caller_for
 
 from .scripted import Engine, delivery, statuses
 
@@ -28,3 +30,19 @@ async def test_an_account_deleted_in_mid_send_keeps_no_outcome_from_being_record
     assert len(claims) == 2
     assert await statuses() == ["delivered"]
     assert [each.delivery_id for each in await DeliveryAttempt.all()] == [(await delivery()).id]
+
+
+async def test_an_event_of_a_deleted_account_fails_none_that_is_stored_with_it(
+    engine: Engine, alice: Account, bob: Account
+) -> None:
+    callers = [await caller_for(account, engine.clock) for account in (alice, bob)]
+    of_alice, of_bob = [Submission(caller, "sale", "Sold", "{}") for caller in callers]
+    await delete_account(alice, engine.clock.now())
+
+    verdicts = await asyncio.gather(
+        *(engine.intake.submit(each) for each in (of_bob, of_alice, of_bob, of_bob, of_alice)),
+        return_exceptions=True,
+    )
+
+    assert [type(each) for each in verdicts] == [Acceptance, NotStored, Acceptance, Acceptance, NotStored]
+    assert await Event.filter(account_id=bob.id).count() == 3

@@ -137,11 +137,21 @@ async def test_a_fallback_that_fails_too_has_no_fallback(engine: Engine, alice: 
     assert await Delivery.all().count() == 2
 
 
-@pytest.mark.parametrize("stand_in", ["pending", "delivered", "failed"])
-async def test_a_failure_counts_where_nothing_stands_in_for_it(stand_in: str) -> None:
-    first = Delivery(id=1, channel=TELEGRAM.name, status="failed")
+@pytest.mark.parametrize(
+    ("own", "stand_in", "counted"),
+    [
+        ("failed", "pending", []),
+        ("failed", "delivered", []),
+        ("failed", "failed", [2]),
+        ("delivered", "failed", []),
+    ],
+)
+async def test_a_failure_counts_where_nothing_makes_up_for_it(
+    own: str, stand_in: str, counted: list[int]
+) -> None:
+    first = Delivery(id=1, channel=TELEGRAM.name, status=own)
     second = Delivery(id=2, channel=EMAIL.name, status=stand_in, stands_in_for=1)
 
-    counted = Delivery.failed_for_good([first, second])
+    failed = Delivery.failed_for_good([first, second])
 
-    assert counted == ([second] if stand_in == "failed" else [])
+    assert [each.id for each in failed] == counted

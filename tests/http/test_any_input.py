@@ -71,19 +71,6 @@ HEADER_VALUE = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=
 ANSWERS = {200: None, 400: "invalid_json", 404: "category_not_found", 422: "validation_error"}
 
 
-HEAD = b"POST /api/v1/event HTTP/1.1\r\nHost: x\r\n"
-NOT_HTTP: dict[str, bytes] = {
-    "a greeting of TLS": bytes.fromhex("16030100a5010000a10303") + bytes(200),
-    "a method with NUL": HEAD.replace(b"POST", b"PO\0ST") + b"\r\n",
-    "a path with NUL": HEAD.replace(b"event", b"\0") + b"\r\n",
-    "a header without a name": HEAD + b": x\r\n\r\n",
-    "a header without end": HEAD + b"X: " + b"a" * 20_000 + b"\r\n\r\n",
-    "a negative length": HEAD + b"Content-Length: -1\r\n\r\n",
-    "two lengths": HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
-    "a length and chunks": HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-}
-
-
 @pytest.fixture
 async def endless(api: Api) -> Program:
     """A program without a limit."""
@@ -218,11 +205,3 @@ async def test_any_path_is_answered(endless: Program, prefix: str, rest: str, me
 
     assert reply.status < 500
     assert reply.headers["X-Request-Id"]
-
-
-@pytest.mark.parametrize("name", NOT_HTTP)
-async def test_what_is_not_http_is_a_bad_request(api: Api, name: str) -> None:
-    first_line = await api.first_line_for(NOT_HTTP[name])
-
-    assert first_line.split(" ", 1)[1] == "400 Bad Request"
-    assert (await api.call("GET", "/healthz")).status == 200

@@ -39,7 +39,7 @@ async def test_a_flood_of_bad_keys_is_told_to_wait(api: Api) -> None:
 @pytest.mark.parametrize("call", WITH_KEY, ids=" ".join)
 async def test_every_call_with_a_key_refuses_a_flood(api: Api, call: Example) -> None:
     for _ in range(BURST):
-        api.services.floods.note_bad("127.0.0.1")
+        api.services.floods.note_bad("127.0.0.1", UNKNOWN_KEY)
 
     reply = await api.call(*call, headers={"Authorization": f"Bearer {UNKNOWN_KEY}"})
 
@@ -84,14 +84,15 @@ async def test_a_good_key_that_was_never_seen_waits_its_turn(shop: Program, cloc
     assert afterwards.status == 200
 
 
-async def test_a_key_that_was_revoked_is_refused_at_once_even_if_it_was_good(shop: Program) -> None:
+async def test_a_revoked_key_is_refused_at_once_and_counts_even_if_it_was_good(shop: Program) -> None:
     row, key = await create_key(shop.account, "spare", shop.api.clock.now())
     spare = Program(shop.api, shop.account, key)
     await spare.post()
 
     await type(row).revoke(row.id, shop.api.clock.now())
+    replies = [await spare.post() for _ in range(BURST + 1)]
 
-    assert (await spare.post()).verdict == REFUSED
+    assert [reply.verdict for reply in replies] == [REFUSED] * BURST + [TOO_MANY]
 
 
 async def test_what_needs_no_key_is_answered_in_a_flood(api: Api) -> None:
@@ -136,11 +137,20 @@ async def test_all_addresses_of_an_ipv6_customer_count_as_one(api: Api) -> None:
     assert (await guess(api, "2001:db8:1:3::1")).verdict == REFUSED
 
 
+async def test_ipv4_addresses_written_as_ipv6_count_one_by_one(api: Api) -> None:
+    api.services.proxies = TrustedProxies(["127.0.0.1", "198.51.100.0/24"])
+    await flood(api, "::ffff:203.0.113.7, ::ffff:198.51.100.1")
+
+    assert (await guess(api, "203.0.113.7")).verdict == TOO_MANY
+    assert (await guess(api, "::ffff:203.0.113.8")).verdict == REFUSED
+    assert (await guess(api, "::1")).verdict == REFUSED
+
+
 async def test_a_guard_remembers_so_many_addresses_and_no_more(api: Api) -> None:
     guard = api.services.floods
 
     for number in range(REMEMBERED + 10):
-        guard.note_bad(str(number))
+        guard.note_bad(str(number), "guess")
         guard.note_good(str(number), "key")
 
     assert len(guard._buckets) == len(guard._good) == REMEMBERED

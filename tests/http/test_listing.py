@@ -142,6 +142,39 @@ async def test_each_status_is_listed_alone(mailed: Program) -> None:
     assert failed_sales == [ids[5]]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "stand_in", "status"),
+    [
+        ("failed", "delivered", "held", "PENDING"),
+        ("failed", "delivered", "delivered", "DELIVERED"),
+        ("failed", "delivered", "failed", "FAILED"),
+        ("failed", "failed", "delivered", "DELIVERED"),
+        ("failed", "failed", "failed", "FAILED"),
+        ("delivered", "delivered", "failed", "DELIVERED"),  # tried again by hand, with the stand-in
+        ("delivered", "failed", "failed", "FAILED"),
+    ],
+)
+async def test_a_stand_in_makes_up_for_what_failed(
+    mailed: Program, first: str, second: str, stand_in: str, status: str
+) -> None:
+    ids = await post(mailed, "sale")
+    await settle(mailed, ids[0], first)
+    own = await Delivery.get()
+    for channel, standing, replaced in (("discord", second, None), ("telegram", stand_in, own.id)):
+        await Delivery.create(
+            event_id=own.event_id,
+            account_id=own.account_id,
+            channel=channel,
+            status=standing,
+            stands_in_for=replaced,
+        )
+
+    listed = [each for each in EventStatus if await walk(mailed, f"status={each}") == [ids]]
+    shown = (await mailed.get(f"{EVENTS}/{ids[0]}")).body["deliveryStatus"]
+
+    assert (listed, shown) == ([status], status)
+
+
 @ON_SQLITE
 async def test_an_event_without_channels_is_among_the_delivered(shop: Program) -> None:
     ids = await post(shop, "sale")

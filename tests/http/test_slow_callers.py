@@ -74,6 +74,18 @@ async def test_a_connection_that_is_kept_open_may_rest_longer_than_a_head_may_ta
     assert (first[0], second[0]) == (200, 200)
 
 
+async def test_a_body_that_comes_after_its_answer_is_no_slow_head(hasty: Api) -> None:
+    async with connected(hasty) as (reader, writer):
+        writer.write(b"POST /api/v1/event HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\n")
+        refused = await whole_reply(reader)
+        writer.write(b"{}")
+        await asyncio.sleep(0.4)
+        writer.write(HEAD + b"\r\n")
+        next_ = await whole_reply(reader)
+
+    assert (refused[0], next_[0]) == (401, 200)
+
+
 async def test_the_next_head_on_a_kept_connection_is_waited_for_no_longer(hasty: Api) -> None:
     async with connected(hasty) as (reader, writer):
         writer.write(HEAD + b"\r\n")
@@ -110,22 +122,28 @@ async def test_headers_that_are_none_are_refused_whatever_the_call(api: Api, cal
     assert (status, json.loads(body)["code"]) == (400, "bad_request")
 
 
-NO_HTTP = [
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # a TLS hello
-    b"HELO example.com\r\n\r\n",
-    b"GET /healthz HTTP/9.9\r\n\r\n",
-    b"GET /healthz HTTP/1.1\r\nno colon\r\n\r\n",
-    b"GET /healthz HTTP/1.1\r\nHost: here\r\nContent-Length: -1\r\n\r\n",
-    b"GET /healthz HTTP/1.1\r\nHost: here\r\nX-Long: " + b"x" * 9000 + b"\r\n\r\n",
-    b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: here\r\n\r\n",
-    b"GET /healthz HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(200)) + b"\r\n",
-]
+POST = b"POST /api/v1/event HTTP/1.1\r\nHost: here\r\n"
+NO_HTTP: dict[str, bytes] = {
+    "a greeting of TLS": bytes.fromhex("16030100a5010000a10303") + bytes(200),
+    "a greeting of SMTP": b"HELO example.com\r\n\r\n",
+    "an unknown version": b"GET /healthz HTTP/9.9\r\n\r\n",
+    "a method with NUL": POST.replace(b"POST", b"PO\0ST") + b"\r\n",
+    "a path with NUL": POST.replace(b"event", b"\0") + b"\r\n",
+    "a long path": b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: here\r\n\r\n",
+    "a header without a colon": HEAD + b"no colon\r\n\r\n",
+    "a header without a name": HEAD + b": x\r\n\r\n",
+    "a long header": HEAD + b"X-Long: " + b"x" * 9000 + b"\r\n\r\n",
+    "many headers": HEAD + b"".join(b"X-%d: 1\r\n" % n for n in range(200)) + b"\r\n",
+    "a negative length": HEAD + b"Content-Length: -1\r\n\r\n",
+    "two lengths": POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+    "a length and chunks": POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+}
 
 
-@pytest.mark.parametrize("request_", NO_HTTP, ids=range(len(NO_HTTP)))
-async def test_what_is_no_http_gets_an_error_in_the_common_shape(api: Api, request_: bytes) -> None:
+@pytest.mark.parametrize("name", NO_HTTP)
+async def test_what_is_no_http_gets_an_error_in_the_common_shape(api: Api, name: str) -> None:
     async with connected(api) as (reader, writer):
-        writer.write(request_)
+        writer.write(NO_HTTP[name])
         status, headers, body = await whole_reply(reader)
         after = await reader.read()
 
@@ -133,6 +151,7 @@ async def test_what_is_no_http_gets_an_error_in_the_common_shape(api: Api, reque
     assert set(json.loads(body)) == {"message", "code"}
     assert headers["Content-Type"] == "application/json"
     assert headers["X-Request-Id"]
+    assert headers["Server"] == "PingPilot"
     assert after == b""
 
 

@@ -3,8 +3,11 @@
 from urllib.parse import urlsplit
 
 import pytest
+import structlog
 
 from models import AccountChannel, Delivery
+from models.database import connection
+from tests.support.waiting import until
 
 from .api import ON_SQLITE, Api, Program
 
@@ -116,3 +119,15 @@ async def test_the_pages_load_nothing_and_tell_nobody_where_they_were(reader: Pr
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["X-Request-Id"]
+
+
+async def test_a_click_that_fails_leaves_no_token_in_the_log(reader: Program) -> None:
+    await connection().execute_script("ALTER TABLE account_channels RENAME TO away")
+
+    with structlog.testing.capture_logs() as log:
+        reply = await reader.api.call("POST", link_of(reader))
+        await until(lambda: bool(log))
+
+    assert reply.verdict == (500, "processing_failed")
+    assert log[0]["call"] == "/unsubscribe/{token}"
+    assert link_of(reader) not in str(log)

@@ -6,7 +6,6 @@ from email.message import EmailMessage
 
 import aiosmtplib
 import pytest
-import trustme
 
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.smtp import MailStandIn, Security
@@ -35,25 +34,6 @@ def mail(to: str = "ada@example.org") -> EmailMessage:
 async def smtp(mail_stand_in: MailStandIn) -> AsyncIterator[aiosmtplib.SMTP]:
     async with client(mail_stand_in) as connected:
         yield connected
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
-@pytest.fixture(scope="module")
-def serving(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
 
 
 async def test_a_mail_is_taken_with_envelope_and_content(
