@@ -8,8 +8,9 @@ PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint con
 run: .venv/runtime
 	.venv/bin/pingpilot sandbox
 
+# Twice the cores of a small machine: many tests wait
 test: .venv/dev
-	.venv/bin/pytest --numprocesses 2
+	.venv/bin/pytest --numprocesses 4
 
 check: .venv/dev
 	.venv/bin/ruff check
