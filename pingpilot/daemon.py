@@ -54,7 +54,7 @@ GRACE = timedelta(seconds=10)
 # https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
 DISCORD_PACE = Rate(per_second=50, burst=50), None  # discord.py keeps the channels' own limits
 # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
-TELEGRAM_PACE = Rate(per_second=30, burst=30), Rate(per_second=1, burst=3)
+TELEGRAM_PACE = Rate(per_second=30, burst=30), Rate(per_second=1, burst=2)
 EMAIL_PACE = None, None  # the pool's few connections are the limit
 
 log = structlog.get_logger(__name__)
