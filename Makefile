@@ -8,9 +8,9 @@ PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint con
 run: .venv/runtime
 	.venv/bin/pingpilot sandbox
 
-# Twice the cores of a small machine: many tests wait
+# Twice the cores of a small machine, since many tests wait; who is done takes over from the others
 test: .venv/dev
-	.venv/bin/pytest --numprocesses 4
+	.venv/bin/pytest --numprocesses 4 --dist worksteal
 
 check: .venv/dev
 	.venv/bin/ruff check
