@@ -60,7 +60,8 @@ class Program:
         """Say what this machine lacks to run it; empty if nothing."""
         for command, package in TOOLS[self.language].packages.items():
             if not shutil.which(command):
-                return f"There is no {command} on this machine" + (f"; Debian's package is {package}." if package else ".")
+                advice = f"; Debian's package is {package}." if package else "."
+                return f"There is no {command} on this machine{advice}"
         return ""
 
     @property
