@@ -21,7 +21,6 @@ from models.database import migrate, open_database
 from pingpilot.accounts import set_combine
 from pingpilot.channels import TELEGRAM
 from pingpilot.clock import SystemClock
-from pingpilot.daemon import TELEGRAM_PACE
 from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
@@ -30,6 +29,7 @@ from pingpilot.health import Health
 from pingpilot.intake import Submission
 from pingpilot.logs import configure_logging
 from pingpilot.metrics import Metrics
+from pingpilot.parts import TELEGRAM_PACE
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 from tests.support.accounts import link_chat, new_account
 from tests.support.events import an_intake, caller_for

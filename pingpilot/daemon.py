@@ -5,15 +5,13 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from aiohttp import web
-from pydantic import SecretStr
 
 from api.addresses import TrustedProxies
 from api.app import create_app
@@ -21,52 +19,28 @@ from api.floods import FloodGuard
 from api.server import ApiRunner
 from api.services import Services
 from bots.commands import Commands
-from bots.discord.channel import DiscordChannel
-from bots.discord.client import DiscordBot, use_api
-from bots.telegram.application import TelegramBot
-from bots.telegram.channel import TelegramChannel
 from models.database import open_database
-from pingpilot import channels
 from pingpilot.authentication import Authenticator
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.config import PREFIX, Settings
 from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.backlog import Backlog
-from pingpilot.delivery.channel import Channel
-from pingpilot.delivery.dispatcher import Dispatcher
-from pingpilot.delivery.pacing import Pacer, Rate
 from pingpilot.delivery.settlement import Settlements
-from pingpilot.email.channel import EmailChannel
-from pingpilot.email.smtp import MailServer, SmtpPool
 from pingpilot.errors import SettingsError
-from pingpilot.health import Health, State
+from pingpilot.health import Health
 from pingpilot.housekeeping import Housekeeper
 from pingpilot.intake import Intake
 from pingpilot.metrics import Metrics
+from pingpilot.parts import Part, PartFactory
 from pingpilot.quota import PlanLimits
 from pingpilot.storage import prepare_database
-from pingpilot.supervision import Component, end, supervise
+from pingpilot.supervision import end, supervise
 from pingpilot.unsubscribing import Unsubscriber
 
 GRACE = timedelta(seconds=10)
 """How long requests and sends under way may go on when the daemon stops."""
 
-# https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
-DISCORD_PACE = Rate(per_second=50, burst=50), None  # discord.py keeps the channels' own limits
-# https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
-TELEGRAM_PACE = Rate(per_second=30, burst=30), Rate(per_second=1, burst=2)
-EMAIL_PACE = None, None  # the pool's few connections are the limit
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A channel with what runs beside it: its dispatcher, and the component that `/readyz` shows."""
-
-    dispatcher: Dispatcher
-    component: Component
-    close: Callable[[], Awaitable[None]]
 
 
 class Daemon:
@@ -81,7 +55,6 @@ class Daemon:
         self._metrics = Metrics()
         self._settlements = Settlements()
         self._limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
-        self._commands = Commands(limits=self._limits, clock=self._clock, on_deliveries=self._wake)
         self._housekeeper = Housekeeper(
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
         )
@@ -96,7 +69,7 @@ class Daemon:
         with _listening_socket(self._settings) as listener:
             base_url = self._settings.base_url(listener.getsockname()[1])
             unsubscriber = await Unsubscriber.load(base_url)
-            self._build_parts(unsubscriber)
+            self._parts = self._build_parts(unsubscriber)
             services = self._services(unsubscriber)
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._database.close)
@@ -164,53 +137,17 @@ class Daemon:
         for name in names & self._parts.keys():
             self._parts[name].dispatcher.wake()
 
-    def _build_parts(self, unsubscriber: Unsubscriber) -> None:
-        """Make each channel that has its settings; a new one is two lines here."""
-        settings = self._settings
-        for name, missing in settings.missing_for.items():
-            if missing:
-                self._health.report(name, State.OFF, f"Set {missing} to switch it on.")
-        if settings.discord_token:
-            self._parts[channels.DISCORD.name] = self._discord(settings.discord_token)
-        if settings.telegram_token:
-            self._parts[channels.TELEGRAM.name] = self._telegram(settings.telegram_token)
-        if settings.smtp_host:
-            self._parts[channels.EMAIL.name] = self._email(unsubscriber)
-
-    def _discord(self, token: SecretStr) -> Part:
-        api_url = self._settings.discord_api_url
-        use_api(api_url)
-        channel = DiscordChannel(token=token)
-        bot = DiscordBot(token=token, api_url=api_url, commands=self._commands, health=self._health)
-        return Part(self._dispatcher(channel, *DISCORD_PACE), bot, channel.close)
-
-    def _telegram(self, token: SecretStr) -> Part:
-        api_url = self._settings.telegram_api_url
-        channel = TelegramChannel(token=token, api_url=api_url)
-        bot = TelegramBot(token=token, api_url=api_url, commands=self._commands, health=self._health)
-        return Part(self._dispatcher(channel, *TELEGRAM_PACE), bot, channel.close)
-
-    def _email(self, unsubscriber: Unsubscriber) -> Part:
-        settings = self._settings
-        channel = EmailChannel(
-            SmtpPool(MailServer.of(settings)),
-            sender=settings.smtp_from or "",
-            unsubscribe_url=unsubscriber.url_for,
-            health=self._health,
-        )
-        return Part(self._dispatcher(channel, *EMAIL_PACE), channel, channel.close)
-
-    def _dispatcher(self, channel: Channel, overall: Rate | None, per_recipient: Rate | None) -> Dispatcher:
-        return Dispatcher(
-            channel,
-            daemon_id=f"{socket.gethostname()}:{self._settings.http_port}",
-            pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=self._clock),
+    def _build_parts(self, unsubscriber: Unsubscriber) -> dict[str, Part]:
+        factory = PartFactory(
+            settings=self._settings,
+            commands=Commands(limits=self._limits, clock=self._clock, on_deliveries=self._wake),
             settlements=self._settlements,
             health=self._health,
             database=self._database,
             metrics=self._metrics,
             clock=self._clock,
         )
+        return factory.build(unsubscriber)
 
 
 def _spare_the_collector() -> None:
