@@ -15,6 +15,7 @@ from pydantic import (
 
 from api.faults import fault
 from api.shaping import ChannelName
+from api.vocabularies import other_end, time_zone
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import InvalidInput
 from pingpilot.preferences import AccountChange, ChannelChange
@@ -45,9 +46,7 @@ def _channel_name(value: Any) -> str:
 
 TimeText = Annotated[str, Field(pattern=f"^{_TIME_PATTERN}$")]
 TimeOfDay = Annotated[str, PlainValidator(_time, json_schema_input_type=TimeText)]
-ZoneName = Annotated[
-    str, Field(min_length=1, json_schema_extra={"format": "time-zone"}, examples=["Europe/Berlin"])
-]
+ZoneName = Annotated[str, Field(json_schema_extra=time_zone, examples=["Europe/Berlin"])]
 TimeZone = Annotated[str, PlainValidator(_time_zone, json_schema_input_type=ZoneName)]
 KnownChannel = Annotated[str, PlainValidator(_channel_name, json_schema_input_type=ChannelName)]
 
@@ -55,7 +54,7 @@ KnownChannel = Annotated[str, PlainValidator(_channel_name, json_schema_input_ty
 class QuietHoursBody(BaseModel):
     """From when until when, in the account's time zone; `silently`: without a sound instead of waiting."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=other_end)
 
     start: TimeOfDay = Field(alias="from")
     until: TimeOfDay

@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool
 from api.faults import fault
 from api.schemas import CategoryName
 from api.shaping import ChannelName
+from api.vocabularies import one_emoji
 from pingpilot.categories import COLOR_PATTERN, CategoryChanges, is_one_emoji
 from pingpilot.channels import CHANNELS
 
 SomeChannels = Annotated[list[ChannelName], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
-EmojiText = Annotated[str, Field(json_schema_extra={"format": "emoji"})]
+EmojiText = Annotated[str, Field(json_schema_extra=one_emoji)]
 ColorText = Annotated[str, Field(pattern=f"^{COLOR_PATTERN}$")]
 
 
