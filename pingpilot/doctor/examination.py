@@ -6,12 +6,15 @@ from pingpilot.config import Settings
 from pingpilot.doctor import machine, platforms
 from pingpilot.doctor.finding import Finding, Level
 
+_UNSEEN_SCHEMA = Finding("schema", Level.OFF, "Not looked at, since the database can't be used.")
+
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Yield the findings one by one; those about platforms ask the platforms. Changes nothing anywhere."""
     yield _channels(settings)
-    yield await machine.database(settings)
-    yield await machine.migrations(settings)
+    database = await machine.database(settings)
+    yield database
+    yield await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA
     yield machine.disk(settings)
     yield await machine.port(settings)
     dates = platforms.Dates()
