@@ -1,8 +1,9 @@
 """The examination: every check in the order a newcomer would mend things."""
 
+import difflib
 from collections.abc import AsyncIterator
 
-from pingpilot.config import Settings
+from pingpilot.config import Settings, known_variables, unknown_variables
 from pingpilot.doctor import machine, platforms
 from pingpilot.doctor.finding import Finding, Level
 
@@ -12,6 +13,8 @@ _UNSEEN_SCHEMA = Finding("schema", Level.OFF, "Not looked at, since the database
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Yield the findings one by one; those about platforms ask the platforms. Changes nothing anywhere."""
     yield _channels(settings)
+    for each in unknown_variables():
+        yield _unknown(each)
     database = await machine.database(settings)
     yield database
     yield await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA
@@ -34,3 +37,11 @@ def _channels(settings: Settings) -> Finding:
             "Copy .env.example to .env and set the tokens and the mail server.",
         )
     return Finding("settings", Level.OK, f"Configured: {', '.join(names)}.")
+
+
+def _unknown(variable: str) -> Finding:
+    nearest = difflib.get_close_matches(variable, known_variables(), n=1, cutoff=0.8)
+    advice = (
+        f"Did you mean {nearest[0]}?" if nearest else ".env.example has all there are: correct or remove it."
+    )
+    return Finding("settings", Level.WARNING, f"{variable} is no setting, and has no effect.", advice)

@@ -182,6 +182,19 @@ async def test_settings_that_are_wrong_are_named(tmp_path: Path) -> None:
     assert "PINGPILOT_HTTP_PORT is wrong" in ended.err
 
 
+async def test_a_variable_that_is_no_setting_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PINGPILOT_NONSENSE=1\nOTHER=2\n")
+    settings = {"pingpilot_discord_tokn": "x", "PINGPILOT_API_KEY": "pp_x", "PINGPILOT_HTTP_PORT": "0"}
+
+    ended = await command("doctor", settings=settings, folder=tmp_path)
+
+    assert "! settings  PINGPILOT_DISCORD_TOKN is no setting, and has no effect.\n" in ended.out
+    assert "→ Did you mean PINGPILOT_DISCORD_TOKEN?" in ended.out
+    assert "! settings  PINGPILOT_NONSENSE is no setting, and has no effect.\n" in ended.out
+    assert "PINGPILOT_API_KEY" not in ended.out
+    assert ended.code == 0
+
+
 @asynccontextmanager
 async def another_program(ahead: timedelta = timedelta()) -> AsyncIterator[int]:
     """A web server that is no PingPilot, whose clock is ahead; as a Bot API it knows every bot."""
