@@ -15,14 +15,14 @@ from pydantic import (
 
 from api.faults import fault
 from api.shaping import ChannelName
-from api.vocabularies import other_end, time_zone
+from api.vocabularies import other_end, stays_as_it_is, time_zone
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import InvalidInput
 from pingpilot.preferences import AccountChange, ChannelChange
 from pingpilot.quiet_hours import check_time_zone
 
 _TIME_PATTERN = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-_STRICT = ConfigDict(extra="forbid", frozen=True)
+_PATCH = ConfigDict(extra="forbid", frozen=True, json_schema_extra=stays_as_it_is)
 
 
 def _time(value: Any) -> str:
@@ -71,7 +71,7 @@ class QuietHoursBody(BaseModel):
 class ChannelPatch(BaseModel):
     """What changes for one channel; `quietHours` null takes them away."""
 
-    model_config = _STRICT
+    model_config = _PATCH
 
     enabled: StrictBool = False
     quiet_hours: QuietHoursBody | None = Field(default=None, alias="quietHours")
@@ -89,7 +89,7 @@ class ChannelPatch(BaseModel):
 class AccountPatch(BaseModel):
     """What changes of the account: what is not sent stays as it is."""
 
-    model_config = _STRICT
+    model_config = _PATCH
 
     time_zone: TimeZone = Field(default="", alias="timeZone")
     combine: StrictBool = True

@@ -1,4 +1,4 @@
-"""What JSON Schema has no word for, put into the words it has: one emoji, a time zone, two different times.
+"""What pydantic can't say by itself: one emoji, a time zone, two different times, a patch.
 
 Made when the document is, and not before: the emoji take 10 MB, the time zones many files.
 """
@@ -29,6 +29,12 @@ def time_zone(schema: Json) -> None:
 def other_end(schema: Json) -> None:
     """Say that `from` and `until` are different times: not alike in every digit."""
     schema["not"] = {"required": ["from", "until"], "allOf": [*_alike()]}
+
+
+def stays_as_it_is(schema: Json) -> None:
+    """Say of no member what leaving it out means: in a patch, that it stays as it is."""
+    for member in schema["properties"].values():
+        member.pop("default", None)
 
 
 def _alike() -> Iterator[Json]:

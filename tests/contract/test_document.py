@@ -107,6 +107,21 @@ def test_the_examples_of_members_follow_their_schemas(schema: dict[str, Any]) ->
     assert all(is_valid(member, example) for member in members for example in member.get("examples", []))
 
 
+@pytest.mark.parametrize("schema", DOCUMENT["components"]["schemas"].values())
+def test_a_default_follows_the_schema_it_stands_in(schema: dict[str, Any]) -> None:
+    members = schema.get("properties", {}).values()
+
+    assert all(is_valid(member, member["default"]) for member in members if "default" in member)
+
+
+@pytest.mark.parametrize("name", ["AccountPatch", "ChannelPatch", "CategoryPatch"])
+def test_what_is_left_out_of_a_patch_has_no_default(name: str) -> None:
+    members = DOCUMENT["components"]["schemas"][name]["properties"].values()
+
+    assert members
+    assert not any("default" in member for member in members)
+
+
 BODIES: list[Any] = [
     {"category": "sale"},
     {"category": "a" * 64},
