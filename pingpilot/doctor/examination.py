@@ -3,15 +3,22 @@
 import difflib
 from collections.abc import AsyncIterator
 
-from pingpilot.config import Settings, known_variables, unknown_variables
+from pingpilot.config import Settings, known_variables, load_settings, unknown_variables
 from pingpilot.doctor import machine, platforms
 from pingpilot.doctor.finding import Finding, Level
+from pingpilot.errors import SettingsError
 
 _UNSEEN_SCHEMA = Finding("schema", Level.OFF, "Not looked at, since the database can't be used.")
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
+async def examine() -> AsyncIterator[Finding]:
     """Yield the findings one by one; those about platforms ask the platforms. Changes nothing anywhere."""
+    try:
+        settings = load_settings()
+    except SettingsError as exc:
+        advice = "Correct it in the environment or in .env. Nothing else was looked at."
+        yield Finding("settings", Level.PROBLEM, str(exc), advice)
+        return
     yield _channels(settings)
     for each in unknown_variables():
         yield _unknown(each)

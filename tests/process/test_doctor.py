@@ -176,10 +176,11 @@ def test_a_clock_is_judged_by_the_one_it_differs_from_most(seconds: int, level: 
 
 
 async def test_settings_that_are_wrong_are_named(tmp_path: Path) -> None:
-    ended = await command("doctor", settings={"PINGPILOT_HTTP_PORT": "many"}, folder=tmp_path)
+    report = await doctor(tmp_path, {"PINGPILOT_HTTP_PORT": "many"})
 
-    assert ended.code != 0
-    assert "PINGPILOT_HTTP_PORT is wrong" in ended.err
+    assert report.code == 1
+    assert report.levels == {"settings": "problem"}
+    assert "PINGPILOT_HTTP_PORT is wrong" in report.text("settings")
 
 
 async def test_a_variable_that_is_no_setting_is_named(tmp_path: Path) -> None:
