@@ -93,7 +93,9 @@ class AccountPatch(BaseModel):
 
     time_zone: TimeZone = Field(default="", alias="timeZone")
     combine: StrictBool = True
-    channels: dict[KnownChannel, ChannelPatch] = Field(default_factory=dict)
+    channels: dict[KnownChannel, ChannelPatch] = Field(
+        default_factory=dict, examples=[{"email": {"enabled": True}}]
+    )
 
     @property
     def change(self) -> AccountChange:

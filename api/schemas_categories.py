@@ -13,8 +13,8 @@ from pingpilot.categories import COLOR_PATTERN, CategoryChanges, is_one_emoji
 from pingpilot.channels import CHANNELS
 
 SomeChannels = Annotated[list[ChannelName], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
-EmojiText = Annotated[str, Field(json_schema_extra=one_emoji)]
-ColorText = Annotated[str, Field(pattern=f"^{COLOR_PATTERN}$")]
+EmojiText = Annotated[str, Field(json_schema_extra=one_emoji, examples=["🚀"])]
+ColorText = Annotated[str, Field(pattern=f"^{COLOR_PATTERN}$", examples=["#00b894"])]
 
 
 def _color(value: Any) -> str:
@@ -84,7 +84,7 @@ class _Looks(BaseModel):
 class CategoryBody(_Looks):
     """A new category."""
 
-    name: CategoryName
+    name: CategoryName = Field(examples=["deploy"])
     color: Color
 
 
