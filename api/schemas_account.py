@@ -15,13 +15,14 @@ from pydantic import (
 
 from api.faults import fault
 from api.shaping import ChannelName
+from api.vocabularies import other_end, stays_as_it_is, time_zone
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import InvalidInput
 from pingpilot.preferences import AccountChange, ChannelChange
 from pingpilot.quiet_hours import check_time_zone
 
 _TIME_PATTERN = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-_STRICT = ConfigDict(extra="forbid", frozen=True)
+_PATCH = ConfigDict(extra="forbid", frozen=True, json_schema_extra=stays_as_it_is)
 
 
 def _time(value: Any) -> str:
@@ -45,9 +46,7 @@ def _channel_name(value: Any) -> str:
 
 TimeText = Annotated[str, Field(pattern=f"^{_TIME_PATTERN}$")]
 TimeOfDay = Annotated[str, PlainValidator(_time, json_schema_input_type=TimeText)]
-ZoneName = Annotated[
-    str, Field(min_length=1, json_schema_extra={"format": "time-zone"}, examples=["Europe/Berlin"])
-]
+ZoneName = Annotated[str, Field(json_schema_extra=time_zone, examples=["Europe/Berlin"])]
 TimeZone = Annotated[str, PlainValidator(_time_zone, json_schema_input_type=ZoneName)]
 KnownChannel = Annotated[str, PlainValidator(_channel_name, json_schema_input_type=ChannelName)]
 
@@ -55,7 +54,7 @@ KnownChannel = Annotated[str, PlainValidator(_channel_name, json_schema_input_ty
 class QuietHoursBody(BaseModel):
     """From when until when, in the account's time zone; `silently`: without a sound instead of waiting."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=other_end)
 
     start: TimeOfDay = Field(alias="from")
     until: TimeOfDay
@@ -72,7 +71,7 @@ class QuietHoursBody(BaseModel):
 class ChannelPatch(BaseModel):
     """What changes for one channel; `quietHours` null takes them away."""
 
-    model_config = _STRICT
+    model_config = _PATCH
 
     enabled: StrictBool = False
     quiet_hours: QuietHoursBody | None = Field(default=None, alias="quietHours")
@@ -90,11 +89,13 @@ class ChannelPatch(BaseModel):
 class AccountPatch(BaseModel):
     """What changes of the account: what is not sent stays as it is."""
 
-    model_config = _STRICT
+    model_config = _PATCH
 
     time_zone: TimeZone = Field(default="", alias="timeZone")
     combine: StrictBool = True
-    channels: dict[KnownChannel, ChannelPatch] = Field(default_factory=dict)
+    channels: dict[KnownChannel, ChannelPatch] = Field(
+        default_factory=dict, examples=[{"email": {"enabled": True}}]
+    )
 
     @property
     def change(self) -> AccountChange:

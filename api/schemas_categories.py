@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool
 from api.faults import fault
 from api.schemas import CategoryName
 from api.shaping import ChannelName
+from api.vocabularies import one_emoji, stays_as_it_is
 from pingpilot.categories import COLOR_PATTERN, CategoryChanges, is_one_emoji
 from pingpilot.channels import CHANNELS
 
 SomeChannels = Annotated[list[ChannelName], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
-EmojiText = Annotated[str, Field(json_schema_extra={"format": "emoji"})]
-ColorText = Annotated[str, Field(pattern=f"^{COLOR_PATTERN}$")]
+EmojiText = Annotated[str, Field(json_schema_extra=one_emoji, examples=["🚀"])]
+ColorText = Annotated[str, Field(pattern=f"^{COLOR_PATTERN}$", examples=["#00b894"])]
 
 
 def _color(value: Any) -> str:
@@ -48,9 +49,10 @@ def _fixed(_value: Any) -> None:
     raise fault("can't be changed, since events know their category by it: add a category, remove this one.")
 
 
-def _without_name(schema: dict[str, Any]) -> None:
+def _patch(schema: dict[str, Any]) -> None:
     """Hide the member that is only taken to say that it can't change."""
     del schema["properties"]["name"]
+    stays_as_it_is(schema)
 
 
 Color = Annotated[str, PlainValidator(_color, json_schema_input_type=ColorText)]
@@ -82,14 +84,14 @@ class _Looks(BaseModel):
 class CategoryBody(_Looks):
     """A new category."""
 
-    name: CategoryName
+    name: CategoryName = Field(examples=["deploy"])
     color: Color
 
 
 class CategoryPatch(_Looks):
     """What changes of a category: what is not sent stays as it is, null takes away."""
 
-    model_config = ConfigDict(json_schema_extra=_without_name)
+    model_config = ConfigDict(json_schema_extra=_patch)
 
     name: Annotated[None, PlainValidator(_fixed), Field(exclude=True)] = None
     color: Color = ""

@@ -66,7 +66,11 @@ _KEPT_MANAGER: dict[str, Any] = {  # JSON Schema of what `_only_where_they_say_s
 class NewKeyBody(BaseModel):
     """The body of `POST /api/v1/keys`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"not": _KEPT_MANAGER})
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"not": _KEPT_MANAGER, "examples": [{"name": "web server", "scope": "send"}]},
+    )
 
     name: KeyName
     scope: Scope = Field(default=KeyScope.MANAGE, description="With `categories`, `send` is the default.")

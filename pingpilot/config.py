@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+)
 
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.errors import SettingsError
@@ -18,6 +24,7 @@ from pingpilot.errors import SettingsError
 PREFIX = "PINGPILOT_"
 DISCORD_API = "https://discord.com/api/v10"
 TELEGRAM_API = "https://api.telegram.org"
+_OF_THE_CLIENT = ("url", "api_key")
 SMTP_PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 _DATABASE_URL = re.compile(r"(sqlite:///.+|(postgres|postgresql|asyncpg)://.+/.+)")
@@ -186,6 +193,19 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(_sentence(exc)) from None
     except UnicodeDecodeError:
         raise SettingsError("The file .env is not UTF-8 text: save it as UTF-8.") from None
+
+
+def known_variables() -> list[str]:
+    """Return the variables that mean something to us, the client's included."""
+    return [f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *_OF_THE_CLIENT)]
+
+
+def unknown_variables() -> list[str]:
+    """Return what looks like a setting of ours in the environment or `.env`, and is none: typing errors."""
+    given = {
+        name.upper() for kind in (EnvSettingsSource, DotEnvSettingsSource) for name in kind(Settings).env_vars
+    }
+    return sorted(name for name in given - {*known_variables()} if name.startswith(PREFIX))
 
 
 def _sentence(exc: ValidationError) -> str:

@@ -81,14 +81,14 @@ def parse_duration(text: str) -> timedelta:
 
 def check_time_zone(name: str) -> str:
     """Return the name of a time zone of the IANA database. Raises `InvalidInput`."""
-    if name not in _time_zones():
+    if name not in time_zones():
         raise InvalidInput(f"'{name}' is no time zone: write it like Europe/Berlin or UTC.")
     return name
 
 
 @cache
-def _time_zones() -> frozenset[str]:
-    """Return all names; collecting them reads many folders."""
+def time_zones() -> frozenset[str]:
+    """Return the names of all time zones; collecting them reads many folders."""
     return frozenset(available_timezones())
 
 

@@ -41,7 +41,7 @@ def doctor_command(as_json: Annotated[bool, AS_JSON] = False) -> None:
     """Check settings, database, disk, tokens and mail server; exit code 1 where something needs you."""
     from pingpilot.cli.doctor import report  # noqa: PLC0415  # heavy
 
-    if not asyncio.run(report(load_settings(), as_json=as_json)):
+    if not asyncio.run(report(as_json=as_json)):
         raise typer.Exit(1)
 
 

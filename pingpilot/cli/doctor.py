@@ -6,18 +6,17 @@ from dataclasses import asdict
 
 import typer
 
-from pingpilot.config import Settings
 from pingpilot.doctor import Finding, Level, examine
 
 _SIGNS = {Level.OK: "✓", Level.OFF: "–", Level.WARNING: "!", Level.PROBLEM: "✗"}
 _INDENT = " " * 12
 
 
-async def report(settings: Settings, *, as_json: bool) -> bool:
+async def report(*, as_json: bool) -> bool:
     """Print the findings as they come, or all as JSON; return whether there is no problem."""
     logging.disable()  # the findings say it, in words
     findings: list[Finding] = []
-    async for finding in examine(settings):
+    async for finding in examine():
         findings.append(finding)
         if not as_json:
             _print(finding)

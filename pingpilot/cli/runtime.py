@@ -32,6 +32,8 @@ async def _with_database(work: Callable[[Settings], Awaitable[T]], settings: Set
     async with open_database(settings.database):
         try:
             return await work(settings)
+        except BrokenPipeError:  # whoever read what we print, such as `head`, has enough
+            raise
         except DATABASE_ERRORS as exc:
             raise PingPilotError(f"The database failed: {type(exc).__name__}: {exc}.") from exc
 

@@ -212,6 +212,10 @@ class ShuttingDown(ApiError, code="shutting_down"):
     """The daemon is stopping."""
 
 
+class BusyOrAway(ApiError):
+    """A code that has no class here, with a status that means "later"; a proxy may speak JSON, too."""
+
+
 class DeliveryFailed(ApiError):
     """The event is stored, but a channel failed for good while `send` waited; sending again doubles it.
 

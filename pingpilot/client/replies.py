@@ -11,6 +11,7 @@ from pingpilot.client import results
 from pingpilot.client.calls import Call
 from pingpilot.client.errors import (
     ApiError,
+    BusyOrAway,
     ClientError,
     DeliveryFailed,
     NotAPingPilot,
@@ -80,7 +81,8 @@ def _error(reply: Reply, body: Mapping[str, Any]) -> ApiError:
         retry_after=retry_after(reply.headers),
         details={name: body[name] for name in body if name not in {"code", "message"}},
     )
-    kind = ApiError.classes.get(refusal.code, ApiError)
+    other = BusyOrAway if reply.status in _BUSY_OR_AWAY else ApiError
+    kind = ApiError.classes.get(refusal.code, other)
     if kind is ProcessingFailed and "eventId" in body:
         return DeliveryFailed(refusal, results.accepted(body, reply.headers))
     return kind(refusal)

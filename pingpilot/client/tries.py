@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from pingpilot.client.calls import Call
 from pingpilot.client.errors import (
+    BusyOrAway,
     ProcessingFailed,
     RequestTimeout,
     ShuttingDown,
@@ -20,7 +21,14 @@ from pingpilot.client.replies import Lost, Reply, read_reply
 
 T = TypeVar("T")
 
-WORTH_ANOTHER_TRY = (Unreachable, ProcessingFailed, ShuttingDown, TooManyRequests, RequestTimeout)
+WORTH_ANOTHER_TRY = (
+    Unreachable,
+    BusyOrAway,
+    ProcessingFailed,
+    ShuttingDown,
+    TooManyRequests,
+    RequestTimeout,
+)
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 10.0  # seconds
 
 log = logging.getLogger(__name__)

@@ -1,17 +1,30 @@
 """The examination: every check in the order a newcomer would mend things."""
 
+import difflib
 from collections.abc import AsyncIterator
 
-from pingpilot.config import Settings
+from pingpilot.config import Settings, known_variables, load_settings, unknown_variables
 from pingpilot.doctor import machine, platforms
 from pingpilot.doctor.finding import Finding, Level
+from pingpilot.errors import SettingsError
+
+_UNSEEN_SCHEMA = Finding("schema", Level.OFF, "Not looked at, since the database can't be used.")
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
+async def examine() -> AsyncIterator[Finding]:
     """Yield the findings one by one; those about platforms ask the platforms. Changes nothing anywhere."""
+    try:
+        settings = load_settings()
+    except SettingsError as exc:
+        advice = "Correct it in the environment or in .env. Nothing else was looked at."
+        yield Finding("settings", Level.PROBLEM, str(exc), advice)
+        return
     yield _channels(settings)
-    yield await machine.database(settings)
-    yield await machine.migrations(settings)
+    for each in unknown_variables():
+        yield _unknown(each)
+    database = await machine.database(settings)
+    yield database
+    yield await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA
     yield machine.disk(settings)
     yield await machine.port(settings)
     dates = platforms.Dates()
@@ -31,3 +44,11 @@ def _channels(settings: Settings) -> Finding:
             "Copy .env.example to .env and set the tokens and the mail server.",
         )
     return Finding("settings", Level.OK, f"Configured: {', '.join(names)}.")
+
+
+def _unknown(variable: str) -> Finding:
+    nearest = difflib.get_close_matches(variable, known_variables(), n=1, cutoff=0.8)
+    advice = (
+        f"Did you mean {nearest[0]}?" if nearest else ".env.example has all there are: correct or remove it."
+    )
+    return Finding("settings", Level.WARNING, f"{variable} is no setting, and has no effect.", advice)

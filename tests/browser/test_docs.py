@@ -50,6 +50,19 @@ async def test_a_person_tries_a_call_with_their_key(page: Page, sqlite: str, clo
     assert stored == [0, 0, ""]
 
 
+async def test_the_bodies_that_calls_are_shown_with_can_be_sent_as_they_stand(
+    page: Page, sqlite: str, clock: ManualClock
+) -> None:
+    async with serving(clock) as api:
+        program = await api.sign_up()
+        await page.set_extra_http_headers({"Authorization": f"Bearer {program.key}"})
+        await page.goto(f"{api.url}/docs")
+
+        answers = [await _sent_as_it_stands(page, call) for call in _WITH_A_BODY]
+
+    assert all(answer.startswith(("200", "201")) for answer in answers), answers
+
+
 async def test_a_phone_shows_an_open_call_without_scrolling_sideways(
     page: Page, sqlite: str, clock: ManualClock
 ) -> None:
@@ -64,6 +77,15 @@ async def test_a_phone_shows_an_open_call_without_scrolling_sideways(
     assert width == PHONE["width"]
 
 
+async def _sent_as_it_stands(page: Page, call: str) -> str:
+    """Press "Try it out" and "Execute"; return the status and what is shown below it."""
+    operation = page.locator(f"#operations-{call}")
+    for button in (".opblock-summary-control", ".try-out__btn", ".execute"):
+        await operation.locator(button).click()
+    return await operation.locator(".live-responses-table .response").inner_text()
+
+
+_WITH_A_BODY = ("Events-postEvent", "Categories-postCategory", "Account-patchAccount", "Keys-postKey")
 _METHOD_AND_PATH = """
 summaries => summaries.map(each =>
   each.querySelector(".opblock-summary-method").innerText + " " +

@@ -32,6 +32,7 @@ PASSING = {
     "too many wrong keys": Fault.status(429, body={"message": "Wait.", "code": "too_many_requests"}),
     "a proxy finds nobody": Fault.error(502, HTML),
     "a proxy is busy": Fault.error(503, HTML),
+    "a proxy has codes": Fault.status(502, body={"message": "Nobody is there.", "code": "bad_gateway"}),
     "a proxy gives up": Fault.error(504, HTML),
 }
 STRANGE = {

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.daemon import command, execute
+
 from .conftest import Pingpilot
 
 
@@ -27,6 +29,16 @@ def test_an_export_goes_to_a_file_for_its_owner_alone(
 
     assert json.loads(file.read_text())["account"]["email"] == alice
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_reader_that_has_enough_is_no_error(sqlite_url: str, tmp_path: Path) -> None:
+    settings = {"PINGPILOT_DATABASE_URL": sqlite_url}
+    await command("account", "create", "alice@example.com", settings=settings, folder=tmp_path)
+    whole = f"{sys.executable} -m pingpilot account export alice@example.com"
+
+    ended = await execute("bash", "-c", f"{whole} | true", settings=settings, folder=tmp_path)
+
+    assert ended.err == ""
 
 
 def test_an_export_overwrites_nothing(pingpilot: Pingpilot, alice: str, tmp_path: Path) -> None:

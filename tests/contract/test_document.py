@@ -6,12 +6,15 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from emoji import EMOJI_DATA
 
 from api.app import CALLS
 from api.calls import Call
 from api.openapi.document import build
 from api.openapi.parameters import shown_path
 from api.schemas import EventBody
+from pingpilot.categories import is_one_emoji
+from pingpilot.quiet_hours import time_zones
 
 DOCUMENT = build(CALLS)
 OPERATIONS = [
@@ -104,6 +107,21 @@ def test_the_examples_of_members_follow_their_schemas(schema: dict[str, Any]) ->
     assert all(is_valid(member, example) for member in members for example in member.get("examples", []))
 
 
+@pytest.mark.parametrize("schema", DOCUMENT["components"]["schemas"].values())
+def test_a_default_follows_the_schema_it_stands_in(schema: dict[str, Any]) -> None:
+    members = schema.get("properties", {}).values()
+
+    assert all(is_valid(member, member["default"]) for member in members if "default" in member)
+
+
+@pytest.mark.parametrize("name", ["AccountPatch", "ChannelPatch", "CategoryPatch"])
+def test_what_is_left_out_of_a_patch_has_no_default(name: str) -> None:
+    members = DOCUMENT["components"]["schemas"][name]["properties"].values()
+
+    assert members
+    assert not any("default" in member for member in members)
+
+
 BODIES: list[Any] = [
     {"category": "sale"},
     {"category": "a" * 64},
@@ -141,6 +159,31 @@ def test_the_document_takes_the_same_events_as_the_api(body: Any) -> None:
 
     assert is_valid({"$ref": "#/components/schemas/EventBody"}, body) is taken
     assert taken is (BODIES.index(body) < 7)
+
+
+def test_the_document_takes_the_same_emoji_as_the_api() -> None:
+    emoji = jsonschema_rs.Draft202012Validator(member("CategoryPatch", "emoji"))
+    texts = [*EMOJI_DATA, "", "a", "1", "🐛🐛", "🐛a", "\u200d", "🇩🇪🇫🇷", "*", "🐛\n"]
+
+    assert [emoji.is_valid(text) for text in texts] == [is_one_emoji(text) for text in texts]
+
+
+def test_the_document_takes_the_same_time_zones_as_the_api() -> None:
+    assert all(is_valid(member("AccountPatch", "timeZone"), name) for name in time_zones())
+    assert not is_valid(member("AccountPatch", "timeZone"), "Europe/Nowhere")
+
+
+@pytest.mark.parametrize(("start", "until"), [("22:00", "07:00"), ("22:00", "22:01"), ("12:34", "22:34")])
+def test_the_document_takes_quiet_hours_that_end_at_another_time(start: str, until: str) -> None:
+    hours = {"$ref": "#/components/schemas/QuietHoursBody"}
+
+    assert is_valid(hours, {"from": start, "until": until})
+    assert not is_valid(hours, {"from": start, "until": start})
+    assert not is_valid(hours, {"from": until, "until": until})
+
+
+def member(schema: str, name: str) -> Any:
+    return DOCUMENT["components"]["schemas"][schema]["properties"][name]
 
 
 def _is_taken(body: Any) -> bool:

@@ -118,6 +118,7 @@ async def test_a_database_that_is_away_is_a_problem(tmp_path: Path) -> None:
 
     assert report.code == 1
     assert "Check PINGPILOT_DATABASE_URL" in report.text("database")
+    assert report.levels["schema"] == "off"  # `pingpilot migrate` would not help
 
 
 @pytest.mark.parametrize("content", [b"this is no database" * 100, b""], ids=["damaged", "empty"])
@@ -128,7 +129,7 @@ async def test_a_file_that_is_no_sound_database_is_told(tmp_path: Path, content:
     report = await doctor(tmp_path, {"PINGPILOT_DATABASE_URL": f"sqlite://{file}"})
 
     assert report.levels["database"] == ("problem" if content else "ok")
-    assert report.levels["schema"] == "warning"
+    assert report.levels["schema"] == ("off" if content else "warning")
 
 
 async def test_a_folder_that_can_not_be_made_is_a_problem(tmp_path: Path) -> None:
@@ -175,10 +176,24 @@ def test_a_clock_is_judged_by_the_one_it_differs_from_most(seconds: int, level: 
 
 
 async def test_settings_that_are_wrong_are_named(tmp_path: Path) -> None:
-    ended = await command("doctor", settings={"PINGPILOT_HTTP_PORT": "many"}, folder=tmp_path)
+    report = await doctor(tmp_path, {"PINGPILOT_HTTP_PORT": "many"})
 
-    assert ended.code != 0
-    assert "PINGPILOT_HTTP_PORT is wrong" in ended.err
+    assert report.code == 1
+    assert report.levels == {"settings": "problem"}
+    assert "PINGPILOT_HTTP_PORT is wrong" in report.text("settings")
+
+
+async def test_a_variable_that_is_no_setting_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PINGPILOT_NONSENSE=1\nOTHER=2\n")
+    settings = {"pingpilot_discord_tokn": "x", "PINGPILOT_API_KEY": "pp_x", "PINGPILOT_HTTP_PORT": "0"}
+
+    ended = await command("doctor", settings=settings, folder=tmp_path)
+
+    assert "! settings  PINGPILOT_DISCORD_TOKN is no setting, and has no effect.\n" in ended.out
+    assert "→ Did you mean PINGPILOT_DISCORD_TOKEN?" in ended.out
+    assert "! settings  PINGPILOT_NONSENSE is no setting, and has no effect.\n" in ended.out
+    assert "PINGPILOT_API_KEY" not in ended.out
+    assert ended.code == 0
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 Protocol: Discord's developer documentation, "Gateway"; frames are sent uncompressed, which clients take.
 """
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,10 @@ AUTHENTICATION_FAILED, ALREADY_AUTHENTICATED = 4004, 4005
 
 CLOSE_SECONDS = 0.5
 """How long a client may take to answer a close frame."""
+
+TRAVEL_SECONDS = 0.05
+"""How long a heartbeat and its answer travel: discord.py notes only after sending when it sent, so that an
+answer from the same machine may come before that, and looks a whole interval late ("Can't keep up")."""
 
 
 class _Close(Exception):
@@ -143,6 +148,7 @@ class Gateway:
 
     async def _answer(self, connection: Connection, opcode: int, data: Json) -> None:
         if opcode == HEARTBEAT:
+            await asyncio.sleep(TRAVEL_SECONDS)
             await connection.send({"op": HEARTBEAT_ACK})
         elif opcode == IDENTIFY:
             await self._identify(connection, data)
