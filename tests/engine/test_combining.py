@@ -7,7 +7,7 @@ import pytest
 from models import Account, Delivery, DeliveryAttempt
 from pingpilot.categories import change_category
 from pingpilot.delivery.channel import Notification
-from pingpilot.delivery.queue import COMBINES_FROM
+from pingpilot.delivery.claims import COMBINES_FROM
 from pingpilot.errors import PermanentFailure, RateLimited, TemporaryFailure
 from pingpilot.quiet_hours import set_quiet_hours
 from tests.support.events import accept
@@ -139,6 +139,42 @@ async def test_in_quiet_hours_an_urgent_one_goes_out_alone(engine: Engine, busy:
         await eventually(statuses, ["delivered", *["held"] * 5])
 
     assert engine.channel.delivered == ["Something about bug"]
+
+
+async def test_in_quiet_hours_urgent_ones_are_combined_with_their_like(engine: Engine, busy: Account) -> None:
+    await set_quiet_hours(busy, "telegram", "12:00-13:00", silently=False, now=engine.clock.now())
+    await change_category(busy, "bug", {"urgent": True})
+    await accept(busy, engine.clock, *["bug", "sale"] * 5)
+
+    async with engine.running():
+        await eventually(statuses, ["delivered", "held"] * 5)
+
+    assert engine.channel.delivered == ["Something about bug\n\n4 more: 4 bug"]
+
+
+async def test_in_silent_hours_they_are_combined_without_a_sound(engine: Engine, busy: Account) -> None:
+    await set_quiet_hours(busy, "telegram", "12:00-13:00", silently=True, now=engine.clock.now())
+    await accept(busy, engine.clock, *["bug"] * 3, *["sale"] * 2)
+
+    async with engine.running():
+        await engine.status_is(*["delivered"] * 5)
+
+    [message] = engine.channel.taken
+    assert message.description == "Something about sale\n\n4 more: 3 bug, 1 sale"
+    assert message.silent
+
+
+async def test_in_silent_hours_an_urgent_one_among_them_is_heard(engine: Engine, busy: Account) -> None:
+    await set_quiet_hours(busy, "telegram", "12:00-13:00", silently=True, now=engine.clock.now())
+    await change_category(busy, "bug", {"urgent": True})
+    await accept(busy, engine.clock, "bug", *["sale"] * 4)
+
+    async with engine.running():
+        await engine.status_is(*["delivered"] * 5)
+
+    [message] = engine.channel.taken
+    assert message.description == "Something about sale\n\n4 more: 3 sale, 1 bug"
+    assert not message.silent
 
 
 async def test_what_is_combined_and_interrupted_goes_back_whole(engine: Engine, busy: Account) -> None:

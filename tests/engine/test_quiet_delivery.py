@@ -4,8 +4,11 @@ from datetime import timedelta
 
 from models import Account, AccountChannel
 from pingpilot.categories import change_category
+from pingpilot.delivery.pacing import Pacer, Rate
+from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.errors import PermanentFailure
 from pingpilot.quiet_hours import mute, set_quiet_hours
+from tests.support.events import accept
 from tests.support.waiting import eventually
 
 from .scripted import Engine, deliveries, outcomes, statuses
@@ -55,6 +58,30 @@ async def test_what_is_urgent_passes_what_waits(engine: Engine, alice: Account) 
         await engine.status_is("held", "delivered")
 
     assert engine.channel.delivered == ["urgent"]
+
+
+async def test_what_is_urgent_stands_in_no_line_behind_what_waits(engine: Engine, alice: Account) -> None:
+    await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
+    await change_category(alice, "bug", {"urgent": True})
+    await accept(alice, engine.clock, *["sale"] * 5, "bug")
+    one_a_second = Pacer(overall=None, per_recipient=Rate(per_second=1, burst=1), clock=engine.clock)
+
+    async with engine.running(pacer=one_a_second):
+        await engine.status_is(*["held"] * 5, "delivered")
+
+    assert engine.channel.delivered == ["Something about bug"]
+
+
+async def test_what_waits_is_put_aside_in_one_go(engine: Engine, alice: Account) -> None:
+    await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
+    await engine.post(alice, *(f"number {number}" for number in range(5)))
+
+    queue = DeliveryQueue(channel="telegram", daemon_id="daemon-1")
+
+    [claim] = await queue.claim(50, engine.clock.now())
+
+    assert sorted(claim.delivery_ids) == [each.id for each in await deliveries()]
+    assert claim.hold_until == engine.clock.now() + HOUR
 
 
 async def test_one_accounts_quiet_hours_are_no_others(engine: Engine, alice: Account, bob: Account) -> None:
