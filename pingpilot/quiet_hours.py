@@ -44,7 +44,8 @@ class QuietHours:
         if not _within(minute, self.start, self.end):
             return None
         day = local.date() + timedelta(days=minute >= self.end)
-        end = datetime.combine(day, time(self.end // 60, self.end % 60), local.tzinfo)
+        # An hour that comes twice, when the clocks go back, ends in the same pass as it is now
+        end = datetime.combine(day, time(self.end // 60, self.end % 60, fold=local.fold), local.tzinfo)
         return end.astimezone(UTC)
 
 
