@@ -132,6 +132,8 @@ def set_command(
     ] = False,
 ) -> None:
     """Change an account, all of it or nothing; switching a suspended channel on lifts the suspension."""
+    if silently and not quiet:
+        raise InvalidInput("--silently belongs to quiet hours: name them too, --quiet telegram=22:00-07:00.")
     asked = AccountChange(time_zone, combine, _channel_changes(channels, quiet, silently=silently))
 
     async def change(_settings: Settings) -> list[AccountChannel]:

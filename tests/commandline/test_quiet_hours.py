@@ -26,6 +26,7 @@ def test_quiet_hours_are_set_shown_and_taken_away(pingpilot: Pingpilot, alice: s
         (["--quiet", "email"], "telegram=22:00-07:00"),
         (["--quiet", "email=always"], "22:00-07:00"),
         (["--quiet", "pigeon=22:00-07:00"], "discord, telegram, email"),
+        (["--silently"], "--quiet telegram=22:00-07:00"),
         (["--time-zone", "Berlin"], "Europe/Berlin"),
         (["--channels", "pigeon"], "discord, telegram, email"),
     ],
