@@ -111,10 +111,15 @@ async def set_quiet_hours(
     await _reconsider(account, channel, now)
 
 
-async def mute(account: Account, channel: str, until: datetime | None, *, now: datetime) -> None:
-    """Mute the channel until an instant; None ends it."""
-    await AccountChannel.filter(account_id=account.id, channel=channel).update(muted_until=until)
+async def mute(account: Account, channel: str, until: datetime | None, *, now: datetime) -> bool:
+    """Mute the channel until an instant; None ends it.
+
+    Returns whether what comes meanwhile waits: where quiet hours are silent, it goes out without a sound.
+    """
+    row = AccountChannel.filter(account_id=account.id, channel=channel)
+    await row.update(muted_until=until)
     await _reconsider(account, channel, now)
+    return not await row.filter(quiet_silently=True).exists()
 
 
 async def _reconsider(account: Account, channel: str, now: datetime) -> None:
