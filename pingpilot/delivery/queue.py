@@ -39,13 +39,15 @@ ORDER BY next_attempt_at, id LIMIT ?
 _CLAIM = """
 UPDATE deliveries SET status = 'sending', leased_by = ?, lease_until = ? WHERE id IN ({due}) RETURNING id
 """
-# What waits behind a claimed delivery and can go out with it: for a first attempt all that is due, for a
-# retry the set that went out together before, so that the platform knows the message again.
+# What waits behind a claimed delivery and can go out with it: for a first attempt all that is due and was
+# never sent, for another one the set that went out together before, so that the platform knows the message
+# again. An attempt that was interrupted counts for nothing; it is told by the error it left.
 _COMPANIONS = """
 SELECT h.id AS head, w.id, (e.notice OR COALESCE(c.urgent, FALSE)) AS passes FROM deliveries h
 JOIN deliveries w ON w.account_id = h.account_id AND w.channel = h.channel AND w.status = 'pending'
     AND w.attempts = h.attempts AND w.next_attempt_at <= ?
-    AND (h.attempts = 0 OR w.next_attempt_at = h.next_attempt_at)
+    AND (h.attempts = 0 AND h.last_error IS NULL AND w.last_error IS NULL
+         OR w.next_attempt_at = h.next_attempt_at)
 JOIN events e ON e.id = w.event_id
 LEFT JOIN categories c ON c.account_id = w.account_id AND c.name = e.category
 WHERE h.id IN ({heads}) ORDER BY w.id LIMIT ?

@@ -188,6 +188,27 @@ async def test_what_is_combined_and_interrupted_goes_back_whole(engine: Engine, 
     assert await Delivery.filter(leased_by__isnull=False).count() == 0
 
 
+@pytest.mark.parametrize("count", [1, 5])
+async def test_what_was_interrupted_goes_out_as_the_same_message_again(
+    engine: Engine, busy: Account, count: int
+) -> None:
+    engine.channel.hold()
+    await engine.post(busy, *(f"number {number}" for number in range(count)))
+    async with engine.running():
+        await engine.channel.wait_for_tries(1)
+    engine.clock.advance(timedelta(seconds=1))
+    await engine.post(busy, *(f"later {number}" for number in range(5)))
+    engine.channel.release()
+
+    async with engine.running():
+        await engine.status_is(*["delivered"] * (count + 5))
+
+    first, again, later = (each.notification for each in engine.channel.tries)
+    assert _identity(first) == _identity(again)
+    assert first.description == again.description
+    assert later.description == "later 4\n\n4 more: 4 sale"
+
+
 async def test_a_backlog_of_one_account_delays_no_other(engine: Engine, alice: Account) -> None:
     caller = await engine.post(alice, "the first of many")
     [first] = await deliveries()
