@@ -95,7 +95,7 @@ class Commands:
         if len(accounts) > 1:
             choices: list[Line] = [(Code(f"/unlink {each.email}"),) for each in accounts]
             return Reply.of("This chat is linked to several accounts. Say which one:", *choices)
-        await linking.unlink(accounts[0], user.channel)
+        await linking.unlink(accounts[0], user.channel, self._clock.now())
         return Reply.of(("Unlinked from ", Bold(accounts[0].email), ". Nothing is sent here any more."))
 
     async def categories(self, user: ChatUser) -> Reply:

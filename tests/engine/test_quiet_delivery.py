@@ -7,6 +7,8 @@ from pingpilot.categories import change_category
 from pingpilot.delivery.pacing import Pacer, Rate
 from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.errors import PermanentFailure
+from pingpilot.linking import ChatUser, create_link_code, link, unlink
+from pingpilot.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.quiet_hours import mute, set_quiet_hours
 from tests.support.events import accept
 from tests.support.waiting import eventually
@@ -104,6 +106,45 @@ async def test_unmuting_lets_through_what_was_held(engine: Engine, alice: Accoun
         await mute(alice, "telegram", None, now=engine.clock.now())
         engine.clock.advance(timedelta(seconds=1))
         await engine.status_is("delivered")
+
+
+async def test_what_was_held_for_one_chat_goes_at_once_to_the_next(engine: Engine, alice: Account) -> None:
+    await mute(alice, "telegram", engine.clock.now() + 48 * HOUR, now=engine.clock.now())
+    await engine.post(alice, "held back")
+
+    async with engine.running():
+        await eventually(statuses, ["held"])
+        code = (await create_link_code(alice, engine.clock.now())).code
+        await link(ChatUser("telegram", "5", "bob"), code, address="new chat", now=engine.clock.now())
+        engine.clock.advance(timedelta(seconds=1))
+        await engine.status_is("delivered")
+
+    assert engine.channel.tries[-1].recipient.address == "new chat"
+
+
+async def test_what_was_held_fails_with_the_chat_that_is_unlinked(engine: Engine, alice: Account) -> None:
+    await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
+    await engine.post(alice, "held back")
+
+    async with engine.running():
+        await eventually(statuses, ["held"])
+        await unlink(alice, "telegram", engine.clock.now())
+        engine.clock.advance(timedelta(seconds=1))
+        await engine.status_is("failed")
+
+
+async def test_what_was_held_fails_with_the_channel_that_is_switched_off(
+    engine: Engine, alice: Account
+) -> None:
+    await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
+    await engine.post(alice, "held back")
+    off = AccountChange(channels={"telegram": ChannelChange(enabled=False)})
+
+    async with engine.running():
+        await eventually(statuses, ["held"])
+        await change_account(alice, off, engine.clock.now())
+        engine.clock.advance(timedelta(seconds=1))
+        await engine.status_is("failed")
 
 
 async def test_a_recipient_that_is_gone_takes_what_is_held_along(engine: Engine, alice: Account) -> None:

@@ -178,7 +178,7 @@ async def test_a_delivery_whose_chat_was_unlinked_meanwhile_says_so(
     engine: Engine, alice: Account, back_on: bool, reason: str
 ) -> None:
     await engine.post(alice, "one", "two")
-    await unlink(alice, TELEGRAM.name)
+    await unlink(alice, TELEGRAM.name, engine.clock.now())
     await switch(alice, TELEGRAM.name, on=back_on)
 
     async with engine.running():
