@@ -59,6 +59,22 @@ def test_an_account_is_changed_as_a_whole_or_not_at_all(
     assert pingpilot("account", "show", alice).out == before
 
 
+@pytest.mark.parametrize(
+    ("until", "shown"), [("2999-01-01", ", muted until 2999-01-01 00:00 UTC\n"), ("2001-01-01", "\n")]
+)
+def test_a_channel_that_is_muted_says_so(
+    pingpilot: Pingpilot, alice: str, sqlite_url: str, until: str, shown: str
+) -> None:
+    pingpilot("account", "set", alice, "--channels", "email")
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite://"))) as database, database:
+        muted = "UPDATE account_channels SET muted_until = ? WHERE channel = 'email'"
+        database.execute(muted, [f"{until} 00:00:00+00:00"])
+
+    seen = pingpilot("account", "show", alice)
+
+    assert seen.out.endswith(f"E-mail: on, alice@example.com{shown}")
+
+
 def test_combining_is_switched_off_and_on(pingpilot: Pingpilot, alice: str, sqlite_url: str) -> None:
     def combines() -> bool:
         with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite://"))) as database:
