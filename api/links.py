@@ -43,7 +43,7 @@ async def delete_link(request: web.Request) -> web.Response:
             ("channel", f"{kind.label} needs no link: switch it off with PATCH /api/v1/account and {how}.")
         )
     account = await Account.get(id=caller.account_id)
-    if not await unlink(account, kind.name):
+    if not await unlink(account, kind.name, request.app[SERVICES].clock.now()):
         raise ApiError(404, "not_found", f"{kind.label} is not linked, so there is nothing to remove.")
     message = f"{kind.label} is unlinked, and switched off until it is linked again."
     return json_reply(RemovedLink(message=message, channel=kind.name).as_json())

@@ -95,7 +95,7 @@ class Commands:
         if len(accounts) > 1:
             choices: list[Line] = [(Code(f"/unlink {each.email}"),) for each in accounts]
             return Reply.of("This chat is linked to several accounts. Say which one:", *choices)
-        await linking.unlink(accounts[0], user.channel)
+        await linking.unlink(accounts[0], user.channel, self._clock.now())
         return Reply.of(("Unlinked from ", Bold(accounts[0].email), ". Nothing is sent here any more."))
 
     async def categories(self, user: ChatUser) -> Reply:
@@ -120,7 +120,7 @@ class Commands:
         return await self._failures.retried(accounts, action) if accounts else NOT_LINKED
 
     async def mute(self, user: ChatUser, time: str) -> Reply:
-        """Hold back what comes for this chat; what is urgent still comes."""
+        """Hold back what comes for this chat, or its sound; what is urgent still comes."""
         accounts = await accounts_of(user.channel, user.user_id)
         if not accounts:
             return NOT_LINKED
@@ -129,10 +129,9 @@ class Commands:
             until = now + parse_duration(time)
         except InvalidInput as exc:
             return Reply.of(str(exc))
-        for account in accounts:
-            await mute(account, user.channel, until, now=now)
+        waits = {await mute(account, user.channel, until, now=now) for account in accounts}
         return Reply.of(
-            f"🔕 Muted for {time.strip()}. Urgent categories still come, the rest waits.",
+            f"🔕 Muted for {time.strip()}. Urgent categories still come, the rest {_muted(waits)}.",
             ("End it with ", Code("/unmute"), "."),
         )
 
@@ -180,6 +179,13 @@ class Commands:
     async def _quota_of(self, account: Account) -> list[Line]:
         quota = await quota_of(account, self._limits, self._clock.now())
         return quota_lines(quota)
+
+
+def _muted(waits: set[bool]) -> str:
+    """Return what becomes of the rest, given whether it waits in each of the accounts."""
+    if waits == {True}:
+        return "waits"
+    return "comes without a sound" if waits == {False} else "waits or comes without a sound"
 
 
 async def answered(command: Awaitable[Reply]) -> Reply:

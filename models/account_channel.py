@@ -49,7 +49,7 @@ class AccountChannel(Model):
     async def link(
         cls, account_id: int, channel: str, *, address: str, user_id: str, username: str | None, at: datetime
     ) -> None:
-        """Point the account's channel at a chat, switch it on and lift any suspension."""
+        """Point the account's channel at a chat, switch it on, lift any suspension and end a mute."""
         values: dict[str, Any] = {
             "enabled": True,
             "address": address,
@@ -57,6 +57,7 @@ class AccountChannel(Model):
             "username": username,
             "linked_at": at,
             "suspended_reason": None,
+            "muted_until": None,
         }
         if not await cls.filter(account_id=account_id, channel=channel).update(**values):
             await cls.create(account_id=account_id, channel=channel, **values)
@@ -72,6 +73,7 @@ class AccountChannel(Model):
                 username=None,
                 linked_at=None,
                 suspended_reason=None,
+                muted_until=None,
             )
         )
 

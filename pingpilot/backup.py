@@ -22,6 +22,8 @@ def back_up(database_url: str, target: Path) -> None:
         raise NotFound(f"There is no database at {source} yet.")
     if target.exists():
         raise InvalidInput(f"{target} exists already: choose another name, a backup replaces nothing.")
+    if not target.parent.is_dir():
+        raise PingPilotError(f"The backup could not be written: there is no folder {target.parent}.")
     unfinished = target.with_name(f"{target.name}.unfinished")
     try:
         _copy(source, unfinished)

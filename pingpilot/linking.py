@@ -10,6 +10,7 @@ from models.database import transaction, unit_of_work
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import LinkRefused, TooMany
 from pingpilot.keys import key_hash, looks_like_key
+from pingpilot.quiet_hours import reconsider
 
 CODE_LIFETIME = timedelta(minutes=10)
 MOST_CODES = 10
@@ -89,6 +90,7 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
                 username=user.username,
                 at=now,
             )
+            await reconsider(account, user.channel, now)
     except LinkRefused:
         await LinkGuess.create(channel=user.channel, user_id=user.user_id, guessed_at=now)
         raise
@@ -131,9 +133,16 @@ async def _use(code: LinkCode, now: datetime) -> None:
         raise LinkRefused("This code was used already. Get a new one.")
 
 
-async def unlink(account: Account, channel: str) -> bool:
-    """Take the chat off the account and switch the channel off; return whether there was a link."""
-    return CHANNELS[channel].needs_link and await AccountChannel.unlink(account.id, channel)
+@unit_of_work
+async def unlink(account: Account, channel: str, now: datetime) -> bool:
+    """Take the chat off the account and switch the channel off; return whether there was a link.
+
+    A mute ends with it: it was the chat's.
+    """
+    if not CHANNELS[channel].needs_link or not await AccountChannel.unlink(account.id, channel):
+        return False
+    await reconsider(account, channel, now)
+    return True
 
 
 async def accounts_of(channel: str, user_id: str) -> list[Account]:

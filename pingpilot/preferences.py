@@ -8,7 +8,7 @@ from models import Account, AccountChannel
 from models.database import transaction, unit_of_work
 from pingpilot.accounts import check_channels, set_combine
 from pingpilot.channels import CHANNELS
-from pingpilot.quiet_hours import set_quiet_hours, set_time_zone
+from pingpilot.quiet_hours import reconsider, set_quiet_hours, set_time_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ async def change_account(account: Account, change: AccountChange, now: datetime)
     """Change all that is named or, where something is wrong, nothing. Raises `InvalidInput`.
 
     A channel that is switched on or off loses its suspension; what waits for quiet hours to end is looked
-    at anew where they change.
+    at anew where they or their channel change.
     """
     check_channels(change.channels)
     async with transaction():
@@ -53,5 +53,6 @@ async def change_account(account: Account, change: AccountChange, now: datetime)
 async def _change_channel(account: Account, name: str, change: ChannelChange, now: datetime) -> None:
     if change.enabled is not None:
         await AccountChannel.switch(account.id, name, on=change.enabled)
+        await reconsider(account, name, now)
     if change.quiet_hours is not None:
         await set_quiet_hours(account, name, change.quiet_hours, silently=change.silently, now=now)

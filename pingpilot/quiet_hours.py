@@ -44,7 +44,8 @@ class QuietHours:
         if not _within(minute, self.start, self.end):
             return None
         day = local.date() + timedelta(days=minute >= self.end)
-        end = datetime.combine(day, time(self.end // 60, self.end % 60), local.tzinfo)
+        # An hour that comes twice, when the clocks go back, ends in the same pass as it is now
+        end = datetime.combine(day, time(self.end // 60, self.end % 60, fold=local.fold), local.tzinfo)
         return end.astimezone(UTC)
 
 
@@ -97,7 +98,7 @@ async def set_time_zone(account: Account, name: str, *, now: datetime) -> None:
     account.time_zone = check_time_zone(name)
     await account.save(update_fields=["time_zone"])
     for channel in CHANNELS:
-        await _reconsider(account, channel, now)
+        await reconsider(account, channel, now)
 
 
 async def set_quiet_hours(
@@ -107,16 +108,21 @@ async def set_quiet_hours(
     start, end = (None, None) if hours.strip().lower() == "off" else parse_hours(hours)
     row = AccountChannel.filter(account_id=account.id, channel=channel)
     await row.update(quiet_from=start, quiet_until=end, quiet_silently=silently)
-    await _reconsider(account, channel, now)
+    await reconsider(account, channel, now)
 
 
-async def mute(account: Account, channel: str, until: datetime | None, *, now: datetime) -> None:
-    """Mute the channel until an instant; None ends it."""
-    await AccountChannel.filter(account_id=account.id, channel=channel).update(muted_until=until)
-    await _reconsider(account, channel, now)
+async def mute(account: Account, channel: str, until: datetime | None, *, now: datetime) -> bool:
+    """Mute the channel until an instant; None ends it.
+
+    Returns whether what comes meanwhile waits: where quiet hours are silent, it goes out without a sound.
+    """
+    row = AccountChannel.filter(account_id=account.id, channel=channel)
+    await row.update(muted_until=until)
+    await reconsider(account, channel, now)
+    return not await row.filter(quiet_silently=True).exists()
 
 
-async def _reconsider(account: Account, channel: str, now: datetime) -> None:
+async def reconsider(account: Account, channel: str, now: datetime) -> None:
     """Let what is held be looked at anew: it goes out, or waits for another end."""
     await Delivery.filter(account_id=account.id, channel=channel, status=DeliveryStatus.HELD).update(
         next_attempt_at=now

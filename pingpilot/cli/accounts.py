@@ -132,6 +132,8 @@ def set_command(
     ] = False,
 ) -> None:
     """Change an account, all of it or nothing; switching a suspended channel on lifts the suspension."""
+    if silently and not quiet:
+        raise InvalidInput("--silently belongs to quiet hours: name them too, --quiet telegram=22:00-07:00.")
     asked = AccountChange(time_zone, combine, _channel_changes(channels, quiet, silently=silently))
 
     async def change(_settings: Settings) -> list[AccountChannel]:
@@ -197,7 +199,7 @@ def _channel_text(channel: AccountChannel) -> str:
         return f"suspended: {channel.suspended_reason}"
     if not channel.address:
         return "on, not linked yet"
-    return f"on, {channel.username or channel.address}{_quiet_text(channel)}"
+    return f"on, {channel.username or channel.address}{_quiet_text(channel)}{_muted_text(channel)}"
 
 
 def _quiet_text(channel: AccountChannel) -> str:
@@ -205,6 +207,11 @@ def _quiet_text(channel: AccountChannel) -> str:
         return ""
     start, end = hours_text(channel.quiet_from, channel.quiet_until)
     return f", {'silent' if channel.quiet_silently else 'quiet'} {start}-{end}"
+
+
+def _muted_text(channel: AccountChannel) -> str:
+    until = channel.muted_until
+    return f", muted until {day(until)}" if until and until > datetime.now(UTC) else ""
 
 
 def _limit_text(quota: Quota) -> str:

@@ -16,8 +16,10 @@ from pingpilot.errors import InvalidInput
 app = typer.Typer(help="List deliveries and try failed ones again.", no_args_is_help=True)
 
 LONGEST_TEXT = 60
+LARGEST_ID = 2**63 - 1  # of both databases; their drivers raise beyond
 
 OF_ACCOUNT = typer.Option("--account", metavar="EMAIL", help="Those of one account. [default: all]")
+IDS = typer.Argument(metavar="[ID]…", min=1, max=LARGEST_ID, help="Deliveries by id.")
 OF_CHANNEL = typer.Option("--channel", metavar="NAME", help="Those of one channel. [default: all]")
 
 
@@ -60,14 +62,16 @@ def list_command(
 
 @app.command("retry")
 def retry_command(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]…", help="Deliveries by id.")] = None,
+    ids: Annotated[list[int] | None, IDS] = None,
     account: Annotated[str | None, OF_ACCOUNT] = None,
     channel: Annotated[str | None, OF_CHANNEL] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All that failed, of those chosen.")] = False,
 ) -> None:
     """Try failed deliveries again, each with a whole round of attempts; their history stays."""
-    if not ids and not failed:
-        raise InvalidInput("Name the deliveries by their ids, or choose all that failed with --failed.")
+    if not (ids or failed or account or channel):
+        raise InvalidInput(
+            "Name the deliveries by their ids, or choose what failed with --channel, --account or --failed."
+        )
 
     async def retry(_settings: Settings) -> int:
         selection = await _selection(account, channel, ids=ids or [])

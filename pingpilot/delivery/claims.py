@@ -12,6 +12,8 @@ from pingpilot import notices
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.quiet_hours import QuietHours
 
+COMBINES_FROM = 4
+"""From so many deliveries waiting for one recipient on, they go out as one message."""
 _DEFAULT_COLOR = "#7f8c8d"  # of a category that was removed after its event came in
 _MOST_NAMED = 10  # categories in the line that counts what is not shown
 
@@ -63,8 +65,7 @@ def claim_over(rows: Sequence[Row], label: str, now: datetime) -> Claim:
     `label` is what people call the channel.
     """
     *older, row = rows
-    passes = row["urgent"] or row["notice"]
-    quiet_until = None if passes else _quiet_until(row, now)
+    quiet_until = None if any(map(_passes, rows)) else _quiet_until(row, now)
     silently = bool(row["quiet_silently"])
     obstacle = _obstacle(row, label)
     return Claim(
@@ -80,9 +81,38 @@ def claim_over(rows: Sequence[Row], label: str, now: datetime) -> Claim:
     )
 
 
-def may_combine(row: Row, now: datetime) -> bool:
-    """Whether what waits behind this delivery may go out with it; in quiet hours each is looked at alone."""
-    return bool(row["combine"]) and not _obstacle(row, "") and _quiet_until(row, now) is None
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What goes along with a delivery: all that waits behind it, if that is at least so many (`least`).
+
+    `passes` narrows it to what passes quiet hours, or to what does not; None means both.
+    """
+
+    least: int
+    passes: bool | None = None
+
+    def takes(self, row: Row) -> bool:
+        """Whether a delivery is one of those."""
+        return self.passes in (None, bool(row["passes"]))
+
+
+def company_of(row: Row, now: datetime) -> Company | None:
+    """Return what goes along with a delivery, None where it goes alone.
+
+    What has to wait for the end of quiet hours waits together, lest something urgent stand in line behind
+    it; meanwhile, what passes is combined with its like. Elsewhere the account decides.
+    """
+    if _obstacle(row, ""):
+        return None
+    waits = _quiet_until(row, now) is not None and not row["quiet_silently"]
+    if waits and not _passes(row):
+        return Company(1, passes=False)
+    return Company(COMBINES_FROM - 1, passes=True if waits else None) if row["combine"] else None
+
+
+def _passes(row: Row) -> bool:
+    """Whether a delivery passes quiet hours."""
+    return bool(row["urgent"] or row["notice"])
 
 
 def _quiet_until(row: Row, now: datetime) -> datetime | None:

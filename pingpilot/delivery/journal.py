@@ -95,7 +95,7 @@ class Journal:
 
     async def _suspend(self, attempt: Attempt) -> list[Row]:
         """Suspend the recipient's channel; return the deliveries that waited for it and failed with it."""
-        claim, reason = attempt.claim, attempt.verdict.reason or ""
+        claim, reason = attempt.claim, _sentence(attempt.verdict.reason or "")
         if claim.recipient is None or not await AccountChannel.suspend(
             claim.account_id, self._channel, address=claim.recipient.address, reason=reason
         ):
@@ -112,6 +112,11 @@ class Journal:
     def _told(self, reason: str) -> str:
         label = CHANNELS[self._channel].label
         return f"{label} is suspended for your account: {reason} Link or switch it on again to go on."
+
+
+def _sentence(text: str) -> str:
+    """Return a platform's words as a sentence, since others follow it."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 async def _write_history(attempts: list[Attempt]) -> None:

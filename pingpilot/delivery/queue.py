@@ -1,7 +1,7 @@
 """The queue: a channel's deliveries in the database, claimed by lease."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,16 +9,14 @@ from models import DeliveryAttempt
 from models.database import connection, transaction, unit_of_work
 from models.sql import Row, is_postgres, marks, query
 from pingpilot.channels import CHANNELS
-from pingpilot.delivery.claims import Claim, claim_over, may_combine
+from pingpilot.delivery.claims import Claim, Company, claim_over, company_of
 from pingpilot.delivery.retry import HOLDS_BACK, interrupted
 
 LEASE = timedelta(minutes=3)
 """Longer than any send takes with its wait for a turn: a lease that runs out belongs to a dead daemon."""
 
-COMBINES_FROM = 4
-"""From so many deliveries waiting for one recipient on, they go out as one message."""
 MOST_COMBINED = 2000
-"""Deliveries that one round of claims adds to the messages it found due."""
+"""Deliveries that one round of claims adds to those it found due."""
 # One delivery of each account that has none being sent, where it is due: its oldest waiting one, or one
 # that has stepped aside.
 _DUE = """
@@ -41,13 +39,17 @@ ORDER BY next_attempt_at, id LIMIT ?
 _CLAIM = """
 UPDATE deliveries SET status = 'sending', leased_by = ?, lease_until = ? WHERE id IN ({due}) RETURNING id
 """
-# What waits behind a claimed delivery and can go out with it: for a first attempt all that is due, for a
-# retry the set that went out together before, so that the platform knows the message again.
+# What waits behind a claimed delivery and can go out with it: for a first attempt all that is due and was
+# never sent, for another one the set that went out together before, so that the platform knows the message
+# again. An attempt that was interrupted counts for nothing; it is told by the error it left.
 _COMPANIONS = """
-SELECT h.id AS head, w.id FROM deliveries h
+SELECT h.id AS head, w.id, (e.notice OR COALESCE(c.urgent, FALSE)) AS passes FROM deliveries h
 JOIN deliveries w ON w.account_id = h.account_id AND w.channel = h.channel AND w.status = 'pending'
     AND w.attempts = h.attempts AND w.next_attempt_at <= ?
-    AND (h.attempts = 0 OR w.next_attempt_at = h.next_attempt_at)
+    AND (h.attempts = 0 AND h.last_error IS NULL AND w.last_error IS NULL
+         OR w.next_attempt_at = h.next_attempt_at)
+JOIN events e ON e.id = w.event_id
+LEFT JOIN categories c ON c.account_id = w.account_id AND c.name = e.category
 WHERE h.id IN ({heads}) ORDER BY w.id LIMIT ?
 """
 _CLAIMED = """
@@ -80,7 +82,7 @@ class DeliveryQueue:
         if not rows:
             return []
         heads = await self._read([row["id"] for row in rows])
-        groups = await self._claim_companions([row for row in heads if may_combine(row, now)], now)
+        groups = await self._claim_companions(heads, now)
         label = CHANNELS[self._channel].label
         return [claim_over(groups.get(row["id"], [row]), label, now) for row in heads]
 
@@ -88,14 +90,13 @@ class DeliveryQueue:
         return await query(connection(), _CLAIMED.format(ids=marks(ids)), ids)
 
     async def _claim_companions(self, heads: Sequence[Row], now: datetime) -> dict[int, list[Row]]:
-        """Lease what goes with the heads that have more than a few waiting behind them; oldest first."""
-        if not heads:
+        """Lease what goes along with the heads; return each head with its own, oldest first."""
+        company = {row["id"]: each for row in heads if (each := company_of(row, now))}
+        if not company:
             return {}
-        ids = [row["id"] for row in heads]
+        ids = list(company)
         sql = _COMPANIONS.format(heads=marks(ids))
-        waiting = await query(connection(), sql, [now, *ids, MOST_COMBINED])
-        behind = Counter(row["head"] for row in waiting)
-        chosen = [row["id"] for row in waiting if behind[row["head"]] >= COMBINES_FROM - 1]
+        chosen = _chosen(await query(connection(), sql, [now, *ids, MOST_COMBINED]), company)
         if not chosen:
             return {}
         leased = await query(
@@ -108,6 +109,7 @@ class DeliveryQueue:
         return {
             head["id"]: [head, *(row for row in rows if row["account_id"] == head["account_id"])]
             for head in heads
+            if head["id"] in company
         }
 
     async def release_held(self, now: datetime) -> None:
@@ -169,3 +171,12 @@ class DeliveryQueue:
                 ]
             )
         return len(rows)
+
+
+def _chosen(waiting: Sequence[Row], company: Mapping[int, Company]) -> list[int]:
+    """Return those of what waits behind the heads that go along with one."""
+    behind: defaultdict[int, list[int]] = defaultdict(list)
+    for row in waiting:
+        if company[row["head"]].takes(row):
+            behind[row["head"]].append(row["id"])
+    return [each for head, ids in behind.items() if len(ids) >= company[head].least for each in ids]

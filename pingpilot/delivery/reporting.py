@@ -52,12 +52,13 @@ class Reporter:
         reason = verdict.reason
         if reason and claim.recipient:
             reason = claim.recipient.hidden_in(reason)
+        went_together = claim.companions and verdict.status is not DeliveryStatus.HELD
         level = log.error if verdict.status is DeliveryStatus.FAILED else log.info
         level(
             f"Delivery {verdict.status.value}",
             channel=self._channel,
             delivery=delivery_id,
-            **({"combined": len(claim.deliveries)} if claim.companions else {}),
+            **({"combined": len(claim.deliveries)} if went_together else {}),
             event_id=event_id_text(event_id),
             attempt=claim.attempts + int(verdict.counted),
             **({"reason": reason} if reason else {}),

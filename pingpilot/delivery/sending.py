@@ -67,7 +67,8 @@ class Sender:
     async def attempt(self, claim: Claim) -> Attempt:
         """Make one attempt and return what came of it; it raises nothing, and a cancelled one says so."""
         try:
-            async with self._turn(claim.recipient):
+            # What waits for quiet hours to end is not sent: it takes no turn from what is urgent
+            async with self._turn(None if claim.hold_until else claim.recipient):
                 return await self._timed(claim)
         except asyncio.CancelledError:  # while it waited; only a stop cancels, the task ends here anyway
             now = self._clock.now()

@@ -201,7 +201,7 @@ async def test_nobody_reaches_the_deliveries_of_another(bots: Bots, alice: Accou
 @pytest.mark.parametrize("action", ["retry:all", "retry:{}"])
 async def test_who_is_not_linked_any_more_retries_nothing(bots: Bots, alice: Account, action: str) -> None:
     [failed] = await failed_deliveries(alice, bots.clock, "sale")
-    await unlink(alice, "discord")
+    await unlink(alice, "discord", bots.clock.now())
 
     pressed = await bots.commands.retry(ALICE, action.format(failed))
     asked = await bots.commands.failed(ALICE)

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from models import Account, AccountChannel
+from pingpilot.quiet_hours import set_quiet_hours
+from tests.support.accounts import new_account
 
 from .bots import Bots, Person
 from .test_linking_a_chat import linked
@@ -22,6 +24,27 @@ async def test_a_chat_is_muted_for_a_while_and_unmuted(person: Person, alice: Ac
     assert until == bots.clock.now() + timedelta(hours=2)
     assert unmuted == "🔔 Notifications come again."
     assert row.muted_until is None
+
+
+async def test_where_quiet_hours_are_silent_so_is_being_muted(
+    person: Person, alice: Account, bots: Bots
+) -> None:
+    await linked(alice, person, bots)
+    await set_quiet_hours(alice, person.channel, "22:00-07:00", silently=True, now=bots.clock.now())
+
+    muted = await person.ask("/mute 2h")
+
+    assert muted.splitlines()[0].endswith("Urgent categories still come, the rest comes without a sound.")
+
+
+async def test_of_several_accounts_some_may_be_silent(person: Person, alice: Account, bots: Bots) -> None:
+    await linked(alice, person, bots)
+    await linked(await new_account(bots.clock, "bob@example.com"), person, bots)
+    await set_quiet_hours(alice, person.channel, "22:00-07:00", silently=True, now=bots.clock.now())
+
+    muted = await person.ask("/mute 2h")
+
+    assert muted.splitlines()[0].endswith("the rest waits or comes without a sound.")
 
 
 @pytest.mark.parametrize("time", ["soon", "0h", "99d"])

@@ -82,6 +82,24 @@ def test_those_of_one_channel_and_account_are_tried_again(
     assert retried.out == "2 deliveries are tried again.\n"
 
 
+def test_a_channel_or_an_account_is_choice_enough(
+    pingpilot: Pingpilot, alice: str, failed: list[int]
+) -> None:
+    of_channel = pingpilot("deliveries", "retry", "--channel", "discord")
+    of_account = pingpilot("deliveries", "retry", "--account", alice)
+
+    assert of_channel.out == "2 deliveries are tried again.\n"
+    assert of_account.out == "1 delivery is tried again.\n"
+
+
+@pytest.mark.parametrize("number", ["0", str(2**63), "99999999999999999999"])
+def test_what_can_be_no_id_is_refused(pingpilot: Pingpilot, failed: list[int], number: str) -> None:
+    refused = pingpilot("deliveries", "retry", number)
+
+    assert refused.code == 2
+    assert "[ID]" in refused.err
+
+
 def test_what_did_not_fail_is_left_alone(pingpilot: Pingpilot, failed: list[int]) -> None:
     retried = pingpilot("deliveries", "retry", str(failed[-1] + 1))
 

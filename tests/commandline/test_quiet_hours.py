@@ -26,6 +26,7 @@ def test_quiet_hours_are_set_shown_and_taken_away(pingpilot: Pingpilot, alice: s
         (["--quiet", "email"], "telegram=22:00-07:00"),
         (["--quiet", "email=always"], "22:00-07:00"),
         (["--quiet", "pigeon=22:00-07:00"], "discord, telegram, email"),
+        (["--silently"], "--quiet telegram=22:00-07:00"),
         (["--time-zone", "Berlin"], "Europe/Berlin"),
         (["--channels", "pigeon"], "discord, telegram, email"),
     ],
@@ -56,6 +57,22 @@ def test_an_account_is_changed_as_a_whole_or_not_at_all(
 
     assert refused.code == 2
     assert pingpilot("account", "show", alice).out == before
+
+
+@pytest.mark.parametrize(
+    ("until", "shown"), [("2999-01-01", ", muted until 2999-01-01 00:00 UTC\n"), ("2001-01-01", "\n")]
+)
+def test_a_channel_that_is_muted_says_so(
+    pingpilot: Pingpilot, alice: str, sqlite_url: str, until: str, shown: str
+) -> None:
+    pingpilot("account", "set", alice, "--channels", "email")
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite://"))) as database, database:
+        muted = "UPDATE account_channels SET muted_until = ? WHERE channel = 'email'"
+        database.execute(muted, [f"{until} 00:00:00+00:00"])
+
+    seen = pingpilot("account", "show", alice)
+
+    assert seen.out.endswith(f"E-mail: on, alice@example.com{shown}")
 
 
 def test_combining_is_switched_off_and_on(pingpilot: Pingpilot, alice: str, sqlite_url: str) -> None:

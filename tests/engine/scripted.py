@@ -145,11 +145,12 @@ class Engine:
         slots: int = 50,
         send_timeout: timedelta = timedelta(seconds=30),
         poll: timedelta = timedelta(milliseconds=10),
+        pacer: Pacer | None = None,
     ) -> Dispatcher:
         return Dispatcher(
             self.channel,
             daemon_id=daemon_id,
-            pacer=no_limits(self.clock),
+            pacer=pacer or no_limits(self.clock),
             settlements=self.settlements,
             health=self.health,
             database=self.database,

@@ -7,7 +7,7 @@ import pytest
 from models import Account, Delivery, DeliveryAttempt
 from pingpilot.categories import change_category
 from pingpilot.delivery.channel import Notification
-from pingpilot.delivery.queue import COMBINES_FROM
+from pingpilot.delivery.claims import COMBINES_FROM
 from pingpilot.errors import PermanentFailure, RateLimited, TemporaryFailure
 from pingpilot.quiet_hours import set_quiet_hours
 from tests.support.events import accept
@@ -141,6 +141,42 @@ async def test_in_quiet_hours_an_urgent_one_goes_out_alone(engine: Engine, busy:
     assert engine.channel.delivered == ["Something about bug"]
 
 
+async def test_in_quiet_hours_urgent_ones_are_combined_with_their_like(engine: Engine, busy: Account) -> None:
+    await set_quiet_hours(busy, "telegram", "12:00-13:00", silently=False, now=engine.clock.now())
+    await change_category(busy, "bug", {"urgent": True})
+    await accept(busy, engine.clock, *["bug", "sale"] * 5)
+
+    async with engine.running():
+        await eventually(statuses, ["delivered", "held"] * 5)
+
+    assert engine.channel.delivered == ["Something about bug\n\n4 more: 4 bug"]
+
+
+async def test_in_silent_hours_they_are_combined_without_a_sound(engine: Engine, busy: Account) -> None:
+    await set_quiet_hours(busy, "telegram", "12:00-13:00", silently=True, now=engine.clock.now())
+    await accept(busy, engine.clock, *["bug"] * 3, *["sale"] * 2)
+
+    async with engine.running():
+        await engine.status_is(*["delivered"] * 5)
+
+    [message] = engine.channel.taken
+    assert message.description == "Something about sale\n\n4 more: 3 bug, 1 sale"
+    assert message.silent
+
+
+async def test_in_silent_hours_an_urgent_one_among_them_is_heard(engine: Engine, busy: Account) -> None:
+    await set_quiet_hours(busy, "telegram", "12:00-13:00", silently=True, now=engine.clock.now())
+    await change_category(busy, "bug", {"urgent": True})
+    await accept(busy, engine.clock, "bug", *["sale"] * 4)
+
+    async with engine.running():
+        await engine.status_is(*["delivered"] * 5)
+
+    [message] = engine.channel.taken
+    assert message.description == "Something about sale\n\n4 more: 3 sale, 1 bug"
+    assert not message.silent
+
+
 async def test_what_is_combined_and_interrupted_goes_back_whole(engine: Engine, busy: Account) -> None:
     engine.channel.hold()
     await engine.post(busy, *(f"number {number}" for number in range(5)))
@@ -150,6 +186,27 @@ async def test_what_is_combined_and_interrupted_goes_back_whole(engine: Engine, 
 
     assert await statuses() == ["pending"] * 5
     assert await Delivery.filter(leased_by__isnull=False).count() == 0
+
+
+@pytest.mark.parametrize("count", [1, 5])
+async def test_what_was_interrupted_goes_out_as_the_same_message_again(
+    engine: Engine, busy: Account, count: int
+) -> None:
+    engine.channel.hold()
+    await engine.post(busy, *(f"number {number}" for number in range(count)))
+    async with engine.running():
+        await engine.channel.wait_for_tries(1)
+    engine.clock.advance(timedelta(seconds=1))
+    await engine.post(busy, *(f"later {number}" for number in range(5)))
+    engine.channel.release()
+
+    async with engine.running():
+        await engine.status_is(*["delivered"] * (count + 5))
+
+    first, again, later = (each.notification for each in engine.channel.tries)
+    assert _identity(first) == _identity(again)
+    assert first.description == again.description
+    assert later.description == "later 4\n\n4 more: 4 sale"
 
 
 async def test_a_backlog_of_one_account_delays_no_other(engine: Engine, alice: Account) -> None:

@@ -4,8 +4,13 @@ from datetime import timedelta
 
 from models import Account, AccountChannel
 from pingpilot.categories import change_category
+from pingpilot.delivery.pacing import Pacer, Rate
+from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.errors import PermanentFailure
+from pingpilot.linking import ChatUser, create_link_code, link, unlink
+from pingpilot.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.quiet_hours import mute, set_quiet_hours
+from tests.support.events import accept
 from tests.support.waiting import eventually
 
 from .scripted import Engine, deliveries, outcomes, statuses
@@ -57,6 +62,30 @@ async def test_what_is_urgent_passes_what_waits(engine: Engine, alice: Account) 
     assert engine.channel.delivered == ["urgent"]
 
 
+async def test_what_is_urgent_stands_in_no_line_behind_what_waits(engine: Engine, alice: Account) -> None:
+    await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
+    await change_category(alice, "bug", {"urgent": True})
+    await accept(alice, engine.clock, *["sale"] * 5, "bug")
+    one_a_second = Pacer(overall=None, per_recipient=Rate(per_second=1, burst=1), clock=engine.clock)
+
+    async with engine.running(pacer=one_a_second):
+        await engine.status_is(*["held"] * 5, "delivered")
+
+    assert engine.channel.delivered == ["Something about bug"]
+
+
+async def test_what_waits_is_put_aside_in_one_go(engine: Engine, alice: Account) -> None:
+    await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
+    await engine.post(alice, *(f"number {number}" for number in range(5)))
+
+    queue = DeliveryQueue(channel="telegram", daemon_id="daemon-1")
+
+    [claim] = await queue.claim(50, engine.clock.now())
+
+    assert sorted(claim.delivery_ids) == [each.id for each in await deliveries()]
+    assert claim.hold_until == engine.clock.now() + HOUR
+
+
 async def test_one_accounts_quiet_hours_are_no_others(engine: Engine, alice: Account, bob: Account) -> None:
     await mute(alice, "telegram", engine.clock.now() + HOUR, now=engine.clock.now())
     await engine.post(alice, "to alice")
@@ -77,6 +106,45 @@ async def test_unmuting_lets_through_what_was_held(engine: Engine, alice: Accoun
         await mute(alice, "telegram", None, now=engine.clock.now())
         engine.clock.advance(timedelta(seconds=1))
         await engine.status_is("delivered")
+
+
+async def test_what_was_held_for_one_chat_goes_at_once_to_the_next(engine: Engine, alice: Account) -> None:
+    await mute(alice, "telegram", engine.clock.now() + 48 * HOUR, now=engine.clock.now())
+    await engine.post(alice, "held back")
+
+    async with engine.running():
+        await eventually(statuses, ["held"])
+        code = (await create_link_code(alice, engine.clock.now())).code
+        await link(ChatUser("telegram", "5", "bob"), code, address="new chat", now=engine.clock.now())
+        engine.clock.advance(timedelta(seconds=1))
+        await engine.status_is("delivered")
+
+    assert engine.channel.tries[-1].recipient.address == "new chat"
+
+
+async def test_what_was_held_fails_with_the_chat_that_is_unlinked(engine: Engine, alice: Account) -> None:
+    await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
+    await engine.post(alice, "held back")
+
+    async with engine.running():
+        await eventually(statuses, ["held"])
+        await unlink(alice, "telegram", engine.clock.now())
+        engine.clock.advance(timedelta(seconds=1))
+        await engine.status_is("failed")
+
+
+async def test_what_was_held_fails_with_the_channel_that_is_switched_off(
+    engine: Engine, alice: Account
+) -> None:
+    await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
+    await engine.post(alice, "held back")
+    off = AccountChange(channels={"telegram": ChannelChange(enabled=False)})
+
+    async with engine.running():
+        await eventually(statuses, ["held"])
+        await change_account(alice, off, engine.clock.now())
+        engine.clock.advance(timedelta(seconds=1))
+        await engine.status_is("failed")
 
 
 async def test_a_recipient_that_is_gone_takes_what_is_held_along(engine: Engine, alice: Account) -> None:

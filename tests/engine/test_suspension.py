@@ -96,6 +96,18 @@ async def test_the_owner_is_told_once_on_each_channel_that_still_works(
     assert [(each.channel, each.status) for each in told] == [("discord", "pending"), ("email", "pending")]
 
 
+async def test_a_platforms_words_become_a_sentence(engine: Engine, alice: Account) -> None:
+    await link_chat(alice, DISCORD.name, engine.clock, "81384788765712384")
+    engine.channel.fail(PermanentFailure("bot was blocked by the user", recipient_gone=True))
+    await engine.post(alice, "one")
+
+    async with engine.running():
+        await engine.status_is("failed")
+
+    [notice] = await Event.filter(notice=True)
+    assert "blocked by the user. Link or switch it on" in notice.description
+
+
 async def test_a_notice_costs_nothing_and_looks_like_one(engine: Engine, alice: Account) -> None:
     await link_chat(alice, DISCORD.name, engine.clock, "81384788765712384")
     engine.channel.fail(GONE)
@@ -166,7 +178,7 @@ async def test_a_delivery_whose_chat_was_unlinked_meanwhile_says_so(
     engine: Engine, alice: Account, back_on: bool, reason: str
 ) -> None:
     await engine.post(alice, "one", "two")
-    await unlink(alice, TELEGRAM.name)
+    await unlink(alice, TELEGRAM.name, engine.clock.now())
     await switch(alice, TELEGRAM.name, on=back_on)
 
     async with engine.running():

@@ -18,6 +18,7 @@ from pingpilot.linking import (
     link,
     unlink,
 )
+from pingpilot.quiet_hours import mute
 from pingpilot.rotation import rotate_key
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
@@ -174,12 +175,23 @@ async def test_unlinking_forgets_the_chat_and_switches_the_channel_off(
     account = await new_account(clock)
     await _link(ALICE, (await create_link_code(account, clock.now())).code, clock)
 
-    first, second = await unlink(account, "telegram"), await unlink(account, "telegram")
+    first = await unlink(account, "telegram", clock.now())
+    second = await unlink(account, "telegram", clock.now())
 
     row = await AccountChannel.get(account_id=account.id, channel="telegram")
     assert (first, second) == (True, False)
     assert not row.enabled
     assert {row.address, row.user_id, row.username} == {None}
+
+
+async def test_a_mute_ends_with_its_chat(database: str, clock: ManualClock) -> None:
+    account = await new_account(clock)
+    await _link(ALICE, (await create_link_code(account, clock.now())).code, clock)
+    await mute(account, "telegram", clock.now() + timedelta(days=30), now=clock.now())
+
+    await _link(BOB, (await create_link_code(account, clock.now())).code, clock)
+
+    assert (await AccountChannel.get(account_id=account.id, channel="telegram")).muted_until is None
 
 
 async def test_linking_lifts_a_suspension(database: str, clock: ManualClock) -> None:

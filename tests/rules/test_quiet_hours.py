@@ -18,6 +18,7 @@ from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 
 NIGHT = QuietHours("Europe/Berlin", 22 * 60, 7 * 60)
+EVENING = QuietHours("Europe/Berlin", 22 * 60, 2 * 60 + 30)
 NOON = QuietHours("UTC", 12 * 60, 13 * 60 + 30)
 
 
@@ -38,6 +39,9 @@ def _at(text: str) -> datetime:
         (NIGHT, "2026-11-24T06:00", None),
         (NIGHT, "2026-07-01T20:00", "2026-07-02T05:00"),  # summer time
         (NIGHT, "2026-10-24T20:00", "2026-10-25T06:00"),  # the clocks go back that night
+        (EVENING, "2026-10-25T00:15", "2026-10-25T00:30"),  # 2:15 for the first time
+        (EVENING, "2026-10-25T00:45", None),
+        (EVENING, "2026-10-25T01:15", "2026-10-25T01:30"),  # 2:15 again
     ],
 )
 def test_it_is_quiet_within_the_hours_of_the_accounts_time_zone(
