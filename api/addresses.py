@@ -44,7 +44,7 @@ def _address(text: str) -> Address | None:
         address = ip_address(text)
     except ValueError:
         return None
-    return (address.version == 6 and address.ipv4_mapped) or address  # noqa: PLR2004
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
 def _network_of(address: Address | None) -> str:

@@ -22,6 +22,7 @@ BODY_TIMEOUT = 20.0
 """Seconds in which a whole body must have come: 64 KiB in that time are slower than a modem."""
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's `wbits`; RFC 9110, 8.4.1
 _MOST_DIGITS = 400  # a longer integer is over the largest float, so not a number most readers can hold
+_MOST_TOLD = 3  # faults in the sentence; `errors` has all of them
 
 
 async def read_body(request: web.Request, shape: type[Body]) -> Body:
@@ -50,8 +51,8 @@ def read_query(request: web.Request, shape: type[Body]) -> Body:
 def invalid(*faults: tuple[str, str]) -> ApiError:
     """Return a `validation_error` that names each faulty member and says what it must be."""
     errors = [{"field": field, "message": message} for field, message in faults]
-    summary = " ".join(f"{field}: {message}" for field, message in faults[:3])
-    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""  # noqa: PLR2004
+    summary = " ".join(f"{field}: {message}" for field, message in faults[:_MOST_TOLD])
+    more = f" (and {len(faults) - _MOST_TOLD} more)" if len(faults) > _MOST_TOLD else ""
     return ApiError(422, "validation_error", f"The request is not valid: {summary}{more}", errors=errors)
 
 

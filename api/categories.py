@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict
+from http import HTTPStatus
 
 from aiohttp import web
 
@@ -80,7 +81,7 @@ async def _reply(request: web.Request, account: Account, name: str, status: int 
         report = await report_category(account, name, request.app[SERVICES].clock.now())
     except NotFound as exc:
         raise _not_found(str(exc)) from None
-    headers = {"Location": CATEGORY.format(name=name)} if status == 201 else None  # noqa: PLR2004
+    headers = {"Location": CATEGORY.format(name=name)} if status == HTTPStatus.CREATED else None
     return json_reply(_shown(report).as_json(), status=status, headers=headers)
 
 
