@@ -2,11 +2,23 @@
 
 from aiohttp import web
 
-from api import account, categories, events, health, history, keys, links, metrics, quota, unsubscribe
-from api.auth import SCOPES
 from api.calls import Call
-from api.docs import add_docs
-from api.edge import MAX_BODY, edge
+from api.errors import MAX_BODY
+from api.middleware import edge
+from api.openapi.page import add_docs
+from api.requests.auth import SCOPES
+from api.resources import (
+    account,
+    categories,
+    events,
+    health,
+    history,
+    keys,
+    links,
+    metrics,
+    quota,
+    unsubscribe,
+)
 from api.services import SERVICES, Services
 
 CALLS: tuple[Call, ...] = (

@@ -9,29 +9,6 @@ import orjson
 from aiohttp import web
 
 
-class ApiError(Exception):
-    """An error reply in the making: `code` is stable, `message` says what to do, `adds` join the body."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        **adds: Any,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.headers = headers
-        self.adds = adds
-
-    def reply(self) -> web.Response:
-        body = {"message": str(self), "code": self.code, **self.adds}
-        return json_reply(body, status=self.status, headers=self.headers)
-
-
 def json_reply(
     body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:

@@ -5,14 +5,14 @@ from typing import Any
 
 from aiohttp import web
 
-from api.edge import new_request_id, stamp
-from api.replies import ApiError
+from api.errors import ApiError
+from api.middleware import new_request_id, stamp
 
 HEAD_TIMEOUT = 10.0
 """Seconds in which a request's line and headers must be there, from their first byte or the connection."""
 # Longer than the reverse proxies keep theirs (nginx 60 s), lest they write into a connection just closed
 KEEPALIVE = 75.0
-# aiohttp would answer a body it can't unpack by itself, as plain text; `api.bodies` unpacks instead
+# aiohttp would answer a body it can't unpack by itself, as plain text; `api.requests.bodies` unpacks instead
 _PROTOCOL: dict[str, Any] = {"auto_decompress": False, "keepalive_timeout": KEEPALIVE}
 
 

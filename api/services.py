@@ -9,16 +9,16 @@ from aiohttp import web
 
 from api.addresses import TrustedProxies
 from api.floods import FloodGuard
-from pingpilot.authentication import Authenticator, Caller
+from pingpilot.accounts.callers import Authenticator, Caller
+from pingpilot.accounts.quota import PlanLimits
+from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import Clock
-from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.settlement import Settlements
-from pingpilot.health import Health
-from pingpilot.intake import Intake
-from pingpilot.metrics import Metrics
-from pingpilot.quota import PlanLimits
-from pingpilot.unsubscribing import Unsubscriber
+from pingpilot.events.intake import Intake
+from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.health import Health
+from pingpilot.telemetry.metrics import Metrics
 
 
 class InFlight:

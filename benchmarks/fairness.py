@@ -18,19 +18,19 @@ from pydantic import SecretStr
 from bots.telegram.channel import TelegramChannel
 from models import Account, Delivery, Plan
 from models.database import migrate, open_database
-from pingpilot.accounts import set_combine
+from pingpilot.accounts.accounts import set_combine
 from pingpilot.channels import TELEGRAM
 from pingpilot.clock import SystemClock
-from pingpilot.database_watch import DatabaseWatch
+from pingpilot.daemon.parts import TELEGRAM_PACE
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
-from pingpilot.health import Health
-from pingpilot.intake import Submission
-from pingpilot.logs import configure_logging
-from pingpilot.metrics import Metrics
-from pingpilot.parts import TELEGRAM_PACE
+from pingpilot.events.submission import Submission
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.health import Health
+from pingpilot.telemetry.logs import configure_logging
+from pingpilot.telemetry.metrics import Metrics
 from tests.support.accounts import link_chat, new_account
 from tests.support.events import an_intake, caller_for
 from tests.support.waiting import until

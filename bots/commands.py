@@ -9,16 +9,16 @@ from bots.failures import Failures
 from bots.lines import category_line, quota_lines
 from bots.replies import Bold, Code, Line, Reply
 from models import Account
-from pingpilot import linking
-from pingpilot.accounts import channels_of
-from pingpilot.category_reports import report_categories
+from pingpilot.accounts import linking
+from pingpilot.accounts.accounts import channels_of
+from pingpilot.accounts.categories import report_categories
+from pingpilot.accounts.linking import ChatUser, accounts_of
+from pingpilot.accounts.quiet_hours import mute, parse_duration
+from pingpilot.accounts.quota import PlanLimits, quota_of
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 from pingpilot.errors import InvalidInput, LinkRefused
-from pingpilot.linking import ChatUser, accounts_of
-from pingpilot.notices import post_notice
-from pingpilot.quiet_hours import mute, parse_duration
-from pingpilot.quota import PlanLimits, quota_of
+from pingpilot.events.notices import post_notice
 
 log = structlog.get_logger(__name__)
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from bots.lines import ago
 from bots.replies import Action, Bold, Line, Reply
 from models import Account, AccountChannel, Category, DeliveryStatus
-from pingpilot import notices
-from pingpilot.accounts import channels_of
+from pingpilot.accounts.accounts import channels_of
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
-from pingpilot.deliveries import (
+from pingpilot.events import notices
+from pingpilot.events.deliveries import (
     DeliveryReport,
     Selection,
     count_deliveries,
     list_deliveries,
     retry_deliveries,
 )
-from pingpilot.delivery.text import clean_text, cut_end
+from pingpilot.rendering.text import clean_text, cut_end
 
 MOST_SHOWN = 8  # with both texts cut, these fit into a message of Discord's
 LONGEST_DESCRIPTION, LONGEST_ERROR = 60, 80

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from bots.replies import Bold, Code, Line
-from pingpilot.category_reports import CategoryReport
-from pingpilot.quota import Quota
+from pingpilot.accounts.categories import CategoryReport
+from pingpilot.accounts.quota import Quota
 
 BAR_LENGTH = 10
 

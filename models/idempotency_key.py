@@ -1,10 +1,15 @@
 """Idempotency keys of accepted events."""
 
+from datetime import timedelta
+
 from tortoise import fields
 from tortoise.models import Model
 
 from models.account import Account
 from models.event import Event
+
+IDEMPOTENCY_WINDOW = timedelta(hours=24)
+"""How long a key is remembered."""
 
 
 class IdempotencyKey(Model):

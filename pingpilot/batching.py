@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from pingpilot.logs import REQUEST_ID
+import structlog
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -39,7 +39,7 @@ class Batcher(Generic[Item, Result]):
             await asyncio.wait([self._worker])
 
     async def _work(self) -> None:
-        REQUEST_ID.set("")  # what is logged here is not of the first caller's request alone
+        structlog.contextvars.clear_contextvars()  # what is logged here is not of the first caller alone
         try:
             while self._waiting:
                 await asyncio.sleep(0)  # lets the callers that are ready now join this batch

@@ -7,8 +7,8 @@ from pydantic.alias_generators import to_camel
 
 from api.calls import Call
 from api.openapi.schemas import Json, Schemas
-from api.shapes import EVENT_ID, EVENT_ID_PATTERN
-from pingpilot.categories import NAME_PATTERN
+from api.shapes.events import EVENT_ID, EVENT_ID_PATTERN
+from pingpilot.accounts.categories import NAME_PATTERN
 from pingpilot.channels import CHANNELS
 
 _NAMED = re.compile(r"{(\w+)[^{}]*}")  # a part of a route, whose own pattern is left out

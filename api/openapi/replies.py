@@ -6,8 +6,8 @@ from itertools import groupby
 from typing import Any
 
 from api.calls import Call
-from api.codes import CODES
-from api.edge import ALWAYS_ANSWERED
+from api.errors import CODES
+from api.middleware import ALWAYS_ANSWERED
 from api.openapi.schemas import ANSWERED, Json, Schemas
 
 _WITH_A_KEY = (

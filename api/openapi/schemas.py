@@ -9,7 +9,7 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import WithDefaultSchema
 
 from api.calls import Call
-from api.codes import CODES
+from api.errors import CODES
 
 Json = dict[str, Any]
 Mode = Literal["validation", "serialization"]

@@ -14,7 +14,7 @@ from bots.discord.commands import SlashCommands
 from pingpilot.channels import DISCORD
 from pingpilot.config import DISCORD_API
 from pingpilot.errors import Misconfigured
-from pingpilot.health import Health, State
+from pingpilot.telemetry.health import Health, State
 
 # https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway-gateway-close-event-codes
 AUTHENTICATION_FAILED = 4004

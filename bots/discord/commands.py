@@ -11,8 +11,8 @@ from discord import app_commands
 from bots.commands import CRASHED, DESCRIPTIONS, Commands, answered
 from bots.discord.markup import view_of, written
 from bots.replies import Reply
+from pingpilot.accounts.linking import ChatUser
 from pingpilot.channels import DISCORD
-from pingpilot.linking import ChatUser
 
 LONGEST_CODE = 64
 

@@ -4,7 +4,7 @@ import discord
 
 from bots.discord.message import escape_name
 from bots.replies import Bold, Code, Reply, Span
-from pingpilot.delivery.text import utf16_length
+from pingpilot.rendering.text import utf16_length
 
 MAX_CONTENT = 2000  # https://discord.com/developers/docs/resources/message#create-message
 

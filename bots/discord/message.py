@@ -7,8 +7,8 @@ import discord
 
 from models.ids import event_id_text
 from pingpilot.delivery.channel import Notification
-from pingpilot.delivery.fitting import Limits, fit
-from pingpilot.delivery.text import cut_middle, utf16_length
+from pingpilot.rendering.fitting import Limits, fit
+from pingpilot.rendering.text import cut_middle, utf16_length
 
 # https://docs.discord.com/developers/resources/message#embed-object-embed-limits
 TITLE_LIMIT = 256

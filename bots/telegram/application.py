@@ -17,10 +17,10 @@ from bots.telegram.buttons import Buttons
 from bots.telegram.channel import seconds_of
 from bots.telegram.commands import ChatCommands
 from models import Fact
+from pingpilot.accounts.linking import TELEGRAM_USERNAME
 from pingpilot.channels import TELEGRAM
 from pingpilot.errors import Misconfigured
-from pingpilot.health import Health, State
-from pingpilot.linking import TELEGRAM_USERNAME
+from pingpilot.telemetry.health import Health, State
 
 POLL_TIMEOUT = timedelta(seconds=25)
 _MARGIN = 10  # seconds an answer may take, beyond the time a poll was told to wait

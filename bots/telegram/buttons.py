@@ -12,7 +12,7 @@ from bots.commands import CRASHED, Commands, answered
 from bots.replies import Reply
 from bots.telegram.commands import NO_PREVIEW, ONLY_PRIVATE, chat_user, patiently, send
 from bots.telegram.markup import keyboard, written
-from pingpilot.delivery.text import cut_end
+from pingpilot.rendering.text import cut_end
 
 LONGEST_TOAST = 200  # https://core.telegram.org/bots/api#answercallbackquery
 _UNCHANGED = "message is not modified"

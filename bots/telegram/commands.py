@@ -14,9 +14,9 @@ from bots.commands import Commands, answered
 from bots.replies import Reply
 from bots.telegram.channel import seconds_of
 from bots.telegram.markup import keyboard, written
+from pingpilot.accounts.keys import KEY_PREFIX
+from pingpilot.accounts.linking import ChatUser
 from pingpilot.channels import TELEGRAM
-from pingpilot.keys import KEY_PREFIX
-from pingpilot.linking import ChatUser
 
 Context = CallbackContext[Any, Any, Any, Any]
 Answer = Callable[[ChatUser, Message, str], Awaitable[Reply]]

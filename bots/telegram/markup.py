@@ -5,7 +5,7 @@ from html import escape
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bots.replies import Bold, Code, Reply, Span
-from pingpilot.delivery.text import utf16_length
+from pingpilot.rendering.text import utf16_length
 
 MAX_TEXT = 4096  # https://core.telegram.org/bots/api#sendmessage
 _BUTTONS_A_ROW = 4  # "Retry 1" has room for its text then, on any phone

@@ -6,9 +6,9 @@ from html import escape
 from telegram.constants import MessageLimit
 
 from pingpilot.delivery.channel import Notification
-from pingpilot.delivery.color import linear_rgb
-from pingpilot.delivery.fitting import Limits, fit
-from pingpilot.delivery.text import utf16_length
+from pingpilot.rendering.color import linear_rgb
+from pingpilot.rendering.fitting import Limits, fit
+from pingpilot.rendering.text import utf16_length
 
 MOST_FIELDS = 100
 

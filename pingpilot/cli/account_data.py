@@ -11,12 +11,12 @@ from typing import Annotated, TextIO
 import typer
 
 from models import Account
-from pingpilot import accounts
+from pingpilot.accounts import accounts
+from pingpilot.accounts.exporting import export_account
 from pingpilot.cli.accounts import EMAIL
 from pingpilot.cli.runtime import with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
-from pingpilot.exporting import export_account
 
 
 def export_command(

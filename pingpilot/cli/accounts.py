@@ -6,14 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from models import Account, AccountChannel, Plan
-from pingpilot import accounts
+from pingpilot.accounts import accounts
+from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
+from pingpilot.accounts.quiet_hours import hours_text
+from pingpilot.accounts.quota import PlanLimits, Quota, quota_of
 from pingpilot.channels import CHANNELS
 from pingpilot.cli.runtime import AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
-from pingpilot.preferences import AccountChange, ChannelChange, change_account
-from pingpilot.quiet_hours import hours_text
-from pingpilot.quota import PlanLimits, Quota, quota_of
 
 app = typer.Typer(help="Create, list and change accounts.", no_args_is_help=True)
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from pingpilot import categories
-from pingpilot.accounts import find_account
-from pingpilot.category_reports import CategoryReport, report_categories, report_category
+from pingpilot.accounts import categories
+from pingpilot.accounts.accounts import find_account
+from pingpilot.accounts.categories import CategoryReport, report_categories, report_category
 from pingpilot.channels import CHANNELS
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings

@@ -9,16 +9,16 @@ from typing import Annotated
 
 import typer
 
-from pingpilot.backup import back_up
 from pingpilot.cli.runtime import AS_JSON
 from pingpilot.config import load_settings
-from pingpilot.storage import migrate_database
+from pingpilot.storage.backup import back_up
+from pingpilot.storage.migrating import migrate_database
 
 
 def run_command() -> None:
     """Run the daemon until SIGTERM or Ctrl-C."""
-    from pingpilot import daemon  # noqa: PLC0415  # heavy
-    from pingpilot.logs import configure_logging  # noqa: PLC0415  # heavy
+    from pingpilot.daemon import daemon  # noqa: PLC0415  # heavy
+    from pingpilot.telemetry.logs import configure_logging  # noqa: PLC0415  # heavy
 
     settings = load_settings()
     configure_logging(level=settings.log_level, format_=settings.log_format, secrets=settings.secrets)
@@ -28,8 +28,8 @@ def run_command() -> None:
 def sandbox_command() -> None:
     """Try PingPilot here and now: a daemon, stand-ins for all platforms, an account linked on both bots."""
     from pingpilot.cli.sandbox import run_sandbox  # noqa: PLC0415  # heavy
-    from pingpilot.daemon import run_loop  # noqa: PLC0415  # heavy
-    from pingpilot.logs import configure_logging  # noqa: PLC0415  # heavy
+    from pingpilot.daemon.daemon import run_loop  # noqa: PLC0415  # heavy
+    from pingpilot.telemetry.logs import configure_logging  # noqa: PLC0415  # heavy
 
     settings = load_settings()
     level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"

@@ -7,11 +7,11 @@ import typer
 
 from models import DeliveryStatus
 from models.ids import event_id_text
-from pingpilot import deliveries
-from pingpilot.accounts import check_channels, find_account
+from pingpilot.accounts.accounts import check_channels, find_account
 from pingpilot.cli.runtime import AS_JSON, day, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
+from pingpilot.events import deliveries
 
 app = typer.Typer(help="List deliveries and try failed ones again.", no_args_is_help=True)
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from models import ApiKey, KeyScope
-from pingpilot import keys, rotation
-from pingpilot.accounts import find_account
+from pingpilot.accounts import keys
+from pingpilot.accounts.accounts import find_account
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, day, print_json, print_table, with_database
 from pingpilot.config import Settings
 
@@ -90,12 +90,12 @@ def rotate_command(
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Replace a key by a new one of the same name, scope and categories."""
-    how_long = rotation.parse_overlap(overlap)
+    how_long = keys.parse_overlap(overlap)
 
-    async def rotate(_settings: Settings) -> rotation.Rotation:
+    async def rotate(_settings: Settings) -> keys.Rotation:
         owner, now = await find_account(account), datetime.now(UTC)
         old = await keys.find_key(owner, key, now, newest=True)
-        return await rotation.rotate_key(owner, old.id, how_long, now)
+        return await keys.rotate_key(owner, old.id, how_long, now)
 
     rotated = with_database(rotate)
     if as_json:

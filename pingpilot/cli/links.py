@@ -7,8 +7,8 @@ from typing import Annotated
 import segno
 import typer
 
-from pingpilot import linking
-from pingpilot.accounts import find_account
+from pingpilot.accounts import linking
+from pingpilot.accounts.accounts import find_account
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, print_json, with_database
 from pingpilot.config import Settings
 

@@ -11,7 +11,7 @@ import typer
 from models.database import DATABASE_ERRORS, open_database
 from pingpilot.config import Settings, load_settings
 from pingpilot.errors import PingPilotError
-from pingpilot.storage import prepare_database
+from pingpilot.storage.migrating import prepare_database
 
 T = TypeVar("T")
 

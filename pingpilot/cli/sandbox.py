@@ -16,17 +16,17 @@ import typer
 
 from models import Account, Plan
 from models.database import open_database
-from pingpilot.accounts import create_account
+from pingpilot.accounts.accounts import create_account
+from pingpilot.accounts.linking import create_link_code
 from pingpilot.channels import CHANNELS
 from pingpilot.cli.prompt import HELP, ON_DISCORD, ON_TELEGRAM, Prompt
 from pingpilot.config import Settings, load_settings
-from pingpilot.daemon import Daemon
-from pingpilot.linking import create_link_code
+from pingpilot.daemon.daemon import Daemon
 from pingpilot.sandbox.discord import DiscordStandIn
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn
 from pingpilot.sandbox.terminal import Terminal
-from pingpilot.storage import prepare_database
+from pingpilot.storage.migrating import prepare_database
 
 EMAIL = "you@example.com"
 GRACE = timedelta(seconds=1)

@@ -8,7 +8,7 @@ from models.database import DATABASE_ERRORS, reader, unit_of_work
 from models.sql import Row, as_datetime, marks, query
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
-from pingpilot.metrics import Metrics
+from pingpilot.telemetry.metrics import Metrics
 
 PATIENCE = timedelta(seconds=2)
 """How long the database may take to answer before it counts as away."""

@@ -8,9 +8,9 @@ from datetime import datetime
 from uuid import UUID
 
 from models.sql import Row, as_datetime, as_uuid
-from pingpilot import notices
+from pingpilot.accounts.quiet_hours import QuietHours
 from pingpilot.delivery.channel import Notification, Recipient
-from pingpilot.quiet_hours import QuietHours
+from pingpilot.events import notices
 
 COMBINES_FROM = 4
 """From so many deliveries waiting for one recipient on, they go out as one message."""

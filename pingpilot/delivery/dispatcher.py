@@ -11,7 +11,6 @@ import structlog
 from models import DeliveryStatus
 from models.database import DATABASE_ERRORS
 from pingpilot.clock import Clock
-from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.claims import Claim
 from pingpilot.delivery.journal import Attempt, Journal
@@ -21,8 +20,9 @@ from pingpilot.delivery.reporting import Reporter
 from pingpilot.delivery.retry import untried
 from pingpilot.delivery.sending import Sender
 from pingpilot.delivery.settlement import Settlements
-from pingpilot.health import Health
-from pingpilot.metrics import Metrics
+from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.health import Health
+from pingpilot.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 

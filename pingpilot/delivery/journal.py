@@ -9,12 +9,12 @@ from tortoise.expressions import F
 from models import AccountChannel, Delivery, DeliveryAttempt, DeliveryStatus
 from models.database import connection, transaction, unit_of_work
 from models.sql import Row, as_uuid, marks, query
-from pingpilot import notices
 from pingpilot.batching import Batcher
 from pingpilot.channels import CHANNELS
 from pingpilot.delivery.claims import Claim
+from pingpilot.delivery.fallback import add_stand_ins
 from pingpilot.delivery.retry import Verdict
-from pingpilot.delivery.standins import add_stand_ins
+from pingpilot.events import notices
 
 
 @dataclass(frozen=True, slots=True)

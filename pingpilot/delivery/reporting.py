@@ -8,7 +8,7 @@ import structlog
 from models import AttemptOutcome, DeliveryStatus
 from models.ids import event_id_text
 from pingpilot.delivery.journal import Attempt
-from pingpilot.metrics import Metrics
+from pingpilot.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ from pingpilot.errors import (
     RateLimited,
     TemporaryFailure,
 )
-from pingpilot.health import Health
+from pingpilot.telemetry.health import Health
 
 UNAVAILABLE_PAUSE = timedelta(seconds=30)
 """How long a channel that can't send is left alone before one more try."""

@@ -11,7 +11,7 @@ from pingpilot.delivery.channel import Notification, Receipt, Recipient
 from pingpilot.email.message import build_message
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import ChannelUnavailable, Misconfigured, PermanentFailure, TemporaryFailure
-from pingpilot.health import Health, State
+from pingpilot.telemetry.health import Health, State
 
 
 class EmailChannel:

@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from models.ids import event_id_text
 from pingpilot.delivery.channel import Notification
-from pingpilot.delivery.color import linear_rgb
-from pingpilot.delivery.text import cut_end, readable, readable_fields
+from pingpilot.rendering.color import linear_rgb
+from pingpilot.rendering.text import cut_end, readable, readable_fields
 
 SUBJECT_LENGTH = 120
 

@@ -20,9 +20,9 @@ from pingpilot.errors import (
     PermanentFailure,
     TemporaryFailure,
 )
-from pingpilot.health import Health, State
 from pingpilot.sandbox.faults import Fault, SmtpStage
 from pingpilot.sandbox.smtp import MailStandIn, Security
+from pingpilot.telemetry.health import Health, State
 from tests.support.waiting import until
 
 from .notifications import OTHER, SALE

@@ -10,11 +10,11 @@ import pytest
 
 from models import AccountChannel, Delivery, DeliveryAttempt, Event
 from pingpilot.channels import CHANNELS, DISCORD, EMAIL, TELEGRAM
-from pingpilot.health import State
 from pingpilot.sandbox.discord import DiscordStandIn
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn
+from pingpilot.telemetry.health import State
 from tests.engine.scripted import WatchedClock
 from tests.support.waiting import eventually, until
 

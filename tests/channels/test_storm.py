@@ -10,14 +10,14 @@ from pydantic import SecretStr
 from bots.telegram.channel import TelegramChannel
 from models import Delivery, DeliveryAttempt, Plan
 from pingpilot.clock import SystemClock
-from pingpilot.database_watch import DatabaseWatch
+from pingpilot.daemon.parts import TELEGRAM_PACE
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
-from pingpilot.health import Health
-from pingpilot.metrics import Metrics
-from pingpilot.parts import TELEGRAM_PACE
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.health import Health
+from pingpilot.telemetry.metrics import Metrics
 from tests.support.accounts import link_chat, new_account
 from tests.support.events import accept
 from tests.support.waiting import eventually

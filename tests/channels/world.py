@@ -16,19 +16,19 @@ from models import Account, Plan
 from models.ids import event_id_text
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.clock import Clock
-from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.email.channel import EmailChannel
 from pingpilot.email.smtp import MailServer, SmtpPool
-from pingpilot.health import Health
-from pingpilot.intake import Submission
-from pingpilot.metrics import Metrics
+from pingpilot.events.submission import Submission
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.health import Health
+from pingpilot.telemetry.metrics import Metrics
 from tests.support.accounts import link_chat, new_account
 from tests.support.events import an_intake, caller_for
 

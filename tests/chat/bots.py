@@ -12,14 +12,14 @@ from pydantic import SecretStr
 from bots.commands import Commands
 from bots.discord.client import DiscordBot
 from bots.telegram.application import TelegramBot
+from pingpilot.accounts.quota import PlanLimits
 from pingpilot.channels import DISCORD, TELEGRAM
 from pingpilot.clock import SystemClock
-from pingpilot.health import Health, State
-from pingpilot.quota import PlanLimits
+from pingpilot.daemon.supervision import Component, supervise
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.telegram import TelegramMessage, TelegramStandIn, TelegramUser
 from pingpilot.sandbox.terminal import discord_buttons, telegram_buttons
-from pingpilot.supervision import Component, supervise
+from pingpilot.telemetry.health import Health, State
 from tests.channels.standins import TOKEN
 from tests.support.clock import ManualClock
 from tests.support.waiting import until

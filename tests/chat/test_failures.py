@@ -7,9 +7,9 @@ import pytest
 
 from bots.replies import Reply
 from models import Account, AccountChannel, Category, Delivery, DeliveryAttempt
-from pingpilot.deliveries import Selection, retry_deliveries
-from pingpilot.linking import ChatUser, unlink
-from pingpilot.notices import post_notice
+from pingpilot.accounts.linking import ChatUser, unlink
+from pingpilot.events.deliveries import Selection, retry_deliveries
+from pingpilot.events.notices import post_notice
 from tests.support.accounts import link_chat, new_account
 from tests.support.failures import failed_deliveries
 

@@ -9,12 +9,12 @@ from pydantic import SecretStr
 
 from bots.discord.channel import DiscordChannel
 from pingpilot.clock import SystemClock
+from pingpilot.daemon.supervision import supervise
 from pingpilot.delivery.channel import Recipient
-from pingpilot.health import Health, State
 from pingpilot.sandbox.discord import DiscordStandIn
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.telegram import TelegramStandIn
-from pingpilot.supervision import supervise
+from pingpilot.telemetry.health import Health, State
 from tests.channels.notifications import SALE
 from tests.channels.standins import TOKEN, open_conversation
 from tests.support.waiting import until

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from models import Account, AccountChannel, Delivery, Event
+from pingpilot.accounts.keys import create_key, new_key
+from pingpilot.accounts.linking import create_link_code
 from pingpilot.channels import CHANNELS
-from pingpilot.keys import create_key, new_key
-from pingpilot.linking import create_link_code
 from pingpilot.sandbox.faults import Fault
 from tests.support.accounts import new_account
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models import Account, AccountChannel
-from pingpilot.quiet_hours import set_quiet_hours
+from pingpilot.accounts.quiet_hours import set_quiet_hours
 from tests.support.accounts import new_account
 
 from .bots import Bots, Person

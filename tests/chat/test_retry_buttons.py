@@ -5,7 +5,7 @@ import structlog
 
 from models import Account, Delivery, DeliveryAttempt
 from models.database import connection
-from pingpilot.deliveries import Selection, retry_deliveries
+from pingpilot.events.deliveries import Selection, retry_deliveries
 from tests.support.accounts import new_account
 from tests.support.failures import REASON, failed_deliveries
 

@@ -7,7 +7,7 @@ import structlog
 
 from bots.commands import MENU
 from models import Account, AccountChannel, Fact
-from pingpilot.linking import TELEGRAM_USERNAME, create_link_code
+from pingpilot.accounts.linking import TELEGRAM_USERNAME, create_link_code
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.telegram import TelegramUser
 from tests.support.waiting import until

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from api.codes import CODES
+from api.errors import CODES
 from pingpilot.client import Accepted, ApiError, ClientError, DeliveryFailed, NotConfigured, Unreachable
 from pingpilot.client.errors import Refusal
 

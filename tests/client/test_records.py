@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.edge import MAX_BODY
-from api.schemas import EventBody
+from api.middleware import MAX_BODY
+from api.shapes.events import EventBody
 from pingpilot.client.calls import encoded
 from pingpilot.client.records import LoggedEvent, event_of
 

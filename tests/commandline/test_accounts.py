@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pingpilot.keys import looks_like_key
+from pingpilot.accounts.keys import looks_like_key
 
 from .conftest import Pingpilot
 

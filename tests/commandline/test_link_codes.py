@@ -8,7 +8,7 @@ import pytest
 
 from models import Fact
 from models.database import open_database
-from pingpilot.linking import TELEGRAM_USERNAME
+from pingpilot.accounts.linking import TELEGRAM_USERNAME
 
 from .conftest import Pingpilot
 

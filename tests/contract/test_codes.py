@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.app import CALLS
-from api.codes import CODES
+from api.errors import CODES
 from api.openapi.replies import codes_of, example_of
 from pingpilot.channels import CHANNELS
 

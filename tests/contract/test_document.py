@@ -12,9 +12,9 @@ from api.app import CALLS
 from api.calls import Call
 from api.openapi.document import build
 from api.openapi.parameters import shown_path
-from api.schemas import EventBody
-from pingpilot.categories import is_one_emoji
-from pingpilot.quiet_hours import time_zones
+from api.shapes.events import EventBody
+from pingpilot.accounts.categories import is_one_emoji
+from pingpilot.accounts.quiet_hours import time_zones
 
 DOCUMENT = build(CALLS)
 OPERATIONS = [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pingpilot.daemon import GRACE
+from pingpilot.daemon.daemon import GRACE
 
 UNIT = Path(__file__).parents[2] / "deploy" / "pingpilot.service"
 

@@ -10,18 +10,19 @@ from datetime import timedelta
 from typing import Any
 
 from models import Account, Delivery, DeliveryAttempt, Plan
-from pingpilot.accounts import set_combine
-from pingpilot.authentication import Caller
+from pingpilot.accounts.accounts import set_combine
+from pingpilot.accounts.callers import Caller
 from pingpilot.channels import TELEGRAM
 from pingpilot.clock import Clock
-from pingpilot.database_watch import DatabaseWatch
 from pingpilot.delivery.channel import Notification, Receipt, Recipient
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
-from pingpilot.health import Health
-from pingpilot.intake import Intake, Submission
-from pingpilot.metrics import Metrics
+from pingpilot.events.intake import Intake
+from pingpilot.events.submission import Submission
+from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.health import Health
+from pingpilot.telemetry.metrics import Metrics
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock
 from tests.support.events import caller_for

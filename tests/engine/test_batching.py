@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+import structlog
 
 from pingpilot.batching import Batcher
-from pingpilot.logs import REQUEST_ID
 from tests.support.waiting import until
 
 
@@ -129,12 +129,12 @@ async def test_idle_returns_at_once_where_nothing_was_asked_for() -> None:
 
 async def test_what_a_batch_logs_is_not_put_down_to_one_callers_request() -> None:
     async def handle(items: list[int]) -> list[str | Exception]:
-        return [REQUEST_ID.get("")] * len(items)
+        return [structlog.contextvars.get_contextvars().get("request_id", "")] * len(items)
 
     batcher: Batcher[int, str] = Batcher(handle)
-    REQUEST_ID.set("of the first caller")
+    structlog.contextvars.bind_contextvars(request_id="of the first caller")
 
     seen = await asyncio.gather(batcher.submit(1), batcher.submit(2))
 
     assert list(seen) == ["", ""]
-    assert REQUEST_ID.get() == "of the first caller"
+    assert structlog.contextvars.get_contextvars() == {"request_id": "of the first caller"}

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from models import Account, Delivery, DeliveryAttempt
-from pingpilot.categories import change_category
+from pingpilot.accounts.categories import change_category
+from pingpilot.accounts.quiet_hours import set_quiet_hours
 from pingpilot.delivery.channel import Notification
 from pingpilot.delivery.claims import COMBINES_FROM
 from pingpilot.errors import PermanentFailure, RateLimited, TemporaryFailure
-from pingpilot.quiet_hours import set_quiet_hours
 from tests.support.events import accept
 from tests.support.waiting import eventually
 

@@ -4,12 +4,12 @@ import asyncio
 from datetime import timedelta
 
 from models import Account, DeliveryAttempt, Event
-from pingpilot.accounts import delete_account
+from pingpilot.accounts.accounts import delete_account
 from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.journal import Attempt, Journal
 from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.delivery.retry import DELIVERED
-from pingpilot.intake import Acceptance, NotStored, Submission
+from pingpilot.events.submission import Acceptance, NotStored, Submission
 from tests.support.events import caller_for
 
 from .scripted import Engine, delivery, statuses

@@ -7,7 +7,7 @@ import pytest
 from models import Account, AccountChannel, Category, Delivery
 from models.database import transaction, unit_of_work
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
-from pingpilot.delivery.standins import add_stand_ins
+from pingpilot.delivery.fallback import add_stand_ins
 from pingpilot.errors import PermanentFailure, TemporaryFailure
 from tests.support.accounts import link_chat
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from models import Delivery, DeliveryAttempt, DeliveryStatus, Event, IdempotencyKey
 from models.ids import first_id_at
-from pingpilot.housekeeping import BATCH, Housekeeper
+from pingpilot.storage.housekeeping import BATCH, Housekeeper
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from models import Account
 from pingpilot.errors import ChannelUnavailable, RateLimited
-from pingpilot.health import State
+from pingpilot.telemetry.health import State
 from tests.support.waiting import eventually, until
 
 from .scripted import Engine, deliveries, delivery, history, outcomes

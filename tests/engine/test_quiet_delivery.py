@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from models import Account, AccountChannel
-from pingpilot.categories import change_category
+from pingpilot.accounts.categories import change_category
+from pingpilot.accounts.linking import ChatUser, create_link_code, link, unlink
+from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
+from pingpilot.accounts.quiet_hours import mute, set_quiet_hours
 from pingpilot.delivery.pacing import Pacer, Rate
 from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.errors import PermanentFailure
-from pingpilot.linking import ChatUser, create_link_code, link, unlink
-from pingpilot.preferences import AccountChange, ChannelChange, change_account
-from pingpilot.quiet_hours import mute, set_quiet_hours
 from tests.support.events import accept
 from tests.support.waiting import eventually
 

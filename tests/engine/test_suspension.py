@@ -3,9 +3,9 @@
 import pytest
 
 from models import Account, AccountChannel, Delivery, Event
+from pingpilot.accounts.linking import unlink
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.errors import PermanentFailure
-from pingpilot.linking import unlink
 from tests.support.accounts import link_chat
 from tests.support.events import caller_for
 from tests.support.waiting import eventually

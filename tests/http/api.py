@@ -16,17 +16,17 @@ from api.floods import FloodGuard
 from api.server import ApiRunner
 from api.services import Services
 from models import Account, AccountChannel, Event, MonthlyUsage, Plan
-from pingpilot.accounts import create_account
-from pingpilot.authentication import Authenticator
-from pingpilot.database_watch import DatabaseWatch
+from pingpilot.accounts.accounts import create_account
+from pingpilot.accounts.callers import Authenticator
+from pingpilot.accounts.quota import PlanLimits
+from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.settlement import Settlements
-from pingpilot.health import Health
-from pingpilot.intake import Intake
-from pingpilot.metrics import Metrics
-from pingpilot.quota import PlanLimits
-from pingpilot.unsubscribing import Unsubscriber
+from pingpilot.events.intake import Intake
+from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.health import Health
+from pingpilot.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from models import AccountChannel, Delivery, DeliveryStatus
-from pingpilot.health import State
-from pingpilot.quiet_hours import mute
+from pingpilot.accounts.quiet_hours import mute
+from pingpilot.telemetry.health import State
 
 from .api import ON_SQLITE, SALE, Api, Program
 

@@ -3,7 +3,7 @@
 import pytest
 
 from models import Plan
-from pingpilot.keys import create_key, revoke_key
+from pingpilot.accounts.keys import create_key, revoke_key
 
 from .api import EVENT, ON_SQLITE, Api, Program
 

@@ -11,7 +11,7 @@ import pytest
 from models import Category
 from models.database import connection
 from models.sql import insert_rows
-from pingpilot.categories import MOST_CATEGORIES
+from pingpilot.accounts.categories import MOST_CATEGORIES
 
 from .api import ON_SQLITE, Api, Program
 

@@ -4,7 +4,7 @@ import pytest
 
 from api.addresses import TrustedProxies
 from api.floods import BURST, EVERY, REMEMBERED
-from pingpilot.keys import create_key
+from pingpilot.accounts.keys import create_key
 from tests.support.clock import ManualClock
 
 from .api import EVENT, ON_SQLITE, Api, Program, Reply

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models import ApiKey, KeyScope
-from pingpilot.keys import MOST_KEYS, KeyRights, create_key, looks_like_key
+from pingpilot.accounts.keys import MOST_KEYS, KeyRights, create_key, looks_like_key
 
 from .api import ON_SQLITE, Api, Program, Reply
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from models import AccountChannel, Fact, LinkCode
-from pingpilot.linking import MOST_CODES, TELEGRAM_USERNAME, ChatUser, link
+from pingpilot.accounts.linking import MOST_CODES, TELEGRAM_USERNAME, ChatUser, link
 
 from .api import ON_SQLITE, Api, Program
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from api.shapes_events import ShownEvents
+from api.shapes.events import ShownEvents
 from models import Delivery, Event
 from models.ids import parse_event_id
-from pingpilot.history import EventStatus
-from pingpilot.notices import post_notice
+from pingpilot.events.history import EventStatus
+from pingpilot.events.notices import post_notice
 
 from .api import ON_SQLITE, SALE, Api, Program
 

@@ -10,7 +10,7 @@ import pytest
 
 from models import Delivery, DeliveryStatus
 from pingpilot.delivery.backlog import FRESH, PATIENCE, Backlog
-from pingpilot.health import State
+from pingpilot.telemetry.health import State
 from tests.support.metrics import Samples
 from tests.support.waiting import comes_true, eventually
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models import CategoryUsage, Delivery, Event, Plan
-from pingpilot.accounts import set_plan
+from pingpilot.accounts.accounts import set_plan
 
 from .api import ON_SQLITE, SALE, Api, Program
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models import Delivery, Plan
-from pingpilot.health import State
+from pingpilot.telemetry.health import State
 
 from .api import ON_SQLITE, SALE, Api, Program
 

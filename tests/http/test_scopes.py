@@ -7,8 +7,8 @@ import pytest
 from api.app import CALLS
 from api.calls import Call
 from models import KeyScope
-from pingpilot.categories import remove_category
-from pingpilot.keys import KeyRights, create_key
+from pingpilot.accounts.categories import remove_category
+from pingpilot.accounts.keys import KeyRights, create_key
 
 from .api import ON_SQLITE, SALE, Api, Program
 

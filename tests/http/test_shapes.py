@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from api.app import CALLS
-from api.codes import CODES
+from api.errors import CODES
 from pingpilot.errors import PermanentFailure
-from pingpilot.health import State
+from pingpilot.telemetry.health import State
 
 from .api import EVENT, ON_SQLITE, SALE, Api, Program, Reply
 from .channels import ScriptedChannel, dispatching

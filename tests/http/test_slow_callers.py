@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from api import bodies
+from api.requests import bodies
 from tests.support.clock import ManualClock
 
 from .api import ON_SQLITE, Api, serving

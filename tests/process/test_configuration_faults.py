@@ -10,10 +10,10 @@ import structlog
 from aiohttp import ClientSession
 
 from models import AccountChannel, DeliveryAttempt, Event
+from pingpilot.accounts.keys import create_key
 from pingpilot.channels import CHANNELS, DISCORD, TELEGRAM
 from pingpilot.config import Settings
-from pingpilot.daemon import Daemon
-from pingpilot.keys import create_key
+from pingpilot.daemon.daemon import Daemon
 from tests.channels.standins import keeping_discords_address, open_conversation
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock

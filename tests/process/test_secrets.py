@@ -21,7 +21,7 @@ SECRETS = ["the-password", "pp_" + "k" * 43, TELEGRAM_TOKEN]
 LIBRARY = """
 import logging, sys
 import structlog
-from pingpilot.logs import configure_logging
+from pingpilot.telemetry.logs import configure_logging
 
 _, log_format, password, key, token = sys.argv
 configure_logging(level="DEBUG", format_=log_format, secrets=[password])

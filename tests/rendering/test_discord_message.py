@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bots.discord.message import escape_name, escape_text, nonce_for, render_embed
 from pingpilot.delivery.channel import Notification
-from pingpilot.delivery.text import clean_text, readable, readable_fields, utf16_length
+from pingpilot.rendering.text import clean_text, readable, readable_fields, utf16_length
 
 from .cutting import assert_cut_in_the_middle
 from .discord_client import FormattedError, shown

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pingpilot.delivery.channel import Notification
-from pingpilot.delivery.color import linear_rgb
-from pingpilot.delivery.text import readable, readable_fields
 from pingpilot.email.message import build_message, subject_for, text_color_on
+from pingpilot.rendering.color import linear_rgb
+from pingpilot.rendering.text import readable, readable_fields
 
 from .strategies import notification, notifications
 

@@ -1,6 +1,6 @@
 import dataclasses
 
-from pingpilot.delivery.fitting import Fitted, Limits, fit
+from pingpilot.rendering.fitting import Fitted, Limits, fit
 
 from .strategies import notification
 

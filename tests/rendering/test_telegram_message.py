@@ -6,7 +6,7 @@ from hypothesis import given, settings
 
 from bots.telegram.message import render_html, square_for
 from pingpilot.delivery.channel import FieldValue, Notification
-from pingpilot.delivery.text import readable, readable_fields, utf16_length
+from pingpilot.rendering.text import readable, readable_fields, utf16_length
 
 from .cutting import assert_cut_in_the_middle
 from .strategies import notification, notifications, texts

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pingpilot.delivery.channel import Notification
-from pingpilot.delivery.text import clean_text, cut_end, cut_middle, readable, readable_fields, utf16_length
+from pingpilot.rendering.text import clean_text, cut_end, cut_middle, readable, readable_fields, utf16_length
 
 from .cutting import assert_cut_in_the_middle
 from .strategies import notification, notifications, texts

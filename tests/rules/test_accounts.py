@@ -3,9 +3,9 @@
 import pytest
 
 from models import Account, AccountChannel, Category, Plan
-from pingpilot.accounts import channels_of, create_account, find_account, set_plan
+from pingpilot.accounts.accounts import channels_of, create_account, find_account, set_plan
+from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
-from pingpilot.preferences import AccountChange, ChannelChange, change_account
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 

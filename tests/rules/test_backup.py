@@ -8,9 +8,9 @@ import pytest
 
 from models import Event, MonthlyUsage
 from models.database import open_database
-from pingpilot.backup import back_up
 from pingpilot.errors import InvalidInput, NotFound, PingPilotError
-from pingpilot.intake import Submission
+from pingpilot.events.submission import Submission
+from pingpilot.storage.backup import back_up
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 from tests.support.events import an_intake, caller_for

@@ -3,13 +3,13 @@
 import pytest
 
 from models import Category
-from pingpilot.categories import (
+from pingpilot.accounts.categories import (
     add_category,
     is_one_emoji,
     remove_category,
+    report_categories,
     unknown_category,
 )
-from pingpilot.category_reports import report_categories
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock

@@ -3,7 +3,7 @@
 import pytest
 
 from models import Delivery
-from pingpilot.deliveries import Selection, count_deliveries, list_deliveries, retry_deliveries
+from pingpilot.events.deliveries import Selection, count_deliveries, list_deliveries, retry_deliveries
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 from tests.support.failures import failed_deliveries

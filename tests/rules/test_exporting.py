@@ -7,12 +7,12 @@ import pytest
 from tortoise import Tortoise
 
 from models import Account, ApiKey, Delivery, DeliveryAttempt, Event, MonthlyUsage
-from pingpilot import exporting
-from pingpilot.accounts import delete_account
+from pingpilot.accounts import exporting
+from pingpilot.accounts.accounts import delete_account
+from pingpilot.accounts.exporting import SECTIONS, export_account
+from pingpilot.accounts.keys import create_key
+from pingpilot.accounts.linking import create_link_code
 from pingpilot.channels import EMAIL
-from pingpilot.exporting import SECTIONS, export_account
-from pingpilot.keys import create_key
-from pingpilot.linking import create_link_code
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 from tests.support.events import accept

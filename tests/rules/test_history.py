@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from models import Account, Delivery
-from pingpilot.history import Effort, EventStatus, Wanted, list_events
+from pingpilot.events.history import Effort, EventStatus, Wanted, list_events
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock
 from tests.support.events import accept

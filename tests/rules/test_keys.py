@@ -8,9 +8,8 @@ import pytest
 
 from models import Account, ApiKey, KeyScope
 from models.database import connection
-from pingpilot.authentication import Authenticator
-from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
-from pingpilot.keys import (
+from pingpilot.accounts.callers import Authenticator
+from pingpilot.accounts.keys import (
     MOST_KEYS,
     KeyRights,
     LastManageKey,
@@ -24,9 +23,10 @@ from pingpilot.keys import (
     new_key,
     revoke_key,
     revoke_spare_key,
+    rotate_key,
 )
-from pingpilot.quota import PlanLimits
-from pingpilot.rotation import rotate_key
+from pingpilot.accounts.quota import PlanLimits
+from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 

@@ -7,10 +7,9 @@ import pytest
 
 from models import Account, AccountChannel, Fact, KeyScope, LinkCode
 from models.database import connection
-from pingpilot.accounts import channels_of
-from pingpilot.errors import LinkRefused
-from pingpilot.keys import KeyRights, create_key, new_key, revoke_key
-from pingpilot.linking import (
+from pingpilot.accounts.accounts import channels_of
+from pingpilot.accounts.keys import KeyRights, create_key, new_key, revoke_key, rotate_key
+from pingpilot.accounts.linking import (
     TELEGRAM_USERNAME,
     ChatUser,
     accounts_of,
@@ -18,8 +17,8 @@ from pingpilot.linking import (
     link,
     unlink,
 )
-from pingpilot.quiet_hours import mute
-from pingpilot.rotation import rotate_key
+from pingpilot.accounts.quiet_hours import mute
+from pingpilot.errors import LinkRefused
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 

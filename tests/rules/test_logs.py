@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from pingpilot.keys import new_key
-from pingpilot.logs import REQUEST_ID, configure_logging
+from pingpilot.accounts.keys import new_key
+from pingpilot.telemetry.logs import configure_logging
 
 TOKEN = "7123456789:AAF-abcdefghijklmnopqrstuvwxyz012345"
 
@@ -46,7 +46,7 @@ def test_secrets_are_hidden_wherever_they_stand(
 
 def test_json_records_are_one_object_a_line_with_the_request(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(level="INFO", format_="json", secrets=[])
-    REQUEST_ID.set("req-1")
+    structlog.contextvars.bind_contextvars(request_id="req-1")
 
     structlog.get_logger("test").info("Something happened", event_id="evt_1")
     logging.getLogger("elsewhere").info("From a library")

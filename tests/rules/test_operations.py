@@ -8,7 +8,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from pingpilot.metrics import Metrics
+from pingpilot.telemetry.metrics import Metrics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 ROW = re.compile(r"^\| `((?:pingpilot|process)_\w+)` \| (\w+) \| ", re.MULTILINE)

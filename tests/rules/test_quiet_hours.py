@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models import AccountChannel
-from pingpilot.errors import InvalidInput
-from pingpilot.quiet_hours import (
+from pingpilot.accounts.quiet_hours import (
     QuietHours,
     mute,
     parse_duration,
@@ -14,6 +13,7 @@ from pingpilot.quiet_hours import (
     set_quiet_hours,
     set_time_zone,
 )
+from pingpilot.errors import InvalidInput
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from models import Plan
-from pingpilot.accounts import set_plan
-from pingpilot.quota import PlanLimits, month_end, month_length, month_of, quota_of
+from pingpilot.accounts.accounts import set_plan
+from pingpilot.accounts.quota import PlanLimits, month_end, month_length, month_of, quota_of
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 from tests.support.events import accept

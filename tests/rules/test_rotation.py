@@ -6,11 +6,21 @@ from datetime import timedelta
 import pytest
 
 from models import Account, ApiKey, KeyScope
-from pingpilot.authentication import Authenticator
+from pingpilot.accounts.callers import Authenticator
+from pingpilot.accounts.keys import (
+    MOST_KEYS,
+    AlreadyRotated,
+    KeyRights,
+    Rotation,
+    TooManyKeys,
+    create_key,
+    list_keys,
+    parse_overlap,
+    revoke_key,
+    rotate_key,
+)
+from pingpilot.accounts.quota import PlanLimits
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
-from pingpilot.keys import MOST_KEYS, KeyRights, TooManyKeys, create_key, list_keys, revoke_key
-from pingpilot.quota import PlanLimits
-from pingpilot.rotation import AlreadyRotated, Rotation, parse_overlap, rotate_key
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 

@@ -4,8 +4,8 @@ import pytest
 
 from models import KeyScope
 from models.names import joined, split
-from pingpilot.authentication import Caller
-from pingpilot.routing import Route
+from pingpilot.accounts.callers import Caller
+from pingpilot.events.routing import Route
 
 BOTH = ("discord", "email")
 

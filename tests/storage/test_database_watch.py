@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from models.database import connection
-from pingpilot.database_watch import ASKED_EVERY, DatabaseWatch
+from pingpilot.storage.watch import ASKED_EVERY, DatabaseWatch
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from models import Account, AccountChannel, Plan
-from pingpilot.accounts import create_account
+from pingpilot.accounts.accounts import create_account
 from pingpilot.clock import Clock
 
 

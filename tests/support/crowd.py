@@ -6,7 +6,7 @@ import aiohttp
 
 from models import AccountChannel, Plan
 from models.database import migrate, open_database
-from pingpilot.accounts import create_account, set_combine
+from pingpilot.accounts.accounts import create_account, set_combine
 from pingpilot.channels import CHANNELS, DISCORD, TELEGRAM
 from pingpilot.sandbox.telegram import TelegramUser
 from tests.support.platforms import DISCORD_TOKEN, Platforms

@@ -1,13 +1,14 @@
 """Events for tests, accepted by the real intake."""
 
 from models import Account, ApiKey
-from pingpilot.authentication import Authenticator, Caller
+from pingpilot.accounts.callers import Authenticator, Caller
+from pingpilot.accounts.keys import create_key
+from pingpilot.accounts.quota import PlanLimits
 from pingpilot.clock import Clock
-from pingpilot.database_watch import DatabaseWatch
-from pingpilot.intake import Acceptance, Intake, Submission
-from pingpilot.keys import create_key
-from pingpilot.metrics import Metrics
-from pingpilot.quota import PlanLimits
+from pingpilot.events.intake import Intake
+from pingpilot.events.submission import Acceptance, Submission
+from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.metrics import Metrics
 
 
 async def caller_for(account: Account, clock: Clock, limits: PlanLimits | None = None) -> Caller:

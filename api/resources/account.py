@@ -1,0 +1,110 @@
+"""`GET` and `PATCH /api/v1/account`."""
+
+from datetime import datetime
+
+from aiohttp import web
+
+from api.calls import Call
+from api.errors import ApiError
+from api.replies import json_reply
+from api.requests.auth import authenticate
+from api.requests.bodies import read_body
+from api.services import SERVICES, Services
+from api.shapes.account import AccountPatch, ShownAccount, ShownChannel, ShownQuietHours
+from models import Account, AccountChannel
+from pingpilot.accounts.accounts import channels_of
+from pingpilot.accounts.preferences import change_account
+from pingpilot.accounts.quiet_hours import hours_text
+from pingpilot.channels import CHANNELS
+from pingpilot.telemetry.health import State
+
+PATH = "/api/v1/account"
+_SHOWN_OF_ID = 4  # its last digits, enough for the owner to know it again
+
+
+async def get_account(request: web.Request) -> web.Response:
+    """Return the caller's account with its channels."""
+    caller = await authenticate(request)
+    return await _reply(request, await Account.get(id=caller.account_id))
+
+
+async def patch_account(request: web.Request) -> web.Response:
+    """Change what is sent of the account, all of it or nothing; return the account with its channels."""
+    caller = await authenticate(request)
+    body = await read_body(request, AccountPatch)
+    services = request.app[SERVICES]
+    _refuse_missing(services, body.switched_on)
+    account = await Account.get(id=caller.account_id)
+    await change_account(account, body.change, services.clock.now())
+    return await _reply(request, account)
+
+
+def _refuse_missing(services: Services, switched_on: list[str]) -> None:
+    """Raise `channel_not_configured` where this daemon could send nothing: events would wait for ever."""
+    parts = services.health.parts
+    missing = [name for name in switched_on if name in parts and parts[name].state == State.OFF]
+    if missing:
+        labels = " and ".join(CHANNELS[name].label for name in missing)
+        message = f"{labels} can't be switched on: this server is not set up for it."
+        raise ApiError(409, "channel_not_configured", message)
+
+
+async def _reply(request: web.Request, account: Account) -> web.Response:
+    now = request.app[SERVICES].clock.now()
+    shown = ShownAccount(
+        email=account.email,
+        plan=account.plan,
+        time_zone=account.time_zone,
+        combine=account.combine,
+        created_at=account.created_at,
+        channels=[_channel(each, now) for each in await channels_of(account)],
+    )
+    return json_reply(shown.as_json())
+
+
+def _channel(row: AccountChannel, now: datetime) -> ShownChannel:
+    return ShownChannel(
+        channel=row.channel,
+        enabled=row.enabled,
+        linked=row.address is not None,
+        address=_address(row),
+        suspended_reason=row.suspended_reason,
+        quiet_hours=_quiet_hours(row),
+        muted_until=row.muted_until if row.muted_until and row.muted_until > now else None,
+    )
+
+
+def _address(row: AccountChannel) -> str | None:
+    """Return whom the channel reaches, without a chat's id: that is for the bots alone."""
+    if row.address is None or not CHANNELS[row.channel].needs_link:
+        return row.address
+    return row.username or f"…{(row.user_id or '')[-_SHOWN_OF_ID:]}"
+
+
+def _quiet_hours(row: AccountChannel) -> ShownQuietHours | None:
+    if row.quiet_from is None or row.quiet_until is None:
+        return None
+    start, until = hours_text(row.quiet_from, row.quiet_until)
+    return ShownQuietHours(start=start, until=until, silently=row.quiet_silently)
+
+
+CALLS = (
+    Call(
+        method="GET",
+        path=PATH,
+        handler=get_account,
+        tag="Account",
+        summary="Show the account and its channels",
+        replies={200: ShownAccount},
+    ),
+    Call(
+        method="PATCH",
+        path=PATH,
+        handler=patch_account,
+        tag="Account",
+        summary="Change what is sent of the account",
+        body=AccountPatch,
+        replies={200: ShownAccount},
+        errors=("channel_not_configured",),
+    ),
+)

@@ -1,0 +1,174 @@
+"""The account: what is answered of it, and what may be changed."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+)
+
+from api.shapes.base import ChannelName, Count, Shape, Time
+from api.shapes.json_schema import other_end, stays_as_it_is, time_zone
+from api.shapes.validation import fault
+from models import Plan
+from pingpilot.accounts.preferences import AccountChange, ChannelChange
+from pingpilot.accounts.quiet_hours import check_time_zone
+from pingpilot.channels import CHANNELS
+from pingpilot.errors import InvalidInput
+
+
+class ShownQuietHours(Shape):
+    """When a channel is quiet, in the account's time zone."""
+
+    start: str = Field(alias="from")
+    until: str
+    silently: bool = Field(description="Whether messages come without a sound then, instead of waiting.")
+
+
+class ShownChannel(Shape):
+    """One channel of the account."""
+
+    channel: ChannelName
+    enabled: bool
+    linked: bool
+    address: str | None = Field(
+        description="Whom it reaches: an e-mail address, a chat user's name or end of id."
+    )
+    suspended_reason: str | None = Field(description="Why nothing is sent; switch it on or link it again.")
+    quiet_hours: ShownQuietHours | None
+    muted_until: Time | None
+
+
+class ShownAccount(Shape):
+    """The account behind the key."""
+
+    email: str
+    plan: Plan
+    time_zone: str
+    combine: bool = Field(description="Whether many notifications that wait go out as one message.")
+    created_at: Time
+    channels: list[ShownChannel]
+
+
+class NewCode(Shape):
+    """A code that links a chat to the account, once."""
+
+    message: str
+    code: str
+    expires_at: Time
+    telegram_url: str | None = Field(description="Opens the Telegram bot with the code.")
+
+
+class RemovedLink(Shape):
+    """What an unlinked channel does from now on."""
+
+    message: str
+    channel: ChannelName
+
+
+_TIME_PATTERN = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+_PATCH = ConfigDict(extra="forbid", frozen=True, json_schema_extra=stays_as_it_is)
+
+
+def _time(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(_TIME_PATTERN, value):
+        raise fault("must be a time of day, such as 22:00.")
+    return value
+
+
+def _time_zone(value: Any) -> str:
+    try:
+        return check_time_zone(value if isinstance(value, str) else "")
+    except InvalidInput:
+        raise fault("must be a time zone, such as Europe/Berlin or UTC.") from None
+
+
+def _channel_name(value: Any) -> str:
+    if value not in CHANNELS:
+        raise fault(f"is not a channel: choose from {', '.join(CHANNELS)}.")
+    return str(value)
+
+
+TimeText = Annotated[str, Field(pattern=f"^{_TIME_PATTERN}$")]
+TimeOfDay = Annotated[str, PlainValidator(_time, json_schema_input_type=TimeText)]
+ZoneName = Annotated[str, Field(json_schema_extra=time_zone, examples=["Europe/Berlin"])]
+TimeZone = Annotated[str, PlainValidator(_time_zone, json_schema_input_type=ZoneName)]
+KnownChannel = Annotated[str, PlainValidator(_channel_name, json_schema_input_type=ChannelName)]
+
+
+class QuietHoursBody(BaseModel):
+    """From when until when, in the account's time zone; `silently`: without a sound instead of waiting."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=other_end)
+
+    start: TimeOfDay = Field(alias="from")
+    until: TimeOfDay
+    silently: StrictBool = False
+
+    @field_validator("until")
+    @classmethod
+    def _ends(cls, until: str, info: ValidationInfo) -> str:
+        if until == info.data.get("start"):
+            raise fault("must be another time than `from`.")
+        return until
+
+
+class ChannelPatch(BaseModel):
+    """What changes for one channel; `quietHours` null takes them away."""
+
+    model_config = _PATCH
+
+    enabled: StrictBool = False
+    quiet_hours: QuietHoursBody | None = Field(default=None, alias="quietHours")
+
+    @property
+    def change(self) -> ChannelChange:
+        """What was sent, as the rules take it."""
+        enabled = self.enabled if "enabled" in self.model_fields_set else None
+        hours = self.quiet_hours
+        if hours is not None:
+            return ChannelChange(enabled, f"{hours.start}-{hours.until}", hours.silently)
+        return ChannelChange(enabled, "off" if "quiet_hours" in self.model_fields_set else None)
+
+
+class AccountPatch(BaseModel):
+    """What changes of the account: what is not sent stays as it is."""
+
+    model_config = _PATCH
+
+    time_zone: TimeZone = Field(default="", alias="timeZone")
+    combine: StrictBool = True
+    channels: dict[KnownChannel, ChannelPatch] = Field(
+        default_factory=dict, examples=[{"email": {"enabled": True}}]
+    )
+
+    @property
+    def change(self) -> AccountChange:
+        """What was sent, as the rules take it."""
+        return AccountChange(
+            time_zone=self.time_zone or None,
+            combine=self.combine if "combine" in self.model_fields_set else None,
+            channels={name: each.change for name, each in self.channels.items()},
+        )
+
+    @property
+    def switched_on(self) -> list[str]:
+        """The channels that are to be on."""
+        return [name for name, each in self.channels.items() if each.enabled]
+
+
+class ShownQuota(Shape):
+    """The month so far, in UTC."""
+
+    plan: Plan
+    events_used: Count
+    events_limit: Count | None = Field(description="Events a month; null: no limit.")
+    events_remaining: Count | None = Field(description="null: no limit.")
+    reset_date: Time
+    categories_used: Count

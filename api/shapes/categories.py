@@ -1,0 +1,125 @@
+"""Categories: the bodies that calls take, and what is answered of them."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool
+
+from api.shapes.base import CategoryName, ChannelName, Shape, Time
+from api.shapes.json_schema import one_emoji, stays_as_it_is
+from api.shapes.validation import fault
+from pingpilot.accounts.categories import COLOR_PATTERN, CategoryChanges, is_one_emoji
+from pingpilot.channels import CHANNELS
+
+SomeChannels = Annotated[list[ChannelName], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
+EmojiText = Annotated[str, Field(json_schema_extra=one_emoji, examples=["🚀"])]
+ColorText = Annotated[str, Field(pattern=f"^{COLOR_PATTERN}$", examples=["#00b894"])]
+
+
+def _color(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(COLOR_PATTERN, value):
+        raise fault("must be '#' and six hexadecimal digits, such as '#ff6b6b'.")
+    return value.lower()
+
+
+def _emoji(value: Any) -> str | None:
+    if value is not None and not (isinstance(value, str) and is_one_emoji(value)):
+        raise fault("must be one emoji, such as 🐛, or null for none.")
+    return value
+
+
+def _channels(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = value if isinstance(value, list) else []
+    known = all(isinstance(name, str) and name in CHANNELS for name in names)
+    if not names or not known or len(set(names)) < len(names):
+        raise fault(f"must be a list of channels ({', '.join(CHANNELS)}), each once, or null for all.")
+    return tuple(names)
+
+
+def _fallback(value: Any) -> str | None:
+    if value is not None and (not isinstance(value, str) or value not in CHANNELS):
+        raise fault(f"must be one of {', '.join(CHANNELS)}, or null for none.")
+    return value
+
+
+def _fixed(_value: Any) -> None:
+    raise fault("can't be changed, since events know their category by it: add a category, remove this one.")
+
+
+def _patch(schema: dict[str, Any]) -> None:
+    """Hide the member that is only taken to say that it can't change."""
+    del schema["properties"]["name"]
+    stays_as_it_is(schema)
+
+
+Color = Annotated[str, PlainValidator(_color, json_schema_input_type=ColorText)]
+
+
+class _Looks(BaseModel):
+    """What both calls take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    emoji: Annotated[str | None, PlainValidator(_emoji, json_schema_input_type=EmojiText | None)] = None
+    urgent: StrictBool = False
+    channels: Annotated[
+        tuple[str, ...] | None,
+        PlainValidator(_channels, json_schema_input_type=SomeChannels | None),
+    ] = None
+    fallback: Annotated[str | None, PlainValidator(_fallback, json_schema_input_type=ChannelName | None)] = (
+        None
+    )
+
+    @property
+    def changes(self) -> CategoryChanges:
+        """What was sent of the category's settings."""
+        sent: CategoryChanges = {}
+        sent.update(self.model_dump(include=self.model_fields_set - {"name"}))  # type: ignore[typeddict-item]
+        return sent
+
+
+class CategoryBody(_Looks):
+    """A new category."""
+
+    name: CategoryName = Field(examples=["deploy"])
+    color: Color
+
+
+class CategoryPatch(_Looks):
+    """What changes of a category: what is not sent stays as it is, null takes away."""
+
+    model_config = ConfigDict(json_schema_extra=_patch)
+
+    name: Annotated[None, PlainValidator(_fixed), Field(exclude=True)] = None
+    color: Color = ""
+
+
+class ShownCategory(Shape):
+    """A kind of event, with its looks and what came in of it."""
+
+    name: str
+    color: str = Field(description="`#` and six hexadecimal digits.")
+    emoji: str | None
+    urgent: bool = Field(description="Whether its events pass quiet hours.")
+    channels: list[ChannelName] | None = Field(
+        description="Where its events go; null: all that are switched on."
+    )
+    fallback: ChannelName | None = Field(description="The channel used where one of them fails for good.")
+    events_this_month: int
+    last_event_at: Time | None
+
+
+class ShownCategories(Shape):
+    """All categories of the account, by name."""
+
+    categories: list[ShownCategory]
+
+
+class RemovedCategory(Shape):
+    """What becomes of a removed category's events."""
+
+    message: str
+    name: str
+    events_accepted: int = Field(description="Events that came in under this name so far.")

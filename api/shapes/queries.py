@@ -1,0 +1,63 @@
+"""The queries the API takes behind the `?`, as pydantic models, and the cursor in them."""
+
+import base64
+import re
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+
+from api.shapes.base import CategoryName
+from api.shapes.validation import fault
+from pingpilot.events.history import EventStatus
+
+MOST_EVENTS = 100
+_USUAL_EVENTS = 50
+_LIMIT = re.compile(r"[0-9]{1,3}")
+_CURSOR = r"[A-Za-z0-9_-]{21}[AQgw]"  # 16 bytes; the last sign has 2 bits
+
+
+def cursor_text(event_id: UUID) -> str:
+    """Return the cursor of a page that begins below an event."""
+    return base64.urlsafe_b64encode(event_id.bytes).decode().rstrip("=")
+
+
+def _cursor(value: Any) -> UUID:
+    """Return the id behind a cursor, which is taken only as `cursor_text` writes it.
+
+    It is a place among the account's own events and nothing more, so any filter may go on from it.
+    """
+    if re.fullmatch(_CURSOR, value):
+        return UUID(bytes=base64.urlsafe_b64decode(f"{value}=="))
+    raise fault("must be a `nextCursor` as it was answered; leave it out for the first page.")
+
+
+def _limit(value: Any) -> int:
+    if not _LIMIT.fullmatch(value) or not 1 <= int(value) <= MOST_EVENTS:
+        raise fault(f"must be a whole number from 1 to {MOST_EVENTS}.")
+    return int(value)
+
+
+def _status(value: Any) -> EventStatus:
+    if value not in EventStatus.__members__:
+        raise fault(f"must be one of {', '.join(EventStatus)}.")
+    return EventStatus(value)
+
+
+Limit = Annotated[
+    int, PlainValidator(_limit, json_schema_input_type=Annotated[int, Field(ge=1, le=MOST_EVENTS)])
+]
+
+
+CursorText = Annotated[str, Field(pattern=f"^{_CURSOR}$")]
+
+
+class EventsQuery(BaseModel):
+    """The query of `GET /api/v1/events`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    category: CategoryName | None = None
+    status: Annotated[EventStatus, PlainValidator(_status, json_schema_input_type=EventStatus)] | None = None
+    limit: Limit = _USUAL_EVENTS
+    cursor: Annotated[UUID, PlainValidator(_cursor, json_schema_input_type=CursorText)] | None = None

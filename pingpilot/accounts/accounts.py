@@ -1,0 +1,154 @@
+"""Accounts: creating, finding and changing them."""
+
+import asyncio
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from tortoise.exceptions import IntegrityError
+
+from models import Account, AccountChannel, ApiKey, Plan
+from models.database import connection, transaction, unit_of_work
+from models.sql import query
+from pingpilot.accounts.categories import STARTERS, add_category
+from pingpilot.accounts.keys import create_key
+from pingpilot.channels import CHANNELS, EMAIL
+from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
+
+# One mailbox, ASCII, no quoting: what SMTP servers without extensions take (RFC 5321, 4.1.2)
+_ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_EMAIL = re.compile(rf"(?=.{{1,64}}@){_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*")
+_LONGEST_EMAIL = 254
+_LAST_REQUESTS = 1.0  # seconds in which requests that had passed the key's check are stored
+_DELETED_AT_ONCE = 200  # events: a few milliseconds of the database's time
+_BREATH = 0.05  # seconds between batches, for everybody else
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """A fresh account and its first API key, which is shown this once."""
+
+    account: Account
+    api_key: str
+
+
+@unit_of_work
+async def create_account(
+    email: str, *, plan: Plan, monthly_events: int | None, channels: Collection[str], now: datetime
+) -> NewAccount:
+    """Return a new account with the starter categories, one key and the named channels switched on.
+
+    Raises `InvalidInput`, or `AlreadyExists` where the address has an account.
+    """
+    address = normal_email(email)
+    check_channels(channels)
+    check_monthly_events(monthly_events)
+    async with transaction():
+        account = await _insert(address, plan, monthly_events, now)
+        for name in CHANNELS:
+            await AccountChannel.create(
+                account_id=account.id,
+                channel=name,
+                enabled=name in channels,
+                address=address if name == EMAIL.name else None,
+            )
+        for name, emoji, color in STARTERS:
+            await add_category(account, name, color=color, emoji=emoji, now=now)
+        _, key = await create_key(account, "default", now)
+    return NewAccount(account, key)
+
+
+async def _insert(email: str, plan: Plan, monthly_events: int | None, now: datetime) -> Account:
+    try:
+        return await Account.create(
+            email=email, plan=plan, monthly_events=monthly_events, time_zone="UTC", created_at=now
+        )
+    except IntegrityError:
+        raise AlreadyExists(f"There is an account for {email} already.") from None
+
+
+async def find_account(email: str) -> Account:
+    """Return the account of an address. Raises `NotFound`."""
+    account = await Account.get_or_none(email=email.strip().lower())
+    if account is None:
+        raise NotFound(f"There is no account for {email}: see `pingpilot account list`.")
+    return account
+
+
+async def set_plan(account: Account, plan: Plan, monthly_events: int | None) -> None:
+    """Move the account to a plan; `monthly_events` is a limit of its own, None the plan's."""
+    check_monthly_events(monthly_events)
+    account.plan, account.monthly_events = plan, monthly_events
+    await account.save(update_fields=["plan", "monthly_events"])
+
+
+async def set_combine(account: Account, combine: bool) -> None:
+    """Let many deliveries that wait for one recipient go out as one message, or each by itself."""
+    account.combine = combine
+    await account.save(update_fields=["combine"])
+
+
+async def delete_account(account: Account, now: datetime) -> int:
+    """Delete the account and all that is stored of it; return how many events went.
+
+    Its keys and channels go first, so that nothing new comes in, then its events a few at a time, so that
+    intake never waits for it. Cut off half-way, it can be called again.
+    """
+    await _retire(account, now)
+    await asyncio.sleep(_LAST_REQUESTS)
+    removed = 0
+    while count := await _delete_events(account):
+        removed += count
+        await asyncio.sleep(_BREATH)
+    await _delete(account)
+    return removed
+
+
+@unit_of_work
+async def _retire(account: Account, now: datetime) -> None:
+    async with transaction():
+        await ApiKey.filter(account_id=account.id, revoked_at__isnull=True).update(revoked_at=now)
+        await AccountChannel.filter(account_id=account.id).update(enabled=False)
+
+
+@unit_of_work
+async def _delete_events(account: Account) -> int:
+    # Deliveries, attempts and keys go with their event (ON DELETE CASCADE)
+    sql = (
+        "DELETE FROM events WHERE id IN "
+        "(SELECT id FROM events WHERE account_id = ? ORDER BY id LIMIT ?) RETURNING id"
+    )
+    return len(await query(connection(), sql, [account.id, _DELETED_AT_ONCE]))
+
+
+@unit_of_work
+async def _delete(account: Account) -> None:
+    await account.delete()
+
+
+async def channels_of(account: Account) -> list[AccountChannel]:
+    """Return the account's channels in the customary order."""
+    rows = {row.channel: row for row in await AccountChannel.filter(account_id=account.id)}
+    return [rows[name] for name in CHANNELS if name in rows]
+
+
+def normal_email(text: str) -> str:
+    """Return the address in lower case. Raises `InvalidInput` where it is none."""
+    email = text.strip().lower()
+    if len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email):
+        raise InvalidInput(f"'{text}' is not an e-mail address: write it like alice@example.com.")
+    return email
+
+
+def check_monthly_events(limit: int | None) -> None:
+    """Raise `InvalidInput` for a limit that is none."""
+    if limit is not None and not 0 <= limit < 2**53:
+        raise InvalidInput("A monthly limit is a whole number from 0 up.")
+
+
+def check_channels(channels: Collection[str]) -> None:
+    """Raise `InvalidInput` for a name that is no channel."""
+    for name in channels:
+        if name not in CHANNELS:
+            raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")

@@ -1,0 +1,189 @@
+"""Categories: the rules for their names, looks and routes, and what their owner is told of them."""
+
+import difflib
+import heapq
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypedDict
+
+from models import Account, Category, CategoryUsage
+from models.database import connection, transaction, unit_of_work
+from models.names import joined, split
+from models.sql import Row, as_datetime, query
+from pingpilot.accounts.quota import month_of
+from pingpilot.channels import CHANNELS
+from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
+
+STARTERS = (("bug", "🐛", "#ff6b6b"), ("sale", "💰", "#ffeb3b"), ("question", "🤔", "#6c5ce7"))
+NAME_PATTERN = r"[a-z0-9-]{1,64}"
+COLOR_PATTERN = r"#[0-9A-Fa-f]{6}"
+MOST_CATEGORIES = 1000
+_MOST_COMPARED = 100  # names, to find the nearest: a thousand long ones would take 0.1 s
+
+
+class CategoryChanges(TypedDict, total=False):
+    """What of a category is to change; null takes away what it may be without."""
+
+    color: str
+    emoji: str | None
+    urgent: bool
+    channels: Collection[str] | None
+    fallback: str | None
+
+
+async def add_category(
+    account: Account, name: str, *, color: str, emoji: str | None, now: datetime
+) -> Category:
+    """Return the new category. Raises as `create_category`."""
+    return await create_category(account, name, {"color": color, "emoji": emoji}, now)
+
+
+@unit_of_work
+async def create_category(account: Account, name: str, looks: CategoryChanges, now: datetime) -> Category:
+    """Return the new category, whose colour must be among `looks`.
+
+    Raises `InvalidInput`, `AlreadyExists` for a name in use, or `TooMany` beyond `MOST_CATEGORIES`.
+    """
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise InvalidInput("A category's name is 1 to 64 of a-z, 0-9 and '-', such as 'new-user'.")
+    columns = _columns(looks)
+    async with transaction():
+        await Account.lock(account.id)
+        if await Category.exists(account_id=account.id, name=name):
+            raise AlreadyExists(f"{account.email} has a category '{name}' already.")
+        if await Category.filter(account_id=account.id).count() >= MOST_CATEGORIES:
+            raise TooMany(f"An account has up to {MOST_CATEGORIES:,} categories: remove one first.")
+        return await Category.create(account_id=account.id, name=name, created_at=now, **columns)
+
+
+@unit_of_work
+async def change_category(account: Account, name: str, changes: CategoryChanges) -> None:
+    """Change what is named, all of it or nothing. Raises `InvalidInput` or `NotFound`."""
+    columns = _columns(changes)
+    async with transaction():
+        own = Category.filter(account_id=account.id, name=name)
+        if columns:
+            await own.update(**columns)
+        if not await own.exists():
+            raise NotFound(await unknown_category(account.id, name))
+
+
+async def remove_category(account: Account, name: str) -> None:
+    """Remove a category; its events stay, under its name. Raises `NotFound`."""
+    if not await Category.filter(account_id=account.id, name=name).delete():
+        raise NotFound(await unknown_category(account.id, name))
+
+
+async def unknown_category(account_id: int, name: str) -> str:
+    """Return the sentence for a category the account does not have, with its nearest names."""
+    names = await Category.filter(account_id=account_id).order_by("name").values_list("name", flat=True)
+    known = [str(each) for each in names]
+    if not known:
+        return f"There is no category '{name}': this account has none yet, so add it first."
+    compared = heapq.nsmallest(_MOST_COMPARED, known, key=lambda each: abs(len(each) - len(name)))
+    near = difflib.get_close_matches(name, compared, n=3, cutoff=0.5)
+    hint = (
+        f"did you mean {_listed(near, 'or')}?" if near else f"the account has {_listed(known[:10], 'and')}."
+    )
+    return f"There is no category '{name}': {hint}"
+
+
+def check_route(channels: Collection[str] | None, fallback: str | None) -> None:
+    """Raise `InvalidInput` for names that are no channels, and for none at all."""
+    if channels is not None and not channels:
+        raise InvalidInput("A category's channels are at least one, or null for all that are switched on.")
+    for name in (*(channels or ()), *([fallback] if fallback else [])):
+        if name not in CHANNELS:
+            raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")
+
+
+def is_one_emoji(text: str) -> bool:
+    """Whether the text is one emoji, as Unicode's own list has it."""
+    from emoji import is_emoji  # noqa: PLC0415  # its list takes 10 MB, which few processes need
+
+    return is_emoji(text)
+
+
+def _listed(names: list[str], joint: str) -> str:
+    quoted = [f"'{name}'" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} {joint} {quoted[-1]}"
+
+
+def _columns(changes: CategoryChanges) -> dict[str, Any]:
+    """Return the changes as they are stored. Raises `InvalidInput`."""
+    columns: dict[str, Any] = dict(changes)
+    if "color" in changes:
+        columns["color"] = _checked_color(changes["color"])
+    emoji = changes.get("emoji")
+    if emoji is not None and not is_one_emoji(emoji):
+        raise InvalidInput("A category's emoji is one emoji, such as 🐛; leave it out for none.")
+    check_route(changes.get("channels"), changes.get("fallback"))
+    if changes.get("channels") is not None:
+        columns["channels"] = joined(name for name in CHANNELS if name in (changes["channels"] or ()))
+    return columns
+
+
+def _checked_color(color: str) -> str:
+    if not re.fullmatch(COLOR_PATTERN, color):
+        raise InvalidInput("A category's colour is '#' and six hexadecimal digits, such as '#ff6b6b'.")
+    return color.lower()
+
+
+_REPORT = """
+SELECT c.name, c.emoji, c.color, c.urgent, c.channels, c.fallback, u.events, (
+    SELECT l.last_event_at FROM category_usage l WHERE l.account_id = c.account_id AND l.category = c.name
+    ORDER BY l.month DESC LIMIT 1
+) AS last_event_at
+FROM categories c
+LEFT JOIN category_usage u ON u.account_id = c.account_id AND u.category = c.name AND u.month = ?
+WHERE c.account_id = ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryReport:
+    """One category as shown to its owner, with this month's count. `channels` None: all that are on."""
+
+    name: str
+    emoji: str | None
+    color: str
+    urgent: bool
+    channels: tuple[str, ...] | None
+    fallback: str | None
+    events_this_month: int
+    last_event_at: datetime | None
+
+
+async def report_categories(account: Account, now: datetime) -> list[CategoryReport]:
+    """Return the account's categories by name, each with its month so far and its last event."""
+    rows = await query(connection(), f"{_REPORT} ORDER BY c.name", [month_of(now), account.id])
+    return [_report(row) for row in rows]
+
+
+async def report_category(account: Account, name: str, now: datetime) -> CategoryReport:
+    """Return one of the account's categories. Raises `NotFound`."""
+    rows = await query(connection(), f"{_REPORT} AND c.name = ?", [month_of(now), account.id, name])
+    if not rows:
+        raise NotFound(await unknown_category(account.id, name))
+    return _report(rows[0])
+
+
+async def count_events(account: Account, category: str) -> int:
+    """Return how many events were ever accepted under a category's name."""
+    months = await CategoryUsage.filter(account_id=account.id, category=category)
+    return sum(month.events for month in months)
+
+
+def _report(row: Row) -> CategoryReport:
+    return CategoryReport(
+        name=row["name"],
+        emoji=row["emoji"],
+        color=row["color"],
+        urgent=bool(row["urgent"]),
+        channels=split(row["channels"]),
+        fallback=row["fallback"],
+        events_this_month=row["events"] or 0,
+        last_event_at=as_datetime(row["last_event_at"]) if row["last_event_at"] else None,
+    )

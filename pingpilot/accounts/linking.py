@@ -1,0 +1,157 @@
+"""Linking a chat to an account: always proven from the chat side, with a one-time code or an API key."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from models import Account, AccountChannel, ApiKey, Fact, KeyScope, LinkCode, LinkGuess
+from models.database import transaction, unit_of_work
+from pingpilot.accounts.keys import key_hash, looks_like_key
+from pingpilot.accounts.quiet_hours import reconsider
+from pingpilot.channels import CHANNELS
+from pingpilot.errors import LinkRefused, TooMany
+
+CODE_LIFETIME = timedelta(minutes=10)
+MOST_CODES = 10
+MOST_WRONG_GUESSES = 10
+GUESS_WINDOW = timedelta(hours=1)
+TELEGRAM_USERNAME = "telegram.username"
+"""The fact under which the daemon keeps its Telegram bot's user name, for deep links."""
+
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O, 1 I L: they look alike
+_LENGTH = 8
+_KEPT_AFTER_EXPIRY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLinkCode:
+    """A code for the account's owner. `telegram_url` opens the bot with it; None while no bot ran yet."""
+
+    code: str
+    expires_at: datetime
+    telegram_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatUser:
+    """Who is speaking, as the platform vouches for it."""
+
+    channel: str
+    user_id: str
+    username: str | None
+
+
+@unit_of_work
+async def create_link_code(account: Account, now: datetime) -> NewLinkCode:
+    """Return a fresh one-time code for the account; only its hash is stored.
+
+    Raises `TooMany` beyond `MOST_CODES` within the lifetime of a code, used ones included.
+    """
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    expires_at = now + CODE_LIFETIME
+    async with transaction():
+        await Account.lock(account.id)
+        await LinkCode.filter(expires_at__lt=now - _KEPT_AFTER_EXPIRY).delete()
+        await _refuse_more_codes(account, now)
+        await LinkCode.create(
+            account_id=account.id, hash=_code_hash(code), created_at=now, expires_at=expires_at
+        )
+    bot = await Fact.read(TELEGRAM_USERNAME)
+    return NewLinkCode(code, expires_at, f"https://t.me/{bot}?start={code}" if bot else None)
+
+
+async def _refuse_more_codes(account: Account, now: datetime) -> None:
+    codes = await LinkCode.filter(account_id=account.id, expires_at__gt=now).order_by("expires_at")
+    if len(codes) >= MOST_CODES:
+        raise TooMany(
+            f"This account got {MOST_CODES} codes in the last 10 minutes: use one of them, or wait a little.",
+            until=codes[0].expires_at,
+        )
+
+
+@unit_of_work
+async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime) -> Account:
+    """Link the chat user to the account that the code or API key belongs to, and return it.
+
+    `address` is where messages for them go: a Discord DM channel id, a Telegram chat id.
+    Raises `LinkRefused` with a sentence for the user; each refusal of a wrong one counts as a guess.
+    """
+    await _refuse_guessers(user, now)
+    try:
+        async with transaction():
+            await LinkGuess.filter(guessed_at__lte=now - GUESS_WINDOW).delete()  # a write, to come first
+            account = await _account_behind(code_or_key.strip(), now)
+            await AccountChannel.link(
+                account.id,
+                user.channel,
+                address=address,
+                user_id=user.user_id,
+                username=user.username,
+                at=now,
+            )
+            await reconsider(account, user.channel, now)
+    except LinkRefused:
+        await LinkGuess.create(channel=user.channel, user_id=user.user_id, guessed_at=now)
+        raise
+    return account
+
+
+async def _refuse_guessers(user: ChatUser, now: datetime) -> None:
+    since = now - GUESS_WINDOW
+    guesses = await LinkGuess.filter(channel=user.channel, user_id=user.user_id, guessed_at__gt=since).count()
+    if guesses >= MOST_WRONG_GUESSES:
+        raise LinkRefused("There were too many wrong codes. Wait an hour, then try again with a new code.")
+
+
+async def _account_behind(code_or_key: str, now: datetime) -> Account:
+    if looks_like_key(code_or_key):
+        return await Account.get(id=(await _linking_key(code_or_key, now)).account_id)
+    code = await LinkCode.get_or_none(hash=_code_hash(code_or_key))
+    if code is None:
+        raise LinkRefused("This code is not right. Check it, or get a new one.")
+    await _use(code, now)
+    return await Account.get(id=code.account_id)
+
+
+async def _linking_key(key: str, now: datetime) -> ApiKey:
+    """Return the row of a key that may say where the notifications go."""
+    row = await ApiKey.in_force(now).get_or_none(hash=key_hash(key))
+    if row is None:
+        raise LinkRefused("This API key is not valid. Check it, or use a link code instead.")
+    if row.scope != KeyScope.MANAGE:
+        raise LinkRefused("This API key may only send events. Use a link code, or a key with scope 'manage'.")
+    return row
+
+
+async def _use(code: LinkCode, now: datetime) -> None:
+    if code.used_at is not None:
+        raise LinkRefused("This code was used already. Get a new one.")
+    if code.expires_at <= now:
+        raise LinkRefused("This code has expired: it is valid for 10 minutes. Get a new one.")
+    if not await code.use(now):
+        raise LinkRefused("This code was used already. Get a new one.")
+
+
+@unit_of_work
+async def unlink(account: Account, channel: str, now: datetime) -> bool:
+    """Take the chat off the account and switch the channel off; return whether there was a link.
+
+    A mute ends with it: it was the chat's.
+    """
+    if not CHANNELS[channel].needs_link or not await AccountChannel.unlink(account.id, channel):
+        return False
+    await reconsider(account, channel, now)
+    return True
+
+
+async def accounts_of(channel: str, user_id: str) -> list[Account]:
+    """Return the accounts a chat user is linked to, by address."""
+    links = await AccountChannel.filter(channel=channel, user_id=user_id).values_list("account_id", flat=True)
+    return await Account.filter(id__in=links).order_by("email")
+
+
+def _code_hash(code: str) -> str:
+    """Hash a code as typed: case, spaces and dashes do not matter."""
+    normal = code.upper().replace("-", "").replace(" ", "")
+    return hashlib.sha256(normal.encode()).hexdigest()

@@ -1,0 +1,129 @@
+"""Quiet hours: when an account's channel waits, or whispers, and how people set that."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from models import Account, AccountChannel, Delivery, DeliveryStatus
+from pingpilot.accounts.durations import read_duration
+from pingpilot.channels import CHANNELS
+from pingpilot.errors import InvalidInput
+
+LONGEST_MUTE = timedelta(days=30)
+_HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
+_DAY = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """When one channel of an account is quiet. `start` and `end` are minutes after midnight in `time_zone`;
+    the hours may go past midnight. `silently`: messages go out without a sound instead of waiting.
+    """
+
+    time_zone: str
+    start: int | None
+    end: int | None
+    silently: bool = False
+    muted_until: datetime | None = None
+
+    def quiet_until(self, now: datetime) -> datetime | None:
+        """Return when the quiet that holds at `now` ends (aware UTC), None where it is not quiet."""
+        ends = [end for end in (self._muted_until(now), self._hours_until(now)) if end]
+        return max(ends) if ends else None
+
+    def _muted_until(self, now: datetime) -> datetime | None:
+        return self.muted_until if self.muted_until and self.muted_until > now else None
+
+    def _hours_until(self, now: datetime) -> datetime | None:
+        if self.start is None or self.end is None:
+            return None
+        local = now.astimezone(ZoneInfo(self.time_zone))
+        minute = local.hour * 60 + local.minute
+        if not _within(minute, self.start, self.end):
+            return None
+        day = local.date() + timedelta(days=minute >= self.end)
+        # An hour that comes twice, when the clocks go back, ends in the same pass as it is now
+        end = datetime.combine(day, time(self.end // 60, self.end % 60, fold=local.fold), local.tzinfo)
+        return end.astimezone(UTC)
+
+
+def _within(minute: int, start: int, end: int) -> bool:
+    if start < end:
+        return start <= minute < end
+    return minute >= start or minute < end
+
+
+def parse_hours(text: str) -> tuple[int, int]:
+    """Return start and end of `22:00-07:00` in minutes after midnight. Raises `InvalidInput`."""
+    match = _HOURS.fullmatch(text.strip())
+    if match:
+        hours = [int(part) for part in match.groups()]
+        start, end = hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
+        if start != end and max(start, end) < _DAY and max(hours[1], hours[3]) < 60:  # noqa: PLR2004
+            return start, end
+    raise InvalidInput(f"'{text}' are no quiet hours: write them like 22:00-07:00, or 'off'.")
+
+
+def hours_text(start: int, end: int) -> tuple[str, str]:
+    """Return minutes after midnight as people write them: `22:00` and `07:00`."""
+    first, second = (f"{minute // 60:02}:{minute % 60:02}" for minute in (start, end))
+    return first, second
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return the time of `30m`, `2h` or `1d`. Raises `InvalidInput`, also beyond 30 days."""
+    duration = read_duration(text)
+    if duration is None or not timedelta() < duration <= LONGEST_MUTE:
+        raise InvalidInput(f"'{text}' is no time to be muted for: write it like 30m, 2h or 1d, up to 30d.")
+    return duration
+
+
+def check_time_zone(name: str) -> str:
+    """Return the name of a time zone of the IANA database. Raises `InvalidInput`."""
+    if name not in time_zones():
+        raise InvalidInput(f"'{name}' is no time zone: write it like Europe/Berlin or UTC.")
+    return name
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Return the names of all time zones; collecting them reads many folders."""
+    return frozenset(available_timezones())
+
+
+async def set_time_zone(account: Account, name: str, *, now: datetime) -> None:
+    """Set the account's time zone, which its quiet hours follow. Raises `InvalidInput`."""
+    account.time_zone = check_time_zone(name)
+    await account.save(update_fields=["time_zone"])
+    for channel in CHANNELS:
+        await reconsider(account, channel, now)
+
+
+async def set_quiet_hours(
+    account: Account, channel: str, hours: str, *, silently: bool, now: datetime
+) -> None:
+    """Set the channel's quiet hours from `22:00-07:00`, or take them away with `off`."""
+    start, end = (None, None) if hours.strip().lower() == "off" else parse_hours(hours)
+    row = AccountChannel.filter(account_id=account.id, channel=channel)
+    await row.update(quiet_from=start, quiet_until=end, quiet_silently=silently)
+    await reconsider(account, channel, now)
+
+
+async def mute(account: Account, channel: str, until: datetime | None, *, now: datetime) -> bool:
+    """Mute the channel until an instant; None ends it.
+
+    Returns whether what comes meanwhile waits: where quiet hours are silent, it goes out without a sound.
+    """
+    row = AccountChannel.filter(account_id=account.id, channel=channel)
+    await row.update(muted_until=until)
+    await reconsider(account, channel, now)
+    return not await row.filter(quiet_silently=True).exists()
+
+
+async def reconsider(account: Account, channel: str, now: datetime) -> None:
+    """Let what is held be looked at anew: it goes out, or waits for another end."""
+    await Delivery.filter(account_id=account.id, channel=channel, status=DeliveryStatus.HELD).update(
+        next_attempt_at=now
+    )

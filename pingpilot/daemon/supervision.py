@@ -1,0 +1,77 @@
+"""Keeping a part of the daemon running while its platform comes and goes."""
+
+import asyncio
+import random
+from collections.abc import Iterable
+from typing import Protocol
+
+import structlog
+
+from pingpilot.clock import Clock
+from pingpilot.errors import Misconfigured
+from pingpilot.telemetry.health import Health, State
+
+FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
+"""Seconds between tries: doubling from the first to the longest, with jitter."""
+MISCONFIGURED_PAUSE = 60.0
+"""Seconds until what needs a person is tried again, should the person have acted on the platform's side."""
+CANCELLED_AGAIN_AFTER = 3.0
+"""Seconds a part has to clean up, before it is cancelled once more."""
+_STEADY = 60.0  # seconds a connection must have held for the back-off to start anew
+
+log = structlog.get_logger(__name__)
+
+
+class Component(Protocol):
+    """A part that connects to a platform and serves until it fails or is cancelled."""
+
+    @property
+    def name(self) -> str:
+        """The part's name in `/readyz`."""
+
+    async def run(self) -> None:
+        """Connect and serve; report `UP` when connected, clean up however it ends.
+
+        Raises `Misconfigured` where only a person can help.
+        """
+
+
+async def supervise(component: Component, health: Health, *, clock: Clock) -> None:
+    """Run the component for ever, whatever it raises; its failures harm nobody else."""
+    backoff = FIRST_BACKOFF
+    while True:
+        started = clock.monotonic()
+        health.report(component.name, State.CONNECTING)
+        wait = await _run_once(component, health, backoff)
+        backoff = (
+            FIRST_BACKOFF if clock.monotonic() - started > _STEADY else min(backoff * 2, LONGEST_BACKOFF)
+        )
+        await clock.sleep(wait)
+
+
+async def end(tasks: Iterable[asyncio.Task[None]], *, again_after: float = CANCELLED_AGAIN_AFTER) -> None:
+    """Cancel tasks until they have ended, again after so many seconds where that had no effect.
+
+    A cancellation may get lost in a library: `asyncio.wait_for` of Python 3.11 swallows one that comes as
+    what it waits for is done, and discord.py would go on serving, for ever.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=again_after)
+
+
+async def _run_once(component: Component, health: Health, backoff: float) -> float:
+    """Return the seconds to wait before the next run."""
+    try:
+        await component.run()
+    except Misconfigured as exc:
+        health.report(component.name, State.PAUSED, str(exc))
+        return MISCONFIGURED_PAUSE
+    except Exception as exc:
+        log.debug("A component failed", component=component.name, exc_info=True)
+        health.report(component.name, State.RETRYING, f"{type(exc).__name__}: {exc}")
+    else:
+        health.report(component.name, State.RETRYING, "The connection ended.")
+    return backoff * random.uniform(0.8, 1.2)  # noqa: S311  # spreads load, guards nothing

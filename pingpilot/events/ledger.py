@@ -1,0 +1,140 @@
+"""The ledger: decides over each submission of a batch, under the lock of its accounts' month counters."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from models.idempotency_key import IDEMPOTENCY_WINDOW
+from models.ids import uuid7
+from models.names import split
+from models.sql import Row, as_datetime, as_uuid, insert_rows, marks, query
+from pingpilot.accounts.quota import month_end, month_of
+from pingpilot.events.routing import Route
+from pingpilot.events.submission import (
+    Acceptance,
+    CategoryNotFound,
+    IdempotencyKeyReused,
+    QuotaExceeded,
+    Submission,
+)
+
+
+class Ledger:
+    """A batch's accounts as they stand within its transaction. Made by `open`, ended by `close`."""
+
+    def __init__(self, connection: BaseDBAsyncClient, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+        self._charged: Counter[int] = Counter()
+        self._accepted: Counter[int] = Counter()
+        self._used: dict[int, int] = {}
+        self._routes: dict[tuple[int, str], Route] = {}
+        self._known: dict[tuple[int, str], tuple[str, UUID]] = {}
+
+    @classmethod
+    async def open(
+        cls, connection: BaseDBAsyncClient, batch: Sequence[Submission], now: datetime
+    ) -> "Ledger":
+        """Charge the whole batch, which locks its accounts' counters until the commit, then read the rest.
+
+        The charge comes first since SQLite can't turn a read into a write while another process writes,
+        and is for all since nearly always all are accepted; `close` gives the rest back.
+        """
+        ledger = cls(connection, now)
+        ledger._charged = Counter(submission.caller.account_id for submission in batch)
+        events = await ledger._charge(ledger._charged)
+        ledger._used = {account: count - ledger._charged[account] for account, count in events.items()}
+        await ledger._read_categories(batch)
+        await ledger._read_idempotency_keys(batch)
+        return ledger
+
+    def judge(self, submission: Submission) -> Acceptance | Exception:
+        """Return the submission's verdict, in the order of the API's checks, and count it if accepted.
+
+        A replay is answered whatever became of its category and the quota since.
+        """
+        account = submission.caller.account_id
+        body_hash, event_id = self._known.get((account, submission.idempotency_key or ""), ("", None))
+        if event_id and body_hash == submission.body_hash:
+            return Acceptance(event_id, self._used[account], replayed=True)
+        if (account, submission.category) not in self._routes:
+            return CategoryNotFound(submission.category)
+        if event_id:
+            return IdempotencyKeyReused("The idempotency key was used for another event.")
+        limit, used = submission.caller.limit, self._used[account]
+        if limit is not None and used >= limit:
+            return QuotaExceeded(limit, month_end(self._now))
+        return self._accept(submission)
+
+    async def close(self) -> None:
+        """Give back what was charged for submissions that were not accepted."""
+        refunds = {
+            account: self._accepted[account] - charged
+            for account, charged in self._charged.items()
+            if self._accepted[account] != charged
+        }
+        if refunds:
+            await self._charge(refunds)
+
+    def _accept(self, submission: Submission) -> Acceptance:
+        account = submission.caller.account_id
+        self._used[account] += 1
+        self._accepted[account] += 1
+        route = self._routes[account, submission.category]
+        acceptance = Acceptance(uuid7(), self._used[account], route.channels_for(submission.caller))
+        if submission.idempotency_key:
+            self._known[account, submission.idempotency_key] = (submission.body_hash, acceptance.event_id)
+        return acceptance
+
+    async def _charge(self, events: Mapping[int, int]) -> dict[int, int]:
+        """Add to the month counters and return where they stand.
+
+        In the accounts' order, lest two daemons wait for each other.
+        """
+        month = month_of(self._now)
+        rows = await insert_rows(
+            self._connection,
+            "monthly_usage",
+            ("account_id", "month", "events"),
+            [(account, month, count) for account, count in sorted(events.items())],
+            "ON CONFLICT (account_id, month) DO UPDATE SET events = monthly_usage.events + excluded.events "
+            "RETURNING account_id, events",
+        )
+        return {row["account_id"]: row["events"] for row in rows}
+
+    async def _read_categories(self, batch: Sequence[Submission]) -> None:
+        accounts = sorted(self._charged)
+        names = sorted({submission.category for submission in batch})
+        rows = await query(
+            self._connection,
+            "SELECT account_id, name, channels, fallback FROM categories "  # noqa: S608
+            f"WHERE account_id IN ({marks(accounts)}) AND name IN ({marks(names)})",
+            [*accounts, *names],
+        )
+        self._routes = {
+            (row["account_id"], row["name"]): Route(split(row["channels"]), row["fallback"]) for row in rows
+        }
+
+    async def _read_idempotency_keys(self, batch: Sequence[Submission]) -> None:
+        named = [submission for submission in batch if submission.idempotency_key]
+        if not named:
+            return
+        accounts = sorted({submission.caller.account_id for submission in named})
+        keys = sorted({submission.idempotency_key or "" for submission in named})
+        rows = await query(
+            self._connection,
+            "SELECT account_id, key, body_hash, event_id, created_at FROM idempotency_keys "  # noqa: S608
+            f"WHERE account_id IN ({marks(accounts)}) AND key IN ({marks(keys)})",
+            [*accounts, *keys],
+        )
+        self._known = {
+            (row["account_id"], row["key"]): (row["body_hash"], as_uuid(row["event_id"]))
+            for row in rows
+            if self._is_remembered(row)
+        }
+
+    def _is_remembered(self, row: Row) -> bool:
+        return as_datetime(row["created_at"]) > self._now - IDEMPOTENCY_WINDOW

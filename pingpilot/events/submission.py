@@ -1,0 +1,51 @@
+"""What is handed to intake, and what it answers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pingpilot.accounts.callers import Caller
+from pingpilot.errors import PingPilotError
+
+
+class CategoryNotFound(PingPilotError):
+    """The account has no category of this name."""
+
+
+class QuotaExceeded(PingPilotError):
+    """The month's quota is used up; `limit` events were accepted, the count starts anew at `resets_at`."""
+
+    def __init__(self, limit: int, resets_at: datetime) -> None:
+        super().__init__("The month's quota is used up.")
+        self.limit = limit
+        self.resets_at = resets_at
+
+
+class IdempotencyKeyReused(PingPilotError):
+    """The idempotency key named another event within the last 24 hours."""
+
+
+class NotStored(PingPilotError):
+    """The commit failed; nothing of the batch is stored, and trying again is safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One event somebody wants accepted. `body_hash` tells two bodies under one key apart."""
+
+    caller: Caller
+    category: str
+    description: str
+    fields_json: str
+    idempotency_key: str | None = None
+    body_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The word that an event is on the disk, and its channels. `events_used` is the month's count with it."""
+
+    event_id: UUID
+    events_used: int
+    channels: tuple[str, ...] = ()
+    replayed: bool = False

@@ -1,0 +1,1 @@
+"""What every channel's message needs: clean text, cutting and fitting, colours."""

@@ -1,0 +1,73 @@
+"""Housekeeping: removes what is no longer needed, a little at a time, so that intake never waits for it."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from models.database import DATABASE_ERRORS, connection, unit_of_work
+from models.idempotency_key import IDEMPOTENCY_WINDOW
+from models.ids import first_id_at
+from models.sql import query
+from pingpilot.clock import Clock
+
+EVERY = timedelta(minutes=10)
+BATCH = 200
+"""Rows removed in one statement: a few milliseconds of the database's time."""
+_BREATH = 0.05  # seconds between batches, for everybody else
+
+_OLD_KEYS = """
+DELETE FROM idempotency_keys WHERE id IN (
+    SELECT id FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?
+) RETURNING id
+"""
+# Deliveries, attempts and keys go with their event (ON DELETE CASCADE)
+_OLD_EVENTS = """
+DELETE FROM events WHERE id IN (
+    SELECT e.id FROM events e WHERE e.id < ? AND NOT EXISTS (
+        SELECT 1 FROM deliveries d WHERE d.event_id = e.id AND d.status NOT IN ('delivered', 'failed')
+    ) ORDER BY e.id LIMIT ?
+) RETURNING id
+"""
+
+log = structlog.get_logger(__name__)
+
+
+class Housekeeper:
+    """Removes idempotency keys that have run out, and events older than `retention` whose deliveries are
+    all settled.
+    """
+
+    def __init__(self, *, clock: Clock, retention: timedelta) -> None:
+        self._clock = clock
+        self._retention = retention
+
+    async def run(self) -> None:
+        """Tidy up now and then, for ever; a database that is away is tried again next time."""
+        while True:
+            try:
+                await self.tidy()
+            except DATABASE_ERRORS as exc:
+                log.warning("Housekeeping could not finish", reason=str(exc))
+            await self._clock.sleep(EVERY.total_seconds())
+
+    async def tidy(self) -> int:
+        """Remove all that is due; return how many events went."""
+        now = self._clock.now()
+        await self._remove(_OLD_KEYS, now - IDEMPOTENCY_WINDOW)
+        removed = await self._remove(_OLD_EVENTS, first_id_at(now - self._retention))
+        if removed:
+            log.info("Old events removed", count=removed)
+        return removed
+
+    async def _remove(self, sql: str, before: object) -> int:
+        removed = 0
+        while count := await _delete(sql, before):
+            removed += count
+            await asyncio.sleep(_BREATH)
+        return removed
+
+
+@unit_of_work
+async def _delete(sql: str, before: object) -> int:
+    return len(await query(connection(), sql, [before, BATCH]))

@@ -1,0 +1,1 @@
+"""What the daemon tells of itself: the health of its parts, metrics and logs."""
