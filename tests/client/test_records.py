@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.middleware import MAX_BODY
+from api.errors import MAX_BODY
 from api.shapes.events import EventBody
 from pingpilot.client.calls import encoded
 from pingpilot.client.records import LoggedEvent, event_of
