@@ -62,7 +62,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault of a request: the member, such as `fields.amount`, and what it must be."""
+    """An invalid member of a request, such as `fields.amount`, and what it must be."""
 
     field: str
     message: str
@@ -121,12 +121,12 @@ class InvalidJson(ApiError, code="invalid_json"):
 
 
 class ValidationError(ApiError, code="validation_error"):
-    """The event breaks a rule of the contract; `errors` names every fault."""
+    """The event breaks a rule of the contract; `errors` names every invalid member."""
 
     @property
     def errors(self) -> tuple[FieldError, ...]:
-        faults = self.details.get("errors") or ()
-        return tuple(FieldError(str(each.get("field")), str(each.get("message"))) for each in faults)
+        members = self.details.get("errors") or ()
+        return tuple(FieldError(str(each.get("field")), str(each.get("message"))) for each in members)
 
 
 class InsufficientScope(ApiError, code="insufficient_scope"):
@@ -201,7 +201,7 @@ class QuotaExceeded(ApiError, code="quota_exceeded"):
 
 
 class TooManyRequests(ApiError, code="too_many_requests"):
-    """Too many wrong keys came from here; wait for `retry_after`."""
+    """Too many wrong keys came from here, or too many link codes were asked for; wait for `retry_after`."""
 
 
 class ProcessingFailed(ApiError, code="processing_failed"):
