@@ -49,6 +49,11 @@ class Code:
     shape: type[BaseModel] = Problem
 
 
+def _from_the_rules(example: str, **values: Any) -> Sentence:
+    """Return the sentence of an error that the rules raise, which is worded there and passed on."""
+    return Sentence("{sentence}", {"sentence": example, **values})
+
+
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _WAIT = {"Retry-After": "{wait}"}
 _CODES: Mapping[str, Code] = {
@@ -87,13 +92,9 @@ _CODES: Mapping[str, Code] = {
             {"wait": 3},
         ),
         {
-            "link_codes": Sentence(
-                "{sentence}",
-                {
-                    "sentence": "This account got 10 codes in the last 10 minutes: use one of them, "
-                    "or wait a little.",
-                    "wait": 600,
-                },
+            "link_codes": _from_the_rules(
+                "This account got 10 codes in the last 10 minutes: use one of them, or wait a little.",
+                wait=600,
             )
         },
         headers=_WAIT,
@@ -165,7 +166,7 @@ _CODES: Mapping[str, Code] = {
     "category_not_found": Code(
         HTTPStatus.NOT_FOUND,
         "the account has no such category",
-        Sentence("{sentence}", {"sentence": "There is no category 'sales': did you mean 'sale'?"}),
+        _from_the_rules("There is no category 'sales': did you mean 'sale'?"),
         {
             "name": Sentence("There is no such category: a name is 1 to 64 of a-z, 0-9 and '-'."),
             # To a key kept to some categories, which is told of no others
@@ -204,17 +205,12 @@ _CODES: Mapping[str, Code] = {
     "category_exists": Code(
         HTTPStatus.CONFLICT,
         "the account has a category of this name",
-        Sentence(
-            "{sentence}",
-            {
-                "sentence": "There is a category 'sale' already: choose another name, or change that one.",
-            },
-        ),
+        _from_the_rules("There is a category 'sale' already: choose another name, or change that one."),
     ),
     "too_many_categories": Code(
         HTTPStatus.CONFLICT,
         "the account has 1,000 categories",
-        Sentence("{sentence}", {"sentence": "An account has up to 1,000 categories: remove one first."}),
+        _from_the_rules("An account has up to 1,000 categories: remove one first."),
     ),
     "channel_not_configured": Code(
         HTTPStatus.CONFLICT,
@@ -226,28 +222,17 @@ _CODES: Mapping[str, Code] = {
     "key_exists": Code(
         HTTPStatus.CONFLICT,
         "the account has a key of this name",
-        Sentence(
-            "{sentence}",
-            {
-                "sentence": "There is a key named 'default' already: choose another name or revoke that one.",
-            },
-        ),
+        _from_the_rules("There is a key named 'default' already: choose another name or revoke that one."),
     ),
     "key_rotated": Code(
         HTTPStatus.CONFLICT,
         "the key was rotated before",
-        Sentence(
-            "{sentence}",
-            {"sentence": "The key 'default' was rotated before: rotate the one that replaced it."},
-        ),
+        _from_the_rules("The key 'default' was rotated before: rotate the one that replaced it."),
     ),
     "too_many_keys": Code(
         HTTPStatus.CONFLICT,
         "the account has 100 keys in force",
-        Sentence(
-            "{sentence}",
-            {"sentence": "This account has 100 keys, the most there may be: revoke one first."},
-        ),
+        _from_the_rules("This account has 100 keys, the most there may be: revoke one first."),
         {
             "rotation": Sentence(
                 "{sentence} Or rotate with `overlapSeconds` 0, which revokes the old key at once.",
@@ -335,18 +320,15 @@ class ApiError(Exception):
     """
 
     def __init__(self, name: str, /, **values: Any) -> None:
-        self.code, _, variant = name.partition("/")
-        record = _CODES.get(self.code) or codes()[self.code]
-        sentence = record.variants[variant] if variant else record.says
+        self.code = name.partition("/")[0]
+        record, sentence = _found(name)
         shown = {
             name: time_text(value) if isinstance(value, datetime) else value for name, value in values.items()
         }
         super().__init__(sentence.template.format_map(shown))
         self.status = int(record.status)
-        self.headers = {
-            name: template.format_map(shown)
-            for name, template in {**record.headers, **sentence.headers}.items()
-        }
+        headers = {**record.headers, **sentence.headers}
+        self.headers = {name: template.format_map(shown) for name, template in headers.items()}
         members = {name: value for name, value in values.items() if name in record.shape.model_fields}
         self.body = record.shape(message=str(self), code=self.code, **members)
 
@@ -356,7 +338,10 @@ class ApiError(Exception):
 
 def example_of(name: str) -> ApiError:
     """Return the error as the documentation shows it; `name` as `ApiError` takes it."""
+    return ApiError(name, **_found(name)[1].example)
+
+
+def _found(name: str) -> tuple[Code, Sentence]:
     code, _, variant = name.partition("/")
-    record = codes()[code]
-    sentence = record.variants[variant] if variant else record.says
-    return ApiError(name, **sentence.example)
+    record = _CODES.get(code) or codes()[code]
+    return record, record.variants[variant] if variant else record.says

@@ -13,8 +13,7 @@ from pydantic import (
     field_validator,
 )
 
-from api.shapes.base import ChannelName, Count, Shape, Time
-from api.shapes.json_schema import without_defaults
+from api.shapes.base import ChannelName, Count, Shape, Time, without_defaults
 from api.shapes.validation import always_saying, invalid
 from models import AccountChannel, Plan
 from pingpilot.accounts.preferences import AccountChange, ChannelChange

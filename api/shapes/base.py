@@ -1,7 +1,7 @@
 """What the shapes share: camelCase names, names of channels and categories, and times."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -24,6 +24,12 @@ Time = Annotated[
     PlainSerializer(time_text, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+
+
+def without_defaults(schema: dict[str, Any]) -> None:
+    """Take the defaults out of a JSON Schema: in a patch, what is left out stays as it is."""
+    for member in schema["properties"].values():
+        member.pop("default", None)
 
 
 class Shape(BaseModel):

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from api.shapes.base import CategoryName, ChannelName, Shape, Time
-from api.shapes.json_schema import without_defaults
+from api.shapes.base import CategoryName, ChannelName, Shape, Time, without_defaults
 from api.shapes.validation import always_saying, invalid
 from pingpilot.accounts.categories import COLOR_PATTERN, CategoryChanges, is_one_emoji
 from pingpilot.channels import CHANNELS

@@ -87,7 +87,8 @@ def test_an_example_has_the_shape_of_its_code(name: str) -> None:
     published = example_of(name)
 
     body = json.loads(published.reply().body)  # type: ignore[arg-type]  # always bytes
-    assert codes()[published.code].shape.model_validate_json(json.dumps(body), strict=True)
+    codes()[published.code].shape.model_validate_json(json.dumps(body), strict=True)
+    assert body["code"] == name.partition("/")[0]
     assert "{" not in str(published)
     assert not any("{" in value for value in published.headers.values())
 
