@@ -21,7 +21,6 @@ from models.database import migrate, open_database
 from pingpilot.accounts.accounts import set_combine
 from pingpilot.channels import TELEGRAM
 from pingpilot.clock import SystemClock
-from pingpilot.daemon.parts import TELEGRAM_PACE
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
@@ -78,11 +77,10 @@ async def _post(account: Account, count: int) -> None:
 async def _delays(account: Account, events: int, telegram: TelegramStandIn) -> list[float]:
     """Return the seconds from each event's acceptance to its message, more than a second apart."""
     channel = TelegramChannel(token=SecretStr(TOKEN), api_url=telegram.url)
-    overall, per_recipient = TELEGRAM_PACE
     dispatcher = Dispatcher(
         channel,
         daemon_id="fairness",
-        pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=CLOCK),
+        pacer=Pacer(overall=TELEGRAM.pace, per_recipient=TELEGRAM.recipient_pace, clock=CLOCK),
         settlements=Settlements(),
         health=Health(),
         database=DatabaseWatch(clock=CLOCK),

@@ -42,21 +42,20 @@ class StandIns:
 
     def settings(self, base: Settings, database_url: str) -> Settings:
         """Return the base settings, pointed at the stand-ins and a database of the sandbox's own."""
-        own: dict[str, Any] = {
-            "database_url": database_url,
-            "discord_token": self.discord.token,
-            "discord_api_url": self.discord.url,
-            "telegram_token": self.telegram.token,
-            "telegram_api_url": self.telegram.url,
-            "smtp_host": self.mail.host,
-            "smtp_port": self.mail.port,
-            "smtp_security": "none",
-            "smtp_username": None,
-            "smtp_password": None,
-            "smtp_from": "PingPilot <pingpilot@example.com>",
+        channels: dict[str, dict[str, Any]] = {
+            "discord": {"token": self.discord.token, "api_url": self.discord.url},
+            "telegram": {"token": self.telegram.token, "api_url": self.telegram.url},
+            "email": {
+                "host": self.mail.host,
+                "port": self.mail.port,
+                "security": "none",
+                "username": None,
+                "password": None,
+                "sender": "PingPilot <pingpilot@example.com>",
+            },
         }
-        kept = {name: getattr(base, name) for name in base.model_fields_set if name not in own}
-        return load_settings(**kept, **own)
+        kept = {name: getattr(base, name) for name in base.model_fields_set if name != "database_url"}
+        return load_settings(channels=channels, database_url=database_url, **kept)
 
 
 async def run_sandbox(base: Settings) -> None:

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from bots.telegram.channel import TelegramChannel
 from models import Delivery, DeliveryAttempt, Plan
+from pingpilot.channels import TELEGRAM
 from pingpilot.clock import SystemClock
-from pingpilot.daemon.parts import TELEGRAM_PACE
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
@@ -36,11 +36,10 @@ async def test_500_events_reach_a_chat_that_takes_one_message_a_second(
     telegram_stand_in.start_chat(GRACE)
     await link_chat(account, "telegram", clock, str(GRACE.id))
     channel = TelegramChannel(token=SecretStr(TOKEN), api_url=telegram_stand_in.url)
-    overall, per_recipient = TELEGRAM_PACE
     dispatcher = Dispatcher(
         channel,
         daemon_id="storm",
-        pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=clock),
+        pacer=Pacer(overall=TELEGRAM.pace, per_recipient=TELEGRAM.recipient_pace, clock=clock),
         settlements=Settlements(),
         health=Health(),
         database=DatabaseWatch(clock=clock),

@@ -7,7 +7,8 @@ from pingpilot.accounts.categories import change_category
 from pingpilot.accounts.linking import ChatUser, create_link_code, link, unlink
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.accounts.quiet_hours import mute, set_quiet_hours
-from pingpilot.delivery.pacing import Pacer, Rate
+from pingpilot.channels import Rate
+from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.errors import PermanentFailure
 from tests.support.events import accept
