@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
+import regex
+
 from models import Account, Category, CategoryUsage
 from models.database import connection, transaction, unit_of_work
 from models.names import joined, split
@@ -99,11 +101,24 @@ def check_route(channels: Collection[str] | None, fallback: str | None) -> None:
             raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")
 
 
-def is_one_emoji(text: str) -> bool:
-    """Whether the text is one emoji, as Unicode's own list has it."""
-    from emoji import is_emoji  # noqa: PLC0415  # its list takes 10 MB, which few processes need
+# https://unicode.org/reports/tr51/#EBNF_and_Regex, up to 53 code points: the column takes 64 characters
+_EMOJI_PART = (
+    r"[\p{Emoji}--[0-9\#*\p{RI}]](?:\uFE0F|(?<=\p{EBase})\p{EMod}|[\U000E0020-\U000E007E]{1,6}\U000E007F)?"
+)
+_ONE_EMOJI = regex.compile(
+    rf"""
+      \p{{RI}}{{2}}  # a flag
+    | [0-9\#*]\uFE0F\u20E3  # a keycap
+    | (?=\p{{EPres}}|.[\uFE0F\u200D\p{{EMod}}])  # not what is shown as text, such as ❤ alone
+      {_EMOJI_PART}(?:\u200D{_EMOJI_PART}){{0,5}}
+    """,
+    regex.VERBOSE | regex.VERSION1,
+)
 
-    return is_emoji(text)
+
+def is_one_emoji(text: str) -> bool:
+    """Whether people see the text as one emoji: one grapheme cluster, and not a symbol drawn as text."""
+    return _ONE_EMOJI.fullmatch(text) is not None
 
 
 def _listed(names: list[str], joint: str) -> str:
