@@ -15,7 +15,7 @@ from models.database import connection, transaction, unit_of_work
 from models.names import joined, split
 from models.sql import Row, as_datetime, query
 from pingpilot.accounts.quota import month_of
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, check_channels
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
 
 STARTERS = (("bug", "🐛", "#ff6b6b"), ("sale", "💰", "#ffeb3b"), ("question", "🤔", "#6c5ce7"))
@@ -96,9 +96,7 @@ def check_route(channels: Collection[str] | None, fallback: str | None) -> None:
     """Raise `InvalidInput` for names that are no channels, and for none at all."""
     if channels is not None and not channels:
         raise InvalidInput("A category's channels are at least one, or null for all that are switched on.")
-    for name in (*(channels or ()), *([fallback] if fallback else [])):
-        if name not in CHANNELS:
-            raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")
+    check_channels([*(channels or ()), *([fallback] if fallback else [])])
 
 
 # https://unicode.org/reports/tr51/#EBNF_and_Regex, up to 53 code points: the column takes 64 characters

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from models import Account, AccountChannel
 from models.database import transaction, unit_of_work
-from pingpilot.accounts.accounts import check_channels, set_combine
+from pingpilot.accounts.accounts import set_combine
 from pingpilot.accounts.quiet_hours import reconsider, set_quiet_hours, set_time_zone
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, check_channels
 
 
 @dataclass(frozen=True, slots=True)
