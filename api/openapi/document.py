@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import version
 from inspect import cleandoc
 
 from pydantic.alias_generators import to_camel
@@ -10,6 +9,7 @@ from pydantic.alias_generators import to_camel
 from api.calls import Call
 from api.openapi import parameters, replies
 from api.openapi.schemas import SENT, Json, Schemas
+from pingpilot import __version__
 
 _ABOUT = """
 POST an event, and PingPilot stores it durably and brings it to your Discord DM, your Telegram chat and
@@ -27,7 +27,7 @@ def build(calls: Sequence[Call]) -> Json:
     schemas = Schemas(calls)
     return {
         "openapi": "3.1.1",
-        "info": {"title": "PingPilot", "version": version("pingpilot"), "description": cleandoc(_ABOUT)},
+        "info": {"title": "PingPilot", "version": __version__, "description": cleandoc(_ABOUT)},
         "servers": [{"url": "./"}],  # wherever the document came from, also below a proxy's path
         "tags": [{"name": tag} for tag in dict.fromkeys(call.tag for call in calls)],
         "paths": _paths(calls, schemas),
