@@ -78,10 +78,16 @@ class AccountChannel(Model):
         )
 
     @classmethod
-    async def switch(cls, account_id: int, channel: str, *, on: bool) -> None:
-        """Switch the channel on or off; its link stays, a suspension does not."""
-        row = cls.filter(account_id=account_id, channel=channel)
-        await row.update(enabled=on, suspended_reason=None)
+    async def switch(cls, account_id: int, channel: str, *, on: bool, address: str | None = None) -> None:
+        """Switch the channel on or off; its link stays, a suspension does not.
+
+        `address` is for an account older than the channel, which has no row of it yet.
+        """
+        await cls.bulk_create(
+            [cls(account_id=account_id, channel=channel, enabled=on, address=address)],
+            on_conflict=["account_id", "channel"],
+            update_fields=["enabled", "suspended_reason"],
+        )
 
     @classmethod
     async def suspend(cls, account_id: int, channel: str, *, address: str, reason: str) -> bool:

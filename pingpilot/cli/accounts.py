@@ -16,7 +16,7 @@ from pingpilot.accounts.exporting import export_account
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.accounts.quiet_hours import hours_text
 from pingpilot.accounts.quota import PlanLimits, Quota, quota_of
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, check_channels
 from pingpilot.cli.runtime import AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
@@ -222,7 +222,7 @@ def _channel_changes(
         if not equals:
             raise InvalidInput(f"'{text}' is not valid: write quiet hours like telegram=22:00-07:00.")
         hours[name] = times
-    accounts.check_channels([*(on or ()), *hours])
+    check_channels([*(on or ()), *hours])
     return {
         name: ChannelChange(None if on is None else name in on, hours.get(name), silently)
         for name in CHANNELS
