@@ -54,7 +54,9 @@ async def create_category(account: Account, name: str, looks: CategoryChanges, n
     async with transaction():
         await Account.lock(account.id)
         if await Category.exists(account_id=account.id, name=name):
-            raise AlreadyExists(f"{account.email} has a category '{name}' already.")
+            raise AlreadyExists(
+                f"There is a category '{name}' already: choose another name, or change that one."
+            )
         if await Category.filter(account_id=account.id).count() >= MOST_CATEGORIES:
             raise TooMany(f"An account has up to {MOST_CATEGORIES:,} categories: remove one first.")
         return await Category.create(account_id=account.id, name=name, created_at=now, **columns)
