@@ -47,8 +47,8 @@ class ChannelKind:
       `pingpilot.delivery.parts.ChannelParts`;
     - `doctor`: a coroutine function of these settings and `pingpilot.telemetry.findings.Dates` that returns
       a `Finding`;
-    - `stand_in`: the `pingpilot.sandbox.standins.StandIn` that plays the platform in the sandbox, where
-      there is one.
+    - `stand_in`: the `pingpilot.sandbox.platforms.Platform` class that the sandbox runs, where there is
+      one.
     """
 
     name: str
@@ -79,7 +79,7 @@ DISCORD = ChannelKind(
     settings="bots.discord.settings:DiscordSettings",
     part="bots.discord.part:build",
     doctor="bots.discord.doctor:check",
-    stand_in="pingpilot.sandbox.standins:DiscordInSandbox",
+    stand_in="pingpilot.sandbox.platforms:DiscordInSandbox",
 )
 TELEGRAM = ChannelKind(
     name="telegram",
@@ -92,7 +92,7 @@ TELEGRAM = ChannelKind(
     settings="bots.telegram.settings:TelegramSettings",
     part="bots.telegram.part:build",
     doctor="bots.telegram.doctor:check",
-    stand_in="pingpilot.sandbox.standins:TelegramInSandbox",
+    stand_in="pingpilot.sandbox.platforms:TelegramInSandbox",
 )
 EMAIL = ChannelKind(
     name="email",
@@ -101,7 +101,7 @@ EMAIL = ChannelKind(
     settings="pingpilot.email.settings:EmailSettings",
     part="pingpilot.email.part:build",
     doctor="pingpilot.email.doctor:check",
-    stand_in="pingpilot.sandbox.standins:MailInSandbox",
+    stand_in="pingpilot.sandbox.platforms:MailInSandbox",
 )
 
 CHANNELS = {kind.name: kind for kind in (DISCORD, TELEGRAM, EMAIL)}
