@@ -130,13 +130,7 @@ async def _guide(standins: StandIns, up: asyncio.Future[str], stop: asyncio.Even
     standins.mail.on_message.append(terminal.mail)
     typer.echo(WELCOME.format(base_url=base_url, api_key=new.api_key, email=EMAIL, help=HELP))
     if sys.stdin.isatty():
-        prompt = Prompt(
-            discord=standins.discord,
-            telegram=standins.telegram,
-            terminal=terminal,
-            new_code=lambda: _code(new.account),
-            stop=stop,
-        )
+        prompt = Prompt(standins=standins, terminal=terminal, new_code=lambda: _code(new.account), stop=stop)
         await prompt.run()
 
 
@@ -150,14 +144,13 @@ class Prompt:
     def __init__(
         self,
         *,
-        discord: DiscordStandIn,
-        telegram: TelegramStandIn,
+        standins: StandIns,
         terminal: Terminal,
         new_code: Callable[[], Awaitable[str]],
         stop: asyncio.Event,
     ) -> None:
-        self._discord = discord
-        self._telegram = telegram
+        self._discord = standins.discord
+        self._telegram = standins.telegram
         self._terminal = terminal
         self._new_code = new_code
         self._stop = stop
