@@ -66,7 +66,7 @@ class EmailChannel:
             raise ChannelUnavailable(f"The sender's address can't be used: {exc}") from exc
 
     async def run(self) -> None:
-        """Show how the mail server stands: looked at now, and again after each trouble with a send.
+        """Report whether the mail server can be used: now, and again after each trouble with a send.
 
         Raises `Misconfigured` where a person must act, `TemporaryFailure` where the server is away.
         """

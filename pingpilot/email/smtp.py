@@ -139,26 +139,21 @@ class SmtpPool:
 
 
 def _no_connection(exc: Exception) -> DeliveryFailure:
-    """Sort what went wrong before any message: what the settings are to blame for pauses the channel."""
-    reason = f"The mail server can't be used: {_text(exc)}"
-    certificate = isinstance(exc, ssl.SSLError) or isinstance(exc.__cause__, ssl.SSLError)
-    not_offered = type(exc) is aiosmtplib.SMTPException or isinstance(exc, aiosmtplib.SMTPNotSupported)
-    if certificate or not_offered or _refuses_settings(exc):
-        return ChannelUnavailable(reason)
-    return TemporaryFailure(reason)
-
-
-def _refuses_settings(exc: Exception) -> bool:
-    """Whether the server refuses the login or STARTTLS for good; at either, 4xx is trouble of its own.
-
-    The library gives a refused STARTTLS no class of its own, but everything else before a message.
-    """
-    if not isinstance(exc, aiosmtplib.SMTPResponseException):
-        return False
-    is_about_them = isinstance(exc, aiosmtplib.SMTPAuthenticationError) or (
+    """Sort what went wrong before any message: trouble that the settings cause pauses the channel."""
+    has_bad_certificate = isinstance(exc, ssl.SSLError) or isinstance(exc.__cause__, ssl.SSLError)
+    is_not_offered = type(exc) is aiosmtplib.SMTPException or isinstance(exc, aiosmtplib.SMTPNotSupported)
+    # A login or STARTTLS that is refused for good; at either, 4xx is trouble of the server's own. The library
+    # gives a refused STARTTLS no class of its own, but everything else before a message.
+    is_about_settings = isinstance(exc, aiosmtplib.SMTPAuthenticationError) or (
         type(exc) is aiosmtplib.SMTPResponseException
     )
-    return exc.code in _CREDENTIALS_WANTED or (is_about_them and exc.code >= 500)  # noqa: PLR2004
+    is_refused = isinstance(exc, aiosmtplib.SMTPResponseException) and (
+        exc.code in _CREDENTIALS_WANTED or (is_about_settings and exc.code >= 500)  # noqa: PLR2004
+    )
+    reason = f"The mail server can't be used: {_text(exc)}"
+    if has_bad_certificate or is_not_offered or is_refused:
+        return ChannelUnavailable(reason)
+    return TemporaryFailure(reason)
 
 
 def _refusal(exc: Exception) -> DeliveryFailure:
