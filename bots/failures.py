@@ -50,12 +50,8 @@ class Failures:
         total, failed = await _newest_failed(accounts)
         if not failed:
             return NOTHING_FAILED
-        head = (
-            f"{_deliveries(total)} failed:"
-            if total <= MOST_SHOWN
-            else f"{_deliveries(total)} failed. Newest:"
-        )
-        lines: list[Line] = [(head,), *await _suspensions(accounts)]
+        intro = "failed:" if total <= MOST_SHOWN else "failed. The newest are:"
+        lines: list[Line] = [(f"{_deliveries(total)} {intro}",), *await _suspensions(accounts)]
         actions = []
         for number, each in enumerate(failed, 1):
             delivery = each.delivery
