@@ -24,10 +24,10 @@ from pingpilot.errors import (
 UNKNOWN_CHANNEL, UNKNOWN_USER = 10003, 10013
 CANNOT_MESSAGE_USER, CANNOT_MESSAGE_USER_YET = 50007, 50278
 _GONE = {
-    UNKNOWN_CHANNEL: "the conversation does not exist any more.",
-    UNKNOWN_USER: "the user does not exist any more.",
-    CANNOT_MESSAGE_USER: "the user takes no direct messages from the bot.",
-    CANNOT_MESSAGE_USER_YET: "the user takes no direct messages from the bot.",
+    UNKNOWN_CHANNEL: "the conversation no longer exists.",
+    UNKNOWN_USER: "the user no longer exists.",
+    CANNOT_MESSAGE_USER: "the user does not accept direct messages from the bot.",
+    CANNOT_MESSAGE_USER_YET: "the user does not accept direct messages from the bot.",
 }
 _LONGEST_WAIT = 30.0  # seconds a rate limit may hold a slot; discord.py takes no less
 
@@ -76,25 +76,23 @@ class DiscordChannel:
 
     async def _logged_in(self) -> discord.Client:
         async with self._opening:
-            if self._client is None:
-                self._client = await self._log_in()
-        return self._client
-
-    async def _log_in(self) -> discord.Client:
-        client = discord.Client(
-            intents=discord.Intents.none(),
-            max_messages=None,
-            allowed_mentions=discord.AllowedMentions.none(),
-            max_ratelimit_timeout=_LONGEST_WAIT,
-            http_trace=watch_for_pauses(),
-        )
-        try:
-            await client.login(self._token.get_secret_value())
-        except BaseException as exc:
-            await client.close()
-            if isinstance(exc, discord.LoginFailure):
-                raise ChannelUnavailable("Discord refuses the bot's token: set a valid one.") from exc
-            raise
+            if self._client is not None:
+                return self._client
+            client = discord.Client(
+                intents=discord.Intents.none(),
+                max_messages=None,
+                allowed_mentions=discord.AllowedMentions.none(),
+                max_ratelimit_timeout=_LONGEST_WAIT,
+                http_trace=watch_for_pauses(),
+            )
+            try:
+                await client.login(self._token.get_secret_value())
+            except BaseException as exc:
+                await client.close()
+                if isinstance(exc, discord.LoginFailure):
+                    raise ChannelUnavailable("Discord refuses the bot's token: set a valid one.") from exc
+                raise
+            self._client = client
         return client
 
 

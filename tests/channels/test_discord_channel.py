@@ -181,7 +181,7 @@ async def test_closed_direct_messages_end_it_until_they_are_opened(
 
     assert isinstance(failure, PermanentFailure)
     assert failure.recipient_gone
-    assert failure.reason == "Discord: the user takes no direct messages from the bot."
+    assert failure.reason == "Discord: the user does not accept direct messages from the bot."
 
 
 async def test_a_conversation_that_does_not_exist_is_gone(channel: DiscordChannel) -> None:
