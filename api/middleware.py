@@ -12,8 +12,9 @@ from aiohttp import web
 from api.calls import Handler
 from api.errors import ApiError, payload_too_large
 from api.services import SERVICES, STANDING, Services, Standing
-from models.database import DATABASE_ERRORS
+from models.backends.errors import IntegrityConflict
 from pingpilot.accounts.quota import month_end, month_length
+from pingpilot.errors import DatabaseUnavailable
 from pingpilot.telemetry.metrics import OTHER_CALL
 
 RETRY_WHEN_STOPPING = 5  # seconds: about as long as a restart takes
@@ -51,7 +52,7 @@ async def _answer(request: web.Request, handler: Handler, template: str | None) 
         return error.reply()
     except web.HTTPException as exc:
         return _translated(exc, request).reply()
-    except DATABASE_ERRORS as exc:
+    except (DatabaseUnavailable, IntegrityConflict) as exc:
         services.database.failed(exc, "A request failed", method=request.method, call=template)
         return _processing_failed().reply()
     except Exception:

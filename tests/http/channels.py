@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 
@@ -23,13 +23,12 @@ class ScriptedChannel:
         self.reached = asyncio.Event()
         self.sent: list[Notification] = []
 
-    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
         self.reached.set()
         await self.gate.wait()
         if self.failure:
             raise self.failure
         self.sent.append(notification)
-        return Receipt()
 
 
 @asynccontextmanager
