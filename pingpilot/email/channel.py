@@ -7,7 +7,7 @@ from email.headerregistry import Address
 from email.utils import parseaddr
 
 from pingpilot.channels import EMAIL
-from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.email.message import build_message
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import ChannelUnavailable, Misconfigured, PermanentFailure, TemporaryFailure
@@ -37,7 +37,7 @@ class EmailChannel:
         self._health = health
         self._trouble = asyncio.Event()
 
-    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
         """Send one e-mail. Raises the failures of `Channel.send`."""
         message = self._build(recipient, notification)
         try:
@@ -45,7 +45,6 @@ class EmailChannel:
         except (ChannelUnavailable, TemporaryFailure):
             self._trouble.set()
             raise
-        return Receipt()
 
     def _build(self, recipient: Recipient, notification: Notification) -> bytes:
         """Return the message. Raises `PermanentFailure`; `ChannelUnavailable` if the sender is to blame."""

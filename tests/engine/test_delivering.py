@@ -6,7 +6,7 @@ import structlog
 
 from models import Account, Category, DeliveryStatus
 from models.database import connection
-from pingpilot.delivery.retry import RETRY_DELAYS
+from pingpilot.delivery.attempts import RETRY_DELAYS
 from pingpilot.errors import PermanentFailure, TemporaryFailure
 from tests.support.waiting import eventually, until
 
