@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from bots.failures import Failures
-from bots.lines import category_line, quota_lines
-from bots.replies import Bold, Code, Line, Reply
+from bots.replies import Bold, Code, Line, Reply, ago
 from models import Account
 from pingpilot.accounts import linking
 from pingpilot.accounts.accounts import channels_of
@@ -37,15 +36,16 @@ MENU = (
     CommandInfo("unlink", "Stop notifications to this chat", "[EMAIL]"),
     CommandInfo("categories", "List your categories with this month's counts"),
     CommandInfo("quota", "Show this month's quota"),
-    CommandInfo("failed", "Show what could not be delivered, and try it again"),
-    CommandInfo("mute", "Hold notifications back for a while", "2h"),
-    CommandInfo("unmute", "Let notifications through again"),
+    CommandInfo("failed", "Show failed deliveries and retry them"),
+    CommandInfo("mute", "Mute notifications for a while", "2h"),
+    CommandInfo("unmute", "Turn notifications back on"),
     CommandInfo("help", "Show what I can do"),
 )
 DESCRIPTIONS = {command.name: command.description for command in MENU}
+BAR_LENGTH = 10
 NOT_LINKED = Reply.of(
     "This chat is not linked to an account yet.",
-    ("Get a code from your account's owner (", Code("pingpilot link-code"), "), then send me:"),
+    ("Ask your account's owner for a code (", Code("pingpilot link-code"), "), then send me:"),
     (Code("/link CODE"),),
 )
 CRASHED = Reply.of("Something went wrong on our side. Please try again in a moment.")
@@ -68,7 +68,7 @@ class Commands:
     async def link(self, user: ChatUser, code: str, *, address: str) -> Reply:
         """Link this chat with a one-time code or an API key, and send it a first test notification."""
         if not code.strip():
-            return Reply.of(("Send the code too: ", Code("/link CODE")), *NOT_LINKED.lines[1:2])
+            return Reply.of(("Please add the code: ", Code("/link CODE")), *NOT_LINKED.lines[1:2])
         now = self._clock.now()
         try:
             account = await linking.link(user, code, address=address, now=now)
@@ -80,7 +80,7 @@ class Commands:
         self._on_deliveries({user.channel})
         return Reply.of(
             ("✅ Linked to ", Bold(account.email), "."),
-            "A test notification is on its way. If it does not arrive, allow me to send you messages.",
+            "A test notification is on its way. If it does not arrive, check that I may message you.",
         )
 
     async def unlink(self, user: ChatUser, email: str = "") -> Reply:
@@ -94,22 +94,48 @@ class Commands:
             return NOT_LINKED
         if len(accounts) > 1:
             choices: list[Line] = [(Code(f"/unlink {each.email}"),) for each in accounts]
-            return Reply.of("This chat is linked to several accounts. Say which one:", *choices)
+            return Reply.of("This chat is linked to several accounts. Choose one:", *choices)
         await linking.unlink(accounts[0], user.channel, self._clock.now())
-        return Reply.of(("Unlinked from ", Bold(accounts[0].email), ". Nothing is sent here any more."))
+        return Reply.of(("Unlinked from ", Bold(accounts[0].email), ". Nothing more will be sent here."))
 
     async def categories(self, user: ChatUser) -> Reply:
-        """List the categories of each linked account."""
-        return await self._for_each_account(user, self._categories_of)
+        """List the categories of each linked account with their month so far and their last events."""
+        now = self._clock.now()
+        lines: list[Line] = []
+        for account in await accounts_of(user.channel, user.user_id):
+            lines += await _heading(account, user.channel)
+            reports = await report_categories(account, now)
+            if not reports:
+                lines.append(("No categories yet. Add one: ", Code("pingpilot category add")))
+            for report in reports:
+                emoji = f"{report.emoji} " if report.emoji else ""
+                last = f", last {ago(now - report.last_event_at)}" if report.last_event_at else ""
+                lines.append((emoji, Bold(report.name), f" – {report.events_this_month:,} this month{last}"))
+        return Reply(tuple(lines)) if lines else NOT_LINKED
 
     async def quota(self, user: ChatUser) -> Reply:
-        """Show the month's quota of each linked account."""
-        return await self._for_each_account(user, self._quota_of)
+        """Show what each linked account has used of its month's quota, with a bar where there is a limit."""
+        lines: list[Line] = []
+        for account in await accounts_of(user.channel, user.user_id):
+            lines += await _heading(account, user.channel)
+            quota = await quota_of(account, self._limits, self._clock.now())
+            used, plan = f"{quota.used:,}", f"({quota.plan} plan)"
+            if quota.limit is None:
+                lines.append((f"{used} events this month, no limit {plan}",))
+                continue
+            share = min(1.0, quota.used / quota.limit) if quota.limit else 1.0
+            filled = round(share * BAR_LENGTH)
+            lines += [
+                (Code("▰" * filled + "▱" * (BAR_LENGTH - filled)), f" {share:.0%}"),
+                (f"{used} of {quota.limit:,} events used {plan}, {quota.remaining:,} left",),
+                (f"Resets on {quota.resets_at.day} {quota.resets_at:%B %Y} (UTC)",),
+            ]
+        return Reply(tuple(lines)) if lines else NOT_LINKED
 
     async def failed(self, user: ChatUser) -> Reply:
         """List what failed on any channel of the linked accounts, with buttons that try it again."""
         accounts = await accounts_of(user.channel, user.user_id)
-        return await self._failures.listed(accounts) if accounts else NOT_LINKED
+        return await self._failures.list_failed(accounts) if accounts else NOT_LINKED
 
     async def retry(self, user: ChatUser, action: str) -> Reply:
         """Carry out a button of `failed`, for the accounts this chat is linked to now.
@@ -117,7 +143,7 @@ class Commands:
         `action` is what the platform says was pressed; it may be anything.
         """
         accounts = await accounts_of(user.channel, user.user_id)
-        return await self._failures.retried(accounts, action) if accounts else NOT_LINKED
+        return await self._failures.retry(accounts, action) if accounts else NOT_LINKED
 
     async def mute(self, user: ChatUser, time: str) -> Reply:
         """Hold back what comes for this chat, or its sound; what is urgent still comes."""
@@ -130,9 +156,13 @@ class Commands:
         except InvalidInput as exc:
             return Reply.of(str(exc))
         waits = {await mute(account, user.channel, until, now=now) for account in accounts}
+        if len(waits) > 1:  # the accounts' quiet hours differ
+            rest = "waits or arrives silently, depending on the account"
+        else:
+            rest = "waits" if True in waits else "arrives silently"
         return Reply.of(
-            f"🔕 Muted for {time.strip()}. Urgent categories still come, the rest {_muted(waits)}.",
-            ("End it with ", Code("/unmute"), "."),
+            f"🔕 Muted for {time.strip()}. Urgent categories still come through; everything else {rest}.",
+            ("To end this early, send ", Code("/unmute"), "."),
         )
 
     async def unmute(self, user: ChatUser) -> Reply:
@@ -140,7 +170,7 @@ class Commands:
         accounts = await accounts_of(user.channel, user.user_id)
         for account in accounts:
             await mute(account, user.channel, None, now=self._clock.now())
-        return Reply.of("🔔 Notifications come again.") if accounts else NOT_LINKED
+        return Reply.of("🔔 Unmuted: notifications come through again.") if accounts else NOT_LINKED
 
     async def help(self, user: ChatUser) -> Reply:
         """Say what there is, and whether this chat is linked."""
@@ -149,43 +179,19 @@ class Commands:
             (Code(f"/{each.name} {each.usage}".strip()), f" – {each.description}") for each in MENU
         ]
         status: list[Line] = [("Linked to ", Bold(each.email), ".") for each in accounts]
-        return Reply.of("I bring you the events of your programs.", *commands, *(status or NOT_LINKED.lines))
-
-    async def _for_each_account(
-        self, user: ChatUser, section: Callable[[Account], Awaitable[list[Line]]]
-    ) -> Reply:
-        accounts = await accounts_of(user.channel, user.user_id)
-        if not accounts:
-            return NOT_LINKED
-        lines: list[Line] = []
-        for account in accounts:
-            suspended = await self._suspension(account, user.channel)
-            lines += [(Bold(account.email),), *suspended, *await section(account)]
-        return Reply(tuple(lines))
-
-    async def _suspension(self, account: Account, channel: str) -> list[Line]:
-        for row in await channels_of(account):
-            if row.channel == channel and row.suspended_reason:
-                return [(f"⚠️ Suspended: {row.suspended_reason} Send /link with a new code to go on.",)]
-        return []
-
-    async def _categories_of(self, account: Account) -> list[Line]:
-        now = self._clock.now()
-        reports = await report_categories(account, now)
-        if not reports:
-            return [("No categories yet. Add one: ", Code("pingpilot category add"))]
-        return [category_line(report, now) for report in reports]
-
-    async def _quota_of(self, account: Account) -> list[Line]:
-        quota = await quota_of(account, self._limits, self._clock.now())
-        return quota_lines(quota)
+        return Reply.of(
+            "I bring you notifications from your programs.", *commands, *(status or NOT_LINKED.lines)
+        )
 
 
-def _muted(waits: set[bool]) -> str:
-    """Return what becomes of the rest, given whether it waits in each of the accounts."""
-    if waits == {True}:
-        return "waits"
-    return "comes without a sound" if waits == {False} else "waits or comes without a sound"
+async def _heading(account: Account, channel: str) -> list[Line]:
+    """Return the account's address, and why nothing is sent over the channel where it is suspended."""
+    suspensions: list[Line] = [
+        (f"⚠️ Suspended: {row.suspended_reason} Send /link with a new code to resume.",)
+        for row in await channels_of(account)
+        if row.channel == channel and row.suspended_reason
+    ]
+    return [(Bold(account.email),), *suspensions]
 
 
 async def answered(command: Awaitable[Reply]) -> Reply:

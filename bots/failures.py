@@ -4,9 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bots.lines import ago
-from bots.replies import Action, Bold, Line, Reply
-from models import Account, AccountChannel, Category, DeliveryStatus
+from bots.replies import Action, Bold, Line, Reply, ago
+from models import Account, Category, DeliveryStatus
 from pingpilot.accounts.accounts import channels_of
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
@@ -24,7 +23,7 @@ MOST_SHOWN = 8  # with both texts cut, these fit into a message of Discord's
 LONGEST_DESCRIPTION, LONGEST_ERROR = 60, 80
 RETRY_ALL = "retry:all"
 NOTHING_FAILED = Reply.of("No failed deliveries.")
-NO_SUCH_DELIVERY = "There is no such delivery any more."
+NO_SUCH_DELIVERY = "That delivery no longer exists."
 
 _RETRY_ONE = re.compile(r"retry:([1-9][0-9]{0,18})")
 _LARGEST_ID = 2**63 - 1  # of both databases; PostgreSQL's driver raises beyond
@@ -32,11 +31,11 @@ _LARGEST_ID = 2**63 - 1  # of both databases; PostgreSQL's driver raises beyond
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """A failed delivery as it is listed; `owner` is its account's address where there are several."""
+    """A failed delivery with its category's emoji; `owner` names its account where there are several."""
 
     delivery: DeliveryReport
     emoji: str | None
-    owner: str | None
+    owner: str
 
 
 class Failures:
@@ -46,70 +45,65 @@ class Failures:
         self._clock = clock
         self._on_deliveries = on_deliveries
 
-    async def listed(self, accounts: Sequence[Account]) -> Reply:
-        """Return the newest failures, each with a button, and one for all; and what is to be mended first."""
+    async def list_failed(self, accounts: Sequence[Account]) -> Reply:
+        """Return the newest failures, each with a button, and one for all; and what has to be fixed first."""
         total, failed = await _newest_failed(accounts)
         if not failed:
             return NOTHING_FAILED
-        lines = [_head(total), *await _suspensions(accounts)]
+        intro = "failed:" if total <= MOST_SHOWN else "failed. The newest are:"
+        lines: list[Line] = [(f"{_deliveries(total)} {intro}",), *await _suspensions(accounts)]
         actions = []
         for number, each in enumerate(failed, 1):
-            lines += self._entry(number, each)
-            actions.append(Action(f"Retry {number}", f"retry:{each.delivery.id}"))
+            delivery = each.delivery
+            emoji = f" {each.emoji} " if each.emoji else " "
+            description = _short(delivery.description, LONGEST_DESCRIPTION)
+            channel = f"{CHANNELS[delivery.channel].label}{each.owner}"
+            when = ago(self._clock.now() - delivery.created_at)
+            error = _short(delivery.last_error or "no reason given", LONGEST_ERROR)
+            lines += [
+                (Bold(f"{number}."), emoji, Bold(delivery.category), f" – {description}"),
+                (f"{channel}, {when}: {error}",),
+            ]
+            actions.append(Action(f"Retry {number}", f"retry:{delivery.id}"))
         if total > 1:
             actions.append(Action("Retry all", RETRY_ALL))
         return Reply(tuple(lines), tuple(actions))
 
-    async def retried(self, accounts: Sequence[Account], action: str) -> Reply:
+    async def retry(self, accounts: Sequence[Account], action: str) -> Reply:
         """Do what a button's id asks for; return what came of it and the list as it is now.
 
-        An id that is none, or another account's, changes nothing; the two are told apart by nobody.
+        An id that is none, or another account's, changes nothing; nobody can tell the two apart.
         """
-        outcome = await self._retry(accounts, action)
-        listed = await self.listed(accounts)
-        return Reply((outcome, *listed.lines), listed.actions)
-
-    async def _retry(self, accounts: Sequence[Account], action: str) -> Line:
-        if action == RETRY_ALL:
-            return await self._retry_all(accounts)
+        outcome: Line = (NO_SUCH_DELIVERY,)
         match = _RETRY_ONE.fullmatch(action)
-        if match is None or int(match[1]) > _LARGEST_ID:
-            return (NO_SUCH_DELIVERY,)
-        return await self._retry_one(accounts, int(match[1]))
+        if action == RETRY_ALL:
+            count = sum([await self._put_back(selection) for _, selection in _failed_of(accounts)])
+            retried = f"🔁 Trying {_deliveries(count)} again."
+            outcome = (retried if count else "There was nothing left to retry.",)
+        elif match and int(match[1]) <= _LARGEST_ID:
+            outcome = await self._retry_one(accounts, int(match[1]))
+        listed = await self.list_failed(accounts)
+        return Reply((outcome, *listed.lines), listed.actions)
 
     async def _retry_one(self, accounts: Sequence[Account], delivery_id: int) -> Line:
         for account in accounts:
             selection = Selection(account.id, delivery_ids=[delivery_id])
             retried = await self._put_back(selection)
             for delivery in await list_deliveries(selection):
-                return _outcome(delivery, retried=bool(retried))
+                if retried:
+                    outcome = "🔁 Trying again: "
+                elif delivery.status == DeliveryStatus.DELIVERED:
+                    outcome = "Already delivered: "
+                else:
+                    outcome = "Already on its way: "
+                return (outcome, Bold(delivery.category), f" on {CHANNELS[delivery.channel].label}.")
         return (NO_SUCH_DELIVERY,)
-
-    async def _retry_all(self, accounts: Sequence[Account]) -> Line:
-        count = sum([await self._put_back(selection) for _, selection in _failed_of(accounts)])
-        if not count:
-            return ("Nothing was left to try again.",)
-        return (f"🔁 Trying {_deliveries(count)} again.",)
 
     async def _put_back(self, selection: Selection) -> int:
         """Retry the selected ones that failed, wake their channels, and return how many."""
         channels = await retry_deliveries(selection, self._clock.now())
         self._on_deliveries(set(channels))
         return channels.total()
-
-    def _entry(self, number: int, failed: _Failed) -> list[Line]:
-        delivery = failed.delivery
-        emoji = f" {failed.emoji} " if failed.emoji else " "
-        owner = _of(failed.owner)
-        when = ago(self._clock.now() - delivery.created_at)
-        error = _short(delivery.last_error or "no reason given", LONGEST_ERROR)
-        return [
-            (
-                *(Bold(f"{number}."), emoji, Bold(delivery.category)),
-                f" – {_short(delivery.description, LONGEST_DESCRIPTION)}",
-            ),
-            (f"{CHANNELS[delivery.channel].label}{owner}, {when}: {error}",),
-        ]
 
 
 def _failed_of(accounts: Sequence[Account]) -> list[tuple[Account, Selection]]:
@@ -123,7 +117,9 @@ async def _newest_failed(accounts: Sequence[Account]) -> tuple[int, list[_Failed
         total += await count_deliveries(selection)
         found += [(account, each) for each in await list_deliveries(selection, most=MOST_SHOWN)]
     found.sort(key=lambda pair: pair[1].id, reverse=True)
-    emoji = await _emoji_of(accounts)
+    own = await Category.filter(account_id__in=[account.id for account in accounts])
+    emoji: dict[tuple[int, str], str | None] = {(each.account_id, each.name): each.emoji for each in own}
+    emoji |= {(account.id, notices.SENDER): notices.EMOJI for account in accounts}
     return total, [
         _Failed(each, emoji.get((account.id, each.category)), _owner(account, accounts))
         for account, each in found[:MOST_SHOWN]
@@ -132,54 +128,21 @@ async def _newest_failed(accounts: Sequence[Account]) -> tuple[int, list[_Failed
 
 async def _suspensions(accounts: Sequence[Account]) -> list[Line]:
     """Return a line for each suspended channel on which something failed: trying again would fail at once."""
-    return [
-        _suspension(row, _owner(account, accounts))
-        for account in accounts
-        for row in await channels_of(account)
-        if row.suspended_reason and await _has_failed(row)
-    ]
+    lines: list[Line] = []
+    for account in accounts:
+        for row in await channels_of(account):
+            failed = Selection(account.id, status=DeliveryStatus.FAILED, channel=row.channel)
+            if row.suspended_reason and await count_deliveries(failed):
+                kind, reason = CHANNELS[row.channel], _short(row.suspended_reason, LONGEST_ERROR)
+                remedy = "Link it" if kind.needs_link else "Switch it on"
+                which = f"{kind.label}{_owner(account, accounts)}"
+                lines.append((f"⚠️ {which} is suspended: {reason} {remedy} again first.",))
+    return lines
 
 
-async def _has_failed(row: AccountChannel) -> bool:
-    selection = Selection(row.account_id, status=DeliveryStatus.FAILED, channel=row.channel)
-    return await count_deliveries(selection) > 0
-
-
-async def _emoji_of(accounts: Sequence[Account]) -> dict[tuple[int, str], str | None]:
-    own = await Category.filter(account_id__in=[account.id for account in accounts])
-    emoji: dict[tuple[int, str], str | None] = {(each.account_id, each.name): each.emoji for each in own}
-    return emoji | {(account.id, notices.SENDER): notices.EMOJI for account in accounts}
-
-
-def _suspension(row: AccountChannel, owner: str | None) -> Line:
-    kind = CHANNELS[row.channel]
-    reason = _short(row.suspended_reason or "", LONGEST_ERROR)
-    remedy = "Link it" if kind.needs_link else "Switch it on"
-    return (f"⚠️ {kind.label}{_of(owner)} is suspended: {reason} {remedy} again first.",)
-
-
-def _owner(account: Account, accounts: Sequence[Account]) -> str | None:
-    """Return the account's address where it has to be told apart from others."""
-    return account.email if len(accounts) > 1 else None
-
-
-def _of(owner: str | None) -> str:
-    return f" of {owner}" if owner else ""
-
-
-def _head(total: int) -> Line:
-    if total <= MOST_SHOWN:
-        return (f"{_deliveries(total)} failed:",)
-    return (f"{_deliveries(total)} failed, the newest are:",)
-
-
-def _outcome(delivery: DeliveryReport, *, retried: bool) -> Line:
-    what: Line = (Bold(delivery.category), f" on {CHANNELS[delivery.channel].label}.")
-    if retried:
-        return ("🔁 Trying again: ", *what)
-    if delivery.status == DeliveryStatus.DELIVERED:
-        return ("Delivered already: ", *what)
-    return ("Already on its way: ", *what)
+def _owner(account: Account, accounts: Sequence[Account]) -> str:
+    """Return ` of ` and the account's address where it has to be told apart from others."""
+    return f" of {account.email}" if len(accounts) > 1 else ""
 
 
 def _deliveries(count: int) -> str:

@@ -1,12 +1,38 @@
 """An account's channels: where its notifications go."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from tortoise import fields
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from models.account import Account
+
+
+class Obstacle(StrEnum):
+    """Why nothing can be sent over an account's channel."""
+
+    OFF = "off"
+    UNLINKED = "unlinked"
+    SUSPENDED = "suspended"
+
+
+def obstacle_to(*, enabled: bool, address: str | None, suspended_reason: str | None) -> Obstacle | None:
+    """Return what keeps an account's channel from being used, None where it can be.
+
+    `USABLE` and `AccountChannel.usable` ask the database the same.
+    """
+    if not enabled:
+        return Obstacle.OFF
+    if address is None:
+        return Obstacle.UNLINKED
+    return None if suspended_reason is None else Obstacle.SUSPENDED
+
+
+USABLE = "ac.enabled AND ac.address IS NOT NULL AND ac.suspended_reason IS NULL"
+"""As a condition in SQL over `account_channels ac`."""
 
 
 class AccountChannel(Model):
@@ -46,6 +72,13 @@ class AccountChannel(Model):
         indexes = (("channel", "user_id"),)
 
     @classmethod
+    def usable(cls, account_id: int) -> "QuerySet[AccountChannel]":
+        """Return the account's channels that can be used."""
+        return cls.filter(
+            account_id=account_id, enabled=True, address__isnull=False, suspended_reason__isnull=True
+        )
+
+    @classmethod
     async def link(
         cls, account_id: int, channel: str, *, address: str, user_id: str, username: str | None, at: datetime
     ) -> None:
@@ -78,10 +111,16 @@ class AccountChannel(Model):
         )
 
     @classmethod
-    async def switch(cls, account_id: int, channel: str, *, on: bool) -> None:
-        """Switch the channel on or off; its link stays, a suspension does not."""
-        row = cls.filter(account_id=account_id, channel=channel)
-        await row.update(enabled=on, suspended_reason=None)
+    async def switch(cls, account_id: int, channel: str, *, on: bool, address: str | None = None) -> None:
+        """Switch the channel on or off; its link stays, a suspension does not.
+
+        `address` is for an account older than the channel, which has no row of it yet.
+        """
+        await cls.bulk_create(
+            [cls(account_id=account_id, channel=channel, enabled=on, address=address)],
+            on_conflict=["account_id", "channel"],
+            update_fields=["enabled", "suspended_reason"],
+        )
 
     @classmethod
     async def suspend(cls, account_id: int, channel: str, *, address: str, reason: str) -> bool:

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
 from inspect import cleandoc
 
 from pydantic.alias_generators import to_camel
@@ -12,6 +11,7 @@ from api.calls import Call
 from api.openapi import replies
 from api.openapi.schemas import SENT, Json, Schemas
 from api.shapes.events import EVENT_ID, EVENT_ID_PATTERN
+from pingpilot import __version__
 from pingpilot.accounts.categories import NAME_PATTERN
 from pingpilot.channels import CHANNELS
 
@@ -58,7 +58,7 @@ def build(calls: Sequence[Call]) -> Json:
         operations[call.method.lower()] = {"operationId": operation_id, **_operation(call, schemas)}
     return {
         "openapi": "3.1.1",
-        "info": {"title": "PingPilot", "version": version("pingpilot"), "description": cleandoc(_ABOUT)},
+        "info": {"title": "PingPilot", "version": __version__, "description": cleandoc(_ABOUT)},
         "servers": [{"url": "./"}],  # wherever the document came from, also below a proxy's path
         "tags": [{"name": tag} for tag in dict.fromkeys(call.tag for call in calls)],
         "paths": paths,

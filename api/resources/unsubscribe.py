@@ -22,11 +22,11 @@ async def get_unsubscribe(request: web.Request) -> web.Response:
 
 async def post_unsubscribe(request: web.Request) -> web.Response:
     """Switch the e-mails off, for the page's button and for mail programs' one click alike."""
-    unsubscriber = request.app[SERVICES].unsubscriber
-    account = await unsubscriber.account_behind(request.match_info["token"])
+    services = request.app[SERVICES]
+    account = await services.unsubscriber.account_behind(request.match_info["token"])
     if account is None:
         return _page("unknown", status=404)
-    await unsubscriber.unsubscribe(account)
+    await services.unsubscriber.unsubscribe(account, services.clock.now())
     return _page("done", account.email)
 
 

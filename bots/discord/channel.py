@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from bots.discord.message import nonce_for, render_embed
 from bots.discord.pauses import DEFAULT_PAUSE, watch_for_pauses
 from pingpilot.channels import DISCORD
-from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
@@ -24,10 +24,10 @@ from pingpilot.errors import (
 UNKNOWN_CHANNEL, UNKNOWN_USER = 10003, 10013
 CANNOT_MESSAGE_USER, CANNOT_MESSAGE_USER_YET = 50007, 50278
 _GONE = {
-    UNKNOWN_CHANNEL: "the conversation does not exist any more.",
-    UNKNOWN_USER: "the user does not exist any more.",
-    CANNOT_MESSAGE_USER: "the user takes no direct messages from the bot.",
-    CANNOT_MESSAGE_USER_YET: "the user takes no direct messages from the bot.",
+    UNKNOWN_CHANNEL: "the conversation no longer exists.",
+    UNKNOWN_USER: "the user no longer exists.",
+    CANNOT_MESSAGE_USER: "the user does not accept direct messages from the bot.",
+    CANNOT_MESSAGE_USER_YET: "the user does not accept direct messages from the bot.",
 }
 _LONGEST_WAIT = 30.0  # seconds a rate limit may hold a slot; discord.py takes no less
 
@@ -46,7 +46,7 @@ class DiscordChannel:
         self._client: discord.Client | None = None
         self._opening = asyncio.Lock()
 
-    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
         """Send one DM; a conversation's own rate limit of up to 30 s is waited for here, by discord.py.
 
         Raises the failures of `Channel.send`.
@@ -54,7 +54,7 @@ class DiscordChannel:
         try:
             client = await self._logged_in()
             channel = client.get_partial_messageable(int(recipient.address), type=discord.ChannelType.private)
-            message = await channel.send(
+            await channel.send(
                 embed=render_embed(notification),
                 nonce=nonce_for(notification),
                 silent=notification.silent,
@@ -66,7 +66,6 @@ class DiscordChannel:
             raise _failure(exc) from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise TemporaryFailure(f"Discord can't be reached: {exc}") from exc
-        return Receipt(message_id=str(message.id))
 
     async def close(self) -> None:
         """Close the connections; a later send opens new ones."""
@@ -76,25 +75,23 @@ class DiscordChannel:
 
     async def _logged_in(self) -> discord.Client:
         async with self._opening:
-            if self._client is None:
-                self._client = await self._log_in()
-        return self._client
-
-    async def _log_in(self) -> discord.Client:
-        client = discord.Client(
-            intents=discord.Intents.none(),
-            max_messages=None,
-            allowed_mentions=discord.AllowedMentions.none(),
-            max_ratelimit_timeout=_LONGEST_WAIT,
-            http_trace=watch_for_pauses(),
-        )
-        try:
-            await client.login(self._token.get_secret_value())
-        except BaseException as exc:
-            await client.close()
-            if isinstance(exc, discord.LoginFailure):
-                raise ChannelUnavailable("Discord refuses the bot's token: set a valid one.") from exc
-            raise
+            if self._client is not None:
+                return self._client
+            client = discord.Client(
+                intents=discord.Intents.none(),
+                max_messages=None,
+                allowed_mentions=discord.AllowedMentions.none(),
+                max_ratelimit_timeout=_LONGEST_WAIT,
+                http_trace=watch_for_pauses(),
+            )
+            try:
+                await client.login(self._token.get_secret_value())
+            except BaseException as exc:
+                await client.close()
+                if isinstance(exc, discord.LoginFailure):
+                    raise ChannelUnavailable("Discord refuses the bot's token: set a valid one.") from exc
+                raise
+            self._client = client
         return client
 
 

@@ -9,10 +9,9 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bots.commands import Commands
-from bots.discord.buttons import press
-from bots.discord.commands import SlashCommands
+from bots.discord.commands import add_commands, press
+from bots.discord.settings import DISCORD_API
 from pingpilot.channels import DISCORD
-from pingpilot.config import DISCORD_API
 from pingpilot.errors import Misconfigured
 from pingpilot.telemetry.health import Health, State
 
@@ -26,13 +25,6 @@ def use_api(url: str) -> None:
     for the process and for every client.
     """
     Route.BASE = url
-
-
-async def _find_gateway(api_url: str) -> None:
-    """Ask an API that is not Discord's own for its gateway, which discord.py keeps on a class too."""
-    async with aiohttp.ClientSession() as session, session.get(f"{api_url}/gateway") as response:
-        answer = await response.json(content_type=None)
-    DiscordWebSocket.DEFAULT_GATEWAY = URL(answer["url"])
 
 
 class DiscordBot:
@@ -50,8 +42,10 @@ class DiscordBot:
 
     async def run(self) -> None:
         """Serve until the connection ends for good. Raises `Misconfigured` for a refused token."""
-        if self._api_url != DISCORD_API:
-            await _find_gateway(self._api_url)
+        if self._api_url != DISCORD_API:  # its gateway is kept on a class, too
+            async with aiohttp.ClientSession() as http, http.get(f"{self._api_url}/gateway") as response:
+                gateway = await response.json(content_type=None)
+            DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway["url"])
         client = _Client(self._commands, self._health)
         try:
             await client.login(self._token.get_secret_value())
@@ -88,7 +82,7 @@ class _Client(discord.Client):
                 guild=True, dm_channel=True, private_channel=True
             ),
         )
-        SlashCommands(commands).add_to(self.tree)
+        add_commands(self.tree, commands)
         self._commands = commands
 
     async def setup_hook(self) -> None:

@@ -1,7 +1,11 @@
-"""Slash commands: Discord's side of `bots.commands`."""
+"""Slash commands and buttons: Discord's side of `bots.commands`.
+
+Buttons are known by their ids alone, so that those of a daemon that has ended still work; discord.py's own
+views would have to be kept in memory.
+"""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import discord
@@ -15,65 +19,66 @@ from pingpilot.accounts.linking import ChatUser
 from pingpilot.channels import DISCORD
 
 LONGEST_CODE = 64
+Tree = app_commands.CommandTree[discord.Client]
 
 log = structlog.get_logger(__name__)
 
 
-class SlashCommands:
-    """Adapts the commands to Discord: typed options in, an ephemeral message out."""
+def add_commands(tree: Tree, commands: Commands) -> None:
+    """Register every command, with typed options in and an ephemeral message out, and the error handler."""
 
-    def __init__(self, commands: Commands) -> None:
-        self._commands = commands
-
-    def add_to(self, tree: app_commands.CommandTree[discord.Client]) -> None:
-        """Register every command and the error handler."""
-        for name, callback in (
-            ("link", self._link),
-            ("unlink", self._unlink),
-            ("categories", self._categories),
-            ("quota", self._quota),
-            ("failed", self._failed),
-            ("mute", self._mute),
-            ("unmute", self._unmute),
-            ("help", self._help),
-        ):
-            command: app_commands.Command[Any, ..., None] = app_commands.Command(
-                name=name, description=DESCRIPTIONS[name], callback=callback
-            )
-            tree.add_command(command)
-        tree.error(own_up)
-
+    @tree.command(description=DESCRIPTIONS["link"])
     @app_commands.describe(code="The one-time code, or an API key of the account")
-    async def _link(self, interaction: discord.Interaction, code: str) -> None:
-        await _reply(interaction, lambda: self._linked(interaction, code))
+    async def link(interaction: discord.Interaction, code: str) -> None:
+        async def linked() -> Reply:
+            conversation = await interaction.user.create_dm()
+            user = chat_user(interaction)
+            return await commands.link(user, code[:LONGEST_CODE], address=str(conversation.id))
 
-    async def _linked(self, interaction: discord.Interaction, code: str) -> Reply:
-        conversation = await interaction.user.create_dm()
-        user = chat_user(interaction)
-        return await self._commands.link(user, code[:LONGEST_CODE], address=str(conversation.id))
+        await _reply(interaction, linked)
 
+    @tree.command(description=DESCRIPTIONS["unlink"])
     @app_commands.describe(email="Which account, if this chat is linked to several")
-    async def _unlink(self, interaction: discord.Interaction, email: str | None = None) -> None:
-        await _reply(interaction, lambda: self._commands.unlink(chat_user(interaction), email or ""))
+    async def unlink(interaction: discord.Interaction, email: str | None = None) -> None:
+        await _reply(interaction, lambda: commands.unlink(chat_user(interaction), email or ""))
 
-    async def _categories(self, interaction: discord.Interaction) -> None:
-        await _reply(interaction, lambda: self._commands.categories(chat_user(interaction)))
-
-    async def _quota(self, interaction: discord.Interaction) -> None:
-        await _reply(interaction, lambda: self._commands.quota(chat_user(interaction)))
-
-    async def _failed(self, interaction: discord.Interaction) -> None:
-        await _reply(interaction, lambda: self._commands.failed(chat_user(interaction)))
-
+    @tree.command(description=DESCRIPTIONS["mute"])
     @app_commands.describe(time="For how long, such as 30m, 2h or 1d")
-    async def _mute(self, interaction: discord.Interaction, time: str) -> None:
-        await _reply(interaction, lambda: self._commands.mute(chat_user(interaction), time))
+    async def mute(interaction: discord.Interaction, time: str) -> None:
+        await _reply(interaction, lambda: commands.mute(chat_user(interaction), time))
 
-    async def _unmute(self, interaction: discord.Interaction) -> None:
-        await _reply(interaction, lambda: self._commands.unmute(chat_user(interaction)))
+    _add_plain(tree, "categories", commands.categories)
+    _add_plain(tree, "quota", commands.quota)
+    _add_plain(tree, "failed", commands.failed)
+    _add_plain(tree, "unmute", commands.unmute)
+    _add_plain(tree, "help", commands.help)
+    tree.error(report_failure)
 
-    async def _help(self, interaction: discord.Interaction) -> None:
-        await _reply(interaction, lambda: self._commands.help(chat_user(interaction)))
+
+def _add_plain(tree: Tree, name: str, command: Callable[[ChatUser], Awaitable[Reply]]) -> None:
+    """Register a command without options."""
+
+    @tree.command(name=name, description=DESCRIPTIONS[name])
+    async def plain(interaction: discord.Interaction) -> None:
+        await _reply(interaction, lambda: command(chat_user(interaction)))
+
+
+async def press(interaction: discord.Interaction, commands: Commands) -> None:
+    """Carry out a pressed button and show the reply in place of the message it is on.
+
+    Replies with buttons are ephemeral: nobody but the asker sees or presses them. What the button says is
+    not vouched for: a client of one's own may send any id.
+    """
+    try:
+        await interaction.response.defer()
+        pressed = cast("dict[str, Any]", interaction.data or {}).get("custom_id", "")
+        reply = await answered(commands.retry(chat_user(interaction), pressed))
+        if reply is CRASHED:  # the buttons stay for another try
+            await interaction.followup.send(written(reply), ephemeral=True)
+        else:
+            await interaction.edit_original_response(content=written(reply), view=view_of(reply))
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as exc:
+        await report_failure(interaction, exc)
 
 
 def chat_user(interaction: discord.Interaction) -> ChatUser:
@@ -81,7 +86,7 @@ def chat_user(interaction: discord.Interaction) -> ChatUser:
     return ChatUser(DISCORD.name, str(interaction.user.id), interaction.user.name)
 
 
-async def own_up(interaction: discord.Interaction, error: Exception) -> None:
+async def report_failure(interaction: discord.Interaction, error: Exception) -> None:
     """Say that it failed in place of the answer, lest the user see "thinking…" for a quarter of an hour."""
     log.error("A reply on Discord failed", exc_info=error)
     try:

@@ -11,7 +11,15 @@ MAX_CONTENT = 2000  # https://discord.com/developers/docs/resources/message#crea
 
 def written(reply: Reply) -> str:
     """Return the reply as message content, escaped and within Discord's length."""
-    return reply.written(_span, utf16_length, MAX_CONTENT)
+
+    def write(span: Span) -> str:
+        if isinstance(span, Bold):
+            return f"**{_escaped(span.text)}**"
+        if isinstance(span, Code):
+            return f"`{span.text.replace('`', 'ˋ')}`"
+        return _escaped(span)
+
+    return reply.written(write, utf16_length, MAX_CONTENT)
 
 
 def view_of(reply: Reply) -> discord.ui.View | None:
@@ -23,14 +31,6 @@ def view_of(reply: Reply) -> discord.ui.View | None:
         view.add_item(discord.ui.Button(label=action.label, custom_id=action.id))
     view.stop()  # discord.py keeps it in memory else; presses are told apart by their ids
     return view
-
-
-def _span(span: Span) -> str:
-    if isinstance(span, Bold):
-        return f"**{_escaped(span.text)}**"
-    if isinstance(span, Code):
-        return f"`{span.text.replace('`', 'ˋ')}`"
-    return _escaped(span)
 
 
 def _escaped(text: str) -> str:

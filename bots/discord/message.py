@@ -42,7 +42,16 @@ def render_embed(notification: Notification) -> discord.Embed:
     """Return the notification as an embed within all of Discord's limits, its user text inert."""
     title = cut_middle(notification.title, TITLE_LIMIT, joint=" ")
     footer = event_id_text(notification.event_id)
-    fitted = fit(notification, _limits(TOTAL_LIMIT - utf16_length(title + footer)))
+    limits = Limits(
+        total=TOTAL_LIMIT - utf16_length(title + footer),
+        description=DESCRIPTION_LIMIT,
+        fields=FIELDS_LIMIT,
+        name=NAME_LIMIT,
+        value=VALUE_LIMIT,
+        measure=lambda text: utf16_length(escape_text(text)),
+        measure_name=lambda text: utf16_length(escape_name(text)),
+    )
+    fitted = fit(notification, limits)
     embed = discord.Embed(
         title=title,
         description=escape_text(fitted.description),
@@ -76,15 +85,3 @@ def _escaped(match: re.Match[str]) -> str:
     if found["lead"] is not None:
         return match[0] + "\\"
     return "\\" + match[0]
-
-
-def _limits(total: int) -> Limits:
-    return Limits(
-        total=total,
-        description=DESCRIPTION_LIMIT,
-        fields=FIELDS_LIMIT,
-        name=NAME_LIMIT,
-        value=VALUE_LIMIT,
-        measure=lambda text: utf16_length(escape_text(text)),
-        measure_name=lambda text: utf16_length(escape_name(text)),
-    )

@@ -13,8 +13,7 @@ from telegram.ext import Application, ApplicationBuilder
 from telegram.request import HTTPXRequest
 
 from bots.commands import MENU, Commands
-from bots.telegram.buttons import Buttons
-from bots.telegram.channel import seconds_of
+from bots.telegram.channel import pause_named_by
 from bots.telegram.commands import ChatCommands
 from models import Fact
 from pingpilot.accounts.linking import TELEGRAM_USERNAME
@@ -50,14 +49,18 @@ class TelegramBot:
     async def run(self) -> None:
         """Serve until cancelled. Raises `Misconfigured` for a refused token, `TelegramError` at the start."""
         application = await asyncio.to_thread(self._new_application)  # makes a TLS context: 35 ms
+        bot = application.bot
         try:
-            await self._start(application)
+            await application.initialize()
+            await bot.delete_webhook()
+            await bot.set_my_commands([BotCommand(command.name, command.description) for command in MENU])
+            await Fact.keep(TELEGRAM_USERNAME, bot.username)
+            await application.start()
             await self._poll(application)
         except InvalidToken as exc:
             raise Misconfigured("Telegram refuses the bot's token: set a valid one.") from exc
         finally:
-            await self._acknowledge(application)
-            await _stop(application)
+            await self._stop(application)
 
     def _new_application(self) -> App:
         request = HTTPXRequest(
@@ -76,17 +79,7 @@ class TelegramBot:
             .build()
         )
         ChatCommands(self._commands).add_to(application)
-        Buttons(self._commands).add_to(application)
         return application
-
-    async def _start(self, application: App) -> None:
-        await application.initialize()
-        await application.bot.delete_webhook()
-        await application.bot.set_my_commands(
-            [BotCommand(command.name, command.description) for command in MENU]
-        )
-        await Fact.keep(TELEGRAM_USERNAME, application.bot.username)
-        await application.start()
 
     async def _poll(self, application: App) -> None:
         backoff, is_up = 1.0, False
@@ -100,7 +93,7 @@ class TelegramBot:
             except InvalidToken:
                 raise
             except RetryAfter as exc:
-                await asyncio.sleep(seconds_of(exc).total_seconds())
+                await asyncio.sleep(pause_named_by(exc).total_seconds())
             except TelegramError as exc:
                 is_up = False
                 self._health.report(self.name, State.RETRYING, f"Telegram: {exc.message}")
@@ -113,28 +106,22 @@ class TelegramBot:
                     self._offset = update.update_id + 1
                     await application.update_queue.put(update)
 
-    async def _acknowledge(self, application: App) -> None:
-        """Tell Telegram what was received, as the next poll would: else it is handled again next time."""
-        if not self._offset:
-            return
-        try:
-            async with asyncio.timeout(_GRACE):
-                await application.bot.get_updates(offset=self._offset, limit=1, timeout=0)
-        except (TelegramError, TimeoutError):
-            log.info("Telegram was not told which messages were received")
-
-
-async def _stop(application: App) -> None:
-    """Take the application down step by step; a step that fails must not keep the next from running.
-
-    The bot has a step of its own, since an application that never came up leaves its connections open.
-    """
-    for step in (application.stop, application.shutdown, application.bot.shutdown):
-        try:
-            if step != application.stop or application.running:
+    async def _stop(self, application: App) -> None:
+        """Take the application down step by step; a step that fails must not keep the next from running."""
+        if self._offset:
+            # What was received is acknowledged by the next poll only, and else handled again next time
+            try:
                 async with asyncio.timeout(_GRACE):
-                    await step()
-        except TimeoutError:
-            log.warning("Replies under way were cut off")
-        except Exception:
-            log.exception("The Telegram bot did not stop cleanly")
+                    await application.bot.get_updates(offset=self._offset, limit=1, timeout=0)
+            except (TelegramError, TimeoutError):
+                log.info("Telegram was not told which messages were received")
+        # The bot has a step of its own: an application that never came up leaves its connections open
+        for step in (application.stop, application.shutdown, application.bot.shutdown):
+            try:
+                if step != application.stop or application.running:
+                    async with asyncio.timeout(_GRACE):
+                        await step()
+            except TimeoutError:
+                log.warning("Replies under way were cut off")
+            except Exception:
+                log.exception("The Telegram bot did not stop cleanly")

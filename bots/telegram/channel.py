@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from pydantic import SecretStr
-from telegram import Bot, LinkPreviewOptions
+from telegram import Bot
 from telegram.constants import ParseMode
 from telegram.error import (
     BadRequest,
@@ -16,17 +16,22 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
-from bots.telegram.message import render_html
+from bots.telegram.message import NO_PREVIEW, render_html
 from pingpilot.channels import TELEGRAM
-from pingpilot.delivery.channel import Notification, Receipt, Recipient
-from pingpilot.errors import ChannelUnavailable, PermanentFailure, RateLimited, TemporaryFailure
+from pingpilot.delivery.channel import Notification, Recipient
+from pingpilot.errors import (
+    ChannelUnavailable,
+    DeliveryFailure,
+    PermanentFailure,
+    RateLimited,
+    TemporaryFailure,
+)
 
 TIMEOUT = timedelta(seconds=20)
 DEFAULT_PAUSE = timedelta(seconds=5)
 """For flood control that names no time."""
 _TOO_MANY_REQUESTS = "Too Many Requests"  # without a time, the library knows it from its text alone
 _CONNECTIONS = 16
-_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
 class TelegramChannel:
@@ -43,20 +48,19 @@ class TelegramChannel:
         self._bot: Bot | None = None
         self._opening = asyncio.Lock()
 
-    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
         """Send one message. Raises the failures of `Channel.send`."""
         bot = await self._opened()
         try:
-            message = await bot.send_message(
+            await bot.send_message(
                 chat_id=int(recipient.address),
                 text=render_html(notification),
                 parse_mode=ParseMode.HTML,
-                link_preview_options=_NO_PREVIEW,
+                link_preview_options=NO_PREVIEW,
                 disable_notification=notification.silent,
             )
         except TelegramError as exc:
             raise _failure(exc) from exc
-        return Receipt(message_id=str(message.message_id))
 
     async def close(self) -> None:
         """Close the connections; a later send opens new ones."""
@@ -65,29 +69,29 @@ class TelegramChannel:
             await bot.request.shutdown()
 
     async def _opened(self) -> Bot:
+        def new_bot() -> Bot:
+            seconds = self._timeout.total_seconds()
+            request = HTTPXRequest(
+                connection_pool_size=_CONNECTIONS, read_timeout=seconds, pool_timeout=seconds
+            )
+            return Bot(
+                self._token.get_secret_value(),
+                base_url=f"{self._api_url}/bot",
+                request=request,
+                get_updates_request=request,
+            )
+
         async with self._opening:
             if self._bot is None:  # in a thread: making its TLS context would block the loop for 35 ms
-                self._bot = await asyncio.to_thread(self._new_bot)
+                self._bot = await asyncio.to_thread(new_bot)
         return self._bot
 
-    def _new_bot(self) -> Bot:
-        seconds = self._timeout.total_seconds()
-        request = HTTPXRequest(connection_pool_size=_CONNECTIONS, read_timeout=seconds, pool_timeout=seconds)
-        return Bot(
-            self._token.get_secret_value(),
-            base_url=f"{self._api_url}/bot",
-            request=request,
-            get_updates_request=request,
-        )
 
-
-def _failure(
-    exc: TelegramError,
-) -> ChannelUnavailable | PermanentFailure | RateLimited | TemporaryFailure:
+def _failure(exc: TelegramError) -> DeliveryFailure:
     """Sort Telegram's answer. `BadRequest` comes before `NetworkError`, its base class."""
     reason = f"Telegram: {exc.message}"
     if isinstance(exc, RetryAfter) or exc.message.startswith(_TOO_MANY_REQUESTS):
-        wait = seconds_of(exc) if isinstance(exc, RetryAfter) else DEFAULT_PAUSE
+        wait = pause_named_by(exc) if isinstance(exc, RetryAfter) else DEFAULT_PAUSE
         return RateLimited(reason, retry_after=wait, whole_channel=False)
     if isinstance(exc.__cause__, TelegramError):  # no JSON: a page of something on the way to Telegram
         return TemporaryFailure(reason)
@@ -100,7 +104,7 @@ def _failure(
     return TemporaryFailure(reason)
 
 
-def seconds_of(exc: RetryAfter) -> timedelta:
+def pause_named_by(exc: RetryAfter) -> timedelta:
     """Return the pause Telegram asks for, whichever way the library's version gives it."""
     wait = exc.retry_after
     return wait if isinstance(wait, timedelta) else timedelta(seconds=wait)

@@ -13,7 +13,15 @@ _BUTTONS_A_ROW = 4  # "Retry 1" has room for its text then, on any phone
 
 def written(reply: Reply) -> str:
     """Return the reply for `parse_mode=HTML`; its length is taken with the tags, so it is never too long."""
-    return reply.written(_span, utf16_length, MAX_TEXT)
+
+    def write(span: Span) -> str:
+        if isinstance(span, Bold):
+            return f"<b>{escape(span.text)}</b>"
+        if isinstance(span, Code):
+            return f"<code>{escape(span.text)}</code>"
+        return escape(span)
+
+    return reply.written(write, utf16_length, MAX_TEXT)
 
 
 def keyboard(reply: Reply) -> InlineKeyboardMarkup | None:
@@ -23,11 +31,3 @@ def keyboard(reply: Reply) -> InlineKeyboardMarkup | None:
     buttons = [InlineKeyboardButton(each.label, callback_data=each.id) for each in reply.actions]
     rows = [buttons[start : start + _BUTTONS_A_ROW] for start in range(0, len(buttons), _BUTTONS_A_ROW)]
     return InlineKeyboardMarkup(rows)
-
-
-def _span(span: Span) -> str:
-    if isinstance(span, Bold):
-        return f"<b>{escape(span.text)}</b>"
-    if isinstance(span, Code):
-        return f"<code>{escape(span.text)}</code>"
-    return escape(span)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
+import regex
+
 from models import Account, Category, CategoryUsage
 from models.database import connection, transaction, unit_of_work
 from models.names import joined, split
 from models.sql import Row, as_datetime, query
 from pingpilot.accounts.quota import month_of
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, check_channels
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
 
 STARTERS = (("bug", "🐛", "#ff6b6b"), ("sale", "💰", "#ffeb3b"), ("question", "🤔", "#6c5ce7"))
@@ -93,19 +95,30 @@ async def unknown_category(account_id: int, name: str) -> str:
 
 
 def check_route(channels: Collection[str] | None, fallback: str | None) -> None:
-    """Raise `InvalidInput` for names that are no channels, and for none at all."""
+    """Raise `InvalidInput` for names that are not channels, and for an empty list."""
     if channels is not None and not channels:
-        raise InvalidInput("A category's channels are at least one, or null for all that are switched on.")
-    for name in (*(channels or ()), *([fallback] if fallback else [])):
-        if name not in CHANNELS:
-            raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")
+        raise InvalidInput("A category goes to at least one channel, or null for all that are switched on.")
+    check_channels([*(channels or ()), *([fallback] if fallback else [])])
+
+
+# https://unicode.org/reports/tr51/#EBNF_and_Regex, up to 53 code points: the column takes 64 characters
+_EMOJI_PART = (
+    r"[\p{Emoji}--[0-9\#*\p{RI}]](?:\uFE0F|(?<=\p{EBase})\p{EMod}|[\U000E0020-\U000E007E]{1,6}\U000E007F)?"
+)
+_ONE_EMOJI = regex.compile(
+    rf"""
+      \p{{RI}}{{2}}  # a flag
+    | [0-9\#*]\uFE0F\u20E3  # a keycap
+    | (?=\p{{EPres}}|.[\uFE0F\u200D\p{{EMod}}])  # not what is shown as text, such as ❤ alone
+      {_EMOJI_PART}(?:\u200D{_EMOJI_PART}){{0,5}}
+    """,
+    regex.VERBOSE | regex.VERSION1,
+)
 
 
 def is_one_emoji(text: str) -> bool:
-    """Whether the text is one emoji, as Unicode's own list has it."""
-    from emoji import is_emoji  # noqa: PLC0415  # its list takes 10 MB, which few processes need
-
-    return is_emoji(text)
+    """Whether people see the text as one emoji: one grapheme cluster, and not a symbol drawn as text."""
+    return _ONE_EMOJI.fullmatch(text) is not None
 
 
 def _listed(names: list[str], joint: str) -> str:
@@ -117,7 +130,9 @@ def _columns(changes: CategoryChanges) -> dict[str, Any]:
     """Return the changes as they are stored. Raises `InvalidInput`."""
     columns: dict[str, Any] = dict(changes)
     if "color" in changes:
-        columns["color"] = _checked_color(changes["color"])
+        if not re.fullmatch(COLOR_PATTERN, changes["color"]):
+            raise InvalidInput("A category's colour is '#' and six hexadecimal digits, such as '#ff6b6b'.")
+        columns["color"] = changes["color"].lower()
     emoji = changes.get("emoji")
     if emoji is not None and not is_one_emoji(emoji):
         raise InvalidInput("A category's emoji is one emoji, such as 🐛; leave it out for none.")
@@ -125,12 +140,6 @@ def _columns(changes: CategoryChanges) -> dict[str, Any]:
     if changes.get("channels") is not None:
         columns["channels"] = joined(name for name in CHANNELS if name in (changes["channels"] or ()))
     return columns
-
-
-def _checked_color(color: str) -> str:
-    if not re.fullmatch(COLOR_PATTERN, color):
-        raise InvalidInput("A category's colour is '#' and six hexadecimal digits, such as '#ff6b6b'.")
-    return color.lower()
 
 
 _REPORT = """

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from models import Account, AccountChannel
 from models.database import transaction, unit_of_work
-from pingpilot.accounts.accounts import check_channels, set_combine
+from pingpilot.accounts.accounts import new_channel, set_combine
 from pingpilot.accounts.quiet_hours import reconsider, set_quiet_hours, set_time_zone
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, check_channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,24 @@ async def change_account(account: Account, change: AccountChange, now: datetime)
         if change.time_zone is not None:
             await set_time_zone(account, change.time_zone, now=now)
         for name in CHANNELS:  # in one order, lest two changes wait for each other
-            if name in change.channels:
-                await _change_channel(account, name, change.channels[name], now)
+            if name not in change.channels:
+                continue
+            wanted = change.channels[name]
+            # The account may be older than the channel: then there is no row to change yet
+            new = new_channel(account, CHANNELS[name])
+            await AccountChannel.bulk_create([new], ignore_conflicts=True)
+            if wanted.enabled is not None:
+                await switch_channel(account, name, on=wanted.enabled, now=now)
+            if wanted.quiet_hours is not None:
+                hours, silently = wanted.quiet_hours, wanted.silently
+                await set_quiet_hours(account, name, hours, silently=silently, now=now)
 
 
-async def _change_channel(account: Account, name: str, change: ChannelChange, now: datetime) -> None:
-    if change.enabled is not None:
-        await AccountChannel.switch(account.id, name, on=change.enabled)
-        await reconsider(account, name, now)
-    if change.quiet_hours is not None:
-        await set_quiet_hours(account, name, change.quiet_hours, silently=change.silently, now=now)
+async def switch_channel(account: Account, channel: str, *, on: bool, now: datetime) -> None:
+    """Switch the account's channel on or off, within the caller's transaction.
+
+    Its suspension ends, and what it holds is looked at anew.
+    """
+    address = new_channel(account, CHANNELS[channel]).address  # of a row that is not there yet
+    await AccountChannel.switch(account.id, channel, on=on, address=address)
+    await reconsider(account, channel, now)

@@ -3,8 +3,11 @@
 import hmac
 import re
 import secrets
+from datetime import datetime
 
-from models import Account, AccountChannel, Fact
+from models import Account, Fact
+from models.database import transaction, unit_of_work
+from pingpilot.accounts.preferences import switch_channel
 from pingpilot.channels import EMAIL
 
 _SECRET = "unsubscribe.secret"  # noqa: S105  # the name of the fact, not the secret
@@ -21,7 +24,7 @@ class Unsubscriber:
     @classmethod
     async def load(cls, base_url: str) -> "Unsubscriber":
         """Return an unsubscriber with the database's key, made at the first call."""
-        return cls(secret=await Fact.settle(_SECRET, secrets.token_hex(32)), base_url=base_url)
+        return cls(secret=await Fact.get_or_set(_SECRET, secrets.token_hex(32)), base_url=base_url)
 
     def url_for(self, account_id: int) -> str:
         """Return the account's link, as it stands in its e-mails."""
@@ -34,9 +37,11 @@ class Unsubscriber:
             return None
         return await Account.get_or_none(id=int(match[1]))
 
-    async def unsubscribe(self, account: Account) -> None:
+    @unit_of_work
+    async def unsubscribe(self, account: Account, now: datetime) -> None:
         """Switch the account's e-mail channel off; doing it twice changes nothing."""
-        await AccountChannel.filter(account_id=account.id, channel=EMAIL.name).update(enabled=False)
+        async with transaction():
+            await switch_channel(account, EMAIL.name, on=False, now=now)
 
     def _signature(self, account_id: int) -> str:
         return hmac.digest(self._secret, f"unsubscribe {account_id}".encode(), "sha256").hex()

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import typer
 
-from models.database import DATABASE_ERRORS, open_database
+from models.database import open_database
 from pingpilot.config import Settings, load_settings
-from pingpilot.errors import PingPilotError
+from pingpilot.errors import DatabaseUnavailable, PingPilotError
 from pingpilot.storage.migrating import prepare_database
 
 T = TypeVar("T")
@@ -24,18 +24,17 @@ def with_database(work: Callable[[Settings], Awaitable[T]]) -> T:
 
     Raises `PingPilotError` with a sentence, also where the database fails.
     """
-    return asyncio.run(_with_database(work, load_settings()))
+    settings = load_settings()
 
+    async def run() -> T:
+        await prepare_database(settings)
+        async with open_database(settings.database):
+            try:
+                return await work(settings)
+            except DatabaseUnavailable as exc:
+                raise PingPilotError(f"The database failed: {exc}.") from exc
 
-async def _with_database(work: Callable[[Settings], Awaitable[T]], settings: Settings) -> T:
-    await prepare_database(settings)
-    async with open_database(settings.database):
-        try:
-            return await work(settings)
-        except BrokenPipeError:  # whoever read what we print, such as `head`, has enough
-            raise
-        except DATABASE_ERRORS as exc:
-            raise PingPilotError(f"The database failed: {type(exc).__name__}: {exc}.") from exc
+    return asyncio.run(run())
 
 
 def print_json(value: Any) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pingpilot.client.results import Accepted
+from .results import Accepted
 
 
 class ClientError(Exception):
@@ -62,7 +62,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """An invalid member of a request, such as `fields.amount`, and what it must be."""
+    """One invalid member of a request: its name, such as `fields.amount`, and what it must be."""
 
     field: str
     message: str
@@ -125,8 +125,8 @@ class ValidationError(ApiError, code="validation_error"):
 
     @property
     def errors(self) -> tuple[FieldError, ...]:
-        members = self.details.get("errors") or ()
-        return tuple(FieldError(str(each.get("field")), str(each.get("message"))) for each in members)
+        invalid = self.details.get("errors") or ()
+        return tuple(FieldError(str(each.get("field")), str(each.get("message"))) for each in invalid)
 
 
 class InsufficientScope(ApiError, code="insufficient_scope"):

@@ -1,16 +1,9 @@
 """Pacing: how fast a channel may send as a whole and to one recipient."""
 
-from dataclasses import dataclass
-
+from pingpilot.channels import Rate
 from pingpilot.clock import Clock
 
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """At most `burst` at once, then `per_second`."""
-
-    per_second: float
-    burst: int
+_MOST_REMEMBERED = 10_000  # recipients
 
 
 class Pacer:
@@ -32,7 +25,12 @@ class Pacer:
         if self._per_recipient:
             slot = self._next_by_recipient.get(address, 0.0)
             wait, self._next_by_recipient[address] = self._take(self._per_recipient, slot)
-            self._forget_idle()
+            if (
+                len(self._next_by_recipient) > _MOST_REMEMBERED
+            ):  # those whose turn is long past need no memory
+                now = self._clock.monotonic()
+                kept = {known: slot for known, slot in self._next_by_recipient.items() if slot > now}
+                self._next_by_recipient = kept
             await self._wait(wait)
         if self._overall:
             wait, self._next_overall = self._take(self._overall, self._next_overall)
@@ -48,9 +46,3 @@ class Pacer:
         slot = max(slot, now)
         allowance = (rate.burst - 1) / rate.per_second
         return slot - allowance - now, slot + 1 / rate.per_second
-
-    def _forget_idle(self, most: int = 10_000) -> None:
-        if len(self._next_by_recipient) > most:
-            now = self._clock.monotonic()
-            kept = {address: slot for address, slot in self._next_by_recipient.items() if slot > now}
-            self._next_by_recipient = kept

@@ -70,21 +70,18 @@ def fit(notification: Notification, limits: Limits) -> Fitted:
     description = _Part(
         readable(notification.description), limits.description, limits.measure, weight=DESCRIPTION_WEIGHT
     )
+    fields = [
+        (_Part(name, limits.name, limits.measure_name, joint=" "), _Part(value, limits.value, limits.measure))
+        for name, value in readable_fields(notification)
+    ]
     share, shown = 0.0, []
-    for shown in _ever_fewer(_parts_of_fields(notification, limits), limits.fields):
+    for shown in _ever_fewer(fields, limits.fields):
         room = limits.total - limits.per_field * len(shown)
         share = _share_per_weight([description, *chain.from_iterable(shown)], room)
         if share >= LEAST_SHARE:
             break
-    fields = tuple((name.cut_to(share), value.cut_to(share)) for name, value in shown)
-    return Fitted(description.cut_to(share), fields)
-
-
-def _parts_of_fields(notification: Notification, limits: Limits) -> list[_Field]:
-    return [
-        (_Part(name, limits.name, limits.measure_name, joint=" "), _Part(value, limits.value, limits.measure))
-        for name, value in readable_fields(notification)
-    ]
+    fitted = tuple((name.cut_to(share), value.cut_to(share)) for name, value in shown)
+    return Fitted(description.cut_to(share), fitted)
 
 
 def _ever_fewer(fields: list[_Field], most: int) -> Iterator[list[_Field]]:
@@ -93,12 +90,10 @@ def _ever_fewer(fields: list[_Field], most: int) -> Iterator[list[_Field]]:
         yield fields
     for kept in range(min(len(fields), most) - 1, -1, -1):
         first, last = kept - kept // 2, len(fields) - kept // 2
-        yield [*fields[:first], _gap(last - first), *fields[last:]]
-
-
-def _gap(count: int) -> _Field:
-    note = f"{count} field{'s' if count > 1 else ''} left out"
-    return _Part("…", 1, utf16_length), _Part(note, len(note), utf16_length)
+        count = last - first
+        note = f"{count} field{'s' if count > 1 else ''} left out"
+        gap = (_Part("…", 1, utf16_length), _Part(note, len(note), utf16_length))
+        yield [*fields[:first], gap, *fields[last:]]
 
 
 def _share_per_weight(parts: Sequence[_Part], room: int) -> float:

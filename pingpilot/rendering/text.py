@@ -6,8 +6,10 @@ for Discord they are the cautious reading of "characters".
 
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+
+import regex
 
 from pingpilot.delivery.channel import Notification, field_text
 
@@ -26,10 +28,11 @@ _UNWANTED = re.compile(
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0\ufe0e\ufe0f")
 
-_ZERO_WIDTH_JOINER = "\u200d"
-_EMOJI_MODIFIERS = frozenset(map(chr, (*range(0x1F3FB, 0x1F400), *range(0xE0020, 0xE0080))))
-_REGIONAL_INDICATORS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
-_LONGEST_CLUSTER = 32
+# What people see as one character (UAX 29). Flags, two letters each, come first: for each of them `\X` looks
+# at all flags before it, which takes seconds where there are thousands.
+_CHARACTER = regex.compile(r"\p{RI}{2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*|\X")
+_LONGEST_CHARACTER = 32
+"""In code points. A pile of accents longer than any script's is cut like anything else."""
 
 
 def utf16_length(text: str) -> int:
@@ -45,7 +48,12 @@ def clean_text(text: str) -> str:
 def readable(text: str) -> str:
     """Return `text` clean and stripped, or a dash where nobody would see any of it."""
     cleaned = clean_text(text).strip()
-    return cleaned if any(map(_is_visible, cleaned)) else BLANK
+    is_visible = any(
+        # a character too new for this Python has no known category, and is taken to be visible
+        char not in _INVISIBLE and unicodedata.category(char) not in _INVISIBLE_CATEGORIES
+        for char in cleaned
+    )
+    return cleaned if is_visible else BLANK
 
 
 def readable_fields(notification: Notification) -> list[tuple[str, str]]:
@@ -64,9 +72,13 @@ def cut_middle(text: str, limit: int, *, measure: Measure = utf16_length, joint:
     """
     if measure(text) <= limit:
         return text
+    places = _places_to_cut(text)
 
     def cut(kept: int) -> str:
-        return _without_middle(text, kept, joint)
+        """Leave at most `kept` characters: half from the beginning, half from the end."""
+        begins = places[bisect_right(places, kept - kept // 2) - 1]
+        ends = places[bisect_left(places, len(text) - kept // 2)]
+        return f"{text[:begins]}{joint}… {ends - begins:,} characters left out …{joint}{text[ends:]}"
 
     kept = bisect_right(range(min(len(text), limit)), limit, key=lambda kept: measure(cut(kept))) - 1
     return cut(kept) if kept >= 0 else "…"
@@ -76,36 +88,14 @@ def cut_end(text: str, limit: int) -> str:
     """Return `text` with `…` as its last character where it has more than `limit` of them."""
     if len(text) <= limit:
         return text
-    return f"{text[: _whole_cluster(text, limit - 1, step=-1)].rstrip()}…"
+    places = _places_to_cut(text)
+    return f"{text[: places[bisect_right(places, limit - 1) - 1]].rstrip()}…"
 
 
-def _without_middle(text: str, kept: int, joint: str) -> str:
-    """Return `text` with at most `kept` of its characters: half from the beginning, half from the end."""
-    begins = _whole_cluster(text, kept - kept // 2, step=-1)
-    ends = _whole_cluster(text, len(text) - kept // 2, step=1)
-    return f"{text[:begins]}{joint}… {ends - begins:,} characters left out …{joint}{text[ends:]}"
-
-
-def _whole_cluster(text: str, cut: int, *, step: int) -> int:
-    """Return the next place at or beyond `cut`, in steps of `step`, where no character is cut in two."""
-    for place in range(cut, cut + step * _LONGEST_CLUSTER, step):
-        if not 0 < place < len(text) or not _belongs_to_the_one_before(text, place):
-            return place
-    return cut  # a pile of accents longer than any script's is cut like anything else
-
-
-def _belongs_to_the_one_before(text: str, place: int) -> bool:
-    """Tell whether people see the character at `place` as one with its forerunner.
-
-    A short form of Unicode's rules for grapheme clusters (UAX 29).
-    """
-    before, here = text[place - 1], text[place]
-    if here in _REGIONAL_INDICATORS:  # two of them are one flag
-        return (place - len(text[:place].rstrip(_REGIONAL_INDICATORS))) % 2 == 1
-    joined = _ZERO_WIDTH_JOINER in (before, here) or here in _EMOJI_MODIFIERS
-    return joined or unicodedata.category(here).startswith("M")
-
-
-def _is_visible(char: str) -> bool:
-    """Tell whether `char` leaves a mark; a character too new for this Python is taken to."""
-    return char not in _INVISIBLE and unicodedata.category(char) not in _INVISIBLE_CATEGORIES
+def _places_to_cut(text: str) -> list[int]:
+    """Return the places, both ends among them, where a cut parts nothing that people see as one character."""
+    places = [0]
+    for character in _CHARACTER.finditer(text):
+        start, end = character.span()
+        places += [end] if end - start <= _LONGEST_CHARACTER else range(start + 1, end + 1)
+    return places

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-SmtpStage = Literal["connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "message"]
+SmtpStage = Literal["connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "noop", "message"]
 """Where an SMTP fault strikes; `message` is the answer to the final dot."""
 
 
@@ -133,13 +133,10 @@ class FaultQueue:
         """
         for entry in self._waiting:
             if entry.strikes(route, accepts_message=accepts_message):
-                self._use(entry)
+                self.taken += 1
+                if entry.times is not None:
+                    entry.times -= 1
+                    if entry.times <= 0:
+                        self._waiting.remove(entry)
                 return entry.fault
         return None
-
-    def _use(self, entry: _Waiting) -> None:
-        self.taken += 1
-        if entry.times is not None:
-            entry.times -= 1
-            if entry.times <= 0:
-                self._waiting.remove(entry)

@@ -54,7 +54,7 @@ async def test_an_answer_that_discord_does_not_take_is_replaced(on_discord: OnDi
     assert as_read(reply.content) == CRASHED.lines[0][0]
     assert reply.ephemeral
     assert [each["event"] for each in log] == ["A reply on Discord failed"]
-    assert again.startswith("I bring you the events")
+    assert again.startswith("I bring you notifications")
 
 
 async def test_a_command_that_could_not_be_deferred_is_answered(on_discord: OnDiscord) -> None:

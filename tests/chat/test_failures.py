@@ -17,7 +17,7 @@ from .bots import Bots
 
 ALICE = ChatUser("discord", "4711", "alice")
 BEA = ChatUser("discord", "4712", "bea")
-GONE = "There is no such delivery any more."
+GONE = "That delivery no longer exists."
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ async def test_of_many_the_newest_are_shown_and_all_are_retried(bots: Bots, alic
     reply = await bots.commands.failed(ALICE)
     retried = await bots.commands.retry(ALICE, "retry:all")
 
-    assert texts(reply)[0] == "10 deliveries failed, the newest are:"
+    assert texts(reply)[0] == "10 deliveries failed. The newest are:"
     assert list(buttons(reply).values()) == [*(f"retry:{each}" for each in failed[:1:-1]), "retry:all"]
     assert texts(retried) == ["🔁 Trying 10 deliveries again.", "No failed deliveries."]
     assert await states(failed) == ["pending"] * 10
@@ -137,7 +137,7 @@ async def test_a_second_press_changes_nothing(bots: Bots, alice: Account) -> Non
     all_again = await bots.commands.retry(ALICE, "retry:all")
 
     assert texts(again) == ["Already on its way: sale on E-mail.", "No failed deliveries."]
-    assert texts(all_again) == ["Nothing was left to try again.", "No failed deliveries."]
+    assert texts(all_again) == ["There was nothing left to retry.", "No failed deliveries."]
     assert await Delivery.get(id=failed).values() == first
     assert bots.woken == ["email"]
 
@@ -148,7 +148,7 @@ async def test_a_second_press_changes_nothing(bots: Bots, alice: Account) -> Non
         ("pending", "Already on its way: sale on E-mail."),
         ("sending", "Already on its way: sale on E-mail."),
         ("held", "Already on its way: sale on E-mail."),
-        ("delivered", "Delivered already: sale on E-mail."),
+        ("delivered", "Already delivered: sale on E-mail."),
     ],
 )
 async def test_what_was_retried_elsewhere_meanwhile_is_left_alone(

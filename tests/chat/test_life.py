@@ -21,7 +21,7 @@ from tests.support.waiting import until
 
 from .bots import Bots, OnDiscord, OnTelegram, Person
 
-HELP = "I bring you the events of your programs."
+HELP = "I bring you notifications from your programs."
 
 
 async def test_discord_goes_away_and_comes_back(on_discord: OnDiscord, bots: Bots) -> None:

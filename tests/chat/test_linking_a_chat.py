@@ -127,7 +127,7 @@ async def test_a_chat_may_serve_two_accounts_and_names_them(
 
     assert [line for line in quota.splitlines() if "@" in line] == ["alice@example.com", "bea@example.com"]
     assert which.splitlines()[1:] == ["/unlink alice@example.com", "/unlink bea@example.com"]
-    assert unlinked == "Unlinked from bea@example.com. Nothing is sent here any more."
+    assert unlinked == "Unlinked from bea@example.com. Nothing more will be sent here."
     assert (await link_of(alice, person)).enabled
     assert (await link_of(bea, person)).address is None
 
@@ -140,7 +140,7 @@ async def test_a_chat_linked_to_one_account_is_unlinked_at_once(
     reply = await person.ask("/unlink")
 
     link = await link_of(alice, person)
-    assert reply == "Unlinked from alice@example.com. Nothing is sent here any more."
+    assert reply == "Unlinked from alice@example.com. Nothing more will be sent here."
     assert (link.enabled, link.address, link.user_id) == (False, None, None)
     assert NOT_LINKED in await person.ask("/unlink")
 
@@ -162,7 +162,7 @@ async def test_linking_again_lifts_a_suspension(person: Person, alice: Account, 
     await linked(alice, person, bots)
     lifted = await person.ask("/quota")
 
-    assert "⚠️ Suspended: Blocked by <you>. Send /link with a new code to go on." in suspended
+    assert "⚠️ Suspended: Blocked by <you>. Send /link with a new code to resume." in suspended
     assert "Suspended" not in lifted
 
 
@@ -196,13 +196,13 @@ async def test_start_alone_says_what_the_bot_can_do(on_telegram: OnTelegram) -> 
     reply = await on_telegram.ask("/start")
 
     assert reply == await on_telegram.ask("/help")
-    assert reply.startswith("I bring you the events of your programs.")
+    assert reply.startswith("I bring you notifications from your programs.")
 
 
 async def test_link_alone_asks_for_the_code(on_telegram: OnTelegram) -> None:
     reply = await on_telegram.ask("/link")
 
-    assert reply.startswith("Send the code too: /link CODE")
+    assert reply.startswith("Please add the code: /link CODE")
 
 
 @pytest.mark.parametrize("command", ["/link", "/start"])

@@ -20,9 +20,12 @@ async def test_a_chat_is_muted_for_a_while_and_unmuted(person: Person, alice: Ac
     unmuted = await person.ask("/unmute")
 
     row = await AccountChannel.get(account_id=alice.id, channel=person.channel)
-    assert muted.splitlines()[0] == "🔕 Muted for 2h. Urgent categories still come, the rest waits."
+    assert (
+        muted.splitlines()[0]
+        == "🔕 Muted for 2h. Urgent categories still come through; everything else waits."
+    )
     assert until == bots.clock.now() + timedelta(hours=2)
-    assert unmuted == "🔔 Notifications come again."
+    assert unmuted == "🔔 Unmuted: notifications come through again."
     assert row.muted_until is None
 
 
@@ -34,7 +37,7 @@ async def test_where_quiet_hours_are_silent_so_is_being_muted(
 
     muted = await person.ask("/mute 2h")
 
-    assert muted.splitlines()[0].endswith("Urgent categories still come, the rest comes without a sound.")
+    assert muted.splitlines()[0].endswith("everything else arrives silently.")
 
 
 async def test_of_several_accounts_some_may_be_silent(person: Person, alice: Account, bots: Bots) -> None:
@@ -44,7 +47,9 @@ async def test_of_several_accounts_some_may_be_silent(person: Person, alice: Acc
 
     muted = await person.ask("/mute 2h")
 
-    assert muted.splitlines()[0].endswith("the rest waits or comes without a sound.")
+    assert muted.splitlines()[0].endswith(
+        "everything else waits or arrives silently, depending on the account."
+    )
 
 
 @pytest.mark.parametrize("time", ["soon", "0h", "99d"])
@@ -55,7 +60,7 @@ async def test_what_is_no_time_is_answered_with_an_example(
 
     reply = await person.ask(f"/mute {time}")
 
-    assert reply == f"'{time}' is no time to be muted for: write it like 30m, 2h or 1d, up to 30d."
+    assert reply == f"'{time}' is not a valid time to mute for: write it like 30m, 2h or 1d, up to 30d."
 
 
 @pytest.mark.parametrize("command", ["/mute 2h", "/unmute"])

@@ -15,7 +15,7 @@ from .test_linking_a_chat import linked
 
 NOTHING_FAILED = "No failed deliveries."
 RETRIED = "🔁 Trying again: sale on E-mail."
-GONE = "There is no such delivery any more."
+GONE = "That delivery no longer exists."
 MARKUP = "<b>*b*_i_~s~||h||`c`[x](http://evil.example)&amp; <@81384788765712384> @everyone #1"
 
 
@@ -90,7 +90,7 @@ async def test_the_deliveries_of_another_are_out_of_reach(
     assert nothing == NOTHING_FAILED
     assert [text.splitlines() for text in forged] == [
         [GONE, NOTHING_FAILED],
-        ["Nothing was left to try again.", NOTHING_FAILED],
+        ["There was nothing left to retry.", NOTHING_FAILED],
     ]
     assert (await Delivery.get(id=failed)).status == "failed"
 
@@ -130,7 +130,7 @@ async def test_a_full_list_of_the_worst_texts_is_taken(person: Person, mailed: A
 
     listed = await person.ask("/failed")
 
-    assert listed.startswith("12 deliveries failed, the newest are:")
+    assert listed.startswith("12 deliveries failed. The newest are:")
     assert list(person.buttons) == [*(f"Retry {number}" for number in range(1, 9)), "Retry all"]
 
 

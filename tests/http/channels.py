@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
-from pingpilot.delivery.channel import Notification, Receipt, Recipient
-from pingpilot.delivery.dispatcher import Dispatcher
-from pingpilot.delivery.pacing import Pacer
+from pingpilot.delivery.channel import Notification, Recipient
+from tests.support.composition import running
 
 from .api import Api
 
@@ -23,33 +21,18 @@ class ScriptedChannel:
         self.reached = asyncio.Event()
         self.sent: list[Notification] = []
 
-    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
         self.reached.set()
         await self.gate.wait()
         if self.failure:
             raise self.failure
         self.sent.append(notification)
-        return Receipt()
 
 
 @asynccontextmanager
 async def dispatching(api: Api, channel: ScriptedChannel) -> AsyncIterator[ScriptedChannel]:
     """Deliver what the API accepts for this channel."""
-    dispatcher = Dispatcher(
-        channel,
-        daemon_id="test",
-        pacer=Pacer(overall=None, per_recipient=None, clock=api.clock),
-        settlements=api.services.settlements,
-        health=api.services.health,
-        database=api.services.database,
-        metrics=api.services.metrics,
-        clock=api.clock,
-    )
-    api.dispatchers.append(dispatcher)
-    running = asyncio.create_task(dispatcher.run())
-    try:
+    dispatcher = api.composition.dispatcher(channel)
+    api.composition.listeners.append(dispatcher)
+    async with running(dispatcher):
         yield channel
-    finally:
-        dispatcher.stop()
-        await running
-        await dispatcher.drain(timedelta())

@@ -1,17 +1,16 @@
 """The unsubscribe link of e-mails."""
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 import structlog
 
-from models import AccountChannel, Delivery
+from models import AccountChannel, Delivery, DeliveryStatus
 from models.database import connection
 from tests.support.waiting import until
 
 from .api import ON_SQLITE, Api, Program
-
-pytestmark = ON_SQLITE
 
 FORGED = [
     "1.{zeros}",
@@ -39,6 +38,7 @@ async def gets_mail(program: Program) -> bool:
     return (await AccountChannel.get(account_id=program.account.id, channel="email")).enabled
 
 
+@ON_SQLITE
 async def test_following_the_link_only_asks(reader: Program) -> None:
     page = await reader.api.call("GET", link_of(reader))
 
@@ -48,6 +48,7 @@ async def test_following_the_link_only_asks(reader: Program) -> None:
     assert await gets_mail(reader)
 
 
+@ON_SQLITE
 async def test_a_scanner_that_looks_at_the_link_switches_nothing(reader: Program) -> None:
     page = await reader.api.call("HEAD", link_of(reader))
 
@@ -55,6 +56,7 @@ async def test_a_scanner_that_looks_at_the_link_switches_nothing(reader: Program
     assert await gets_mail(reader)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("form", [None, {"List-Unsubscribe": "One-Click"}], ids=["button", "one click"])
 async def test_posting_switches_the_e_mails_off(reader: Program, form: dict[str, str] | None) -> None:
     page = await reader.api.call("POST", link_of(reader), data=form)
@@ -64,6 +66,7 @@ async def test_posting_switches_the_e_mails_off(reader: Program, form: dict[str,
     assert not await gets_mail(reader)
 
 
+@ON_SQLITE
 async def test_posting_twice_is_as_good_as_once(reader: Program) -> None:
     pages = [await reader.api.call("POST", link_of(reader)) for _ in range(2)]
 
@@ -71,6 +74,7 @@ async def test_posting_twice_is_as_good_as_once(reader: Program) -> None:
     assert not await gets_mail(reader)
 
 
+@ON_SQLITE
 async def test_events_go_on_without_e_mails(reader: Program) -> None:
     await reader.api.call("POST", link_of(reader))
 
@@ -80,6 +84,29 @@ async def test_events_go_on_without_e_mails(reader: Program) -> None:
     assert await Delivery.filter(account_id=reader.account.id).count() == 0
 
 
+async def test_what_waits_for_quiet_hours_to_end_is_looked_at_at_once(reader: Program) -> None:
+    clock = reader.api.clock
+    await reader.post()
+    held = Delivery.filter(account_id=reader.account.id)
+    await held.update(status=DeliveryStatus.HELD, next_attempt_at=clock.now() + timedelta(hours=8))
+
+    await reader.api.call("POST", link_of(reader))
+
+    assert [each.next_attempt_at for each in await held] == [clock.now()]
+
+
+async def test_a_suspended_channel_is_switched_off_like_any_other(reader: Program) -> None:
+    email = reader.account.email
+    await AccountChannel.suspend(reader.account.id, "email", address=email, reason="No mailbox.")
+
+    await reader.api.call("POST", link_of(reader))
+
+    row = await AccountChannel.get(account_id=reader.account.id, channel="email")
+    assert row.suspended_reason is None
+    assert (row.enabled, row.address) == (False, email)
+
+
+@ON_SQLITE
 async def test_only_the_accounts_own_e_mails_are_switched_off(api: Api, reader: Program) -> None:
     other = await api.sign_up("other@example.com", channels=["email"])
 
@@ -88,6 +115,7 @@ async def test_only_the_accounts_own_e_mails_are_switched_off(api: Api, reader: 
     assert await gets_mail(other)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_the_address_is_shown_as_text(reader: Program, method: str) -> None:
     page = await reader.api.call(method, link_of(reader))
@@ -96,6 +124,7 @@ async def test_the_address_is_shown_as_text(reader: Program, method: str) -> Non
     assert "o'brien" not in page.text
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("form", FORGED)
 async def test_a_forged_link_is_not_known(reader: Program, method: str, form: str) -> None:
@@ -112,6 +141,7 @@ async def test_a_forged_link_is_not_known(reader: Program, method: str, form: st
     assert await gets_mail(reader)
 
 
+@ON_SQLITE
 async def test_the_pages_load_nothing_and_tell_nobody_where_they_were(reader: Program) -> None:
     page = await reader.api.call("GET", link_of(reader))
 
@@ -121,6 +151,7 @@ async def test_the_pages_load_nothing_and_tell_nobody_where_they_were(reader: Pr
     assert page.headers["X-Request-Id"]
 
 
+@ON_SQLITE
 async def test_a_click_that_fails_leaves_no_token_in_the_log(reader: Program) -> None:
     await connection().execute_script("ALTER TABLE account_channels RENAME TO away")
 

@@ -1,3 +1,6 @@
+from time import process_time
+from timeit import repeat
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,6 +84,13 @@ def test_a_pile_of_accents_does_not_keep_a_text_from_being_cut() -> None:
 
     assert 90 <= utf16_length(cut) <= 100
     assert "characters left out" in cut
+
+
+@pytest.mark.parametrize("pile", ["z" + "\u0301" * 3999, "🇩🇪" * 2000, "👩\u200d" * 2000, "e\u0301" * 2000])
+def test_no_pile_of_marks_or_flags_makes_a_cut_slow(pile: str) -> None:
+    seconds = min(repeat(lambda: cut_middle(pile, 100), timer=process_time, number=1))
+
+    assert seconds < 0.02
 
 
 def test_the_end_is_cut_between_whole_characters() -> None:

@@ -1,13 +1,16 @@
 """Accounts: what a new one has, what is refused, how its channels are switched."""
 
+from datetime import timedelta
+
 import pytest
 
-from models import Account, AccountChannel, Category, Plan
+from models import Account, AccountChannel, Category, Delivery, DeliveryStatus, Plan
 from pingpilot.accounts.accounts import channels_of, create_account, find_account, set_plan
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
+from tests.support.events import accept
 
 
 async def test_a_new_account_has_a_key_and_the_starter_categories(database: str, clock: ManualClock) -> None:
@@ -107,3 +110,41 @@ async def test_switching_channels_on_lifts_a_suspension_and_keeps_the_link(
     assert telegram.address == "7"
     assert telegram.suspended_reason is None
     assert email.enabled
+
+
+async def test_a_channel_newer_than_the_account_can_be_switched_on(database: str, clock: ManualClock) -> None:
+    account = await new_account(clock)
+    await AccountChannel.filter(account_id=account.id, channel__in=["email", "discord"]).delete()
+
+    on = ChannelChange(enabled=True)
+    change = AccountChange(channels={"discord": on, "email": on})
+    await change_account(account, change, clock.now())
+    await change_account(account, change, clock.now())
+
+    shown = [(row.channel, row.enabled, row.address) for row in await channels_of(account)]
+    assert shown == [("discord", True, None), ("telegram", False, None), ("email", True, account.email)]
+
+
+async def test_a_channel_newer_than_the_account_can_be_switched_off(sqlite: str, clock: ManualClock) -> None:
+    account = await new_account(clock)
+    await AccountChannel.filter(account_id=account.id, channel="email").delete()
+
+    off = AccountChange(channels={"email": ChannelChange(enabled=False)})
+    await change_account(account, off, clock.now())
+
+    row = await AccountChannel.get(account_id=account.id, channel="email")
+    assert (row.enabled, row.address) == (False, account.email)
+
+
+async def test_switching_a_channel_has_what_it_holds_looked_at_anew(
+    database: str, clock: ManualClock
+) -> None:
+    account = await new_account(clock, channels=["email"])
+    await accept(account, clock, "sale")
+    held = Delivery.filter(account_id=account.id)
+    await held.update(status=DeliveryStatus.HELD, next_attempt_at=clock.now() + timedelta(hours=8))
+
+    off = AccountChange(channels={"email": ChannelChange(enabled=False)})
+    await change_account(account, off, clock.now())
+
+    assert [each.next_attempt_at for each in await held] == [clock.now()]

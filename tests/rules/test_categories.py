@@ -49,14 +49,20 @@ async def test_what_is_no_emoji_is_refused(sqlite: str, clock: ManualClock) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["🐛", "❤️", "☎", "👍🏽", "👨‍👩‍👧‍👦", "🇩🇪", "1️⃣", "#⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🏳️‍🌈", "©️", "ℹ️", "⌚", "♻️", "🫠"]
+    "text", ["🐛", "❤️", "☎️", "👍🏽", "👨‍👩‍👧‍👦", "🇩🇪", "1️⃣", "#️⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🏳️‍🌈", "©️", "ℹ️", "⌚", "♻️", "🫠"]
 )
 def test_one_emoji_is_one(text: str) -> None:
     assert is_one_emoji(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "1", "🐛🐛", "🐛a", "\u200d", "️", "🇩🇪🇫🇷", "<b>", "é", "🏽" * 9, "+", " ", "…", "½"]
+    "text",
+    [
+        *("", "a", "1", "#", "+", " ", "…", "½", "é", "<b>", "\u200d", "️"),
+        *("🐛🐛", "🐛a", "🇩🇪🇫🇷", "🇩", "🏽" * 9),
+        *("☎", "❤", "©", "#⃣", "🐛\ufe0e"),  # shown as text without U+FE0F, or with U+FE0E
+        *("🐛\n", "🐛\u0301", "🐛\u200d", "🐛\u200d" * 6 + "🐛"),
+    ],
 )
 def test_anything_else_is_no_emoji(text: str) -> None:
     assert not is_one_emoji(text)
