@@ -1,21 +1,32 @@
-# Two commands do everything: `make run` to try PingPilot, `make test` to test it.
+# `make` lists what there is. Two commands do everything: `make run` to try PingPilot, `make test` to test it.
 
 PYTHON ?= python3
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test check
+.PHONY: help run test check lint format types imports
 
-run: .venv/runtime
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand --tabs=10
+
+run: .venv/runtime ## try PingPilot with local stand-ins of all platforms
 	.venv/bin/pingpilot sandbox
 
 # Twice the cores of a small machine, since many tests wait; who is done takes over from the others
-test: .venv/dev
+test: .venv/dev ## run all tests
 	.venv/bin/pytest --numprocesses 4 --dist worksteal
 
-check: .venv/dev
+check: lint format types imports ## run all checks: the four below
+
+lint: .venv/dev ## ruff's rules
 	.venv/bin/ruff check
+
+format: .venv/dev ## ruff's formatting; `.venv/bin/ruff format` applies it
 	.venv/bin/ruff format --check
+
+types: .venv/dev ## mypy
 	.venv/bin/mypy
+
+imports: .venv/dev ## import-linter: which room may import which
 	.venv/bin/lint-imports
 
 .venv/bin/python:

@@ -1,10 +1,10 @@
-"""The application: every call of every module, behind the edge."""
+"""The application: every call of every module, behind the middleware."""
 
 from aiohttp import web
 
 from api.calls import Call
 from api.errors import MAX_BODY
-from api.middleware import edge
+from api.middleware import answer_requests
 from api.openapi.page import add_docs
 from api.requests.auth import SCOPES
 from api.resources import (
@@ -37,7 +37,7 @@ CALLS: tuple[Call, ...] = (
 
 def create_app(services: Services) -> web.Application:
     """Return the API over the daemon's parts."""
-    app = web.Application(middlewares=[edge], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[answer_requests], client_max_size=MAX_BODY)
     app[SERVICES] = services
     app[SCOPES] = {call.handler: call.scope for call in CALLS if call.scope}
     for call in CALLS:

@@ -17,7 +17,8 @@ class Call:
 
     `scope` is what the caller's key must allow; None means that no key is asked for. `body` and `query`
     are the shapes of what is sent, `replies` those of the JSON answers by status (None: no JSON).
-    `errors` are the contract's codes beyond those that any call may answer, or any with a body.
+    `errors` are the contract's codes beyond those that any call may answer, or any with a body, as `ApiError`
+    takes them. `needs_links`: the call is refused while a channel is switched on and not linked.
     `headers` are the request headers it heeds beside `Authorization` and `X-Request-Id`, as
     `api.openapi.parameters` describes them.
     """
@@ -32,4 +33,5 @@ class Call:
     body: type[BaseModel] | None = None
     replies: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
+    needs_links: bool = False
     headers: tuple[str, ...] = ()

@@ -1,203 +1,364 @@
-"""Every error code the API answers: its status, when it comes, and what its body holds.
+"""Every error code the API answers, in one table: its status, sentences, headers and body.
 
-OpenAPI is made from this table; tests hold it equal to what the code raises and what the README lists.
+Handlers raise `ApiError` with a code and the values its sentence names; OpenAPI renders its examples from
+the same sentences; tests hold the README and the client to the table.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
 
-from api.replies import json_reply
+from api.replies import json_reply, time_text
 from api.shapes.errors import EventFailure, InvalidJson, InvalidRequest, Problem, QuotaUsedUp
+from api.shapes.events import EVENT_ID
+from pingpilot.channels import CHANNELS, ChannelKind
+
+MAX_BODY = 64 * 1024
+"""Bytes a request's body may have, packed or unpacked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One thing that is said under a code: a template, and the values of its published example.
+
+    `headers` are sent with it, templates too, beside those that its code always has.
+    """
+
+    template: str
+    example: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One code. `says` is an example of its sentence, `adds` one of what `shape` has beside it."""
+    """One code. `when` is for the documentation; `says` is the sentence, `variants` are others by name.
+
+    Values named like a member of `shape` are in the body too.
+    """
 
     status: HTTPStatus
     when: str
-    says: str
+    says: Sentence
+    variants: Mapping[str, Sentence] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     shape: type[BaseModel] = Problem
-    adds: Mapping[str, Any] = field(default_factory=dict)
 
 
-CODES: Mapping[str, Code] = {
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_WAIT = {"Retry-After": "{wait}"}
+_CODES: Mapping[str, Code] = {
     "missing_authorization": Code(
         HTTPStatus.UNAUTHORIZED,
         "there is no Authorization header",
-        "Send your API key in the header `Authorization: Bearer pp_…`.",
+        Sentence("Send your API key in the header `Authorization: Bearer pp_…`."),
+        headers=_CHALLENGE,
     ),
     "invalid_authorization_format": Code(
         HTTPStatus.UNAUTHORIZED,
         "the Authorization header is not `Bearer <key>`",
-        "The Authorization header is not of the form `Bearer pp_…`: write it like that.",
+        Sentence("The Authorization header is not of the form `Bearer pp_…`: write it like that."),
+        headers=_CHALLENGE,
     ),
     "invalid_api_key": Code(
         HTTPStatus.UNAUTHORIZED,
         "the key is empty, unknown or revoked",
-        "This API key is not valid: check it, or make a new one with `pingpilot key create`.",
+        Sentence("This API key is not valid: check it, or make a new one with `pingpilot key create`."),
+        headers=_CHALLENGE,
     ),
     "bad_request": Code(
         HTTPStatus.BAD_REQUEST,
         "the request is not HTTP as it should be",
-        "The request can't be taken: Bad Request.",
+        Sentence(
+            "This is not a proper HTTP request ({reason}): check the client.",
+            {"reason": "Invalid method encountered"},
+        ),
+        {"expect": Sentence("The header Expect may be '100-continue' alone: leave it out.")},
     ),
     "too_many_requests": Code(
         HTTPStatus.TOO_MANY_REQUESTS,
-        "many invalid API keys came from this address",
-        "Too many invalid API keys came from your address: check the key, and try again in 3 s.",
+        "many invalid API keys came from this address, or the account asked for too many link codes",
+        Sentence(
+            "Too many invalid API keys came from your address: check the key, and try again in {wait} s.",
+            {"wait": 3},
+        ),
+        {
+            "link_codes": Sentence(
+                "{sentence}",
+                {
+                    "sentence": "This account got 10 codes in the last 10 minutes: use one of them, "
+                    "or wait a little.",
+                    "wait": 600,
+                },
+            )
+        },
+        headers=_WAIT,
     ),
     "request_timeout": Code(
         HTTPStatus.REQUEST_TIMEOUT,
         "the body did not come in time",
-        "The body did not come within 20 s: send it at once.",
+        Sentence("The body did not come within {seconds} s: send it at once.", {"seconds": 20}),
+        headers={"Connection": "close"},
     ),
     "payload_too_large": Code(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "the body is over 64 KiB",
-        "The body is over 64 KiB: send less, such as a link to the rest.",
+        f"the body is over {MAX_BODY // 1024} KiB",
+        Sentence(f"The body is over {MAX_BODY // 1024} KiB: send less, such as a link to the rest."),
     ),
     "invalid_json": Code(
         HTTPStatus.BAD_REQUEST,
         "the body is not JSON",
-        "The body is not JSON: Expecting value at line 1, column 14: send an object.",
-        InvalidJson,
-        {"line": 1, "column": 14},
+        Sentence(
+            "The body is not JSON: {problem} at line {line}, column {column}: send an object.",
+            {"problem": "Expecting value", "line": 1, "column": 14},
+        ),
+        {
+            "empty": Sentence("The body is empty: send an object.", {"line": 1, "column": 1}),
+            "value": Sentence("The body is not JSON: {problem}.", {"problem": "NaN is not a JSON value"}),
+            "utf8": Sentence("The body is not UTF-8: byte {byte} can't be read.", {"byte": 1}),
+            "depth": Sentence("The body is nested too deeply: send a flat object."),
+            "cut_off": Sentence("The body ended early or is not chunked as it should be: send it again."),
+            "unknown_encoding": Sentence(
+                "The body's Content-Encoding is not known here: send it as it is, or as gzip or deflate."
+            ),
+            "wrong_encoding": Sentence(
+                "The body is not {encoding}: check its Content-Encoding.", {"encoding": "gzip"}
+            ),
+            "part_of_encoding": Sentence(
+                "The body is not one whole {encoding}: check its Content-Encoding.", {"encoding": "gzip"}
+            ),
+        },
+        shape=InvalidJson,
     ),
     "validation_error": Code(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "members, headers or parameters are not as they must be; all of them are named",
-        "The request is not valid: category: is required.",
-        InvalidRequest,
-        {"errors": [{"field": "category", "message": "is required."}]},
+        Sentence(
+            "The request is not valid: {problems}",
+            {
+                "problems": "category: is required.",
+                "errors": [{"field": "category", "message": "is required."}],
+            },
+        ),
+        shape=InvalidRequest,
     ),
     "insufficient_scope": Code(
         HTTPStatus.FORBIDDEN,
         "the key may only send events, or not to this category",
-        "This API key may only send events: use one made with the scope 'manage' for this call.",
-    ),
-    "discord_id_not_set": Code(
-        HTTPStatus.FORBIDDEN,
-        "Discord is switched on and not linked",
-        "Discord is switched on for this account but not linked: get a code with `pingpilot link-code "
-        "--account alice@example.com` and send `/link CODE` to the Discord bot, or switch Discord off.",
-    ),
-    "telegram_username_not_set": Code(
-        HTTPStatus.FORBIDDEN,
-        "Telegram is switched on and not linked",
-        "Telegram is switched on for this account but not linked: get a code with `pingpilot link-code "
-        "--account alice@example.com` and send `/link CODE` to the Telegram bot, or switch Telegram off.",
+        Sentence(
+            "This API key may only send events: use one made with the scope '{scope}' for this call.",
+            {"scope": "manage"},
+            {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="{scope}"'},  # RFC 6750, 3.1
+        ),
+        {
+            "category": Sentence(
+                "This API key may not post to '{category}': it is kept to {allowed}, so use another key.",
+                {"category": "sale", "allowed": "'bug', 'question'"},
+                {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+            )
+        },
     ),
     "category_not_found": Code(
         HTTPStatus.NOT_FOUND,
         "the account has no such category",
-        "There is no category 'sales': did you mean 'sale'?",
+        Sentence("{sentence}", {"sentence": "There is no category 'sales': did you mean 'sale'?"}),
+        {
+            "name": Sentence("There is no such category: a name is 1 to 64 of a-z, 0-9 and '-'."),
+            # To a key kept to some categories, which is told of no others
+            "removed": Sentence(
+                "There is no category '{category}' any more: add it again, or use another key.",
+                {"category": "sale"},
+            ),
+        },
     ),
     "not_found": Code(
         HTTPStatus.NOT_FOUND,
-        "there is nothing at this address",
-        "There is nothing at this address: check the path.",
+        "there is nothing at this address, or the account has no such thing",
+        Sentence("There is nothing at this address: check the path."),
+        {
+            "event": Sentence("This account has no such event: check its id."),
+            "key": Sentence("This account has no such key in force: check its id in the list."),
+            "channel": Sentence(
+                "There is no such channel: choose from {channels}.", {"channels": "discord, telegram"}
+            ),
+            "link": Sentence(
+                "{channel} is not linked, so there is nothing to remove.", {"channel": "Telegram"}
+            ),
+        },
     ),
     "method_not_allowed": Code(
         HTTPStatus.METHOD_NOT_ALLOWED,
         "the method is not possible at this address; `Allow` names those that are",
-        "PUT is not possible here: use POST.",
+        Sentence("{method} is not possible here: use {allow}.", {"method": "PUT", "allow": "POST"}),
+        headers={"Allow": "{allow}"},
     ),
     "idempotency_key_reused": Code(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "the Idempotency-Key was used for another event in the last 24 hours",
-        "This Idempotency-Key was used for another event in the last 24 hours: use a new one.",
+        Sentence("This Idempotency-Key was used for another event in the last 24 hours: use a new one."),
     ),
     "category_exists": Code(
         HTTPStatus.CONFLICT,
         "the account has a category of this name",
-        "shop@example.com has a category 'sale' already.",
+        Sentence(
+            "{sentence}",
+            {
+                "sentence": "There is a category 'sale' already: choose another name, or change that one.",
+            },
+        ),
     ),
     "too_many_categories": Code(
         HTTPStatus.CONFLICT,
         "the account has 1,000 categories",
-        "An account has 1,000 categories at most: remove one first.",
+        Sentence("{sentence}", {"sentence": "An account has up to 1,000 categories: remove one first."}),
     ),
     "channel_not_configured": Code(
         HTTPStatus.CONFLICT,
         "this server has no settings for the channel",
-        "Discord can't be switched on: this server is not set up for it.",
+        Sentence(
+            "{channels} can't be switched on: this server is not set up for it.", {"channels": "Discord"}
+        ),
     ),
     "key_exists": Code(
         HTTPStatus.CONFLICT,
         "the account has a key of this name",
-        "There is a key named 'ci' already: choose another name or revoke that one.",
+        Sentence(
+            "{sentence}",
+            {
+                "sentence": "There is a key named 'default' already: choose another name or revoke that one.",
+            },
+        ),
     ),
     "key_rotated": Code(
         HTTPStatus.CONFLICT,
         "the key was rotated before",
-        "The key 'ci' was rotated already: rotate the one that took over.",
+        Sentence(
+            "{sentence}",
+            {"sentence": "The key 'default' was rotated before: rotate the one that replaced it."},
+        ),
     ),
     "too_many_keys": Code(
         HTTPStatus.CONFLICT,
         "the account has 100 keys in force",
-        "An account has 100 keys in force at most: revoke one first.",
+        Sentence(
+            "{sentence}",
+            {"sentence": "This account has 100 keys, the most there may be: revoke one first."},
+        ),
+        {
+            "rotation": Sentence(
+                "{sentence} Or rotate with `overlapSeconds` 0, which revokes the old key at once.",
+                {"sentence": "This account has 100 keys, the most there may be: revoke one first."},
+            )
+        },
     ),
     "last_manage_key": Code(
         HTTPStatus.CONFLICT,
         "no other key of the account could make keys",
-        "This is the last key that can manage the account. Make another first, or rotate it with "
-        "`overlapSeconds` 0.",
+        Sentence(
+            "{sentence} Make another first, or rotate it with `overlapSeconds` 0.",
+            {"sentence": "The key 'default' is the last that can manage this account."},
+        ),
     ),
     "quota_exceeded": Code(
         HTTPStatus.TOO_MANY_REQUESTS,
         "the month's quota is used up",
-        "This month's 100 events are used up: wait until 2026-12-01T00:00:00.000Z, or choose a larger plan.",
-        QuotaUsedUp,
-        {"limit": 100, "resetDate": "2026-12-01T00:00:00.000Z"},
+        Sentence(
+            "This month's {limit:,} events are used up: wait until {reset_date}, or choose a larger plan.",
+            {"limit": 100, "reset_date": "2026-12-01T00:00:00.000Z", "wait": 648000},
+        ),
+        headers=_WAIT,
+        shape=QuotaUsedUp,
     ),
     "processing_failed": Code(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "something failed on our side; or the caller waited, and a delivery failed for good",
-        "The event could not be stored, and nothing was charged: try again in a moment.",
-        EventFailure,
+        Sentence("Something failed on our side: try again with the same Idempotency-Key."),
+        {
+            "not_stored": Sentence(
+                "The event could not be stored, and nothing was charged: try again in a moment."
+            ),
+            "not_delivered": Sentence(
+                "The event is stored, but could not be delivered to {channels}: see lastError.",
+                {
+                    "channels": "E-mail",
+                    "event_id": EVENT_ID,
+                    "delivery_status": "FAILED",
+                    "deliveries": [
+                        {
+                            "channel": "email",
+                            "status": "failed",
+                            "attempts": 1,
+                            "last_error": "No such mailbox.",
+                            "next_attempt_at": None,
+                            "delivered_at": None,
+                        }
+                    ],
+                },
+            ),
+        },
+        shape=EventFailure,
     ),
     "shutting_down": Code(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "the daemon is stopping",
-        "The daemon is stopping: try again in a few seconds.",
+        Sentence("The daemon is stopping: try again in a few seconds."),
+        headers={"Retry-After": "5", "Connection": "close"},  # about as long as a restart takes
     ),
 }
-"""All codes, in the order they are checked."""
+
+
+def codes() -> dict[str, Code]:
+    """Return all codes; the channels' own are made of the kinds there are now."""
+    unlinked = {kind.unlinked_code: _unlinked(kind) for kind in CHANNELS.values() if kind.unlinked_code}
+    return {**_CODES, **unlinked}
+
+
+def _unlinked(kind: ChannelKind) -> Code:
+    return Code(
+        HTTPStatus.FORBIDDEN,
+        f"{kind.label} is switched on and not linked",
+        Sentence(
+            f"{kind.label} is switched on for this account but not linked: get a code with {{command}} "
+            f"and send `/link CODE` to the {kind.label} bot, or switch {kind.label} off.",
+            {"command": "`pingpilot link-code --account alice@example.com`"},
+        ),
+    )
 
 
 class ApiError(Exception):
-    """An error reply in the making: `code` is stable, `message` says what to do, `adds` join the body."""
+    """An error reply in the making; its text is the sentence.
 
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        **adds: Any,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.headers = headers
-        self.adds = adds
+    `name` is a code of the table, or `code/variant` for one of its other sentences; `values` are what the
+    sentence, the headers and the body name.
+    """
+
+    def __init__(self, name: str, /, **values: Any) -> None:
+        self.code, _, variant = name.partition("/")
+        record = _CODES.get(self.code) or codes()[self.code]
+        sentence = record.variants[variant] if variant else record.says
+        shown = {
+            name: time_text(value) if isinstance(value, datetime) else value for name, value in values.items()
+        }
+        super().__init__(sentence.template.format_map(shown))
+        self.status = int(record.status)
+        self.headers = {
+            name: template.format_map(shown)
+            for name, template in {**record.headers, **sentence.headers}.items()
+        }
+        members = {name: value for name, value in values.items() if name in record.shape.model_fields}
+        self.body = record.shape(message=str(self), code=self.code, **members)
 
     def reply(self) -> web.Response:
-        body = {"message": str(self), "code": self.code, **self.adds}
-        return json_reply(body, status=self.status, headers=self.headers)
+        return json_reply(self.body, status=self.status, headers=self.headers)
 
 
-MAX_BODY = 64 * 1024
-
-
-def payload_too_large() -> ApiError:
-    """Return the error for a body of more than `MAX_BODY` bytes."""
-    message = f"The body is over {MAX_BODY // 1024} KiB: send less, such as a link to the rest."
-    return ApiError(413, "payload_too_large", message)
+def example_of(name: str) -> ApiError:
+    """Return the error as the documentation shows it; `name` as `ApiError` takes it."""
+    code, _, variant = name.partition("/")
+    record = codes()[code]
+    sentence = record.variants[variant] if variant else record.says
+    return ApiError(name, **sentence.example)

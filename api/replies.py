@@ -1,4 +1,4 @@
-"""Replies: JSON bodies, the one error shape, and times as the contract writes them."""
+"""Replies: JSON bodies, and times as the contract writes them."""
 
 import json
 from collections.abc import Mapping
@@ -7,13 +7,15 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from pydantic import BaseModel
 
 
 def json_reply(
-    body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
+    body: BaseModel | Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """Return a UTF-8 JSON reply."""
-    return web.Response(body=encoded(body), status=status, headers=headers, content_type="application/json")
+    """Return a UTF-8 JSON reply. Members of a shape that were not set are left out."""
+    plain = body.model_dump(exclude_unset=True) if isinstance(body, BaseModel) else body
+    return web.Response(body=encoded(plain), status=status, headers=headers, content_type="application/json")
 
 
 def encoded(value: Any) -> bytes:

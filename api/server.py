@@ -1,6 +1,12 @@
-"""The HTTP server: aiohttp's, with a limit for slow callers and JSON for requests that are no HTTP."""
+"""The HTTP server: aiohttp's, with a limit for slow callers and JSON for what is not HTTP.
+
+aiohttp has no public way to either: `AppRunner._make_server`, `RequestHandler._waiter` and what
+`handle_error` and `request_factory` are given are its own affair, so pyproject.toml bounds its version and
+a test tells when they are gone.
+"""
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -43,7 +49,7 @@ class ApiServer(web.Server):
         try:
             return await self._plain_handler(request)
         except web.HTTPExpectationFailed:  # aiohttp judges `Expect` before any of ours, at any address
-            return _refusal(400, "The header Expect may be '100-continue' alone: leave it out.")
+            return _refusal(ApiError("bad_request/expect"))
 
     def _begin(self, message: Any, payload: Any, protocol: Any, *rest: Any) -> web.BaseRequest:
         protocol.head_is_there()
@@ -82,10 +88,12 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what the parser refuses in the contract's shape; such requests never reach the edge."""
+        """Answer what the parser refuses, which never reaches the middleware, in the contract's shape."""
         plain = super().handle_error(request, status, exc, message)
+        if plain.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return _refusal(ApiError("processing_failed"))
         reason = (message or "unknown").partition("\n")[0].rstrip(".: ")
-        return _refusal(plain.status, f"This is no proper HTTP request ({reason}): check the client.")
+        return _refusal(ApiError("bad_request", reason=reason.encode(errors="replace").decode()))
 
     def _await_head(self) -> None:
         if self._deadline is None:
@@ -97,9 +105,9 @@ class Connection(web.RequestHandler):
             self._deadline = None
 
 
-def _refusal(status: int, message: str) -> web.Response:
-    """Return a reply to what never reaches the edge; the connection ends with it."""
-    reply = ApiError(status, "bad_request", message).reply()
+def _refusal(error: ApiError) -> web.Response:
+    """Return a reply to what never reaches the middleware; the connection ends with it."""
+    reply = error.reply()
     stamp(reply, new_request_id())
     reply.force_close()
     return reply

@@ -73,7 +73,7 @@ class Services:
 
 
 @dataclass(slots=True)
-class Standing:
+class KnownCaller:
     """Who sent a request, and how many events the account has used by the time of the reply."""
 
     caller: Caller
@@ -81,4 +81,4 @@ class Standing:
 
 
 SERVICES = web.AppKey("services", Services)
-STANDING = web.RequestKey("standing", Standing)
+KNOWN_CALLER = web.RequestKey("known_caller", KnownCaller)

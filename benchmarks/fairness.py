@@ -21,18 +21,13 @@ from models.database import migrate, open_database
 from pingpilot.accounts.accounts import set_combine
 from pingpilot.channels import TELEGRAM
 from pingpilot.clock import SystemClock
-from pingpilot.daemon.parts import TELEGRAM_PACE
 from pingpilot.delivery.dispatcher import Dispatcher
-from pingpilot.delivery.pacing import Pacer
-from pingpilot.delivery.settlement import Settlements
 from pingpilot.events.submission import Submission
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
-from pingpilot.storage.watch import DatabaseWatch
-from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.logs import configure_logging
-from pingpilot.telemetry.metrics import Metrics
 from tests.support.accounts import link_chat, new_account
-from tests.support.events import an_intake, caller_for
+from tests.support.composition import Composition, running
+from tests.support.events import caller_for
 from tests.support.waiting import until
 
 TOKEN = "7000000042:AAG-a-token-of-the-telegram-bot-012"
@@ -69,7 +64,7 @@ async def _account(name: str, chat: int, telegram: TelegramStandIn) -> Account:
 
 
 async def _post(account: Account, count: int) -> None:
-    caller, intake = await caller_for(account, CLOCK), an_intake(CLOCK)
+    caller, intake = await caller_for(account, CLOCK), Composition(clock=CLOCK).intake
     for start in range(0, count, 500):
         posts = [Submission(caller, "sale", f"Number {start + each}", "{}") for each in range(500)]
         await asyncio.gather(*(intake.submit(post) for post in posts[: count - start]))
@@ -78,23 +73,12 @@ async def _post(account: Account, count: int) -> None:
 async def _delays(account: Account, events: int, telegram: TelegramStandIn) -> list[float]:
     """Return the seconds from each event's acceptance to its message, more than a second apart."""
     channel = TelegramChannel(token=SecretStr(TOKEN), api_url=telegram.url)
-    overall, per_recipient = TELEGRAM_PACE
-    dispatcher = Dispatcher(
-        channel,
-        daemon_id="fairness",
-        pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=CLOCK),
-        settlements=Settlements(),
-        health=Health(),
-        database=DatabaseWatch(clock=CLOCK),
-        metrics=Metrics(),
-        clock=CLOCK,
+    dispatcher = Composition(clock=CLOCK).dispatcher(
+        channel, daemon_id="fairness", pace=(TELEGRAM.pace, TELEGRAM.recipient_pace)
     )
-    running = asyncio.create_task(dispatcher.run())
-    await asyncio.sleep(2)
-    delays = [await _delay(account, dispatcher, telegram) for _ in range(events)]
-    dispatcher.stop()
-    await running
-    await dispatcher.drain(timedelta(seconds=1))
+    async with running(dispatcher, grace=timedelta(seconds=1)):
+        await asyncio.sleep(2)  # the backlog is being sent by then
+        delays = [await _delay(account, dispatcher, telegram) for _ in range(events)]
     await channel.close()
     return delays
 

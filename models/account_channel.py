@@ -1,12 +1,38 @@
 """An account's channels: where its notifications go."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from tortoise import fields
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from models.account import Account
+
+
+class Obstacle(StrEnum):
+    """Why nothing can be sent over an account's channel."""
+
+    OFF = "off"
+    UNLINKED = "unlinked"
+    SUSPENDED = "suspended"
+
+
+def obstacle_to(*, enabled: bool, address: str | None, suspended_reason: str | None) -> Obstacle | None:
+    """Return what keeps an account's channel from being used, None where it can be.
+
+    `USABLE` and `AccountChannel.usable` ask the database the same.
+    """
+    if not enabled:
+        return Obstacle.OFF
+    if address is None:
+        return Obstacle.UNLINKED
+    return None if suspended_reason is None else Obstacle.SUSPENDED
+
+
+USABLE = "ac.enabled AND ac.address IS NOT NULL AND ac.suspended_reason IS NULL"
+"""As a condition in SQL over `account_channels ac`."""
 
 
 class AccountChannel(Model):
@@ -44,6 +70,13 @@ class AccountChannel(Model):
         table_description = "Account channels"  # explicit: the docstring would break SQL
         unique_together = (("account_id", "channel"),)
         indexes = (("channel", "user_id"),)
+
+    @classmethod
+    def usable(cls, account_id: int) -> "QuerySet[AccountChannel]":
+        """Return the account's channels that can be used."""
+        return cls.filter(
+            account_id=account_id, enabled=True, address__isnull=False, suspended_reason__isnull=True
+        )
 
     @classmethod
     async def link(

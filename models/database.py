@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -16,17 +15,15 @@ from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
-from tortoise.exceptions import BaseORMException
 from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.transactions import in_transaction
 
 from models import migrations
+from models.backends.asyncpg import our_errors
+from pingpilot.errors import DatabaseUnavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-DATABASE_ERRORS = (BaseORMException, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-"""What a database that is away, full or in the middle of a restart may raise: Tortoise wraps only some."""
 
 _MODULES = [
     "models.account",
@@ -66,28 +63,23 @@ def tortoise_config(url: str, **pragmas: str) -> dict[str, Any]:
     A commit returns when it is on the disk: `synchronous=FULL` on SQLite, `synchronous_commit=on` on
     PostgreSQL.
     """
+    if path := sqlite_path(url):
+        # One connection that does everything, and one for reads that must not queue behind a commit
+        engine, file = "models.backends.sqlite", {"file_path": str(path)}
+        connections = {
+            "default": {"engine": engine, "credentials": {**file, **_SQLITE, **pragmas}},
+            _READER: {"engine": engine, "credentials": {**file, **_SQLITE, "query_only": "ON"}},
+        }
+    else:
+        credentials = {
+            **expand_db_url(_asyncpg_url(url))["credentials"],
+            "maxsize": 10,
+            "server_settings": {"synchronous_commit": "on"},
+            "reset": _keep_session,
+        }
+        connections = {"default": {"engine": "models.backends.asyncpg", "credentials": credentials}}
     app = {"models": _MODULES, "default_connection": "default", "migrations": "models.migrations"}
-    connections = _sqlite(url, pragmas) if sqlite_path(url) else _postgres(url)
     return {"connections": connections, "apps": {"models": app}, "use_tz": True}
-
-
-def _sqlite(url: str, pragmas: dict[str, str]) -> dict[str, Any]:
-    """One connection that does everything, and one for reads that must not queue behind a commit."""
-    engine, file = "tortoise.backends.sqlite", {"file_path": str(sqlite_path(url))}
-    return {
-        "default": {"engine": engine, "credentials": {**file, **_SQLITE, **pragmas}},
-        _READER: {"engine": engine, "credentials": {**file, **_SQLITE, "query_only": "ON"}},
-    }
-
-
-def _postgres(url: str) -> dict[str, Any]:
-    pool: dict[str, Any] = expand_db_url(_asyncpg_url(url))
-    pool["credentials"] |= {
-        "maxsize": 10,
-        "server_settings": {"synchronous_commit": "on"},
-        "reset": _keep_session,
-    }
-    return {"default": pool}
 
 
 async def _keep_session(_connection: Any) -> None:
@@ -162,38 +154,30 @@ def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, A
 
 @unit_of_work
 async def answers() -> None:
-    """Return when the database has answered. Raises one of `DATABASE_ERRORS` when it does not."""
+    """Return when the database has answered. Raises `DatabaseUnavailable` when it does not."""
     await connection().execute_query("SELECT 1")
 
 
 async def is_current(url: str) -> bool:
     """Return whether every migration is applied; False also where the database can't be asked."""
-    if _is_missing(url):
+    path = sqlite_path(url)
+    if path and not path.exists():  # asking would make it
         return False
     async with open_database(url):
         try:
             rows = await connection().execute_query_dict("SELECT name FROM tortoise_migrations")
-        except DATABASE_ERRORS:
+        except DatabaseUnavailable:
             return False
-    return _known_migrations() <= {row["name"] for row in rows}
-
-
-def _is_missing(url: str) -> bool:
-    path = sqlite_path(url)
-    return path is not None and not path.exists()
-
-
-def _known_migrations() -> set[str]:
-    return {file.stem for file in Path(migrations.__path__[0]).glob("0*.py")}
+    known = {file.stem for file in Path(migrations.__path__[0]).glob("0*.py")}
+    return known <= {row["name"] for row in rows}
 
 
 async def migrate(url: str) -> None:
     """Bring the schema up to date; several processes may call this at once, one of them works.
 
-    SQLite migrates with foreign keys off: rebuilding a parent table would delete its children.
+    SQLite migrates with foreign keys off: rebuilding a parent table would delete its children. Raises
+    `DatabaseUnavailable`.
     """
-    if path := sqlite_path(url):
-        path.parent.mkdir(parents=True, exist_ok=True)
     async with _migration_lock(url):
         try:
             await apply_migrations(config=tortoise_config(url, foreign_keys="OFF"))
@@ -203,14 +187,17 @@ async def migrate(url: str) -> None:
 
 @asynccontextmanager
 async def _migration_lock(url: str) -> AsyncIterator[None]:
-    if path := sqlite_path(url):
-        with path.with_name(path.name + ".migrate-lock").open("w") as lock:
-            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+    """Keep other processes from migrating the same database: by a file beside it, or PostgreSQL's lock."""
+    with our_errors():
+        if path := sqlite_path(url):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.with_name(path.name + ".migrate-lock").open("w") as lock:
+                await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+                yield
+            return
+        holder = await asyncpg.connect(_asyncpg_url(url).replace("asyncpg://", "postgres://", 1))
+        try:
+            await holder.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
             yield
-        return
-    holder = await asyncpg.connect(_asyncpg_url(url).replace("asyncpg://", "postgres://", 1))
-    try:
-        await holder.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
-        yield
-    finally:
-        await holder.close()
+        finally:
+            await holder.close()

@@ -1,5 +1,6 @@
 """Deliveries: the queue and its record in one row."""
 
+import re
 from collections.abc import Collection
 from enum import StrEnum
 
@@ -23,13 +24,22 @@ class DeliveryStatus(StrEnum):
 OPEN_STATUSES = (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.SENDING)
 
 
+def with_statuses(sql: str) -> str:
+    """Return SQL in which `:pending`, `:held`, `:sending`, `:delivered` and `:failed` are statuses as stored.
+
+    Written into the statement, not given with its values: both databases plan by them. Raises `KeyError`
+    for another name.
+    """
+    return re.sub(r":(\w+)", lambda name: f"'{DeliveryStatus[name[1].upper()].value}'", sql)
+
+
 class Delivery(Model):
     """One event on its way to one channel of its account.
 
     `attempts` counts the tries that count towards giving up, less the `forgiven` ones before somebody
-    asked for another round. `leased_by` names the daemon that is
-    sending it, `lease_until` when that claim runs out. `stands_in_for` is the id of the failed delivery that
-    this one, over its category's fallback channel, replaces.
+    asked for another round. `leased_by` names the daemon that is sending it, `lease_until` when that claim
+    runs out. A fallback delivery goes out over its category's fallback channel, and `fallback_for` is the
+    id of the failed delivery it replaces; null for all others.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -47,7 +57,7 @@ class Delivery(Model):
     leased_by = fields.CharField(max_length=128, null=True)
     lease_until = fields.DatetimeField(null=True)
     last_error = fields.TextField(null=True)
-    stands_in_for = fields.BigIntField(null=True)
+    fallback_for = fields.BigIntField(null=True, source_field="stands_in_for")
     delivered_at = fields.DatetimeField(null=True)
 
     event_id: str
@@ -57,20 +67,20 @@ class Delivery(Model):
     def failed_for_good(deliveries: Collection["Delivery"]) -> "list[Delivery]":
         """Return those of one event that failed and that nothing makes up for.
 
-        A stand-in answers for the delivery it replaces, and for the others that failed unless it fails too;
-        a failed stand-in is made up for where what it replaces was delivered when tried again.
+        A fallback delivery answers for the one it replaces, and for the others that failed unless it fails
+        too; a failed one is made up for where what it replaces was delivered when tried again.
         """
-        stand_ins = [each for each in deliveries if each.stands_in_for is not None]
-        if any(each.status != DeliveryStatus.FAILED for each in stand_ins):
+        fallbacks = [each for each in deliveries if each.fallback_for is not None]
+        if any(each.status != DeliveryStatus.FAILED for each in fallbacks):
             return []
-        replaced = {each.stands_in_for for each in stand_ins}
+        replaced = {each.fallback_for for each in fallbacks}
         delivered = {each.id for each in deliveries if each.status == DeliveryStatus.DELIVERED}
         return [
             each
             for each in deliveries
             if each.status == DeliveryStatus.FAILED
             and each.id not in replaced
-            and each.stands_in_for not in delivered
+            and each.fallback_for not in delivered
         ]
 
     class Meta:

@@ -8,7 +8,7 @@ from tortoise.models import Model
 from models.database import connection, unit_of_work
 from models.sql import insert_rows
 
-_ROOM = "room"
+_PROBE = "probe"
 
 
 class Fact(Model):
@@ -35,20 +35,20 @@ class Fact(Model):
 
     @classmethod
     @unit_of_work
-    async def settle(cls, name: str, value: str) -> str:
+    async def get_or_set(cls, name: str, value: str) -> str:
         """Store the value unless there is one; return what is stored then, the same for every caller."""
         await cls.bulk_create([cls(name=name, value=value)], ignore_conflicts=True)
         return (await cls.get(name=name)).value
 
     @classmethod
     @unit_of_work
-    async def try_room(cls, size: int) -> None:
-        """Write so many bytes to the disk and remove them. Raises one of `DATABASE_ERRORS`.
+    async def write_probe(cls, size: int) -> None:
+        """Write so many bytes to the disk and remove them. Raises `DatabaseUnavailable`.
 
         They are random: neither SQLite, which leaves out what does not change, nor PostgreSQL, which
         compresses, shall get by with less.
         """
-        rows = [(_ROOM, secrets.token_hex(size // 2))]
+        rows = [(_PROBE, secrets.token_hex(size // 2))]
         replace = "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
         await insert_rows(connection(), "facts", ("name", "value"), rows, replace)
-        await cls.filter(name=_ROOM).delete()
+        await cls.filter(name=_PROBE).delete()

@@ -23,7 +23,10 @@ def is_postgres(connection: BaseDBAsyncClient) -> bool:
 async def query(connection: BaseDBAsyncClient, sql: str, values: Iterable[Any] = ()) -> list[Row]:
     """Run one statement and return its rows, those of `RETURNING` included."""
     if is_postgres(connection):
-        return await connection.execute_query_dict(_numbered(sql), list(values))
+        numbers = count(1)
+        head, *tail = sql.split("?")
+        numbered = head + "".join(f"${next(numbers)}{part}" for part in tail)
+        return await connection.execute_query_dict(numbered, list(values))
     return await connection.execute_query_dict(sql, [_for_sqlite(value) for value in values])
 
 
@@ -57,12 +60,6 @@ def as_datetime(value: datetime | str) -> datetime:
 def as_uuid(value: UUID | str) -> UUID:
     """Return a raw UUID as the standard library's class: SQLite gives text, asyncpg a class of its own."""
     return UUID(str(value))
-
-
-def _numbered(sql: str) -> str:
-    numbers = count(1)
-    head, *tail = sql.split("?")
-    return head + "".join(f"${next(numbers)}{part}" for part in tail)
 
 
 def _for_sqlite(value: Any) -> Any:

@@ -1,29 +1,127 @@
-"""The kinds of channel PingPilot delivers to, and what the rules need to know of each."""
+"""The channels PingPilot delivers to: one record each, which everything else is made from.
 
+A channel is its folder and its record here. Settings, the daemon's parts, the doctor, the sandbox, error
+codes, the command line, OpenAPI and the tests of the documentation read the records; see CONTRIBUTING.md
+for the files of a new one.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from typing import Any
+
+from pingpilot.errors import InvalidInput
+
+
+class AddressSource(StrEnum):
+    """How an account gets the address that a channel sends to."""
+
+    LINK = "link"
+    """A person proves from the chat side, with a code, that messages are wanted there."""
+    ACCOUNT_EMAIL = "account_email"
+    """It is the account's own e-mail address."""
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `burst` messages at once, then `per_second`."""
+
+    per_second: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelKind:
     """One kind of channel.
 
-    `unlinked_code` is the API's error code for an account that has the channel switched on but not
-    linked; `None` for a channel that needs no link.
+    `name` is what is stored and what the API says, `label` what people read. `unlinked_code` is the API's
+    error code for an account that has the channel switched on but not linked. `pace` holds for the channel
+    as a whole, `recipient_pace` for each address; None is no limit.
+
+    The others name objects of the channel's folder as `module:object`, since this module stands below all
+    of them; `load` brings them in:
+
+    - `settings`: a `pingpilot.config.ChannelSettings` class;
+    - `part`: a function of these settings and `pingpilot.delivery.parts.Surroundings` that returns
+      `pingpilot.delivery.parts.ChannelParts`;
+    - `doctor`: a coroutine function of these settings and `pingpilot.telemetry.findings.Dates` that returns
+      a `Finding`;
+    - `stand_in`: the `pingpilot.sandbox.platforms.Platform` class that the sandbox runs, where there is
+      one.
     """
 
     name: str
     label: str
+    address: AddressSource
+    settings: str
+    part: str
+    doctor: str
+    stand_in: str | None = None
     unlinked_code: str | None = None
+    pace: Rate | None = None
+    recipient_pace: Rate | None = None
 
     @property
     def needs_link(self) -> bool:
         """Whether a person must prove from the chat side where messages go."""
-        return self.unlinked_code is not None
+        return self.address is AddressSource.LINK
 
 
-DISCORD = ChannelKind("discord", "Discord", "discord_id_not_set")
-TELEGRAM = ChannelKind("telegram", "Telegram", "telegram_username_not_set")
-EMAIL = ChannelKind("email", "E-mail")
+DISCORD = ChannelKind(
+    name="discord",
+    label="Discord",
+    address=AddressSource.LINK,
+    unlinked_code="discord_id_not_set",
+    # https://discord.com/developers/docs/topics/rate-limits#global-rate-limit; discord.py keeps the
+    # conversations' own limits
+    pace=Rate(per_second=50, burst=50),
+    settings="bots.discord.settings:DiscordSettings",
+    part="bots.discord.part:build",
+    doctor="bots.discord.doctor:check",
+    stand_in="pingpilot.sandbox.platforms:DiscordInSandbox",
+)
+TELEGRAM = ChannelKind(
+    name="telegram",
+    label="Telegram",
+    address=AddressSource.LINK,
+    unlinked_code="telegram_username_not_set",
+    # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+    pace=Rate(per_second=30, burst=30),
+    recipient_pace=Rate(per_second=1, burst=2),
+    settings="bots.telegram.settings:TelegramSettings",
+    part="bots.telegram.part:build",
+    doctor="bots.telegram.doctor:check",
+    stand_in="pingpilot.sandbox.platforms:TelegramInSandbox",
+)
+EMAIL = ChannelKind(
+    name="email",
+    label="E-mail",
+    address=AddressSource.ACCOUNT_EMAIL,  # the pool's few connections are the pace
+    settings="pingpilot.email.settings:EmailSettings",
+    part="pingpilot.email.part:build",
+    doctor="pingpilot.email.doctor:check",
+    stand_in="pingpilot.sandbox.platforms:MailInSandbox",
+)
 
 CHANNELS = {kind.name: kind for kind in (DISCORD, TELEGRAM, EMAIL)}
 """All kinds by name, in the order they are checked and shown."""
+
+
+def channel_named(name: str) -> ChannelKind:
+    """Return the kind of this name. Raises `InvalidInput` for a name that is not a channel's."""
+    if name not in CHANNELS:
+        raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")
+    return CHANNELS[name]
+
+
+def check_channels(names: Iterable[str]) -> None:
+    """Raise `InvalidInput` for a name that is not a channel's."""
+    for name in names:
+        channel_named(name)
+
+
+def load(entry: str) -> Any:
+    """Return the object that a record names as `module:object`."""
+    module, _, name = entry.partition(":")
+    return getattr(import_module(module), name)

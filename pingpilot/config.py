@@ -4,12 +4,13 @@ Every name in here is an environment variable with the prefix `PINGPILOT_`.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -18,18 +19,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
+from pingpilot.channels import CHANNELS, load
 from pingpilot.errors import SettingsError
 
 PREFIX = "PINGPILOT_"
-DISCORD_API = "https://discord.com/api/v10"
-TELEGRAM_API = "https://api.telegram.org"
 _OF_THE_CLIENT = ("url", "api_key")
-SMTP_PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 _DATABASE_URL = re.compile(r"(sqlite:///.+|(postgres|postgresql|asyncpg)://.+/.+)")
 _HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
-_MAILBOX = re.compile(r'([^<>"\r\n]*|"[^"\r\n]*")<[^@\s<>]+@[^@\s<>]+>|[^@\s<>]+@[^@\s<>]+')
 
 
 def _database_url(url: str) -> str:
@@ -46,17 +43,11 @@ def _http_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _mailbox(text: str) -> str:
-    if not _MAILBOX.fullmatch(text):
-        raise ValueError("must be an e-mail address, such as PingPilot <alerts@example.com>")
-    return text
-
-
 def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
-def _lower(value: Any) -> Any:
+def lowered(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
@@ -89,12 +80,40 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Token = Annotated[SecretStr | None, BeforeValidator(_token)]
 
 
+class ChannelSettings(BaseSettings):
+    """Base of each channel's own settings; a subclass sets `env_prefix`, which begins with `PREFIX`."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    @property
+    def missing(self) -> str | None:
+        """The variable that the channel lacks to be on, None where it has all it needs."""
+        raise NotImplementedError
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values of all secret fields."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """Return the name of a field's environment variable."""
+        return _variable(cls, field)
+
+
+T = TypeVar("T", bound=ChannelSettings)
+S = TypeVar("S", bound=BaseSettings)
+
+
 class Settings(BaseSettings):
     """How this daemon runs; made by `load_settings`, then handed to whoever needs it."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
+
+    _channels: dict[str, ChannelSettings] = PrivateAttr(default_factory=dict)
 
     data_dir: Path = Path("data")
     database_url: Annotated[str, AfterValidator(_database_url)] | None = None
@@ -103,36 +122,13 @@ class Settings(BaseSettings):
     public_url: HttpUrl | None = None
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_networks)] = ()
 
-    discord_token: Token = None
-    discord_api_url: HttpUrl = DISCORD_API
-    telegram_token: Token = None
-    telegram_api_url: HttpUrl = TELEGRAM_API
-
-    smtp_host: str | None = None
-    smtp_port: int | None = Field(default=None, ge=1, le=65535)
-    smtp_username: str | None = None
-    smtp_password: SecretStr | None = None
-    smtp_security: Annotated[Literal["none", "starttls", "tls"], BeforeValidator(_lower)] = "starttls"
-    smtp_from: Annotated[str, AfterValidator(_mailbox)] | None = None
-
     plan_free_events: int = Field(default=100, ge=0)
     plan_pro_events: int = Field(default=1000, ge=0)
 
     event_retention_days: int = Field(default=90, ge=1)
 
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
-    log_format: Annotated[Literal["console", "json"], BeforeValidator(_lower)] = "console"
-
-    @model_validator(mode="after")
-    def _smtp_is_whole(self) -> "Settings":
-        if self.smtp_host and not self.smtp_from:
-            raise SettingsError(
-                f"{PREFIX}SMTP_FROM is missing: {PREFIX}SMTP_HOST is set, so name the sender's address too."
-            )
-        if bool(self.smtp_username) != bool(self.smtp_password):
-            missing = "SMTP_PASSWORD" if self.smtp_username else "SMTP_USERNAME"
-            raise SettingsError(f"{PREFIX}{missing} is missing: a user name and a password go together.")
-        return self
+    log_format: Annotated[Literal["console", "json"], BeforeValidator(lowered)] = "console"
 
     @cached_property
     def database(self) -> str:
@@ -150,30 +146,24 @@ class Settings(BaseSettings):
         """Return where programs on this machine reach the daemon."""
         return f"http://{_reachable(self.http_host)}:{port}"
 
-    @cached_property
-    def smtp_port_in_use(self) -> int:
-        """The SMTP port: the one set, or the customary one of the chosen security."""
-        return self.smtp_port or SMTP_PORTS[self.smtp_security]
+    def of(self, kind: type[T]) -> T:
+        """Return one channel's own settings by their class."""
+        return next(each for each in self.channels.values() if isinstance(each, kind))
 
-    @cached_property
-    def missing_for(self) -> dict[str, str | None]:
-        """The variable each channel lacks to be on, None where it has all it needs."""
-        return {
-            DISCORD.name: None if self.discord_token else f"{PREFIX}DISCORD_TOKEN",
-            TELEGRAM.name: None if self.telegram_token else f"{PREFIX}TELEGRAM_TOKEN",
-            EMAIL.name: None if self.smtp_host else f"{PREFIX}SMTP_HOST",
-        }
+    @property
+    def channels(self) -> Mapping[str, "ChannelSettings"]:
+        """Each channel's own settings, by the channel's name, in the customary order."""
+        return self._channels
 
     @property
     def configured_channels(self) -> list[str]:
         """The channels this daemon can send through, in the customary order."""
-        return [name for name, missing in self.missing_for.items() if missing is None]
+        return [name for name, own in self.channels.items() if own.missing is None]
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never stand in a log."""
-        kept = (self.discord_token, self.telegram_token, self.smtp_password)
-        return tuple(secret.get_secret_value() for secret in kept if secret)
+        return tuple(secret for own in self.channels.values() for secret in own.secrets)
 
 
 def _reachable(host: str) -> str:
@@ -182,37 +172,56 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def load_settings(**overrides: Any) -> Settings:
+def load_settings(*, channels: Mapping[str, Mapping[str, Any]] | None = None, **overrides: Any) -> Settings:
     """Read the settings from the environment and `.env`; `overrides` win over both.
 
+    `channels` are such overrides for the channels' own settings, by the channel's name.
     Raises `SettingsError`, whose text is one sentence that names the variable and never its value.
     """
+    settings = _read(Settings, overrides)
+    for name, kind in CHANNELS.items():
+        settings._channels[name] = _read(load(kind.settings), (channels or {}).get(name, {}))
+    return settings
+
+
+def _read(kind: type[S], overrides: Mapping[str, Any]) -> S:
     try:
-        return Settings(**overrides)
+        return kind(**overrides)
     except ValidationError as exc:
-        raise SettingsError(_sentence(exc)) from None
+        error = exc.errors(include_input=False, include_url=False)[0]
+        name = _variable(kind, str(error["loc"][0])) if error["loc"] else "A setting"
+        problem = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        raise SettingsError(f"{name} is wrong: it {_worded(problem)}.") from None
     except UnicodeDecodeError:
         raise SettingsError("The file .env is not UTF-8 text: save it as UTF-8.") from None
 
 
+def _variable(kind: type[BaseSettings], field: str) -> str:
+    """Return a field's environment variable, given by the field's name or, as pydantic does, its alias."""
+    alias = kind.model_fields[field].validation_alias if field in kind.model_fields else field
+    return alias if isinstance(alias, str) else f"{kind.model_config['env_prefix']}{field.upper()}"
+
+
+def variables() -> list[str]:
+    """Return the variables of all settings, the channels' own included."""
+    names = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for kind in CHANNELS.values():
+        own: type[ChannelSettings] = load(kind.settings)
+        names += [own.variable(field) for field in own.model_fields]
+    return names
+
+
 def known_variables() -> list[str]:
     """Return the variables that mean something to us, the client's included."""
-    return [f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *_OF_THE_CLIENT)]
+    return [*variables(), *(f"{PREFIX}{name.upper()}" for name in _OF_THE_CLIENT)]
 
 
 def unknown_variables() -> list[str]:
-    """Return what looks like a setting of ours in the environment or `.env`, and is none: typing errors."""
+    """Return what looks like a setting of ours in the environment or `.env` and is not: typing errors."""
     given = {
         name.upper() for kind in (EnvSettingsSource, DotEnvSettingsSource) for name in kind(Settings).env_vars
     }
     return sorted(name for name in given - {*known_variables()} if name.startswith(PREFIX))
-
-
-def _sentence(exc: ValidationError) -> str:
-    error = exc.errors(include_input=False, include_url=False)[0]
-    name = f"{PREFIX}{str(error['loc'][0]).upper()}" if error["loc"] else "A setting"
-    problem = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"{name} is wrong: it {_worded(problem)}."
 
 
 def _worded(problem: str) -> str:

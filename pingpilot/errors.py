@@ -43,6 +43,13 @@ class Misconfigured(PingPilotError):
     """A platform refuses what it was set up with; trying faster does not help, a person must act."""
 
 
+class DatabaseUnavailable(PingPilotError):
+    """The database is away, full or can't do what it was asked; the text is the cause's type and words.
+
+    Raised in `models` alone, for whatever a database or its driver raises.
+    """
+
+
 class DeliveryFailure(PingPilotError):
     """Base of what `Channel.send` raises when a message was not taken."""
 

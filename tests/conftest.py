@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import structlog
 import trustme
 
 os.environ["PTB_TIMEDELTA"] = "true"  # before any test imports python-telegram-bot
@@ -14,6 +15,17 @@ os.environ["PTB_TIMEDELTA"] = "true"  # before any test imports python-telegram-
 from models.database import open_database
 from tests.support.clock import ManualClock
 from tests.support.databases import PostgresCopies, SqliteCopies
+
+# structlog's own choice where rich is installed: tracebacks with every local variable. One of them takes
+# a busy machine two seconds in which the event loop does nothing else, and timeouts run out meanwhile.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(autouse=True)

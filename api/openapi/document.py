@@ -1,15 +1,19 @@
-"""The document as a whole, and each call as one of its operations."""
+"""The document as a whole, and each call as one of its operations, with what goes in."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping, Sequence
 from inspect import cleandoc
 
 from pydantic.alias_generators import to_camel
 
 from api.calls import Call
-from api.openapi import parameters, replies
+from api.openapi import replies
 from api.openapi.schemas import SENT, Json, Schemas
+from api.shapes.events import EVENT_ID, EVENT_ID_PATTERN
+from pingpilot import __version__
+from pingpilot.accounts.categories import NAME_PATTERN
+from pingpilot.channels import CHANNELS
 
 _ABOUT = """
 POST an event, and PingPilot stores it durably and brings it to your Discord DM, your Telegram chat and
@@ -20,21 +24,50 @@ _KEY = """
 An API key, `pp_…`, as `pingpilot key create` makes it. A key's scope tells what it may do: `send` posts
 events and nothing else, `manage` may do everything. Each call names the scope it needs.
 """
+_REQUEST_HEADERS: Mapping[str, Json] = {
+    "Idempotency-Key": {
+        "description": "An id of your own: sending again within 24 hours answers the first event and "
+        "sends nothing twice.",
+        "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+    },
+    "Prefer": {
+        "description": "`wait=N` waits up to N seconds, 30 at most, for the deliveries and tells how they "
+        "went; anything else is ignored (RFC 7240).",
+        "schema": {"type": "string"},
+        "examples": {"wait": {"value": "wait=2"}},
+    },
+    "X-Request-Id": {
+        "description": "An id of your own for this request, 1 to 64 of letters, digits, `.`, `_` and `-`; "
+        "any other is replaced.",
+        "schema": {"type": "string"},
+    },
+}
+_PART_OF_PATH = re.compile(r"{(\w+)[^{}]*}")  # with a pattern of the route's own, which is left out
 
 
 def build(calls: Sequence[Call]) -> Json:
     """Return the OpenAPI 3.1 document of the calls."""
     schemas = Schemas(calls)
+    paths: Json = {}
+    names: Counter[str] = Counter()
+    for call in calls:
+        name = to_camel(call.handler.__name__)
+        names[name] += 1
+        operation_id = name if names[name] == 1 else f"{name}{names[name]}"  # one handler, several paths
+        operations = paths.setdefault(shown_path(call.path), {})
+        operations[call.method.lower()] = {"operationId": operation_id, **_operation(call, schemas)}
     return {
         "openapi": "3.1.1",
-        "info": {"title": "PingPilot", "version": version("pingpilot"), "description": cleandoc(_ABOUT)},
+        "info": {"title": "PingPilot", "version": __version__, "description": cleandoc(_ABOUT)},
         "servers": [{"url": "./"}],  # wherever the document came from, also below a proxy's path
         "tags": [{"name": tag} for tag in dict.fromkeys(call.tag for call in calls)],
-        "paths": _paths(calls, schemas),
+        "paths": paths,
         "components": {
             "schemas": schemas.components,
-            "parameters": parameters.components(),
-            "headers": replies.components(),
+            "parameters": {
+                name: {"name": name, "in": "header", **each} for name, each in _REQUEST_HEADERS.items()
+            },
+            "headers": {name: dict(header) for name, header in replies.HEADERS.items()},
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer", "description": cleandoc(_KEY)},
             },
@@ -42,37 +75,43 @@ def build(calls: Sequence[Call]) -> Json:
     }
 
 
-def _paths(calls: Sequence[Call], schemas: Schemas) -> Json:
-    paths: Json = {}
-    names: Counter[str] = Counter()
-    for call in calls:
-        name = to_camel(call.handler.__name__)
-        names[name] += 1
-        operation_id = name if names[name] == 1 else f"{name}{names[name]}"  # one handler, several paths
-        operations = paths.setdefault(parameters.shown_path(call.path), {})
-        operations[call.method.lower()] = {"operationId": operation_id, **_operation(call, schemas)}
-    return paths
+def shown_path(route: str) -> str:
+    """Return a route's path as OpenAPI writes it, its names in camelCase."""
+    return _PART_OF_PATH.sub(lambda part: f"{{{to_camel(part[1])}}}", route)
 
 
 def _operation(call: Call, schemas: Schemas) -> Json:
+    scope = f"\n\nNeeds a key of scope `{call.scope}`." if call.scope else ""
+    headers = [{"$ref": f"#/components/parameters/{name}"} for name in (*call.headers, "X-Request-Id")]
+    body: Json = {}
+    if call.body:
+        content = {"application/json": {"schema": schemas.reference(call.body, SENT)}}
+        body = {"requestBody": {"required": True, "content": content}}
     return {
         "tags": [call.tag],
         "summary": call.summary,
-        "description": _description(call),
+        "description": cleandoc(call.handler.__doc__ or "") + scope,
         "security": [{"apiKey": [call.scope.value]}] if call.scope else [],
-        "parameters": parameters.parameters(call, schemas),
-        **_body(call, schemas),
+        "parameters": [*_path_parameters(call), *_query_parameters(call, schemas), *headers],
+        **body,
         "responses": replies.replies(call, schemas),
     }
 
 
-def _description(call: Call) -> str:
-    scope = f"\n\nNeeds a key of scope `{call.scope}`." if call.scope else ""
-    return cleandoc(call.handler.__doc__ or "") + scope
+def _path_parameters(call: Call) -> Iterator[Json]:
+    described: Mapping[str, Json] = {
+        "event_id": {"schema": {"type": "string", "pattern": EVENT_ID_PATTERN}, "example": EVENT_ID},
+        "name": {"schema": {"type": "string", "pattern": f"^{NAME_PATTERN}$"}, "example": "sale"},
+        "channel": {"schema": {"enum": [name for name, kind in CHANNELS.items() if kind.needs_link]}},
+        "key_id": {"schema": {"type": "integer", "minimum": 1}},
+    }
+    any_text: Json = {"schema": {"type": "string", "minLength": 1}}
+    for name in _PART_OF_PATH.findall(call.path):
+        yield {"name": to_camel(name), "in": "path", "required": True, **described.get(name, any_text)}
 
 
-def _body(call: Call, schemas: Schemas) -> Json:
-    if call.body is None:
-        return {}
-    content = {"application/json": {"schema": schemas.reference(call.body, SENT)}}
-    return {"requestBody": {"required": True, "content": content}}
+def _query_parameters(call: Call, schemas: Schemas) -> Iterator[Json]:
+    for name, schema, required in schemas.properties(call.query) if call.query else ():
+        bare = {key: value for key, value in schema.items() if key != "description"}
+        described = {"description": schema["description"]} if "description" in schema else {}
+        yield {"name": name, "in": "query", "required": required, "schema": bare, **described}

@@ -1,14 +1,13 @@
 """What comes out: the answers of a call by status, with their headers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from itertools import groupby
-from typing import Any
 
 from api.calls import Call
-from api.errors import CODES
+from api.errors import codes, example_of
 from api.middleware import ALWAYS_ANSWERED
 from api.openapi.schemas import ANSWERED, Json, Schemas
+from pingpilot.channels import CHANNELS
 
 _WITH_A_KEY = (
     "missing_authorization",
@@ -19,16 +18,10 @@ _WITH_A_KEY = (
     "processing_failed",
 )
 _WITH_A_BODY = ("request_timeout", "payload_too_large", "invalid_json", "validation_error")
-_TOLD_BY = {"Idempotency-Key": "Idempotent-Replayed", "Prefer": "Preference-Applied"}
-_OF_STATUS: Mapping[int, tuple[str, ...]] = {
-    HTTPStatus.CREATED: ("Location",),
-    HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
-    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After",),
-    HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
-}
+_ANSWERED_BY = {"Idempotency-Key": "Idempotent-Replayed", "Prefer": "Preference-Applied"}
 _AFTER_A_COMMIT = {HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR}
 _TO_STRANGERS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE}  # sent before the key is known
-_HEADERS: Mapping[str, Json] = {
+HEADERS: Mapping[str, Json] = {
     "X-Request-Id": {
         "description": "The request's id: yours, or a new one.",
         "required": True,
@@ -48,7 +41,10 @@ _HEADERS: Mapping[str, Json] = {
         "description": "Seconds to wait before trying again.",
         "schema": {"type": "integer", "minimum": 0},
     },
-    "WWW-Authenticate": {"required": True, "schema": {"type": "string", "const": "Bearer"}},
+    "WWW-Authenticate": {
+        "description": "What the call needs (RFC 6750).",
+        "schema": {"type": "string", "pattern": "^Bearer"},
+    },
     "Location": {"description": "Where the new thing is.", "schema": {"type": "string"}},
     "Idempotent-Replayed": {
         "description": "`true` where the Idempotency-Key named an event accepted before.",
@@ -61,89 +57,70 @@ _HEADERS: Mapping[str, Json] = {
 }
 
 
+def errors_of(call: Call) -> list[str]:
+    """Return the errors the call may answer, each once, as `ApiError` takes them."""
+    errors = ["bad_request", *(_WITH_A_KEY if call.scope else ()), *(_WITH_A_BODY if call.body else ())]
+    if call.query or call.headers:
+        errors.append("validation_error")
+    if call.path not in ALWAYS_ANSWERED:
+        errors.append("shutting_down")
+    if call.needs_links:
+        errors += [kind.unlinked_code for kind in CHANNELS.values() if kind.unlinked_code]
+    return list(dict.fromkeys([*errors, *call.errors]))
+
+
 def replies(call: Call, schemas: Schemas) -> Json:
     """Return the call's answers by status, errors included."""
-    answers = {status: _answer(call, status, schemas) for status in call.replies}
-    by_status = sorted(codes_of(call), key=lambda code: CODES[code].status)
-    for status, codes in groupby(by_status, key=lambda code: CODES[code].status):
-        answers[status] = _merged(answers.get(status), _refusal(call, status, list(codes), schemas))
-    return {str(int(status)): answers[status] for status in sorted(answers)}
-
-
-def codes_of(call: Call) -> list[str]:
-    """Return the codes the call may answer, each once."""
-    codes = ["bad_request", *(_WITH_A_KEY if call.scope else ()), *(_WITH_A_BODY if call.body else ())]
-    if call.query or call.headers:
-        codes.append("validation_error")
-    if call.path not in ALWAYS_ANSWERED:
-        codes.append("shutting_down")
-    return list(dict.fromkeys([*codes, *call.errors]))
-
-
-def components() -> Json:
-    """Return the headers that answers refer to."""
-    return {name: dict(header) for name, header in _HEADERS.items()}
-
-
-def _answer(call: Call, status: int, schemas: Schemas) -> Json:
-    model = call.replies[status]
-    content = (
-        {"content": {"application/json": {"schema": schemas.reference(model, ANSWERED)}}} if model else {}
-    )
+    by_status: dict[int, list[str]] = {status: [] for status in call.replies}
+    for name in errors_of(call):
+        by_status.setdefault(example_of(name).status, []).append(name)
     return {
-        "description": (model and model.__doc__) or HTTPStatus(status).phrase,
-        "headers": _headers(call, status),
-        **content,
+        str(int(status)): _reply(call, status, by_status[status], schemas) for status in sorted(by_status)
     }
 
 
-def _refusal(call: Call, status: int, codes: list[str], schemas: Schemas) -> Json:
-    return {
-        "description": "\n".join(f"- `{code}`: {CODES[code].when}" for code in codes),
-        "headers": _headers(call, status),
-        "content": {
-            "application/json": {
-                "schema": _any_of(_shapes(codes, schemas)),
-                "examples": {code: {"value": example_of(code)} for code in codes},
+def _reply(call: Call, status: int, errors: Sequence[str], schemas: Schemas) -> Json:
+    """Describe a status: what the call answers with it, or the errors that have it, or both (503)."""
+    known = codes()
+    names = list(dict.fromkeys(error.partition("/")[0] for error in errors))
+    descriptions, shapes = [], []
+    if status in call.replies:
+        model = call.replies[status]
+        descriptions.append((model and model.__doc__) or HTTPStatus(status).phrase)
+        shapes += [schemas.reference(model, ANSWERED)] if model else []
+    if names:
+        descriptions.append("\n".join(f"- `{name}`: {known[name].when}" for name in names))
+    for shape in dict.fromkeys(known[name].shape for name in names):
+        own = [name for name in names if known[name].shape is shape]
+        shapes.append({"allOf": [schemas.reference(shape, ANSWERED)], "properties": {"code": {"enum": own}}})
+    content: Json = {"schema": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}
+    if errors:
+        content["examples"] = {
+            " ".join(error.split("/")): {
+                "value": example_of(error).body.model_dump(mode="json", exclude_unset=True)
             }
-        },
-    }
-
-
-def example_of(code: str) -> Json:
-    """Return a body with the code."""
-    return {"message": CODES[code].says, "code": code, **CODES[code].adds}
-
-
-def _shapes(codes: Iterable[str], schemas: Schemas) -> Iterator[Json]:
-    models = dict.fromkeys(CODES[code].shape for code in codes)
-    for model in models:
-        own = [code for code in codes if CODES[code].shape is model]
-        yield {"allOf": [schemas.reference(model, ANSWERED)], "properties": {"code": {"enum": own}}}
-
-
-def _any_of(shapes: Iterable[Json]) -> Json:
-    several = list(shapes)
-    return several[0] if len(several) == 1 else {"anyOf": several}
-
-
-def _merged(answer: Json | None, refusal: Json) -> Json:
-    """Join an answer and an error of one status, such as the two kinds of 503."""
-    if answer is None or "content" not in answer:
-        return refusal
-    schemas: list[Any] = [each["content"]["application/json"]["schema"] for each in (answer, refusal)]
-    content = {**refusal["content"]["application/json"], "schema": {"anyOf": schemas}}
+            for error in errors
+        }
     return {
-        "description": f"{answer['description']}\n\n{refusal['description']}",
-        "headers": answer["headers"] | refusal["headers"],
-        "content": {"application/json": content},
+        "description": "\n\n".join(descriptions),
+        "headers": _headers(call, status, errors),
+        **({"content": {"application/json": content}} if shapes else {}),
     }
 
 
-def _headers(call: Call, status: int) -> Json:
-    names = ["X-Request-Id", *_OF_STATUS.get(status, ())]
+def _headers(call: Call, status: int, errors: Sequence[str]) -> Json:
+    names = ["X-Request-Id", *(["Location"] if status == HTTPStatus.CREATED else [])]
     if call.scope and status not in _TO_STRANGERS:
         names += ["RateLimit-Policy", "RateLimit"]
     if status in _AFTER_A_COMMIT:
-        names += [_TOLD_BY[name] for name in call.headers if name in _TOLD_BY]
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+        names += [_ANSWERED_BY[name] for name in call.headers if name in _ANSWERED_BY]
+    headers: Json = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    sent = [example_of(error).headers.keys() for error in errors]
+    for name in dict.fromkeys(name for each in sent for name in each if name in HEADERS):
+        always = status not in call.replies and all(name in each for each in sent)
+        headers[name] = (
+            {**HEADERS[name], "required": True}
+            if always
+            else headers.get(name, {"$ref": f"#/components/headers/{name}"})
+        )
+    return headers

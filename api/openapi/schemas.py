@@ -9,7 +9,7 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import WithDefaultSchema
 
 from api.calls import Call
-from api.errors import CODES
+from api.errors import codes
 
 Json = dict[str, Any]
 Mode = Literal["validation", "serialization"]
@@ -21,7 +21,12 @@ class Schemas:
     """The schema of every model that calls take or answer."""
 
     def __init__(self, calls: Iterable[Call]) -> None:
-        used = dict.fromkeys(_models(calls))
+        used: dict[tuple[type[BaseModel], Mode], None] = {
+            (code.shape, ANSWERED): None for code in codes().values()
+        }
+        for call in calls:
+            used |= {(model, SENT): None for model in (call.body, call.query) if model}
+            used |= {(model, ANSWERED): None for model in call.replies.values() if model}
         self._references, definitions = models_json_schema(
             list(used), ref_template="#/components/schemas/{model}", schema_generator=_Bare
         )
@@ -48,11 +53,3 @@ class _Bare(GenerateJsonSchema):
     def get_default_value(self, schema: WithDefaultSchema) -> Any:
         default = super().get_default_value(schema)
         return NoDefault if default is None else default
-
-
-def _models(calls: Iterable[Call]) -> Iterator[tuple[type[BaseModel], Mode]]:
-    for code in CODES.values():
-        yield code.shape, ANSWERED
-    for call in calls:
-        yield from ((model, SENT) for model in (call.body, call.query) if model)
-        yield from ((model, ANSWERED) for model in call.replies.values() if model)

@@ -9,7 +9,7 @@ from api.errors import ApiError
 from api.replies import json_reply
 from api.requests.auth import authenticate
 from api.requests.bodies import read_body
-from api.services import SERVICES, Services
+from api.services import SERVICES
 from api.shapes.account import AccountPatch, ShownAccount, ShownChannel, ShownQuietHours
 from models import Account, AccountChannel
 from pingpilot.accounts.accounts import channels_of
@@ -19,7 +19,7 @@ from pingpilot.channels import CHANNELS
 from pingpilot.telemetry.health import State
 
 PATH = "/api/v1/account"
-_SHOWN_OF_ID = 4  # its last digits, enough for the owner to know it again
+_SHOWN_OF_ID = 4  # digits
 
 
 async def get_account(request: web.Request) -> web.Response:
@@ -33,20 +33,15 @@ async def patch_account(request: web.Request) -> web.Response:
     caller = await authenticate(request)
     body = await read_body(request, AccountPatch)
     services = request.app[SERVICES]
-    _refuse_missing(services, body.switched_on)
+    # Where this daemon has no settings for a channel, its events would wait for ever
+    parts = services.health.parts
+    missing = [name for name in body.switched_on if name in parts and parts[name].state == State.OFF]
+    if missing:
+        labels = " and ".join(CHANNELS[name].label for name in missing)
+        raise ApiError("channel_not_configured", channels=labels)
     account = await Account.get(id=caller.account_id)
     await change_account(account, body.change, services.clock.now())
     return await _reply(request, account)
-
-
-def _refuse_missing(services: Services, switched_on: list[str]) -> None:
-    """Raise `channel_not_configured` where this daemon could send nothing: events would wait for ever."""
-    parts = services.health.parts
-    missing = [name for name in switched_on if name in parts and parts[name].state == State.OFF]
-    if missing:
-        labels = " and ".join(CHANNELS[name].label for name in missing)
-        message = f"{labels} can't be switched on: this server is not set up for it."
-        raise ApiError(409, "channel_not_configured", message)
 
 
 async def _reply(request: web.Request, account: Account) -> web.Response:
@@ -57,35 +52,29 @@ async def _reply(request: web.Request, account: Account) -> web.Response:
         time_zone=account.time_zone,
         combine=account.combine,
         created_at=account.created_at,
-        channels=[_channel(each, now) for each in await channels_of(account)],
+        channels=[_shown_channel(each, now) for each in await channels_of(account)],
     )
-    return json_reply(shown.as_json())
+    return json_reply(shown)
 
 
-def _channel(row: AccountChannel, now: datetime) -> ShownChannel:
+def _shown_channel(row: AccountChannel, now: datetime) -> ShownChannel:
+    address = row.address
+    if address is not None and CHANNELS[row.channel].needs_link:
+        # The end of a chat's id alone, enough for the owner to know it again: the whole is for the bots
+        address = row.username or f"…{(row.user_id or '')[-_SHOWN_OF_ID:]}"
+    quiet_hours = None
+    if row.quiet_from is not None and row.quiet_until is not None:
+        start, until = hours_text(row.quiet_from, row.quiet_until)
+        quiet_hours = ShownQuietHours(start=start, until=until, silently=row.quiet_silently)
     return ShownChannel(
         channel=row.channel,
         enabled=row.enabled,
         linked=row.address is not None,
-        address=_address(row),
+        address=address,
         suspended_reason=row.suspended_reason,
-        quiet_hours=_quiet_hours(row),
+        quiet_hours=quiet_hours,
         muted_until=row.muted_until if row.muted_until and row.muted_until > now else None,
     )
-
-
-def _address(row: AccountChannel) -> str | None:
-    """Return whom the channel reaches, without a chat's id: that is for the bots alone."""
-    if row.address is None or not CHANNELS[row.channel].needs_link:
-        return row.address
-    return row.username or f"…{(row.user_id or '')[-_SHOWN_OF_ID:]}"
-
-
-def _quiet_hours(row: AccountChannel) -> ShownQuietHours | None:
-    if row.quiet_from is None or row.quiet_until is None:
-        return None
-    start, until = hours_text(row.quiet_from, row.quiet_until)
-    return ShownQuietHours(start=start, until=until, silently=row.quiet_silently)
 
 
 CALLS = (

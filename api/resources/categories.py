@@ -34,7 +34,7 @@ async def get_categories(request: web.Request) -> web.Response:
     caller = await authenticate(request)
     account = await Account.get(id=caller.account_id)
     reports = await report_categories(account, request.app[SERVICES].clock.now())
-    return json_reply(ShownCategories(categories=[_shown(each) for each in reports]).as_json())
+    return json_reply(ShownCategories(categories=[_shown(each) for each in reports]))
 
 
 async def post_category(request: web.Request) -> web.Response:
@@ -44,11 +44,10 @@ async def post_category(request: web.Request) -> web.Response:
     account = await Account.get(id=caller.account_id)
     try:
         await create_category(account, body.name, body.changes, request.app[SERVICES].clock.now())
-    except AlreadyExists:
-        message = f"There is a category '{body.name}' already: choose another name, or change that one."
-        raise ApiError(409, "category_exists", message) from None
+    except AlreadyExists as exc:
+        raise ApiError("category_exists", sentence=exc) from None
     except TooMany as exc:
-        raise ApiError(409, "too_many_categories", str(exc)) from None
+        raise ApiError("too_many_categories", sentence=exc) from None
     return await _reply(request, account, body.name, status=201)
 
 
@@ -67,7 +66,7 @@ async def patch_category(request: web.Request) -> web.Response:
     try:
         await change_category(account, name, body.changes)
     except NotFound as exc:
-        raise _not_found(str(exc)) from None
+        raise ApiError("category_not_found", sentence=exc) from None
     return await _reply(request, account, name)
 
 
@@ -78,31 +77,27 @@ async def delete_category(request: web.Request) -> web.Response:
     try:
         await remove_category(account, name)
     except NotFound as exc:
-        raise _not_found(str(exc)) from None
+        raise ApiError("category_not_found", sentence=exc) from None
     message = f"The category '{name}' is removed. Its events stay, under its name."
     events = await count_events(account, name)
-    return json_reply(RemovedCategory(message=message, name=name, events_accepted=events).as_json())
+    return json_reply(RemovedCategory(message=message, name=name, events_accepted=events))
 
 
 async def _reply(request: web.Request, account: Account, name: str, status: int = 200) -> web.Response:
     try:
         report = await report_category(account, name, request.app[SERVICES].clock.now())
     except NotFound as exc:
-        raise _not_found(str(exc)) from None
+        raise ApiError("category_not_found", sentence=exc) from None
     headers = {"Location": CATEGORY.format(name=name)} if status == HTTPStatus.CREATED else None
-    return json_reply(_shown(report).as_json(), status=status, headers=headers)
+    return json_reply(_shown(report), status=status, headers=headers)
 
 
 def _named(request: web.Request) -> str:
     """Return the name in the path, fit for a query: it may be any text."""
     name = request.match_info["name"]
     if not re.fullmatch(NAME_PATTERN, name):
-        raise _not_found("There is no such category: a name is 1 to 64 of a-z, 0-9 and '-'.")
+        raise ApiError("category_not_found/name")
     return name
-
-
-def _not_found(message: str) -> ApiError:
-    return ApiError(404, "category_not_found", message)
 
 
 def _shown(report: CategoryReport) -> ShownCategory:
@@ -135,7 +130,7 @@ CALLS = (
         tag="Categories",
         summary="Show a category with this month's count",
         replies={200: ShownCategory},
-        errors=("category_not_found",),
+        errors=("category_not_found", "category_not_found/name"),
     ),
     Call(
         method="PATCH",
@@ -145,7 +140,7 @@ CALLS = (
         summary="Change what is sent of a category",
         body=CategoryPatch,
         replies={200: ShownCategory},
-        errors=("category_not_found",),
+        errors=("category_not_found", "category_not_found/name"),
     ),
     Call(
         method="DELETE",
@@ -154,6 +149,6 @@ CALLS = (
         tag="Categories",
         summary="Remove a category; its events stay, under its name",
         replies={200: RemovedCategory},
-        errors=("category_not_found",),
+        errors=("category_not_found", "category_not_found/name"),
     ),
 )

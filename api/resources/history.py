@@ -1,5 +1,7 @@
 """`GET /api/v1/events`, `GET /api/v1/events/{eventId}` and its retry."""
 
+from uuid import UUID
+
 from aiohttp import web
 
 from api.calls import Call
@@ -8,9 +10,9 @@ from api.replies import json_reply
 from api.requests.auth import authenticate
 from api.requests.bodies import read_query
 from api.services import SERVICES
-from api.shapes.events import ShownEvent, ShownEvents, deliveries_of, shown_event
+from api.shapes.events import ShownEvent, ShownEvents, shown_event
 from api.shapes.queries import EventsQuery, cursor_text
-from models import Event
+from models import Delivery, Event
 from models.ids import parse_event_id
 from pingpilot.accounts.callers import Caller
 from pingpilot.events.deliveries import Selection, retry_deliveries
@@ -26,18 +28,16 @@ async def get_events(request: web.Request) -> web.Response:
     query = read_query(request, EventsQuery)
     wanted = Wanted(caller.account_id, query.category, query.status, query.cursor)
     page = await list_events(wanted, query.limit)
-    return json_reply(
-        {
-            "events": [shown_event(each.event, each.deliveries) for each in page.events],
-            "nextCursor": cursor_text(page.next_before) if page.next_before else None,
-        }
-    )
+    events = [shown_event(each.event, each.deliveries) for each in page.events]
+    next_cursor = cursor_text(page.next_before) if page.next_before else None
+    return json_reply(ShownEvents(events=events, next_cursor=next_cursor))
 
 
 async def get_event(request: web.Request) -> web.Response:
     """Return one of the caller's events with its deliveries."""
     caller = await authenticate(request)
-    return await _shown(await _own_event(request, caller))
+    event = await _own_event(request, caller)
+    return json_reply(shown_event(event, await deliveries_of(event.id)))
 
 
 async def retry_event(request: web.Request) -> web.Response:
@@ -47,19 +47,20 @@ async def retry_event(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     selection = Selection(account_id=caller.account_id, event_id=event.id)
     services.on_deliveries(set(await retry_deliveries(selection, services.clock.now())))
-    return await _shown(event)
+    return json_reply(shown_event(event, await deliveries_of(event.id)))
 
 
 async def _own_event(request: web.Request, caller: Caller) -> Event:
     event_id = parse_event_id(request.match_info["event_id"])
     event = event_id and await Event.get_or_none(id=event_id, account_id=caller.account_id)
     if not event:
-        raise ApiError(404, "not_found", "This account has no such event: check its id.")
+        raise ApiError("not_found/event")
     return event
 
 
-async def _shown(event: Event) -> web.Response:
-    return json_reply(shown_event(event, await deliveries_of(event.id)))
+async def deliveries_of(event_id: UUID) -> list[Delivery]:
+    """Return the event's deliveries in the order they were made."""
+    return await Delivery.filter(event_id=event_id).order_by("id")
 
 
 CALLS = (
@@ -79,7 +80,7 @@ CALLS = (
         tag="Events",
         summary="Show an event with its deliveries",
         replies={200: ShownEvent},
-        errors=("not_found",),
+        errors=("not_found/event",),
     ),
     Call(
         method="POST",
@@ -88,6 +89,6 @@ CALLS = (
         tag="Events",
         summary="Try the failed deliveries again",
         replies={200: ShownEvent},
-        errors=("not_found",),
+        errors=("not_found/event",),
     ),
 )

@@ -26,7 +26,6 @@ from pingpilot.accounts.callers import Caller
 from pingpilot.accounts.keys import (
     AlreadyRotated,
     LastManageKey,
-    Rotation,
     TooManyKeys,
     create_key,
     revoke_spare_key,
@@ -52,11 +51,11 @@ async def post_key(request: web.Request) -> web.Response:
     try:
         row, key = await create_key(await _account(caller), body.name, _now(request), body.rights)
     except NotFound as exc:
-        raise ApiError(404, "category_not_found", str(exc)) from None
+        raise ApiError("category_not_found", sentence=exc) from None
     except AlreadyExists as exc:
-        raise ApiError(409, "key_exists", str(exc)) from None
+        raise ApiError("key_exists", sentence=exc) from None
     except TooManyKeys as exc:
-        raise ApiError(409, "too_many_keys", str(exc)) from None
+        raise ApiError("too_many_keys", sentence=exc) from None
     return _reply(CreatedKey(**dict(ShownKey.of(row)), message=_SHOWN_ONCE, key=key), status=201)
 
 
@@ -68,13 +67,20 @@ async def rotate(request: web.Request) -> web.Response:
     try:
         rotation = await rotate_key(await _account(caller), key_id, body.overlap, _now(request))
     except NotFound:
-        raise _not_found() from None
+        raise ApiError("not_found/key") from None
     except AlreadyRotated as exc:
-        raise ApiError(409, "key_rotated", str(exc)) from None
+        raise ApiError("key_rotated", sentence=exc) from None
     except TooManyKeys as exc:
-        message = f"{exc} Or rotate with `overlapSeconds` 0, which revokes the old key at once."
-        raise ApiError(409, "too_many_keys", message) from None
-    return _reply(_rotated(rotation, caller), status=201)
+        raise ApiError("too_many_keys/rotation", sentence=exc) from None
+    old = ShownKey.of(rotation.old, current=rotation.old.id == caller.key_id)
+    whose = "the one this request was made with" if old.current else "the old one"
+    rotated = RotatedKey(
+        **dict(ShownKey.of(rotation.row)),
+        message=f"{_SHOWN_ONCE} It replaces {whose}, which is refused from `replaces.expiresAt` on.",
+        key=rotation.key,
+        replaces=old,
+    )
+    return _reply(rotated, status=201)
 
 
 async def delete_key(request: web.Request) -> web.Response:
@@ -83,35 +89,19 @@ async def delete_key(request: web.Request) -> web.Response:
     try:
         key = await revoke_spare_key(await _account(caller), _key_id(request), _now(request))
     except NotFound:
-        raise _not_found() from None
+        raise ApiError("not_found/key") from None
     except LastManageKey as exc:
-        message = f"{exc} Make another first, or rotate it with `overlapSeconds` 0."
-        raise ApiError(409, "last_manage_key", message) from None
+        raise ApiError("last_manage_key", sentence=exc) from None
     own = key.id == caller.key_id
     message = f"The key '{key.name}' is revoked{', which this request was made with' if own else ''}."
     return _reply(RevokedKey(message=message, id=key.id, current=own))
 
 
-def _rotated(rotation: Rotation, caller: Caller) -> RotatedKey:
-    old = ShownKey.of(rotation.old, current=rotation.old.id == caller.key_id)
-    whose = "the one this request was made with" if old.current else "the old one"
-    return RotatedKey(
-        **dict(ShownKey.of(rotation.row)),
-        message=f"{_SHOWN_ONCE} It replaces {whose}, which is refused from `replaces.expiresAt` on.",
-        key=rotation.key,
-        replaces=old,
-    )
-
-
 def _key_id(request: web.Request) -> int:
     text = request.match_info["key_id"]
     if not _ID.fullmatch(text):
-        raise _not_found()
+        raise ApiError("not_found/key")
     return int(text)
-
-
-def _not_found() -> ApiError:
-    return ApiError(404, "not_found", "This account has no such key in force: check its id in the list.")
 
 
 async def _account(caller: Caller) -> Account:
@@ -124,7 +114,7 @@ def _now(request: web.Request) -> datetime:
 
 def _reply(shape: Shape, status: int = 200) -> web.Response:
     """Return the shape as JSON, for nobody to store: it may hold a key."""
-    return json_reply(shape.as_json(), status=status, headers={"Cache-Control": "no-store"})
+    return json_reply(shape, status=status, headers={"Cache-Control": "no-store"})
 
 
 CALLS = (
@@ -154,7 +144,7 @@ CALLS = (
         summary="Replace an API key; the old one works for an overlap",
         body=RotationBody,
         replies={201: RotatedKey},
-        errors=("not_found", "key_rotated", "too_many_keys"),
+        errors=("not_found/key", "key_rotated", "too_many_keys/rotation"),
     ),
     Call(
         method="DELETE",
@@ -163,6 +153,6 @@ CALLS = (
         tag="Keys",
         summary="Revoke an API key",
         replies={200: RevokedKey},
-        errors=("not_found", "last_manage_key"),
+        errors=("not_found/key", "last_manage_key"),
     ),
 )

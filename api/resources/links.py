@@ -8,11 +8,11 @@ from api.calls import Call
 from api.errors import ApiError
 from api.replies import json_reply
 from api.requests.auth import authenticate
-from api.requests.bodies import invalid
+from api.requests.bodies import invalid_request
 from api.services import SERVICES
 from api.shapes.account import NewCode, RemovedLink
 from models import Account
-from pingpilot.accounts.linking import NewLinkCode, create_link_code, unlink
+from pingpilot.accounts.linking import create_link_code, unlink
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import TooMany
 
@@ -20,15 +20,21 @@ from pingpilot.errors import TooMany
 async def post_link_code(request: web.Request) -> web.Response:
     """Make a one-time code that links a chat to the caller's account."""
     caller = await authenticate(request)
-    account = await Account.get(id=caller.account_id)
+    account, now = await Account.get(id=caller.account_id), request.app[SERVICES].clock.now()
     try:
-        new = await create_link_code(account, request.app[SERVICES].clock.now())
+        new = await create_link_code(account, now)
     except TooMany as exc:
-        raise _too_many(request, exc) from None
+        wait = math.ceil(((exc.until or now) - now).total_seconds())
+        raise ApiError("too_many_requests/link_codes", sentence=exc, wait=wait) from None
+    bots = " or ".join(kind.label for kind in CHANNELS.values() if kind.needs_link)
+    tap = ", or open telegramUrl" if new.telegram_url else ""
     shown = NewCode(
-        message=_how_to_use(new), code=new.code, expires_at=new.expires_at, telegram_url=new.telegram_url
+        message=f"Within 10 minutes, send `/link {new.code}` to the {bots} bot{tap}: it works once.",
+        code=new.code,
+        expires_at=new.expires_at,
+        telegram_url=new.telegram_url,
     )
-    return json_reply(shown.as_json(), status=201, headers={"Cache-Control": "no-store"})
+    return json_reply(shown, status=201, headers={"Cache-Control": "no-store"})
 
 
 async def delete_link(request: web.Request) -> web.Response:
@@ -37,28 +43,17 @@ async def delete_link(request: web.Request) -> web.Response:
     kind = CHANNELS.get(request.match_info["channel"])
     if kind is None:
         names = ", ".join(name for name, each in CHANNELS.items() if each.needs_link)
-        raise ApiError(404, "not_found", f"There is no such channel: choose from {names}.")
+        raise ApiError("not_found/channel", channels=names)
     if not kind.needs_link:
         how = f'{{"channels": {{"{kind.name}": {{"enabled": false}}}}}}'
-        raise invalid(
+        raise invalid_request(
             ("channel", f"{kind.label} needs no link: switch it off with PATCH /api/v1/account and {how}.")
         )
     account = await Account.get(id=caller.account_id)
     if not await unlink(account, kind.name, request.app[SERVICES].clock.now()):
-        raise ApiError(404, "not_found", f"{kind.label} is not linked, so there is nothing to remove.")
+        raise ApiError("not_found/link", channel=kind.label)
     message = f"{kind.label} is unlinked, and switched off until it is linked again."
-    return json_reply(RemovedLink(message=message, channel=kind.name).as_json())
-
-
-def _too_many(request: web.Request, exc: TooMany) -> ApiError:
-    now = request.app[SERVICES].clock.now()
-    wait = math.ceil(((exc.until or now) - now).total_seconds())
-    return ApiError(429, "too_many_requests", str(exc), headers={"Retry-After": str(wait)})
-
-
-def _how_to_use(new: NewLinkCode) -> str:
-    tap = ", or open telegramUrl" if new.telegram_url else ""
-    return f"Within 10 minutes, send `/link {new.code}` to the Discord or Telegram bot{tap}: it works once."
+    return json_reply(RemovedLink(message=message, channel=kind.name))
 
 
 CALLS = (
@@ -69,7 +64,7 @@ CALLS = (
         tag="Account",
         summary="Make a one-time code that links a chat",
         replies={201: NewCode},
-        errors=("too_many_requests",),
+        errors=("too_many_requests/link_codes",),
     ),
     Call(
         method="DELETE",
@@ -78,6 +73,6 @@ CALLS = (
         tag="Account",
         summary="Unlink a chat",
         replies={200: RemovedLink},
-        errors=("not_found", "validation_error"),
+        errors=("not_found/channel", "not_found/link", "validation_error"),
     ),
 )

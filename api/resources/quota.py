@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from api.calls import Call
-from api.replies import json_reply, time_text
+from api.replies import json_reply
 from api.requests.auth import authenticate
 from api.services import SERVICES
 from api.shapes.account import ShownQuota
@@ -17,16 +17,15 @@ async def get_quota(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     account = await Account.get(id=caller.account_id)
     quota = await quota_of(account, services.limits, services.clock.now())
-    return json_reply(
-        {
-            "plan": quota.plan,
-            "eventsUsed": quota.used,
-            "eventsLimit": quota.limit,
-            "eventsRemaining": quota.remaining,
-            "resetDate": time_text(quota.resets_at),
-            "categoriesUsed": await Category.filter(account_id=account.id).count(),
-        }
+    shown = ShownQuota(
+        plan=quota.plan,
+        events_used=quota.used,
+        events_limit=quota.limit,
+        events_remaining=quota.remaining,
+        reset_date=quota.resets_at,
+        categories_used=await Category.filter(account_id=account.id).count(),
     )
+    return json_reply(shown)
 
 
 CALLS = (

@@ -1,6 +1,5 @@
 """The account: what is answered of it, and what may be changed."""
 
-import re
 from typing import Annotated, Any
 
 from pydantic import (
@@ -14,8 +13,8 @@ from pydantic import (
 )
 
 from api.shapes.base import ChannelName, Count, Shape, Time
-from api.shapes.json_schema import other_end, stays_as_it_is, time_zone
-from api.shapes.validation import fault
+from api.shapes.json_schema import without_defaults
+from api.shapes.validation import always_saying, invalid
 from models import Plan
 from pingpilot.accounts.preferences import AccountChange, ChannelChange
 from pingpilot.accounts.quiet_hours import check_time_zone
@@ -72,32 +71,36 @@ class RemovedLink(Shape):
     channel: ChannelName
 
 
-_TIME_PATTERN = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-_PATCH = ConfigDict(extra="forbid", frozen=True, json_schema_extra=stays_as_it_is)
-
-
-def _time(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(_TIME_PATTERN, value):
-        raise fault("must be a time of day, such as 22:00.")
-    return value
+_PATCH = ConfigDict(extra="forbid", frozen=True, json_schema_extra=without_defaults)
 
 
 def _time_zone(value: Any) -> str:
     try:
         return check_time_zone(value if isinstance(value, str) else "")
     except InvalidInput:
-        raise fault("must be a time zone, such as Europe/Berlin or UTC.") from None
+        raise invalid("must be a time zone, such as Europe/Berlin or UTC.") from None
 
 
 def _channel_name(value: Any) -> str:
     if value not in CHANNELS:
-        raise fault(f"is not a channel: choose from {', '.join(CHANNELS)}.")
+        raise invalid(f"is not a channel: choose from {', '.join(CHANNELS)}.")
     return str(value)
 
 
-TimeText = Annotated[str, Field(pattern=f"^{_TIME_PATTERN}$")]
-TimeOfDay = Annotated[str, PlainValidator(_time, json_schema_input_type=TimeText)]
-ZoneName = Annotated[str, Field(json_schema_extra=time_zone, examples=["Europe/Berlin"])]
+TimeOfDay = Annotated[
+    str,
+    Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$"),
+    always_saying("must be a time of day, such as 22:00."),
+]
+ZoneName = Annotated[
+    str,
+    Field(
+        description="A name of the IANA time zone database.",
+        pattern="^[A-Za-z0-9_+/-]{1,64}$",
+        json_schema_extra={"format": "iana-time-zone"},
+        examples=["Europe/Berlin"],
+    ),
+]
 TimeZone = Annotated[str, PlainValidator(_time_zone, json_schema_input_type=ZoneName)]
 KnownChannel = Annotated[str, PlainValidator(_channel_name, json_schema_input_type=ChannelName)]
 
@@ -105,17 +108,17 @@ KnownChannel = Annotated[str, PlainValidator(_channel_name, json_schema_input_ty
 class QuietHoursBody(BaseModel):
     """From when until when, in the account's time zone; `silently`: without a sound instead of waiting."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=other_end)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    start: TimeOfDay = Field(alias="from")
-    until: TimeOfDay
+    start: TimeOfDay = Field(alias="from", examples=["22:00"])
+    until: TimeOfDay = Field(description="Another time than `from`.", examples=["07:00"])
     silently: StrictBool = False
 
     @field_validator("until")
     @classmethod
     def _ends(cls, until: str, info: ValidationInfo) -> str:
         if until == info.data.get("start"):
-            raise fault("must be another time than `from`.")
+            raise invalid("must be another time than `from`.")
         return until
 
 

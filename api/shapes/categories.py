@@ -1,30 +1,37 @@
 """Categories: the bodies that calls take, and what is answered of them."""
 
-import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StringConstraints
 
 from api.shapes.base import CategoryName, ChannelName, Shape, Time
-from api.shapes.json_schema import one_emoji, stays_as_it_is
-from api.shapes.validation import fault
+from api.shapes.json_schema import without_defaults
+from api.shapes.validation import always_saying, invalid
 from pingpilot.accounts.categories import COLOR_PATTERN, CategoryChanges, is_one_emoji
 from pingpilot.channels import CHANNELS
 
 SomeChannels = Annotated[list[ChannelName], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
-EmojiText = Annotated[str, Field(json_schema_extra=one_emoji, examples=["🚀"])]
-ColorText = Annotated[str, Field(pattern=f"^{COLOR_PATTERN}$", examples=["#00b894"])]
-
-
-def _color(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(COLOR_PATTERN, value):
-        raise fault("must be '#' and six hexadecimal digits, such as '#ff6b6b'.")
-    return value.lower()
+EmojiText = Annotated[
+    str,
+    Field(
+        description="One emoji.",
+        min_length=1,
+        max_length=16,
+        json_schema_extra={"format": "emoji"},
+        examples=["🚀"],
+    ),
+]
+Color = Annotated[
+    str,
+    StringConstraints(pattern=f"^{COLOR_PATTERN}$", to_lower=True),
+    Field(examples=["#00b894"]),
+    always_saying("must be '#' and six hexadecimal digits, such as '#ff6b6b'."),
+]
 
 
 def _emoji(value: Any) -> str | None:
     if value is not None and not (isinstance(value, str) and is_one_emoji(value)):
-        raise fault("must be one emoji, such as 🐛, or null for none.")
+        raise invalid("must be one emoji, such as 🐛, or null for none.")
     return value
 
 
@@ -34,27 +41,26 @@ def _channels(value: Any) -> tuple[str, ...] | None:
     names = value if isinstance(value, list) else []
     known = all(isinstance(name, str) and name in CHANNELS for name in names)
     if not names or not known or len(set(names)) < len(names):
-        raise fault(f"must be a list of channels ({', '.join(CHANNELS)}), each once, or null for all.")
+        raise invalid(f"must be a list of channels ({', '.join(CHANNELS)}), each once, or null for all.")
     return tuple(names)
 
 
 def _fallback(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or value not in CHANNELS):
-        raise fault(f"must be one of {', '.join(CHANNELS)}, or null for none.")
+        raise invalid(f"must be one of {', '.join(CHANNELS)}, or null for none.")
     return value
 
 
 def _fixed(_value: Any) -> None:
-    raise fault("can't be changed, since events know their category by it: add a category, remove this one.")
+    raise invalid(
+        "can't be changed, since events know their category by it: add a category, remove this one."
+    )
 
 
 def _patch(schema: dict[str, Any]) -> None:
     """Hide the member that is only taken to say that it can't change."""
     del schema["properties"]["name"]
-    stays_as_it_is(schema)
-
-
-Color = Annotated[str, PlainValidator(_color, json_schema_input_type=ColorText)]
+    without_defaults(schema)
 
 
 class _Looks(BaseModel):

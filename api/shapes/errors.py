@@ -22,17 +22,17 @@ class InvalidJson(Problem):
     column: int | SkipJsonSchema[None] = None
 
 
-class Fault(Shape):
-    """A member, header or parameter, and what it must be."""
+class InvalidMember(Shape):
+    """A member, header or parameter that is not as it must be, and what it must be."""
 
     field: str = Field(examples=["fields.amount"])
     message: str
 
 
 class InvalidRequest(Problem):
-    """A request that says what can't be taken; every fault is named."""
+    """A request that says what can't be taken; every invalid member is named."""
 
-    errors: list[Fault] = Field(min_length=1)
+    errors: list[InvalidMember] = Field(min_length=1)
 
 
 class QuotaUsedUp(Problem):

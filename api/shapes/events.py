@@ -5,8 +5,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
-from uuid import UUID
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import (
     BaseModel,
@@ -21,13 +20,14 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import InitErrorDetails
 
-from api.replies import encoded, time_text
+from api.replies import encoded
 from api.shapes.base import CategoryName, ChannelName, Count, Shape, Time
-from api.shapes.validation import fault
+from api.shapes.validation import invalid
 from models import Delivery, DeliveryStatus, Event
 from models.ids import event_id_text
 from pingpilot.delivery.channel import FieldValue
 from pingpilot.events.history import EventStatus, status_of
+from pingpilot.events.submission import shown_description
 
 MAX_DESCRIPTION = 4000
 MAX_FIELDS = 100
@@ -38,7 +38,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL and UTF-8 can't ho
 
 def _storable(text: str) -> str:
     if _UNSTORABLE.search(text):
-        raise fault("must not contain NUL characters or lone surrogates.")
+        raise invalid("must not contain NUL characters or lone surrogates.")
     return text
 
 
@@ -46,38 +46,39 @@ def _description(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > MAX_DESCRIPTION:
-        raise fault(f"must be a text of up to {MAX_DESCRIPTION:,} characters.")
+        raise invalid(f"must be a text of up to {MAX_DESCRIPTION:,} characters.")
     return _storable(value)
 
 
 def _field_name(value: Any) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_FIELD_NAME:
-        raise fault(f"its name must have 1 to {MAX_FIELD_NAME} characters.")
+        raise invalid(f"its name must have 1 to {MAX_FIELD_NAME} characters.")
     return _storable(value)
 
 
 def _field_value(value: Any) -> FieldValue:
     if isinstance(value, str):
         if len(value) > MAX_FIELD_VALUE:
-            raise fault(f"must have up to {MAX_FIELD_VALUE:,} characters.")
+            raise invalid(f"must have up to {MAX_FIELD_VALUE:,} characters.")
         return _storable(value)
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    raise fault("must be a text, a finite number, true or false.")
+    raise invalid("must be a text, a finite number, true or false.")
 
 
-def _few(fields: Any, check: ValidatorFunctionWrapHandler) -> dict[str, FieldValue]:
-    """Check the entries and their number, and name the faults of both: pydantic would stop at the entries."""
+def _check_fields(fields: Any, check: ValidatorFunctionWrapHandler) -> dict[str, FieldValue]:
+    """Check the entries and their number, and name all that is wrong: pydantic would stop at the entries."""
     if not isinstance(fields, dict) or len(fields) <= MAX_FIELDS:
         return check(fields)  # type: ignore[no-any-return]
-    faults = [InitErrorDetails(type=fault(f"must have up to {MAX_FIELDS} entries."), input=None)]
+    problems = [InitErrorDetails(type=invalid(f"must have up to {MAX_FIELDS} entries."), input=None)]
     try:
         check(fields)
     except ValidationError as exc:
-        faults += [
-            InitErrorDetails(type=fault(error["msg"]), loc=error["loc"], input=None) for error in exc.errors()
+        problems += [
+            InitErrorDetails(type=invalid(error["msg"]), loc=error["loc"], input=None)
+            for error in exc.errors()
         ]
-    raise ValidationError.from_exception_data("fields", faults)
+    raise ValidationError.from_exception_data("fields", problems)
 
 
 _NO_NUL = "^[^\\u0000]*$"  # as JSON Schema; it has no word for lone surrogates
@@ -96,7 +97,9 @@ _FIELDS_SCHEMA = {
 Description = Annotated[str, PlainValidator(_description), WithJsonSchema(_DESCRIPTION_SCHEMA)]
 FieldName = Annotated[str, PlainValidator(_field_name)]
 CheckedValue = Annotated[FieldValue, PlainValidator(_field_value)]
-Fields = Annotated[dict[FieldName, CheckedValue], WrapValidator(_few), WithJsonSchema(_FIELDS_SCHEMA)]
+Fields = Annotated[
+    dict[FieldName, CheckedValue], WrapValidator(_check_fields), WithJsonSchema(_FIELDS_SCHEMA)
+]
 
 
 class EventBody(BaseModel):
@@ -116,8 +119,7 @@ class EventBody(BaseModel):
 
     @property
     def shown_description(self) -> str:
-        """The description, or the customary sentence where none was given."""
-        return self.description if self.description.strip() else f"A new {self.category} event has occurred!"
+        return shown_description(self.category, self.description)
 
     @property
     def fields_json(self) -> str:
@@ -146,6 +148,13 @@ class ShownDelivery(Shape):
     last_error: str | None = Field(description="Why the last attempt failed.")
     next_attempt_at: Time | None = Field(description="When it is tried again.")
     delivered_at: Time | None
+
+
+class DeliverySummary(TypedDict):
+    """What several replies say of an event's deliveries."""
+
+    delivery_status: EventStatus
+    deliveries: list[ShownDelivery]
 
 
 class ShownEvent(Shape):
@@ -179,34 +188,31 @@ class AcceptedEvent(Shape):
     deliveries: list[ShownDelivery] | SkipJsonSchema[None] = None
 
 
-async def deliveries_of(event_id: UUID) -> list[Delivery]:
-    """Return the event's deliveries in the order they were made."""
-    return await Delivery.filter(event_id=event_id).order_by("id")
+def shown_event(event: Event, deliveries: Sequence[Delivery]) -> ShownEvent:
+    """Return an event as it is shown."""
+    return ShownEvent(
+        id=event_id_text(event.id),
+        category=event.category,
+        description=event.description,
+        fields=json.loads(event.fields_json),
+        created_at=event.created_at,
+        **delivery_summary(deliveries),
+    )
 
 
-def shown_event(event: Event, deliveries: Sequence[Delivery]) -> dict[str, Any]:
-    """Return an event as the contract has it."""
+def delivery_summary(deliveries: Sequence[Delivery]) -> DeliverySummary:
+    """Return the members that tell of an event's deliveries: its status, derived from them, and each."""
     return {
-        "id": event_id_text(event.id),
-        "category": event.category,
-        "description": event.description,
-        "fields": json.loads(event.fields_json),
-        "createdAt": time_text(event.created_at),
-        **standing(deliveries),
-    }
-
-
-def standing(deliveries: Sequence[Delivery]) -> dict[str, Any]:
-    """Return the event's status, derived from its deliveries, and the deliveries themselves."""
-    return {"deliveryStatus": status_of(deliveries), "deliveries": [_delivery(each) for each in deliveries]}
-
-
-def _delivery(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "channel": delivery.channel,
-        "status": DeliveryStatus.PENDING if delivery.status == DeliveryStatus.HELD else delivery.status,
-        "attempts": delivery.attempts,
-        "lastError": delivery.last_error,
-        "nextAttemptAt": time_text(delivery.next_attempt_at),
-        "deliveredAt": time_text(delivery.delivered_at),
+        "delivery_status": status_of(deliveries),
+        "deliveries": [
+            ShownDelivery(
+                channel=each.channel,
+                status="pending" if each.status == DeliveryStatus.HELD else each.status,
+                attempts=each.attempts,
+                last_error=each.last_error,
+                next_attempt_at=each.next_attempt_at,
+                delivered_at=each.delivered_at,
+            )
+            for each in deliveries
+        ],
     }

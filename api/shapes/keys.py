@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from api.shapes.base import Shape, Time
-from api.shapes.validation import fault, worded
+from api.shapes.validation import always_saying, invalid
 from models import ApiKey, KeyScope
 from pingpilot.accounts.categories import NAME_PATTERN as CATEGORY_PATTERN
 from pingpilot.accounts.keys import (
@@ -38,9 +38,9 @@ def _key_name(text: str) -> str:
 
 
 def _whole_number(value: object) -> object:
-    """Return the value unless it is none; 60.0 is one in JSON Schema, true and "60" are not."""
+    """Return the value if it is a number: 60.0 is one in JSON Schema, true and "60" are not."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise fault("must be a number.")
+        raise invalid("must be a number.")
     return value
 
 
@@ -49,19 +49,19 @@ KeyName = Annotated[
     str,
     Field(json_schema_extra={"pattern": f"^{NAME_PATTERN}$"}, examples=["web server"]),
     AfterValidator(_key_name),
-    worded(f"must be 1 to {LONGEST_NAME} printable characters, such as 'web server'."),
+    always_saying(f"must be 1 to {LONGEST_NAME} printable characters, such as 'web server'."),
 ]
-Scope = Annotated[KeyScope, worded("must be 'send' or 'manage'.")]
+Scope = Annotated[KeyScope, always_saying("must be 'send' or 'manage'.")]
 CategoryNames = Annotated[
     list[Annotated[str, Field(pattern=f"^{CATEGORY_PATTERN}$")]] | None,
     Field(min_length=1, max_length=MOST_CATEGORIES),
-    worded(f"must be a list of 1 to {MOST_CATEGORIES} names of categories; leave it out for all."),
+    always_saying(f"must be a list of 1 to {MOST_CATEGORIES} names of categories; leave it out for all."),
 ]
 OverlapSeconds = Annotated[
     int,
     Field(ge=0, le=_SECONDS),
     BeforeValidator(_whole_number),
-    worded(f"must be a whole number of seconds, from 0 (revoke the old key at once) to {_SECONDS:,}."),
+    always_saying(f"must be a whole number of seconds, from 0 (revoke the old key at once) to {_SECONDS:,}."),
 ]
 
 _KEPT_MANAGER: dict[str, Any] = {  # JSON Schema of what `_only_where_they_say_something` refuses
@@ -96,7 +96,7 @@ class NewKeyBody(BaseModel):
         cls, names: list[str] | None, info: ValidationInfo
     ) -> list[str] | None:
         if names is not None and info.data.get("scope") == KeyScope.MANAGE:
-            raise fault("must be left out with scope 'manage': only a key of scope 'send' is kept to some.")
+            raise invalid("must be left out with scope 'manage': only a key of scope 'send' is kept to some.")
         return names
 
     @property

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from api.shapes.base import CategoryName
-from api.shapes.validation import fault
+from api.shapes.validation import invalid
 from pingpilot.events.history import EventStatus
 
 MOST_EVENTS = 100
@@ -29,18 +29,18 @@ def _cursor(value: Any) -> UUID:
     """
     if re.fullmatch(_CURSOR, value):
         return UUID(bytes=base64.urlsafe_b64decode(f"{value}=="))
-    raise fault("must be a `nextCursor` as it was answered; leave it out for the first page.")
+    raise invalid("must be a `nextCursor` as it was answered; leave it out for the first page.")
 
 
 def _limit(value: Any) -> int:
     if not _LIMIT.fullmatch(value) or not 1 <= int(value) <= MOST_EVENTS:
-        raise fault(f"must be a whole number from 1 to {MOST_EVENTS}.")
+        raise invalid(f"must be a whole number from 1 to {MOST_EVENTS}.")
     return int(value)
 
 
 def _status(value: Any) -> EventStatus:
     if value not in EventStatus.__members__:
-        raise fault(f"must be one of {', '.join(EventStatus)}.")
+        raise invalid(f"must be one of {', '.join(EventStatus)}.")
     return EventStatus(value)
 
 

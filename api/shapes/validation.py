@@ -4,18 +4,18 @@ from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidato
 from pydantic_core import PydanticCustomError
 
 
-def fault(message: str) -> PydanticCustomError:
+def invalid(message: str) -> PydanticCustomError:
     """Return the error a validator raises; `message` says what the member must be."""
-    return PydanticCustomError("fault", "{message}", {"message": message})
+    return PydanticCustomError("invalid", "{message}", {"message": message})
 
 
-def worded(message: str) -> WrapValidator:
-    """Let one sentence of ours stand for every fault of a member."""
+def always_saying(message: str) -> WrapValidator:
+    """Let one sentence of ours stand for whatever pydantic finds wrong with a member."""
 
     def check(value: object, handler: ValidatorFunctionWrapHandler) -> object:
         try:
             return handler(value)
         except ValidationError:
-            raise fault(message) from None
+            raise invalid(message) from None
 
     return WrapValidator(check)

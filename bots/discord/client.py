@@ -10,8 +10,8 @@ from yarl import URL
 
 from bots.commands import Commands
 from bots.discord.commands import add_commands, press
+from bots.discord.settings import DISCORD_API
 from pingpilot.channels import DISCORD
-from pingpilot.config import DISCORD_API
 from pingpilot.errors import Misconfigured
 from pingpilot.telemetry.health import Health, State
 

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
         ),
         ops.AddField(
             model_name='Delivery',
-            name='stands_in_for',
-            field=fields.BigIntField(null=True),
+            name='fallback_for',
+            field=fields.BigIntField(source_field='stands_in_for', null=True),
         ),
     ]

@@ -13,7 +13,7 @@ from models.database import connection, transaction, unit_of_work
 from models.sql import query
 from pingpilot.accounts.categories import STARTERS, add_category
 from pingpilot.accounts.keys import create_key
-from pingpilot.channels import CHANNELS, EMAIL
+from pingpilot.channels import CHANNELS, AddressSource, ChannelKind, check_channels
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 
 # One mailbox, ASCII, no quoting: what SMTP servers without extensions take (RFC 5321, 4.1.2)
@@ -46,13 +46,10 @@ async def create_account(
     check_monthly_events(monthly_events)
     async with transaction():
         account = await _insert(address, plan, monthly_events, now)
-        for name in CHANNELS:
-            await AccountChannel.create(
-                account_id=account.id,
-                channel=name,
-                enabled=name in channels,
-                address=address if name == EMAIL.name else None,
-            )
+        for kind in CHANNELS.values():
+            row = new_channel(account, kind)
+            row.enabled = kind.name in channels
+            await row.save()
         for name, emoji, color in STARTERS:
             await add_category(account, name, color=color, emoji=emoji, now=now)
         _, key = await create_key(account, "default", now)
@@ -128,9 +125,15 @@ async def _delete(account: Account) -> None:
 
 
 async def channels_of(account: Account) -> list[AccountChannel]:
-    """Return the account's channels in the customary order."""
+    """Return the account's channels in the customary order; one it never had is off, and not stored."""
     rows = {row.channel: row for row in await AccountChannel.filter(account_id=account.id)}
-    return [rows[name] for name in CHANNELS if name in rows]
+    return [rows.get(kind.name) or new_channel(account, kind) for kind in CHANNELS.values()]
+
+
+def new_channel(account: Account, kind: ChannelKind) -> AccountChannel:
+    """Return a channel the account does not have yet, off and not stored."""
+    address = account.email if kind.address is AddressSource.ACCOUNT_EMAIL else None
+    return AccountChannel(account_id=account.id, channel=kind.name, enabled=False, address=address)
 
 
 def normal_email(text: str) -> str:
@@ -145,10 +148,3 @@ def check_monthly_events(limit: int | None) -> None:
     """Raise `InvalidInput` for a limit that is none."""
     if limit is not None and not 0 <= limit < 2**53:
         raise InvalidInput("A monthly limit is a whole number from 0 up.")
-
-
-def check_channels(channels: Collection[str]) -> None:
-    """Raise `InvalidInput` for a name that is no channel."""
-    for name in channels:
-        if name not in CHANNELS:
-            raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")

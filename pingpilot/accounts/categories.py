@@ -15,7 +15,7 @@ from models.database import connection, transaction, unit_of_work
 from models.names import joined, split
 from models.sql import Row, as_datetime, query
 from pingpilot.accounts.quota import month_of
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, check_channels
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
 
 STARTERS = (("bug", "🐛", "#ff6b6b"), ("sale", "💰", "#ffeb3b"), ("question", "🤔", "#6c5ce7"))
@@ -54,7 +54,9 @@ async def create_category(account: Account, name: str, looks: CategoryChanges, n
     async with transaction():
         await Account.lock(account.id)
         if await Category.exists(account_id=account.id, name=name):
-            raise AlreadyExists(f"{account.email} has a category '{name}' already.")
+            raise AlreadyExists(
+                f"There is a category '{name}' already: choose another name, or change that one."
+            )
         if await Category.filter(account_id=account.id).count() >= MOST_CATEGORIES:
             raise TooMany(f"An account has up to {MOST_CATEGORIES:,} categories: remove one first.")
         return await Category.create(account_id=account.id, name=name, created_at=now, **columns)
@@ -96,9 +98,7 @@ def check_route(channels: Collection[str] | None, fallback: str | None) -> None:
     """Raise `InvalidInput` for names that are no channels, and for none at all."""
     if channels is not None and not channels:
         raise InvalidInput("A category's channels are at least one, or null for all that are switched on.")
-    for name in (*(channels or ()), *([fallback] if fallback else [])):
-        if name not in CHANNELS:
-            raise InvalidInput(f"'{name}' is not a channel: choose from {', '.join(CHANNELS)}.")
+    check_channels([*(channels or ()), *([fallback] if fallback else [])])
 
 
 # https://unicode.org/reports/tr51/#EBNF_and_Regex, up to 53 code points: the column takes 64 characters

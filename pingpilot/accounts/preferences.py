@@ -6,9 +6,9 @@ from datetime import datetime
 
 from models import Account, AccountChannel
 from models.database import transaction, unit_of_work
-from pingpilot.accounts.accounts import check_channels, set_combine
+from pingpilot.accounts.accounts import new_channel, set_combine
 from pingpilot.accounts.quiet_hours import reconsider, set_quiet_hours, set_time_zone
-from pingpilot.channels import CHANNELS, EMAIL
+from pingpilot.channels import CHANNELS, check_channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,12 @@ async def change_account(account: Account, change: AccountChange, now: datetime)
         if change.time_zone is not None:
             await set_time_zone(account, change.time_zone, now=now)
         for name in CHANNELS:  # in one order, lest two changes wait for each other
-            wanted = change.channels.get(name, ChannelChange())
+            if name not in change.channels:
+                continue
+            wanted = change.channels[name]
+            # The account may be older than the channel: then there is no row to change yet
+            new = new_channel(account, CHANNELS[name])
+            await AccountChannel.bulk_create([new], ignore_conflicts=True)
             if wanted.enabled is not None:
                 await switch_channel(account, name, on=wanted.enabled, now=now)
             if wanted.quiet_hours is not None:
@@ -59,6 +64,6 @@ async def switch_channel(account: Account, channel: str, *, on: bool, now: datet
 
     Its suspension ends, and what it holds is looked at anew.
     """
-    address = account.email if channel == EMAIL.name else None  # of a row that is not there yet
+    address = new_channel(account, CHANNELS[channel]).address  # of a row that is not there yet
     await AccountChannel.switch(account.id, channel, on=on, address=address)
     await reconsider(account, channel, now)

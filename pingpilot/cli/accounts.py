@@ -1,16 +1,22 @@
 """`pingpilot account …`."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from models import Account, AccountChannel, Plan
 from pingpilot.accounts import accounts
+from pingpilot.accounts.exporting import export_account
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.accounts.quiet_hours import hours_text
 from pingpilot.accounts.quota import PlanLimits, Quota, quota_of
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, check_channels
 from pingpilot.cli.runtime import AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
@@ -81,7 +87,15 @@ def show_command(email: Annotated[str, EMAIL], as_json: Annotated[bool, AS_JSON]
 
     account, quota, channels = with_database(read)
     if as_json:
-        shown = {each.channel: _channel(each) for each in channels}
+        shown = {
+            each.channel: {
+                "enabled": each.enabled,
+                "linked": each.address is not None,
+                "username": each.username,
+                "suspendedReason": each.suspended_reason,
+            }
+            for each in channels
+        }
         print_json({**_identity(account), **_usage(quota), "channels": shown})
         return
     typer.echo(f"{account.email} ({account.plan} plan), since {day(account.created_at)}")
@@ -145,25 +159,75 @@ def set_command(
         typer.echo(f"{CHANNELS[each.channel].label}: {_channel_text(each)}")
 
 
+@app.command("export")
+def export_command(
+    email: Annotated[str, EMAIL],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write there, readable by you alone."),
+    ] = None,
+) -> None:
+    """Print all that is stored of an account as JSON, without its secrets."""
+
+    async def export(_settings: Settings) -> None:
+        account = await accounts.find_account(email)
+        with _opened(output) as file:
+            async for text in export_account(account):
+                file.write(text)
+
+    with_database(export)
+
+
+@app.command("delete")
+def delete_command(
+    email: Annotated[str, EMAIL],
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")] = False,
+) -> None:
+    """Delete an account with all its events, keys and links, for ever."""
+
+    async def delete(_settings: Settings) -> tuple[str, int]:
+        account = await accounts.find_account(email)
+        if not yes:
+            typed: str = typer.prompt(f"This deletes {account.email} for ever. Type its address to go on")
+            if typed.strip().lower() != account.email:
+                raise InvalidInput("That is not the account's address: nothing was deleted.")
+        return account.email, await accounts.delete_account(account, datetime.now(UTC))
+
+    address, events = with_database(delete)
+    typer.echo(f"{address} is deleted, with {events:,} events.")
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[TextIO]:
+    """Open a new file for its owner alone, or standard output. Raises `InvalidInput` for a bad file."""
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as exc:
+        raise InvalidInput(f"{output} can't be written: {exc.strerror}. Name a new file.") from exc
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        yield file
+
+
 def _channel_changes(
     channels: str | None, quiet: list[str] | None, *, silently: bool
 ) -> dict[str, ChannelChange]:
     """Return what `--channels` and `--quiet` change. Raises `InvalidInput`."""
     on = None if channels is None else names_in(channels)
-    hours = dict(_quiet_hours(text) for text in quiet or [])
-    accounts.check_channels([*(on or ()), *hours])
+    hours: dict[str, str] = {}
+    for text in quiet or []:
+        name, equals, times = text.partition("=")
+        if not equals:
+            raise InvalidInput(f"'{text}' is not valid: write quiet hours like telegram=22:00-07:00.")
+        hours[name] = times
+    check_channels([*(on or ()), *hours])
     return {
         name: ChannelChange(None if on is None else name in on, hours.get(name), silently)
         for name in CHANNELS
         if on is not None or name in hours
     }
-
-
-def _quiet_hours(text: str) -> tuple[str, str]:
-    name, equals, hours = text.partition("=")
-    if not equals:
-        raise InvalidInput(f"'{text}' are no quiet hours: write them like telegram=22:00-07:00.")
-    return name, hours
 
 
 async def _quota(account: Account, settings: Settings) -> Quota:
@@ -183,15 +247,6 @@ def _usage(quota: Quota) -> dict[str, Any]:
     }
 
 
-def _channel(channel: AccountChannel) -> dict[str, Any]:
-    return {
-        "enabled": channel.enabled,
-        "linked": channel.address is not None,
-        "username": channel.username,
-        "suspendedReason": channel.suspended_reason,
-    }
-
-
 def _channel_text(channel: AccountChannel) -> str:
     if not channel.enabled:
         return "off"
@@ -199,19 +254,13 @@ def _channel_text(channel: AccountChannel) -> str:
         return f"suspended: {channel.suspended_reason}"
     if not channel.address:
         return "on, not linked yet"
-    return f"on, {channel.username or channel.address}{_quiet_text(channel)}{_muted_text(channel)}"
-
-
-def _quiet_text(channel: AccountChannel) -> str:
-    if channel.quiet_from is None or channel.quiet_until is None:
-        return ""
-    start, end = hours_text(channel.quiet_from, channel.quiet_until)
-    return f", {'silent' if channel.quiet_silently else 'quiet'} {start}-{end}"
-
-
-def _muted_text(channel: AccountChannel) -> str:
-    until = channel.muted_until
-    return f", muted until {day(until)}" if until and until > datetime.now(UTC) else ""
+    text = f"on, {channel.username or channel.address}"
+    if channel.quiet_from is not None and channel.quiet_until is not None:
+        start, end = hours_text(channel.quiet_from, channel.quiet_until)
+        text += f", {'silent' if channel.quiet_silently else 'quiet'} {start}-{end}"
+    if channel.muted_until and channel.muted_until > datetime.now(UTC):
+        text += f", muted until {day(channel.muted_until)}"
+    return text
 
 
 def _limit_text(quota: Quota) -> str:

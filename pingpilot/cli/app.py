@@ -2,7 +2,7 @@
 
 import typer
 
-from pingpilot.cli import account_data, accounts, categories, daemon, deliveries, keys, links, sending
+from pingpilot.cli import accounts, categories, daemon, deliveries, keys, links, sending
 
 app = typer.Typer(
     name="pingpilot",
@@ -18,8 +18,6 @@ app.command("backup")(daemon.backup_command)
 app.command("sandbox")(daemon.sandbox_command)
 app.command("send")(sending.send_command)
 app.command("link-code")(links.link_code_command)
-accounts.app.command("export")(account_data.export_command)
-accounts.app.command("delete")(account_data.delete_command)
 app.add_typer(accounts.app, name="account")
 app.add_typer(keys.app, name="key")
 app.add_typer(categories.app, name="category")

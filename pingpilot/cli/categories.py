@@ -126,19 +126,14 @@ def _route(channels: str | None, fallback: str | None) -> categories.CategoryCha
     """Return what the two options change; one that is not given changes nothing."""
     route: categories.CategoryChanges = {}
     if channels is not None:
-        route["channels"] = None if channels.strip() == ALL else _channel_names(channels)
+        route["channels"] = None if channels.strip() == ALL else names_in(channels)
+        if route["channels"] == []:
+            raise InvalidInput(f"Name the channels, such as telegram,email, or '{ALL}' for all that are on.")
     if fallback is not None:
         route["fallback"] = None if fallback.strip() == NONE else fallback.strip()
         if not fallback.strip():
             raise InvalidInput(f"Name the channel to fall back to, or '{NONE}'.")
     return route
-
-
-def _channel_names(text: str) -> list[str]:
-    names = names_in(text)
-    if not names:
-        raise InvalidInput(f"Name the channels, such as telegram,email, or '{ALL}' for all that are on.")
-    return names
 
 
 def _route_text(category: CategoryReport) -> str:

@@ -26,7 +26,7 @@ def run_command() -> None:
 
 
 def sandbox_command() -> None:
-    """Try PingPilot here and now: a daemon, stand-ins for all platforms, an account linked on both bots."""
+    """Try PingPilot here and now: a daemon, stand-ins for all platforms, an account linked to both bots."""
     from pingpilot.cli.sandbox import run_sandbox  # noqa: PLC0415  # heavy
     from pingpilot.daemon.daemon import run_loop  # noqa: PLC0415  # heavy
     from pingpilot.telemetry.logs import configure_logging  # noqa: PLC0415  # heavy

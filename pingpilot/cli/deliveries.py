@@ -7,7 +7,8 @@ import typer
 
 from models import DeliveryStatus
 from models.ids import event_id_text
-from pingpilot.accounts.accounts import check_channels, find_account
+from pingpilot.accounts.accounts import find_account
+from pingpilot.channels import check_channels
 from pingpilot.cli.runtime import AS_JSON, day, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput

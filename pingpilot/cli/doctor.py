@@ -19,15 +19,11 @@ async def report(*, as_json: bool) -> bool:
     async for finding in examine():
         findings.append(finding)
         if not as_json:
-            _print(finding)
+            typer.echo(f"{_SIGNS[finding.level]} {finding.subject:<9} {finding.text}")
+            if finding.advice:
+                typer.echo(f"{_INDENT}→ {finding.advice}")
     healthy = all(finding.level is not Level.PROBLEM for finding in findings)
     if as_json:
         document = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
     return healthy
-
-
-def _print(finding: Finding) -> None:
-    typer.echo(f"{_SIGNS[finding.level]} {finding.subject:<9} {finding.text}")
-    if finding.advice:
-        typer.echo(f"{_INDENT}→ {finding.advice}")

@@ -45,7 +45,10 @@ def create_command(
         print_json({**_identity(row), "apiKey": key})
         return
     typer.echo(f"API key '{row.name}': {key}")
-    typer.echo(f"It may {_rights_text(row)}. Keep the key: it is shown this once.")
+    rights = "do everything" if row.scope == KeyScope.MANAGE else "only send events"
+    if row.scope != KeyScope.MANAGE and row.category_names:
+        rights += f" of {', '.join(row.category_names)}"
+    typer.echo(f"It may {rights}. Keep the key: it is shown this once.")
 
 
 @app.command("list")
@@ -85,7 +88,7 @@ def rotate_command(
     account: Annotated[str, ACCOUNT],
     overlap: Annotated[
         str,
-        typer.Option(metavar="TIME", help="How long the old key works on: 30m, 24h, 7d; 0 for not at all."),
+        typer.Option(metavar="TIME", help="How long the old key keeps working: 30m, 24h, 7d; 0 ends it now."),
     ] = "24h",
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
@@ -121,13 +124,6 @@ def revoke_command(key: Annotated[str, KEY], account: Annotated[str, ACCOUNT]) -
             "No key is left that can manage the account: "
             f"make one with `pingpilot key create --account {account} --scope manage`."
         )
-
-
-def _rights_text(key: ApiKey) -> str:
-    if key.scope == KeyScope.MANAGE:
-        return "do everything"
-    names = key.category_names
-    return f"only send events of {', '.join(names)}" if names else "only send events"
 
 
 def _state(key: ApiKey, now: datetime) -> str:

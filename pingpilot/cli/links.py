@@ -27,10 +27,6 @@ def link_code_command(account: Annotated[str, ACCOUNT], as_json: Annotated[bool,
     typer.echo(f"Code: {new.code}  (once, until {new.expires_at:%H:%M} UTC)")
     typer.echo(f"Send `/link {new.code}` to the Discord or Telegram bot.")
     if new.telegram_url:
-        typer.echo(f"\nTelegram, with one tap: {new.telegram_url}\n{_qr_code(new.telegram_url)}")
-
-
-def _qr_code(text: str) -> str:
-    out = io.StringIO()
-    segno.make(text, error="l", micro=False).terminal(out, compact=True, border=2)
-    return out.getvalue()
+        qr_code = io.StringIO()
+        segno.make(new.telegram_url, error="l", micro=False).terminal(qr_code, compact=True, border=2)
+        typer.echo(f"\nTelegram, with one tap: {new.telegram_url}\n{qr_code.getvalue()}")

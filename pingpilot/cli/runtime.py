@@ -24,18 +24,19 @@ def with_database(work: Callable[[Settings], Awaitable[T]]) -> T:
 
     Raises `PingPilotError` with a sentence, also where the database fails.
     """
-    return asyncio.run(_with_database(work, load_settings()))
+    settings = load_settings()
 
+    async def run() -> T:
+        await prepare_database(settings)
+        async with open_database(settings.database):
+            try:
+                return await work(settings)
+            except BrokenPipeError:  # whoever read what we print, such as `head`, has enough
+                raise
+            except DATABASE_ERRORS as exc:
+                raise PingPilotError(f"The database failed: {type(exc).__name__}: {exc}.") from exc
 
-async def _with_database(work: Callable[[Settings], Awaitable[T]], settings: Settings) -> T:
-    await prepare_database(settings)
-    async with open_database(settings.database):
-        try:
-            return await work(settings)
-        except BrokenPipeError:  # whoever read what we print, such as `head`, has enough
-            raise
-        except DATABASE_ERRORS as exc:
-            raise PingPilotError(f"The database failed: {type(exc).__name__}: {exc}.") from exc
+    return asyncio.run(run())
 
 
 def print_json(value: Any) -> None:

@@ -1,16 +1,16 @@
-"""`pingpilot sandbox`: the real daemon against local stand-ins, to try everything without any token."""
+"""`pingpilot sandbox`: the real daemon against local stand-ins, to try everything without any token.
+
+At its prompt, what a person types becomes what they do on the platforms.
+"""
 
 import asyncio
-import secrets
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -18,45 +18,34 @@ from models import Account, Plan
 from models.database import open_database
 from pingpilot.accounts.accounts import create_account
 from pingpilot.accounts.linking import create_link_code
-from pingpilot.channels import CHANNELS
-from pingpilot.cli.prompt import HELP, ON_DISCORD, ON_TELEGRAM, Prompt
+from pingpilot.channels import CHANNELS, load
 from pingpilot.config import Settings, load_settings
 from pingpilot.daemon.daemon import Daemon
-from pingpilot.sandbox.discord import DiscordStandIn
-from pingpilot.sandbox.smtp import MailStandIn
-from pingpilot.sandbox.telegram import TelegramStandIn
+from pingpilot.sandbox.platforms import Platform
 from pingpilot.sandbox.terminal import Terminal
 from pingpilot.storage.migrating import prepare_database
 
 EMAIL = "you@example.com"
 GRACE = timedelta(seconds=1)
+HELP = """Type a command to a bot: `discord /quota`, `telegram /categories`, `telegram /help`.
+`refuse telegram` makes Telegram refuse the next message; `discord /failed` then lists it, and
+`discord press Retry 1` presses a button of that reply.
+`code` makes a new link code, for `discord /link CODE`. `quit` or Ctrl-C ends the sandbox."""
 
+WELCOME = """
+PingPilot is up at {base_url}, with stand-ins for Discord, Telegram and a mail server.
+The account {email} is linked to both bots. Its API key:
 
-@dataclass(frozen=True, slots=True)
-class StandIns:
-    """The three platforms of a sandbox."""
+  {api_key}
 
-    discord: DiscordStandIn
-    telegram: TelegramStandIn
-    mail: MailStandIn
+Send an event from another terminal, and watch it arrive below:
 
-    def settings(self, base: Settings, database_url: str) -> Settings:
-        """Return the base settings, pointed at the stand-ins and a database of the sandbox's own."""
-        own: dict[str, Any] = {
-            "database_url": database_url,
-            "discord_token": self.discord.token,
-            "discord_api_url": self.discord.url,
-            "telegram_token": self.telegram.token,
-            "telegram_api_url": self.telegram.url,
-            "smtp_host": self.mail.host,
-            "smtp_port": self.mail.port,
-            "smtp_security": "none",
-            "smtp_username": None,
-            "smtp_password": None,
-            "smtp_from": "PingPilot <pingpilot@example.com>",
-        }
-        kept = {name: getattr(base, name) for name in base.model_fields_set if name not in own}
-        return load_settings(**kept, **own)
+  curl {base_url}/api/v1/event \\
+    -H 'Authorization: Bearer {api_key}' \\
+    -d '{{"category": "sale", "description": "Somebody bought a lamp", "fields": {{"amount": 99.99}}}}'
+
+{help}
+"""
 
 
 async def run_sandbox(base: Settings) -> None:
@@ -66,52 +55,41 @@ async def run_sandbox(base: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pingpilot-sandbox-"))
-        standins = await stack.enter_async_context(_standins())
-        settings = standins.settings(base, f"sqlite://{Path(folder) / 'sandbox.sqlite3'}")
+        platforms: dict[str, Platform] = {
+            name: await stack.enter_async_context(load(kind.stand_in)())
+            for name, kind in CHANNELS.items()
+            if kind.stand_in
+        }
+        kept = {name: getattr(base, name) for name in base.model_fields_set if name != "database_url"}
+        settings = load_settings(
+            channels={name: platform.settings for name, platform in platforms.items()},
+            database_url=f"sqlite://{Path(folder) / 'sandbox.sqlite3'}",
+            **kept,
+        )
         await prepare_database(settings)
         await stack.enter_async_context(open_database(settings.database))
         up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         async with asyncio.TaskGroup() as tasks:
-            guide = tasks.create_task(_guide(standins, up, stop))
+            guide = tasks.create_task(_guide(platforms, up, stop))
             await Daemon(settings, grace=GRACE).serve(stop, on_up=up.set_result)
             guide.cancel()
 
 
-@asynccontextmanager
-async def _standins() -> AsyncIterator[StandIns]:
-    token = f"{secrets.randbelow(10**10):010}:{secrets.token_urlsafe(26)}"
-    async with (
-        DiscordStandIn(token=secrets.token_urlsafe(40)) as discord,
-        TelegramStandIn(token=token) as telegram,
-        MailStandIn() as mail,
-    ):
-        yield StandIns(discord, telegram, mail)
-
-
-async def _guide(standins: StandIns, up: asyncio.Future[str], stop: asyncio.Event) -> None:
-    """Make an account, link it on both bots as a person would, show what to do, then heed the prompt."""
+async def _guide(platforms: Mapping[str, Platform], up: asyncio.Future[str], stop: asyncio.Event) -> None:
+    """Make an account, link it on both bots as a person would, show what to do, then read the prompt."""
     base_url = await up
     new = await create_account(
-        EMAIL, plan=Plan.FREE, monthly_events=None, channels=list(CHANNELS), now=datetime.now(UTC)
+        EMAIL, plan=Plan.FREE, monthly_events=None, channels=list(platforms), now=datetime.now(UTC)
     )
-    await standins.discord.wait_connected()
-    await standins.telegram.wait_polling()
-    await standins.discord.command(ON_DISCORD, f"/link {await _code(new.account)}")
-    await standins.telegram.say(ON_TELEGRAM, f"/link {await _code(new.account)}")
     terminal = Terminal(typer.echo, colors=sys.stdout.isatty())
-    standins.discord.on_message.append(terminal.discord)
-    standins.telegram.on_message.append(terminal.telegram)
-    standins.telegram.on_edit.append(terminal.telegram)
-    standins.mail.on_message.append(terminal.mail)
-    typer.echo(_welcome(base_url, new.api_key))
+    for name, platform in platforms.items():
+        if CHANNELS[name].needs_link:
+            await platform.link(await _code(new.account))
+    for platform in platforms.values():
+        platform.draw_on(terminal)
+    typer.echo(WELCOME.format(base_url=base_url, api_key=new.api_key, email=EMAIL, help=HELP))
     if sys.stdin.isatty():
-        prompt = Prompt(
-            discord=standins.discord,
-            telegram=standins.telegram,
-            terminal=terminal,
-            new_code=lambda: _code(new.account),
-            stop=stop,
-        )
+        prompt = Prompt(platforms, terminal=terminal, new_code=lambda: _code(new.account), stop=stop)
         await prompt.run()
 
 
@@ -119,18 +97,49 @@ async def _code(account: Account) -> str:
     return (await create_link_code(account, datetime.now(UTC))).code
 
 
-def _welcome(base_url: str, api_key: str) -> str:
-    return f"""
-PingPilot is up at {base_url}, with stand-ins for Discord, Telegram and a mail server.
-The account {EMAIL} is linked on both bots. Its API key:
+class Prompt:
+    """Reads lines from the terminal without holding up the loop. `new_code` makes a link code."""
 
-  {api_key}
+    def __init__(
+        self,
+        platforms: Mapping[str, Platform],
+        *,
+        terminal: Terminal,
+        new_code: Callable[[], Awaitable[str]],
+        stop: asyncio.Event,
+    ) -> None:
+        self._platforms = platforms
+        self._terminal = terminal
+        self._new_code = new_code
+        self._stop = stop
 
-Send an event from another terminal, and see below what arrives:
+    async def run(self) -> None:
+        """Carry out lines until the input ends."""
+        loop, lines = asyncio.get_running_loop(), asyncio.Queue[str]()
+        loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(sys.stdin.readline()))
+        try:
+            while line := await lines.get():
+                await self._carry_out(line.strip())
+        finally:
+            loop.remove_reader(sys.stdin.fileno())
+        self._stop.set()
 
-  curl {base_url}/api/v1/event \\
-    -H 'Authorization: Bearer {api_key}' \\
-    -d '{{"category": "sale", "description": "Somebody bought a lamp", "fields": {{"amount": 99.99}}}}'
-
-{HELP}
-"""
+    async def _carry_out(self, line: str) -> None:
+        first, _, rest = line.partition(" ")
+        words = rest.strip()
+        try:
+            if first in self._platforms and words:
+                await self._platforms[first].act(words, self._terminal)
+            elif first == "refuse" and words in self._platforms:
+                self._platforms[words].refuse_next()
+                typer.echo(f"The next message to {words} will be refused.")
+            elif first == "refuse" and words:
+                typer.echo(f"'{words}' is not a platform: try {' or '.join(self._platforms)}.")
+            elif line == "code":
+                typer.echo(f"Code: {await self._new_code()}")
+            elif line in ("quit", "exit"):
+                self._stop.set()
+            elif line:
+                typer.echo(HELP)
+        except (ValueError, TimeoutError) as exc:
+            typer.echo(str(exc))

@@ -2,8 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -25,22 +23,15 @@ def send_command(
     key: Annotated[str, typer.Option(envvar="PINGPILOT_API_KEY", help="The API key.")] = "",
 ) -> None:
     """Send one event; tries again while the daemon can't be reached, and never sends it twice."""
-    from pingpilot.client import Client  # noqa: PLC0415  # brings in httpx, which no other command needs
+    # brings in httpx, which no other command needs
+    from pingpilot.client import Client, ClientError, NotAPingPilot, NotConfigured  # noqa: PLC0415
 
     if not key.strip():
         raise InvalidInput("There is no API key: pass --key or set PINGPILOT_API_KEY.")
     values = dict(_field(text) for text in fields or [])
-    with _errors_as_ours(url), Client(url, key, give_up_after=_GIVE_UP_AFTER) as client:
-        typer.echo(client.send(category, description, fields=values).event_id)
-
-
-@contextmanager
-def _errors_as_ours(url: str) -> Iterator[None]:
-    """Turn the client's errors into those of the command line, which speak of its options."""
-    from pingpilot.client import ClientError, NotAPingPilot, NotConfigured  # noqa: PLC0415
-
     try:
-        yield
+        with Client(url, key, give_up_after=_GIVE_UP_AFTER) as client:
+            typer.echo(client.send(category, description, fields=values).event_id)
     except NotConfigured as exc:
         option = "--url" if exc.variable == "PINGPILOT_URL" else "--key"
         raise InvalidInput(f"{exc.problem}: check {option}.") from exc

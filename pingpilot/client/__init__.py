@@ -3,8 +3,8 @@
 It imports nothing else of PingPilot, and neither its server nor its bots.
 """
 
-from pingpilot.client.async_client import AsyncClient
-from pingpilot.client.errors import (
+from .async_client import AsyncClient
+from .errors import (
     ApiError,
     BadRequest,
     CategoryExists,
@@ -39,9 +39,9 @@ from pingpilot.client.errors import (
     Unreachable,
     ValidationError,
 )
-from pingpilot.client.handler import PingPilotHandler
-from pingpilot.client.results import Accepted, Delivery, Event, FieldValue, Quota
-from pingpilot.client.sync_client import Client
+from .handler import PingPilotHandler
+from .results import Accepted, Delivery, Event, FieldValue, Quota
+from .sync_client import Client
 
 __all__ = [
     "Accepted",

@@ -6,12 +6,12 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from pingpilot.client import calls
-from pingpilot.client.calls import Call
-from pingpilot.client.connection import Connection, lost, take
-from pingpilot.client.replies import Lost, Reply
-from pingpilot.client.results import Accepted, Event, FieldValue, Quota
-from pingpilot.client.tries import Patience, Pause, Tries
+from . import calls
+from .calls import Call
+from .connection import Connection, lost, take
+from .replies import Lost, Reply
+from .results import Accepted, Event, FieldValue, Quota
+from .tries import Patience, Pause, Tries
 
 T = TypeVar("T")
 

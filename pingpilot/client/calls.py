@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
-from pingpilot.client import results
-from pingpilot.client.results import Accepted, Event, FieldValue, Quota
+from . import results
+from .results import Accepted, Event, FieldValue, Quota
 
 T = TypeVar("T")
 

@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 
 from pingpilot import __version__
-from pingpilot.client.errors import NotConfigured
-from pingpilot.client.replies import MAX_REPLY, Lost
-from pingpilot.client.tries import Tries
+
+from .errors import NotConfigured
+from .replies import MAX_REPLY, Lost
+from .tries import Tries
 
 URL_VARIABLE, KEY_VARIABLE = "PINGPILOT_URL", "PINGPILOT_API_KEY"
 _HIGHEST_PORT = 65535
@@ -25,15 +26,23 @@ class Connection:
 
     def __init__(self, url: str | None, api_key: str | None) -> None:
         self.url = _address(url)
+        key = (os.environ.get(KEY_VARIABLE, "") if api_key is None else api_key).strip()
+        if not key:
+            raise NotConfigured("There is no API key", KEY_VARIABLE)
+        if not _KEY.fullmatch(key):
+            raise NotConfigured("The API key has characters that no key can have", KEY_VARIABLE)
         self._headers = httpx.Headers(
             {
-                "Authorization": f"Bearer {_key(api_key)}",
+                "Authorization": f"Bearer {key}",
                 "User-Agent": f"pingpilot-client/{__version__}",
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",  # what is packed has no bound on its size
             }
         )
-        self._tls = _tls(self.url)
+        if self.url.lower().startswith("https:"):
+            self._tls = httpx.create_ssl_context()
+        else:  # a context that trusts nobody and costs no time
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def options(self) -> dict[str, Any]:
         """Return what an httpx client is made with."""
@@ -75,34 +84,12 @@ def _address(url: str | None) -> str:
         raise NotConfigured("There is no address of a PingPilot", URL_VARIABLE)
     try:
         parsed = httpx.URL(text)
-    except httpx.InvalidURL:
+        parsed.raw_host.decode().encode("idna")  # as the resolver does, whose error httpx lets through
+    except (httpx.InvalidURL, UnicodeError):
         parsed = httpx.URL()
-    if not _names_a_server(parsed):
-        raise NotConfigured(f"'{text}' is no address such as http://127.0.0.1:8080", URL_VARIABLE)
+    has_port = (parsed.port or 0) <= _HIGHEST_PORT
+    if parsed.scheme not in {"http", "https"} or not parsed.host or not has_port:
+        raise NotConfigured(f"'{text}' is not a valid address such as http://127.0.0.1:8080", URL_VARIABLE)
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise NotConfigured("The address has a user, a query or a fragment, and must not", URL_VARIABLE)
     return text
-
-
-def _names_a_server(url: httpx.URL) -> bool:
-    try:
-        url.raw_host.decode().encode("idna")  # as the resolver does, whose error httpx lets through
-    except UnicodeError:
-        return False
-    return url.scheme in {"http", "https"} and bool(url.host) and (url.port or 0) <= _HIGHEST_PORT
-
-
-def _key(api_key: str | None) -> str:
-    key = (os.environ.get(KEY_VARIABLE, "") if api_key is None else api_key).strip()
-    if not key:
-        raise NotConfigured("There is no API key", KEY_VARIABLE)
-    if not _KEY.fullmatch(key):
-        raise NotConfigured("The API key holds characters that no key has", KEY_VARIABLE)
-    return key
-
-
-def _tls(url: str) -> ssl.SSLContext:
-    """Return how certificates are checked; without TLS a context that trusts nobody, which costs no time."""
-    if url.lower().startswith("https:"):
-        return httpx.create_ssl_context()
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

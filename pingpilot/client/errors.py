@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pingpilot.client.results import Accepted
+from .results import Accepted
 
 
 class ClientError(Exception):
@@ -62,7 +62,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault of a request: the member, such as `fields.amount`, and what it must be."""
+    """One invalid member of a request: its name, such as `fields.amount`, and what it must be."""
 
     field: str
     message: str
@@ -121,12 +121,12 @@ class InvalidJson(ApiError, code="invalid_json"):
 
 
 class ValidationError(ApiError, code="validation_error"):
-    """The event breaks a rule of the contract; `errors` names every fault."""
+    """The event breaks a rule of the contract; `errors` names every invalid member."""
 
     @property
     def errors(self) -> tuple[FieldError, ...]:
-        faults = self.details.get("errors") or ()
-        return tuple(FieldError(str(each.get("field")), str(each.get("message"))) for each in faults)
+        invalid = self.details.get("errors") or ()
+        return tuple(FieldError(str(each.get("field")), str(each.get("message"))) for each in invalid)
 
 
 class InsufficientScope(ApiError, code="insufficient_scope"):

@@ -1,15 +1,25 @@
-"""Log records of ERROR and above as events."""
+"""Log records of ERROR and above as events: a handler, its queue, and the thread that sends."""
 
 import logging
+import sys
 import threading
+import time
+from collections import deque
+from contextlib import suppress
+from threading import Condition, RLock
+from typing import Generic, TypeVar
+from uuid import uuid4
 
-from pingpilot.client.forking import renew_after_fork
-from pingpilot.client.outbox import Outbox
-from pingpilot.client.records import LoggedEvent, event_of
-from pingpilot.client.sender import Sender, is_sending, note
-from pingpilot.client.sync_client import Client
+from .records import LoggedEvent, event_of
+from .sync_client import Client, renew_after_fork
+from .tries import WORTH_ANOTHER_TRY
 
-_NEVER_SENT = ("pingpilot.client.", "httpx.", "httpcore.")  # they speak of sending itself
+T = TypeVar("T")
+
+_PAUSE = 1.0  # seconds between rounds of tries that ended without a word on when to come back
+LONGEST_PAUSE = 60.0  # whatever that word is: a thread can't wait for years, and would end in an error
+_NEVER_SENT = (f"{__package__}.", "httpx.", "httpcore.")  # they speak of sending itself
+_this_thread = threading.local()  # has `sends` where records are sent: what is logged there is never sent
 
 
 class PingPilotHandler(logging.Handler):
@@ -53,7 +63,8 @@ class PingPilotHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Queue the record unless it comes from sending; takes no lock that is held for long."""
-        if is_sending() or _is_about_sending(record):
+        is_about_sending = f"{record.name}.".startswith(_NEVER_SENT)
+        if is_about_sending or getattr(_this_thread, "sends", False):
             return False
         passed: object = self.filter(record)  # a record of its own from Python 3.12 on
         if passed:
@@ -64,7 +75,7 @@ class PingPilotHandler(logging.Handler):
         """Queue the record, whoever wrote it; one that can't be turned into text is dropped."""
         try:
             event = event_of(record, self.format(record) if self.formatter else record.getMessage())
-            self._run_sender()
+            self._sender.ensure_started()  # with the first record: a forked process has no thread yet
         except Exception:  # noqa: BLE001  # logging must not break the program
             self._outbox.drop()
             self.handleError(record)
@@ -83,32 +94,168 @@ class PingPilotHandler(logging.Handler):
         # `logging.shutdown` flushes first: having waited in vain once is enough
         patience = 0.0 if self._stuck_at == self.sent else self._flush_timeout
         if self._outbox.wait_until_empty(patience):
-            self._end_thread()
+            self._sender.join(self._flush_timeout)
+            if self._owns_client:
+                self._client.close()
         elif lost := self._outbox.abandon():
-            note(f"{lost} log records could not be sent in time.")
+            _warn(f"{lost} log records could not be sent in time.")
         super().close()
-
-    def _end_thread(self) -> None:
-        if self._sender.thread.is_alive():
-            self._sender.thread.join(self._flush_timeout)
-        if self._owns_client:
-            self._client.close()
-
-    def _run_sender(self) -> None:
-        """Start the thread with the first record, since a forked process starts without it."""
-        if self._sender.thread.ident is not None:
-            return
-        with self._starting:
-            if self._sender.thread.ident is None:
-                self._sender.thread.start()
 
     def _renew(self) -> None:
         """Start with nothing queued or counted; what waits in the parent process is the parent's to send."""
         self._outbox: Outbox[LoggedEvent] = Outbox(self._capacity)
         self._sender = Sender(self._outbox, self._client, self._category)
-        self._starting = threading.RLock()
         self._stuck_at = None
 
 
-def _is_about_sending(record: logging.LogRecord) -> bool:
-    return f"{record.name}.".startswith(_NEVER_SENT)
+class Outbox(Generic[T]):
+    """The bounded queue between the threads that log and the one that sends.
+
+    First in, first out; who puts something in never waits for who takes it out. `sent` and
+    `dropped` count what became of the items; once nothing waits, they add up to all of them.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        if capacity < 1:
+            raise ValueError("capacity must be 1 or more.")
+        self._capacity = capacity
+        # Re-entrant: a signal handler that logs may interrupt a thread that holds it
+        self._changed = Condition(RLock())
+        self._waiting: deque[T] = deque()
+        self._in_hand = 0
+        self._open = True
+        self.sent = 0
+        self.dropped = 0
+
+    def put(self, item: T) -> None:
+        """Add an item, or drop it when the outbox is full or closed."""
+        with self._changed:
+            if self._open and len(self._waiting) < self._capacity:
+                self._waiting.append(item)
+                self._changed.notify_all()
+            else:
+                self.dropped += 1
+
+    def drop(self) -> None:
+        """Count an item that never became one."""
+        with self._changed:
+            self.dropped += 1
+
+    def take(self) -> T | None:
+        """Wait for an item and return it; `done` must follow. None: the outbox is closed and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or not self._open)
+            if not self._waiting:
+                return None
+            self._in_hand += 1
+            return self._waiting.popleft()
+
+    def done(self, *, sent: bool) -> None:
+        """Tell what became of the item that was taken."""
+        with self._changed:
+            self._in_hand -= 1
+            if sent:
+                self.sent += 1
+            else:
+                self.dropped += 1
+            self._changed.notify_all()
+
+    def wait_until_empty(self, seconds: float) -> bool:
+        """Wait until everything is sent or dropped, at most so long; return whether it is."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while self._waiting or self._in_hand:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+            return True
+
+    def close(self) -> None:
+        """Take nothing in any more; what waits can still be taken out."""
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
+
+    def abandon(self) -> int:
+        """Drop what waits; return how many items are lost with it, the one being sent included."""
+        with self._changed:
+            lost = len(self._waiting)
+            self._waiting.clear()
+            self.dropped += lost
+            self._changed.notify_all()
+            return lost + self._in_hand
+
+
+class Sender:
+    """The thread that empties an outbox until it is closed.
+
+    An event that can't be sent now is kept and tried again. Problems are told on standard error, once
+    until something gets through again.
+    """
+
+    def __init__(self, outbox: Outbox[LoggedEvent], client: Client, category: str) -> None:
+        self._outbox = outbox
+        self._client = client
+        self._category = category
+        self._told = 0
+        self._noted = False
+        self._stopping = threading.Event()
+        self._starting = threading.RLock()
+        self._thread = threading.Thread(target=self._run, name="pingpilot-log-sender", daemon=True)
+
+    def ensure_started(self) -> None:
+        """Start the thread unless it was started before; any thread may call this."""
+        if self._thread.ident is not None:
+            return
+        with self._starting:
+            if self._thread.ident is None:
+                self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread's end, at most so long."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def stop(self) -> None:
+        """Keep nothing any more that can't be sent at once."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        _this_thread.sends = True
+        while (event := self._outbox.take()) is not None:
+            dropped = self._outbox.dropped - self._told
+            sent = self._send(event, dropped)
+            self._told += dropped if sent else 0
+            self._outbox.done(sent=sent)
+
+    def _send(self, event: LoggedEvent, dropped: int) -> bool:
+        """Send the event, however long PingPilot is away; return whether it was taken."""
+        fields = {**event.fields, "dropped": dropped} if dropped else event.fields
+        key = uuid4().hex  # with the same body every time, since a key stands for one body
+        while True:
+            try:
+                self._client.send(self._category, event.description, fields=fields, idempotency_key=key)
+            except WORTH_ANOTHER_TRY as error:
+                self._note(error)
+                if self._stopping.wait(min(error.retry_after or _PAUSE, LONGEST_PAUSE)):
+                    return False
+            except Exception as error:  # noqa: BLE001  # the thread must live on, whatever is logged
+                self._note(error)
+                return False
+            else:
+                self._noted = False
+                return True
+
+    def _note(self, error: Exception) -> None:
+        if not self._noted:
+            self._noted = True
+            _warn(f"log records can't be sent: {error}")
+
+
+def _warn(text: str) -> None:
+    """Print a line on standard error, as the logging module does about its own problems."""
+    if not logging.raiseExceptions or sys.stderr is None:
+        return
+    with suppress(OSError, ValueError):  # closed
+        print(f"pingpilot.client: {text}", file=sys.stderr)  # noqa: T201

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pingpilot.client.results import FieldValue
+from .results import FieldValue
 
 MAX_DESCRIPTION, MAX_FIELDS, MAX_NAME, MAX_VALUE = 4000, 100, 256, 4096
 _MAX_BYTES = 64_000
@@ -51,21 +51,21 @@ def _fields(record: logging.LogRecord) -> Iterator[tuple[str, FieldValue]]:
     yield "where", _text(f"{record.module}:{record.lineno}", MAX_NAME)
     if record.threadName:
         yield "thread", _text(record.threadName, MAX_NAME)
-    if trace := _exception(record):
-        yield "exception", _ending(trace)
+    trace = record.exc_text or ""
+    if record.exc_info and record.exc_info[0]:
+        trace = "".join(traceback.format_exception(*record.exc_info)).strip()
+    if trace:  # its end names the error
+        yield (
+            "exception",
+            _text(trace if len(trace) <= MAX_VALUE else "…" + trace[1 - MAX_VALUE :], MAX_VALUE),
+        )
     for name, value in vars(record).items():
         if name not in _OF_EVERY_RECORD and (scalar := _scalar(value)) is not None:
             yield str(name), scalar
 
 
-def _exception(record: logging.LogRecord) -> str:
-    if record.exc_info and record.exc_info[0]:
-        return "".join(traceback.format_exception(*record.exc_info)).strip()
-    return record.exc_text or ""
-
-
 def _scalar(value: Any) -> FieldValue | None:
-    """Return what a field can hold of this value, None if it is no text, number or boolean."""
+    """Return what a field can hold of this value, None if it is not a text, number or boolean."""
     if isinstance(value, str):
         return _text(value, MAX_VALUE)
     if isinstance(value, int):
@@ -79,11 +79,6 @@ def _text(text: str, most: int) -> str:
     """Return a text that can be stored, cut at its end."""
     clean = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", str(text))
     return clean if len(clean) <= most else clean[: most - 1] + "…"
-
-
-def _ending(text: str) -> str:
-    """Return the end of a traceback: it names the error."""
-    return _text(text if len(text) <= MAX_VALUE else "…" + text[1 - MAX_VALUE :], MAX_VALUE)
 
 
 def _size(value: FieldValue) -> int:

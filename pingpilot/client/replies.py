@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from pingpilot.client import results
-from pingpilot.client.calls import Call
-from pingpilot.client.errors import (
+from . import results
+from .calls import Call
+from .errors import (
     ApiError,
     BusyOrAway,
     ClientError,
@@ -49,8 +50,11 @@ def read_reply(call: Call[T], outcome: Reply | Lost, url: str) -> T:
     """Return the call's result, or raise the error that stands for the outcome; `url` is for its text."""
     if isinstance(outcome, Lost):
         raise Unreachable(f"{url} can't be reached: {outcome.reason}")
-    body = _object(outcome)
-    if body is not None:
+    body = None
+    if len(outcome.content) <= MAX_REPLY:
+        with suppress(ValueError, RecursionError):
+            body = json.loads(outcome.content)
+    if isinstance(body, dict):
         try:
             if outcome.status in _SUCCESS:
                 return call.read(body, outcome.headers)
@@ -59,17 +63,7 @@ def read_reply(call: Call[T], outcome: Reply | Lost, url: str) -> T:
             pass
         else:
             raise error
-    raise _stranger(outcome, url)
-
-
-def _object(reply: Reply) -> Mapping[str, Any] | None:
-    if len(reply.content) > MAX_REPLY:
-        return None
-    try:
-        body = json.loads(reply.content)
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
+    raise _foreign_error(outcome, url)
 
 
 def _error(reply: Reply, body: Mapping[str, Any]) -> ApiError:
@@ -88,8 +82,8 @@ def _error(reply: Reply, body: Mapping[str, Any]) -> ApiError:
     return kind(refusal)
 
 
-def _stranger(reply: Reply, url: str) -> ClientError:
-    """Return the error for an answer that is not of PingPilot's making."""
+def _foreign_error(reply: Reply, url: str) -> ClientError:
+    """Return the error for an answer that some other program gave."""
     if reply.status in _BUSY_OR_AWAY:
         return Unreachable(f"{url} answered {reply.status}.", retry_after(reply.headers))
     if reply.status in _REDIRECTS:

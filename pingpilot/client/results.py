@@ -114,7 +114,7 @@ def _deliveries(items: list[Body]) -> tuple[Delivery, ...]:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not a text")
     return value
 
 

@@ -1,20 +1,45 @@
-"""The client for programs without an event loop."""
+"""The client for programs without an event loop, and its new start in a forked process."""
 
+import os
 import time
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
+from weakref import WeakSet
 
 import httpx
 
-from pingpilot.client import calls
-from pingpilot.client.calls import Call
-from pingpilot.client.connection import Connection, lost, take
-from pingpilot.client.forking import renew_after_fork
-from pingpilot.client.replies import Lost, Reply
-from pingpilot.client.results import Accepted, Event, FieldValue, Quota
-from pingpilot.client.tries import Patience, Pause, Tries
+from . import calls
+from .calls import Call
+from .connection import Connection, lost, take
+from .replies import Lost, Reply
+from .results import Accepted, Event, FieldValue, Quota
+from .tries import Patience, Pause, Tries
 
 T = TypeVar("T")
+
+
+class Renewable(Protocol):
+    """Something with locks, threads or connections."""
+
+    def _renew(self) -> None:
+        """Start anew: in a forked process, other threads' locks stay locked for ever."""
+
+
+_LIVING: WeakSet[Renewable] = WeakSet()
+
+
+def renew_after_fork(thing: Renewable) -> None:
+    """Have `thing` renewed in each child process, as long as it lives."""
+    _LIVING.add(thing)
+
+
+def _renew_all() -> None:
+    for thing in list(_LIVING):
+        thing._renew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_renew_all)
 
 
 class Client:

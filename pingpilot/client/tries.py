@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pingpilot.client.calls import Call
-from pingpilot.client.errors import (
+from .calls import Call
+from .errors import (
     BusyOrAway,
     ProcessingFailed,
     RequestTimeout,
@@ -17,7 +17,7 @@ from pingpilot.client.errors import (
     TooManyRequests,
     Unreachable,
 )
-from pingpilot.client.replies import Lost, Reply, read_reply
+from .replies import Lost, Reply, read_reply
 
 T = TypeVar("T")
 
@@ -93,17 +93,13 @@ class Tries(Generic[T]):
         try:
             return read_reply(self.call, outcome, self._url)
         except WORTH_ANOTHER_TRY as error:
-            wait = self._backoff() + (error.retry_after or 0)
+            # "Full jitter", between nothing and a bound that doubles, spreads many clients
+            wait = self._longest * self._jitter() + (error.retry_after or 0)
+            self._longest = min(self._longest * 2, _LONGEST_WAIT)
             if wait >= self._left:
                 raise
             log.info("PingPilot has not taken a call yet, next try in %.1f s: %s", wait, error)
             return Pause(wait)
-
-    def _backoff(self) -> float:
-        """Return a wait between nothing and a bound that doubles ("full jitter" spreads many clients)."""
-        wait = self._longest * self._jitter()
-        self._longest = min(self._longest * 2, _LONGEST_WAIT)
-        return wait
 
     @property
     def _left(self) -> float:

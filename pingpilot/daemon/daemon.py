@@ -18,16 +18,16 @@ from api.app import create_app
 from api.floods import FloodGuard
 from api.server import ApiRunner
 from api.services import Services
-from bots.commands import Commands
 from models.database import open_database
 from pingpilot.accounts.callers import Authenticator
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.config import PREFIX, Settings
-from pingpilot.daemon.parts import Part, PartFactory
+from pingpilot.daemon.parts import Part, build_parts
 from pingpilot.daemon.supervision import end, supervise
 from pingpilot.delivery.backlog import Backlog
+from pingpilot.delivery.parts import Surroundings
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import SettingsError
 from pingpilot.events.intake import Intake
@@ -74,7 +74,7 @@ class Daemon:
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._database.close)
                 for part in self._parts.values():
-                    stack.push_async_callback(part.close)
+                    stack.push_async_callback(part.own.close)
                 await _start_api(stack, services, listener)
                 _spare_the_collector()
                 log.info("PingPilot is up", url=base_url)
@@ -98,7 +98,7 @@ class Daemon:
         log.info("PingPilot has stopped")
 
     async def _supervised(self, part: Part) -> None:
-        await supervise(part.component, self._health, clock=self._clock)
+        await supervise(part.own.component, self._health, clock=self._clock)
 
     async def _wind_down(self, services: Services) -> None:
         """Refuse what still comes, let what is under way finish; the rest stays pending."""
@@ -138,16 +138,20 @@ class Daemon:
             self._parts[name].dispatcher.wake()
 
     def _build_parts(self, unsubscriber: Unsubscriber) -> dict[str, Part]:
-        factory = PartFactory(
-            settings=self._settings,
-            commands=Commands(limits=self._limits, clock=self._clock, on_deliveries=self._wake),
-            settlements=self._settlements,
+        around = Surroundings(
+            limits=self._limits,
+            clock=self._clock,
             health=self._health,
+            unsubscriber=unsubscriber,
+            on_deliveries=self._wake,
+        )
+        return build_parts(
+            self._settings,
+            around,
+            settlements=self._settlements,
             database=self._database,
             metrics=self._metrics,
-            clock=self._clock,
         )
-        return factory.build(unsubscriber)
 
 
 def _spare_the_collector() -> None:

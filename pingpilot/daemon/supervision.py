@@ -3,11 +3,11 @@
 import asyncio
 import random
 from collections.abc import Iterable
-from typing import Protocol
 
 import structlog
 
 from pingpilot.clock import Clock
+from pingpilot.delivery.parts import Component
 from pingpilot.errors import Misconfigured
 from pingpilot.telemetry.health import Health, State
 
@@ -20,20 +20,6 @@ CANCELLED_AGAIN_AFTER = 3.0
 _STEADY = 60.0  # seconds a connection must have held for the back-off to start anew
 
 log = structlog.get_logger(__name__)
-
-
-class Component(Protocol):
-    """A part that connects to a platform and serves until it fails or is cancelled."""
-
-    @property
-    def name(self) -> str:
-        """The part's name in `/readyz`."""
-
-    async def run(self) -> None:
-        """Connect and serve; report `UP` when connected, clean up however it ends.
-
-        Raises `Misconfigured` where only a person can help.
-        """
 
 
 async def supervise(component: Component, health: Health, *, clock: Clock) -> None:

@@ -1,16 +1,7 @@
 """Pacing: how fast a channel may send as a whole and to one recipient."""
 
-from dataclasses import dataclass
-
+from pingpilot.channels import Rate
 from pingpilot.clock import Clock
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """At most `burst` at once, then `per_second`."""
-
-    per_second: float
-    burst: int
 
 
 class Pacer:

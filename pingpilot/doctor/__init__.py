@@ -1,6 +1,6 @@
 """The doctor: looks at everything a daemon needs, and says what to do about what it finds."""
 
 from pingpilot.doctor.examination import examine
-from pingpilot.doctor.finding import Finding, Level
+from pingpilot.telemetry.findings import Finding, Level
 
 __all__ = ["Finding", "Level", "examine"]

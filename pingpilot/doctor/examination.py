@@ -3,10 +3,11 @@
 import difflib
 from collections.abc import AsyncIterator
 
+from pingpilot.channels import CHANNELS, load
 from pingpilot.config import Settings, known_variables, load_settings, unknown_variables
-from pingpilot.doctor import machine, platforms
-from pingpilot.doctor.finding import Finding, Level
+from pingpilot.doctor import machine
 from pingpilot.errors import SettingsError
+from pingpilot.telemetry.findings import Dates, Finding, Level
 
 _UNSEEN_SCHEMA = Finding("schema", Level.OFF, "Not looked at, since the database can't be used.")
 
@@ -27,10 +28,12 @@ async def examine() -> AsyncIterator[Finding]:
     yield await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA
     yield machine.disk(settings)
     yield await machine.port(settings)
-    dates = platforms.Dates()
-    yield await platforms.discord(settings, dates)
-    yield await platforms.telegram(settings, dates)
-    yield await platforms.email(settings)
+    dates = Dates()
+    for name, own in settings.channels.items():
+        if own.missing:
+            yield Finding(name, Level.OFF, f"Set {own.missing} to switch it on.")
+        else:
+            yield await load(CHANNELS[name].doctor)(own, dates)
     yield machine.clock(await machine.database_time(settings), *dates.seen)
 
 
@@ -51,4 +54,4 @@ def _unknown(variable: str) -> Finding:
     advice = (
         f"Did you mean {nearest[0]}?" if nearest else ".env.example has all there are: correct or remove it."
     )
-    return Finding("settings", Level.WARNING, f"{variable} is no setting, and has no effect.", advice)
+    return Finding("settings", Level.WARNING, f"{variable} is not a setting, and has no effect.", advice)

@@ -15,7 +15,7 @@ import aiohttp
 from models.database import DATABASE_ERRORS, connection, is_current, open_database, sqlite_path
 from models.sql import as_datetime
 from pingpilot.config import PREFIX, Settings
-from pingpilot.doctor.finding import Finding, Level
+from pingpilot.telemetry.findings import Finding, Level
 
 SCARCE, FULL = 1024**3, 100 * 1024**2
 """Bytes left on the disk that call for a warning, and for help."""

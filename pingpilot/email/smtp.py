@@ -13,7 +13,7 @@ from typing import Literal
 import aiosmtplib
 from pydantic import SecretStr
 
-from pingpilot.config import Settings
+from pingpilot.email.settings import EmailSettings
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
 
 _NOOP_AFTER = 5.0  # seconds of idleness after which a connection is asked whether it still stands
@@ -36,14 +36,14 @@ class MailServer:
     tls_context: ssl.SSLContext | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> "MailServer":
+    def of(cls, settings: EmailSettings) -> "MailServer":
         """Return the server of the settings, which must name one."""
         return cls(
-            host=settings.smtp_host or "",
-            port=settings.smtp_port_in_use,
-            security=settings.smtp_security,
-            username=settings.smtp_username,
-            password=settings.smtp_password,
+            host=settings.host or "",
+            port=settings.port_in_use,
+            security=settings.security,
+            username=settings.username,
+            password=settings.password,
         )
 
 

@@ -29,6 +29,11 @@ class NotStored(PingPilotError):
     """The commit failed; nothing of the batch is stored, and trying again is safe."""
 
 
+def shown_description(category: str, description: str) -> str:
+    """Return the description an event is shown with: the one given, or a sentence of ours for a blank one."""
+    return description if description.strip() else f"A new {category} event has occurred!"
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """One event somebody wants accepted. `body_hash` tells two bodies under one key apart."""

@@ -133,13 +133,10 @@ class FaultQueue:
         """
         for entry in self._waiting:
             if entry.strikes(route, accepts_message=accepts_message):
-                self._use(entry)
+                self.taken += 1
+                if entry.times is not None:
+                    entry.times -= 1
+                    if entry.times <= 0:
+                        self._waiting.remove(entry)
                 return entry.fault
         return None
-
-    def _use(self, entry: _Waiting) -> None:
-        self.taken += 1
-        if entry.times is not None:
-            entry.times -= 1
-            if entry.times <= 0:
-                self._waiting.remove(entry)

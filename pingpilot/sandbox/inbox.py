@@ -24,17 +24,14 @@ class Changes:
         try:
             async with asyncio.timeout(timeout):
                 while not holds():
-                    await self._next()
+                    waiter = asyncio.get_running_loop().create_future()
+                    self._waiters.add(waiter)
+                    try:
+                        await waiter
+                    finally:
+                        self._waiters.discard(waiter)
         except TimeoutError:
             raise TimeoutError(f"waited {timeout} s for {what}") from None
-
-    async def _next(self) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiters.discard(waiter)
 
 
 class Inbox(Generic[Item]):

@@ -1,4 +1,4 @@
-"""A loopback HTTP server that misbehaves on demand and stops at once."""
+"""What the HTTP stand-ins share: a loopback server that misbehaves on demand and stops at once."""
 
 import asyncio
 import json
@@ -16,6 +16,8 @@ from pingpilot.sandbox.inbox import Changes
 
 GRACE_SECONDS = 0.2
 """How long `stop()` lets running requests finish; aiohttp may take twice as long."""
+
+TOO_MANY_REQUESTS = 429
 
 HALF_AN_ANSWER = (
     b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 200\r\n\r\n{"ok": true, "id'
@@ -43,6 +45,14 @@ def json_answer(body: object, *, status: int = 200, headers: Mapping[str, str] |
     return web.Response(body=content, status=status, headers=headers, content_type="application/json")
 
 
+def utf16_length(text: str) -> int:
+    """Return the length in UTF-16 code units, in which Telegram counts and Discord's clients do.
+
+    Apart from the function of that name in `pingpilot.rendering`, which is tested against the stand-ins.
+    """
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
 def reset_connection(transport: asyncio.BaseTransport | None) -> None:
     """Close a connection the hard way: the peer gets a TCP reset, and nothing that is still buffered."""
     if transport is None:
@@ -57,7 +67,7 @@ class HttpStandIn:
     """Base of the stand-ins that speak HTTP: life cycle, faults and counters.
 
     It may be started again after `stop()`, on the same port and with what it has received so far, as
-    a platform that comes back. `calls` counts requests by route.
+    a platform that comes back. `calls` counts requests by name, `throttled` the answers of status 429.
     """
 
     def __init__(self, *, host: str, port: int) -> None:
@@ -105,8 +115,11 @@ class HttpStandIn:
         """Add the platform's routes; called at each start."""
         raise NotImplementedError
 
-    def _route_of(self, request: web.Request) -> str:
-        """Return what the fault queue matches a request by."""
+    def _route_of(self, request: web.Request) -> str | None:
+        """Return what the fault queue matches a request by, None for one that no fault may strike.
+
+        Called once a request.
+        """
         raise NotImplementedError
 
     def _name_of(self, request: web.Request) -> str:
@@ -128,7 +141,9 @@ class HttpStandIn:
     @web.middleware
     async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.calls[self._name_of(request)] += 1
-        fault = self._fault_for(request)
+        route, fault = self._route_of(request), None
+        if route is not None:
+            fault = self.faults.take(route, accepts_message=self._accepts_message(request))
         self._changes.announce()
         if fault is not None and fault.until is not None:
             await fault.until.wait()
@@ -138,15 +153,13 @@ class HttpStandIn:
         try:
             answer = await self._take(request, handler)
         except Refused as refusal:
+            self.throttled += refusal.status == TOO_MANY_REQUESTS
             return json_answer(refusal.body, status=refusal.status, headers=refusal.headers)
         return answer if fault is None else await self._misbehave(request, fault)
 
-    def _fault_for(self, request: web.Request) -> Fault | None:
-        return self.faults.take(self._route_of(request), accepts_message=self._accepts_message(request))
-
     async def _misbehave(self, request: web.Request, fault: Fault) -> web.Response:
         if fault.action == "answer":
-            self.throttled += fault.code == 429  # noqa: PLR2004 - an HTTP status
+            self.throttled += fault.code == TOO_MANY_REQUESTS
             return self._answer_fault(fault)
         if fault.action == "page":
             return web.Response(text=f"<h1>{fault.code}</h1>", status=fault.code, content_type="text/html")
@@ -160,9 +173,3 @@ class HttpStandIn:
         """Reset the connection; the returned response is for aiohttp, which finds nobody to send it to."""
         reset_connection(request.transport)
         return web.Response()
-
-
-def with_overrides(headers: Mapping[str, str], overrides: Mapping[str, str] | None) -> dict[str, str]:
-    """Return `headers` with a fault's own put over them; an empty value removes one."""
-    merged = {**headers, **(overrides or {})}
-    return {name: value for name, value in merged.items() if value}

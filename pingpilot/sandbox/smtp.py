@@ -1,26 +1,40 @@
-"""A stand-in for a mail server: takes everything, delivers nothing, shows what it took."""
+"""A stand-in for a mail server: takes everything, delivers nothing, shows what it took.
+
+The protocol is aiosmtpd's, one `SmtpSession` a connection, with faults at each stage.
+"""
 
 import asyncio
 import email.policy
+import functools
 import hmac
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
-from typing import Literal, Self
+from typing import Any, Literal, NoReturn, Self
 
-from aiosmtpd.smtp import Envelope
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from pingpilot.sandbox.faults import FaultQueue
+from pingpilot.sandbox.faults import Fault, FaultQueue, SmtpStage
 from pingpilot.sandbox.inbox import Changes, Inbox
-from pingpilot.sandbox.smtp_session import SmtpSession
+from pingpilot.sandbox.server import reset_connection
 
 Security = Literal["none", "starttls", "tls"]
 """No encryption; STARTTLS, without which nothing is taken (port 587); TLS from the start (port 465)."""
 
 SIZE_LIMIT_BYTES = 25 * 1024 * 1024
+
+SERVICE_CLOSING = 421
+"""The one reply after which a server closes the connection by itself (RFC 5321, 3.8)."""
+
+HALF_A_REPLY = b"25"
+
+COMMAND_STAGES: tuple[SmtpStage, ...] = ("ehlo", "starttls", "auth", "mail", "rcpt", "data")
+"""Stages that are the answer to the command of their name."""
+
+Command = Callable[[str | None], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +86,7 @@ class MailStandIn:
         """Listen; `port` then holds the bound port."""
         context = self.ssl_context if self.security == "tls" else None
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._new_session, self.host, self.port, ssl=context)
+        self._server = await loop.create_server(lambda: SmtpSession(self), self.host, self.port, ssl=context)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -112,11 +126,6 @@ class MailStandIn:
         """Undo `refuse_recipient`."""
         self.refused_recipients.pop(address.lower(), None)
 
-    def accepts_login(self, username: bytes, password: bytes) -> bool:
-        """Tell whether these are the credentials that the server was made with."""
-        expected = (self.username or "").encode(), (self.password or "").encode()
-        return hmac.compare_digest(username, expected[0]) and hmac.compare_digest(password, expected[1])
-
     def take(self, envelope: Envelope) -> None:
         """Record a mail; called by its session."""
         raw = envelope.original_content or b""
@@ -129,5 +138,140 @@ class MailStandIn:
         )
         self._inbox.take(mail)
 
-    def _new_session(self) -> SmtpSession:
-        return SmtpSession(self)
+
+class SmtpSession(SMTP):
+    """aiosmtpd's server protocol for one connection; mail and credentials go to the stand-in."""
+
+    def __init__(self, server: MailStandIn) -> None:
+        hooks = _Hooks(server)
+        super().__init__(
+            hooks,
+            data_size_limit=server.size_limit,
+            enable_SMTPUTF8=server.offers_smtputf8,
+            hostname="localhost",
+            ident="PingPilot sandbox",
+            tls_context=server.ssl_context if server.security == "starttls" else None,
+            require_starttls=server.security == "starttls",
+            auth_require_tls=server.security == "starttls",
+            authenticator=hooks.authenticate,
+            loop=asyncio.get_running_loop(),
+        )
+        self._server = server
+        for stage in COMMAND_STAGES:
+            self._smtp_methods[stage.upper()] = self._guarded(stage, self._smtp_methods[stage.upper()])
+
+    async def cut(self) -> None:
+        """Cut the connection and wait for its end."""
+        reset_connection(self.transport)
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+            await asyncio.wait([self._handler_coroutine])
+
+    async def _handle_client(self) -> None:
+        self._server.connections += 1
+        self._server.sessions.add(self)
+        try:
+            if await self._behaves("connect"):
+                await super()._handle_client()
+        finally:
+            self._writer.close()  # aiosmtpd leaves it open when a client goes away before the greeting
+            self._server.sessions.discard(self)
+
+    def _create_session(self) -> Session:
+        return _QuietSession(self.loop)
+
+    async def check_auth_needed(self, caller_method: str) -> bool:
+        """Push 530 to those who have not logged in, if the server asks for it; tell whether it did.
+
+        aiosmtpd's own setting for this warns about servers without TLS.
+        """
+        logged_in = self.session is not None and self.session.authenticated
+        if self._server.username is None or logged_in:
+            return False
+        await self.push("530 5.7.0 Authentication required")
+        return True
+
+    def _guarded(self, stage: SmtpStage, command: Command) -> Command:
+        """Return an SMTP command that lets a fault at `stage` answer in its place."""
+
+        @functools.wraps(command)
+        async def guarded(argument: str | None) -> None:
+            if await self._behaves(stage):
+                await command(argument)
+
+        return guarded
+
+    async def _behaves(self, stage: SmtpStage) -> bool:
+        """Act out a fault that is due at this stage; return whether there was none."""
+        fault = self._server.faults.take(stage, accepts_message=False)
+        if fault is not None:
+            await self.push(await self.act_out(fault))
+        return fault is None
+
+    async def act_out(self, fault: Fault) -> str:
+        """Return the reply that the fault puts in place of the proper one; hangs if it is to have none."""
+        if fault.action == "cut":
+            self._writer.write(HALF_A_REPLY)
+        if fault.action in ("drop", "cut"):
+            reset_connection(self.transport)
+        if fault.action != "answer":
+            await self._never()
+        reply = f"{fault.code} {fault.text}".strip()
+        if fault.code == SERVICE_CLOSING:
+            await self.push(reply)
+            self._writer.close()
+            await self._never()
+        return reply
+
+    async def _never(self) -> NoReturn:
+        """Wait until the end of the connection, which cancels this task."""
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("nobody resolves this future")
+
+
+class _QuietSession(Session):
+    """aiosmtpd's session without the warning that its own AUTH code logs at each login."""
+
+    login_data: Any = None
+
+
+class _Hooks:
+    """What aiosmtpd asks about EHLO, AUTH, RCPT and DATA."""
+
+    def __init__(self, server: MailStandIn) -> None:
+        self._server = server
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name for it
+        self, _smtp: SmtpSession, session: Session, _envelope: Envelope, hostname: str, replies: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        offers_login = self._server.username is not None
+        return [reply for reply in replies if offers_login or not reply.startswith("250-AUTH")]
+
+    def authenticate(
+        self, _smtp: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: LoginPassword
+    ) -> AuthResult:
+        """Let in whoever has the credentials that the server was made with."""
+        username, password = (text or "" for text in (self._server.username, self._server.password))
+        matches = hmac.compare_digest(login.login, username.encode()) and hmac.compare_digest(
+            login.password, password.encode()
+        )
+        return AuthResult(success=matches, handled=False)
+
+    async def handle_RCPT(  # noqa: N802
+        self, _smtp: SmtpSession, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        refusal = self._server.refused_recipients.get(address.lower())
+        if refusal is not None:
+            return refusal
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 OK"
+
+    async def handle_DATA(  # noqa: N802
+        self, smtp: SmtpSession, _session: Session, envelope: Envelope
+    ) -> str:
+        fault = self._server.faults.take("message")
+        if fault is None or fault.after_accepting:
+            self._server.take(envelope)
+        return "250 OK" if fault is None else await smtp.act_out(fault)

@@ -55,7 +55,9 @@ class Terminal:
         self._write(f"{self._bold(f'── {platform}')} · {kind} ".ljust(_WIDTH, "─"))
 
     def _embed(self, embed: Json) -> None:
-        bar = self._colored("┃", embed.get("color") or 0)
+        bar, color = "┃", embed.get("color") or 0
+        if self._colors:
+            bar = f"\x1b[38;2;{color >> 16};{color >> 8 & 0xFF};{color & 0xFF}m{bar}{_RESET}"
         lines = [self._bold(_printable(embed.get("title", "")))]
         lines += _wrapped(_without_marks(embed.get("description", "")))
         for field in embed.get("fields", []):
@@ -73,11 +75,6 @@ class Terminal:
 
     def _bold(self, text: str) -> str:
         return f"\x1b[1m{text}{_RESET}" if self._colors and text else text
-
-    def _colored(self, text: str, color: int) -> str:
-        if not self._colors:
-            return text
-        return f"\x1b[38;2;{color >> 16};{color >> 8 & 0xFF};{color & 0xFF}m{text}{_RESET}"
 
 
 def discord_buttons(reply: InteractionReply) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from playwright.async_api import Page
 
 from api.app import CALLS
-from api.openapi.parameters import shown_path
+from api.openapi.document import shown_path
 from models import Plan
 from tests.http.api import serving
 from tests.support.clock import ManualClock

@@ -1,6 +1,5 @@
 """A storm: 500 events for one Telegram chat, which takes one message a second."""
 
-import asyncio
 import re
 from collections import Counter
 from datetime import timedelta
@@ -9,16 +8,11 @@ from pydantic import SecretStr
 
 from bots.telegram.channel import TelegramChannel
 from models import Delivery, DeliveryAttempt, Plan
+from pingpilot.channels import TELEGRAM
 from pingpilot.clock import SystemClock
-from pingpilot.daemon.parts import TELEGRAM_PACE
-from pingpilot.delivery.dispatcher import Dispatcher
-from pingpilot.delivery.pacing import Pacer
-from pingpilot.delivery.settlement import Settlements
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
-from pingpilot.storage.watch import DatabaseWatch
-from pingpilot.telemetry.health import Health
-from pingpilot.telemetry.metrics import Metrics
 from tests.support.accounts import link_chat, new_account
+from tests.support.composition import Composition, running
 from tests.support.events import accept
 from tests.support.waiting import eventually
 
@@ -36,24 +30,11 @@ async def test_500_events_reach_a_chat_that_takes_one_message_a_second(
     telegram_stand_in.start_chat(GRACE)
     await link_chat(account, "telegram", clock, str(GRACE.id))
     channel = TelegramChannel(token=SecretStr(TOKEN), api_url=telegram_stand_in.url)
-    overall, per_recipient = TELEGRAM_PACE
-    dispatcher = Dispatcher(
-        channel,
-        daemon_id="storm",
-        pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=clock),
-        settlements=Settlements(),
-        health=Health(),
-        database=DatabaseWatch(clock=clock),
-        metrics=Metrics(),
-        clock=clock,
-    )
-    running = asyncio.create_task(dispatcher.run())
+    dispatcher = Composition(clock=clock).dispatcher(channel, pace=(TELEGRAM.pace, TELEGRAM.recipient_pace))
 
-    await accept(account, clock, *["bug", "sale"] * (EVENTS // 2))
-    await eventually(_delivered, EVENTS, timeout=60)
-    dispatcher.stop()
-    await running
-    await dispatcher.drain(timedelta(seconds=1))
+    async with running(dispatcher, grace=timedelta(seconds=1)):
+        await accept(account, clock, *["bug", "sale"] * (EVENTS // 2))
+        await eventually(_delivered, EVENTS, timeout=60)
     await channel.close()
 
     outcomes = Counter([row.outcome for row in await DeliveryAttempt.all()])

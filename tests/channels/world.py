@@ -1,10 +1,9 @@
 """All three platforms, an account that is linked to each, and the dispatchers between them."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -16,21 +15,17 @@ from models import Account, Plan
 from models.ids import event_id_text
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.clock import Clock
-from pingpilot.delivery.channel import Channel
-from pingpilot.delivery.dispatcher import Dispatcher
-from pingpilot.delivery.pacing import Pacer
-from pingpilot.delivery.settlement import Settlements
 from pingpilot.email.channel import EmailChannel
 from pingpilot.email.smtp import MailServer, SmtpPool
 from pingpilot.events.submission import Submission
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
-from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
 from tests.support.accounts import link_chat, new_account
-from tests.support.events import an_intake, caller_for
+from tests.support.composition import Composition, running
+from tests.support.events import caller_for
 
 from .standins import TOKEN, open_conversation
 
@@ -42,10 +37,20 @@ class World:
     discord: DiscordStandIn
     telegram: TelegramStandIn
     mail: MailStandIn
-    clock: Clock
+    composition: Composition
     alice: Account
-    health: Health = field(default_factory=Health)
-    metrics: Metrics = field(default_factory=Metrics)
+
+    @property
+    def clock(self) -> Clock:
+        return self.composition.clock
+
+    @property
+    def health(self) -> Health:
+        return self.composition.health
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.composition.metrics
 
     @asynccontextmanager
     async def dispatching(
@@ -59,7 +64,10 @@ class World:
             for channel in (self._to_discord(), self._to_telegram(patience), self._to_mail(patience)):
                 stack.push_async_callback(channel.close)
                 if not names or channel.name in names:
-                    await stack.enter_async_context(self._dispatching(channel, patience))
+                    dispatcher = self.composition.dispatcher(
+                        channel, send_timeout=patience * 1.25, poll=timedelta(milliseconds=10)
+                    )
+                    await stack.enter_async_context(running(dispatcher))
             yield
 
     def _to_discord(self) -> DiscordChannel:
@@ -83,28 +91,6 @@ class World:
             unsubscribe_url=lambda account_id: f"https://example.com/unsubscribe/{account_id}",
             health=self.health,
         )
-
-    @asynccontextmanager
-    async def _dispatching(self, channel: Channel, patience: timedelta) -> AsyncIterator[None]:
-        dispatcher = Dispatcher(
-            channel,
-            daemon_id="daemon-1",
-            pacer=Pacer(overall=None, per_recipient=None, clock=self.clock),
-            settlements=Settlements(),
-            health=self.health,
-            database=DatabaseWatch(clock=self.clock),
-            metrics=self.metrics,
-            clock=self.clock,
-            poll=timedelta(milliseconds=10),
-            send_timeout=patience * 1.25,
-        )
-        task = asyncio.create_task(dispatcher.run())
-        try:
-            yield
-        finally:
-            dispatcher.stop()
-            await dispatcher.drain(timedelta())
-            await task
 
     def stand_in(self, name: str) -> DiscordStandIn | TelegramStandIn | MailStandIn:
         """Return the platform of this name."""
@@ -135,9 +121,8 @@ class World:
     ) -> str:
         """Accept an event, alice's by default; return its id as people see it."""
         caller = await caller_for(account or self.alice, self.clock)
-        intake = an_intake(self.clock, self.metrics)
         submission = Submission(caller, "sale", description, json.dumps(fields or {}))
-        return event_id_text((await intake.submit(submission)).event_id)
+        return event_id_text((await self.composition.intake.submit(submission)).event_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +142,8 @@ async def new_world(
 ) -> World:
     """Return a world over the open database."""
     mail.username, mail.password = "ping", "secret"
-    world = World(discord, telegram, mail, clock, await _new_account("alice", clock))
+    alice = await _new_account("alice", clock)
+    world = World(discord, telegram, mail, Composition(clock=clock), alice)
     await world.link(world.alice, ALICE)
     return world
 

@@ -15,7 +15,8 @@ from bots.telegram.application import TelegramBot
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.channels import DISCORD, TELEGRAM
 from pingpilot.clock import SystemClock
-from pingpilot.daemon.supervision import Component, supervise
+from pingpilot.daemon.supervision import supervise
+from pingpilot.delivery.parts import Component
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.telegram import TelegramMessage, TelegramStandIn, TelegramUser
 from pingpilot.sandbox.terminal import discord_buttons, telegram_buttons

@@ -286,7 +286,7 @@ async def test_a_server_that_asks_for_years_does_not_end_the_sending(
     flaky: FlakyPingPilot,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pingpilot.client.sender.LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("pingpilot.client.handler.LONGEST_PAUSE", 0.01)
     flaky.refuse(503, "shutting_down", headers={"Retry-After": seconds})
     handler = attach()
 

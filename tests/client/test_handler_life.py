@@ -33,7 +33,7 @@ if child == 0:
 os.waitpid(child, 0)
 """
 LOCKED = """
-with handler._outbox._changed, handler._starting:
+with handler._outbox._changed, handler._sender._starting:
     child = os.fork()
 if child == 0:
     logging.error("in the child")
@@ -44,7 +44,7 @@ os.waitpid(child, 0)
 SIGNAL = """
 import signal
 signal.signal(signal.SIGALRM, lambda *_: logging.error("in the signal handler"))
-with handler._outbox._changed, handler._starting:
+with handler._outbox._changed, handler._sender._starting:
     signal.raise_signal(signal.SIGALRM)
 """
 DICT_CONFIG = """

@@ -6,10 +6,10 @@ import pytest
 import typer
 
 from pingpilot.cli.app import app
-from pingpilot.config import PREFIX, Settings
+from pingpilot.config import PREFIX, variables
 
 ROOT = Path(__file__).parents[2]
-VARIABLES = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+VARIABLES = variables()
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 

@@ -56,9 +56,9 @@ async def test_at_its_prompt_one_retries_what_was_refused(sandbox: Sandbox, bot:
     await sandbox.start(terminal=True)
 
     await sandbox.shows("Telegram is linked to you@example.com")  # lest that is what is refused
-    await type_and_see(sandbox, f"{bot} press Retry 1", "no button Retry 1; the latest message has: none")
-    await type_and_see(sandbox, "refuse pigeon", "no platform pigeon; there are: discord, telegram")
-    await type_and_see(sandbox, "refuse telegram", "The next message to telegram is refused.")
+    await type_and_see(sandbox, f"{bot} press Retry 1", "no button 'Retry 1'; the latest message has: none")
+    await type_and_see(sandbox, "refuse pigeon", "'pigeon' is not a platform: try discord or telegram.")
+    await type_and_see(sandbox, "refuse telegram", "The next message to telegram will be refused.")
     await post(sandbox, {"category": "sale", "description": "A lamp"}, expected=500, Prefer="wait=20")
     await type_and_see(sandbox, f"{bot} /failed", "[Retry 1]")
     await type_and_see(sandbox, f"{bot} press retry 1", "Trying again: sale on Telegram.")

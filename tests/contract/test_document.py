@@ -10,8 +10,7 @@ from emoji import EMOJI_DATA
 
 from api.app import CALLS
 from api.calls import Call
-from api.openapi.document import build
-from api.openapi.parameters import shown_path
+from api.openapi.document import build, shown_path
 from api.shapes.events import EventBody
 from pingpilot.accounts.categories import is_one_emoji
 from pingpilot.accounts.quiet_hours import time_zones

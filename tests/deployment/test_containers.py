@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from api.app import CALLS
+from pingpilot import __version__
 from pingpilot.config import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -102,3 +103,4 @@ def test_what_is_installed_has_every_file_that_is_read_at_run_time(tmp_path: Pat
         if file.is_file() and "__pycache__" not in file.parts
     }
     assert read <= packed
+    assert wheel.name.startswith(f"pingpilot-{__version__}-")

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from pingpilot.cli.app import app
-from pingpilot.config import PREFIX, Settings
+from pingpilot.config import PREFIX, variables
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -82,7 +82,7 @@ def test_a_link_within_the_page_leads_to_a_heading(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_variable_that_is_named_is_a_setting(page: str) -> None:
-    settings = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | OF_PROGRAMS
+    settings = {*variables()} | OF_PROGRAMS
 
     named = set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", PAGES[page].read_text()))
 

@@ -13,18 +13,12 @@ from models import Account, Delivery, DeliveryAttempt, Plan
 from pingpilot.accounts.accounts import set_combine
 from pingpilot.accounts.callers import Caller
 from pingpilot.channels import TELEGRAM
-from pingpilot.clock import Clock
 from pingpilot.delivery.channel import Notification, Receipt, Recipient
 from pingpilot.delivery.dispatcher import Dispatcher
-from pingpilot.delivery.pacing import Pacer
-from pingpilot.delivery.settlement import Settlements
-from pingpilot.events.intake import Intake
 from pingpilot.events.submission import Submission
-from pingpilot.storage.watch import DatabaseWatch
-from pingpilot.telemetry.health import Health
-from pingpilot.telemetry.metrics import Metrics
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock
+from tests.support.composition import UNPACED, Composition, Pace, running
 from tests.support.events import caller_for
 from tests.support.waiting import eventually, until
 
@@ -118,26 +112,17 @@ class WatchedClock(ManualClock):
         await until(lambda: self.looks >= before + count)
 
 
-def no_limits(clock: Clock) -> Pacer:
-    return Pacer(overall=None, per_recipient=None, clock=clock)
-
-
 class Engine:
     """Dispatchers over one scripted channel, on a clock that stands still."""
 
     def __init__(self) -> None:
         self.clock = WatchedClock()
         self.channel = ScriptedChannel()
-        self.settlements = Settlements()
-        self.health = Health()
-        self.database = DatabaseWatch(clock=self.clock)
-        self.metrics = Metrics()
-        self.intake = Intake(
-            clock=self.clock,
-            database=self.database,
-            metrics=self.metrics,
-            on_deliveries=lambda _: None,
-        )
+        self.composition = Composition(clock=self.clock)
+        self.settlements = self.composition.settlements
+        self.health = self.composition.health
+        self.metrics = self.composition.metrics
+        self.intake = self.composition.intake
 
     def dispatcher(
         self,
@@ -146,17 +131,12 @@ class Engine:
         slots: int = 50,
         send_timeout: timedelta = timedelta(seconds=30),
         poll: timedelta = timedelta(milliseconds=10),
-        pacer: Pacer | None = None,
+        pace: Pace = UNPACED,
     ) -> Dispatcher:
-        return Dispatcher(
+        return self.composition.dispatcher(
             self.channel,
             daemon_id=daemon_id,
-            pacer=pacer or no_limits(self.clock),
-            settlements=self.settlements,
-            health=self.health,
-            database=self.database,
-            metrics=self.metrics,
-            clock=self.clock,
+            pace=pace,
             slots=slots,
             send_timeout=send_timeout,
             poll=poll,
@@ -165,15 +145,11 @@ class Engine:
     @asynccontextmanager
     async def running(self, daemon_id: str = "daemon-1", **options: Any) -> AsyncIterator[Dispatcher]:
         """Run a dispatcher; what it still sends at the end goes back to the queue."""
-        dispatcher = self.dispatcher(daemon_id, **options)
-        task = asyncio.create_task(dispatcher.run())
         try:
-            yield dispatcher
+            async with running(self.dispatcher(daemon_id, **options)) as dispatcher:
+                yield dispatcher
         finally:
-            dispatcher.stop()
-            await dispatcher.drain(timedelta())
-            await task
-            await self.database.close()
+            await self.composition.database.close()
 
     async def account(
         self, name: str = "alice", *, chat: str | None = None, combine: bool = False

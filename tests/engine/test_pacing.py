@@ -2,7 +2,8 @@
 
 import asyncio
 
-from pingpilot.delivery.pacing import Pacer, Rate
+from pingpilot.channels import Rate
+from pingpilot.delivery.pacing import Pacer
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 

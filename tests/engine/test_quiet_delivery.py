@@ -7,7 +7,7 @@ from pingpilot.accounts.categories import change_category
 from pingpilot.accounts.linking import ChatUser, create_link_code, link, unlink
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.accounts.quiet_hours import mute, set_quiet_hours
-from pingpilot.delivery.pacing import Pacer, Rate
+from pingpilot.channels import Rate
 from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.errors import PermanentFailure
 from tests.support.events import accept
@@ -66,9 +66,9 @@ async def test_what_is_urgent_stands_in_no_line_behind_what_waits(engine: Engine
     await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
     await change_category(alice, "bug", {"urgent": True})
     await accept(alice, engine.clock, *["sale"] * 5, "bug")
-    one_a_second = Pacer(overall=None, per_recipient=Rate(per_second=1, burst=1), clock=engine.clock)
+    one_a_second = Rate(per_second=1, burst=1)
 
-    async with engine.running(pacer=one_a_second):
+    async with engine.running(pace=(None, one_a_second)):
         await engine.status_is(*["held"] * 5, "delivered")
 
     assert engine.channel.delivered == ["Something about bug"]

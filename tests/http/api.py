@@ -12,22 +12,12 @@ import pytest
 from aiohttp import ClientSession, TCPConnector, web
 
 from api.app import create_app
-from api.floods import FloodGuard
 from api.server import ApiRunner
 from api.services import Services
 from models import Account, AccountChannel, Event, MonthlyUsage, Plan
 from pingpilot.accounts.accounts import create_account
-from pingpilot.accounts.callers import Authenticator
-from pingpilot.accounts.quota import PlanLimits
-from pingpilot.accounts.unsubscribing import Unsubscriber
-from pingpilot.delivery.backlog import Backlog
-from pingpilot.delivery.dispatcher import Dispatcher
-from pingpilot.delivery.settlement import Settlements
-from pingpilot.events.intake import Intake
-from pingpilot.storage.watch import DatabaseWatch
-from pingpilot.telemetry.health import Health
-from pingpilot.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock
+from tests.support.composition import Composition
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """For tests in which the database makes no difference."""
@@ -60,13 +50,13 @@ class Reply:
 
 @dataclass(slots=True)
 class Api:
-    """A served API: `url` is where, `services` what it works with."""
+    """A served API: `url` is where, `services` what it works with, made from `composition`."""
 
     url: str
     services: Services
     clock: ManualClock
     session: ClientSession
-    dispatchers: list[Dispatcher]
+    composition: Composition
 
     async def call(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, data: Any = None
@@ -154,35 +144,15 @@ class Program:
 @asynccontextmanager
 async def serving(clock: ManualClock, *, head_timeout: float = 10.0) -> AsyncIterator[Api]:
     """Serve the API over the open database, and call it through one session."""
-    dispatchers: list[Dispatcher] = []
-    metrics = Metrics()
-
-    def wake(_channels: set[str]) -> None:
-        for dispatcher in dispatchers:
-            dispatcher.wake()
-
-    database = DatabaseWatch(clock=clock)
-    services = Services(
-        authenticator=Authenticator(limits=PlanLimits(), clock=clock),
-        intake=Intake(clock=clock, database=database, metrics=metrics, on_deliveries=wake),
-        settlements=Settlements(),
-        unsubscriber=await Unsubscriber.load("http://localhost"),
-        health=Health(),
-        database=database,
-        metrics=metrics,
-        backlog=Backlog(metrics=metrics, clock=clock),
-        limits=PlanLimits(),
-        clock=clock,
-        on_deliveries=wake,
-        floods=FloodGuard(clock=clock),
-    )
+    composition = Composition(clock=clock)
+    services = await composition.services()
     runner = ApiRunner(create_app(services), head_timeout=head_timeout)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         async with ClientSession(connector=TCPConnector(limit=100)) as session:
             host, port = runner.addresses[0][:2]
-            yield Api(f"http://{host}:{port}", services, clock, session, dispatchers)
+            yield Api(f"http://{host}:{port}", services, clock, session, composition)
     finally:
         await runner.cleanup()
-        await database.close()
+        await composition.database.close()

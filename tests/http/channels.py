@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from pingpilot.delivery.channel import Notification, Receipt, Recipient
-from pingpilot.delivery.dispatcher import Dispatcher
-from pingpilot.delivery.pacing import Pacer
+from tests.support.composition import running
 
 from .api import Api
 
@@ -35,21 +33,7 @@ class ScriptedChannel:
 @asynccontextmanager
 async def dispatching(api: Api, channel: ScriptedChannel) -> AsyncIterator[ScriptedChannel]:
     """Deliver what the API accepts for this channel."""
-    dispatcher = Dispatcher(
-        channel,
-        daemon_id="test",
-        pacer=Pacer(overall=None, per_recipient=None, clock=api.clock),
-        settlements=api.services.settlements,
-        health=api.services.health,
-        database=api.services.database,
-        metrics=api.services.metrics,
-        clock=api.clock,
-    )
-    api.dispatchers.append(dispatcher)
-    running = asyncio.create_task(dispatcher.run())
-    try:
+    dispatcher = api.composition.dispatcher(channel)
+    api.composition.listeners.append(dispatcher)
+    async with running(dispatcher):
         yield channel
-    finally:
-        dispatcher.stop()
-        await running
-        await dispatcher.drain(timedelta())

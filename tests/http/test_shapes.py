@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from api.app import CALLS
-from api.errors import CODES
+from api.errors import codes
 from pingpilot.errors import PermanentFailure
 from pingpilot.telemetry.health import State
 
@@ -39,7 +39,7 @@ def fits(reply: Reply, method: str, path: str) -> bool:
 
 def fits_its_code(reply: Reply) -> bool:
     """Whether an error has the status and shape of its code; raises where it has not."""
-    code = CODES[reply.body["code"]]
+    code = codes()[reply.body["code"]]
     return code.status == reply.status and bool(code.shape.model_validate_json(reply.text, strict=True))
 
 

@@ -189,9 +189,9 @@ async def test_a_variable_that_is_no_setting_is_named(tmp_path: Path) -> None:
 
     ended = await command("doctor", settings=settings, folder=tmp_path)
 
-    assert "! settings  PINGPILOT_DISCORD_TOKN is no setting, and has no effect.\n" in ended.out
+    assert "! settings  PINGPILOT_DISCORD_TOKN is not a setting, and has no effect.\n" in ended.out
     assert "→ Did you mean PINGPILOT_DISCORD_TOKEN?" in ended.out
-    assert "! settings  PINGPILOT_NONSENSE is no setting, and has no effect.\n" in ended.out
+    assert "! settings  PINGPILOT_NONSENSE is not a setting, and has no effect.\n" in ended.out
     assert "PINGPILOT_API_KEY" not in ended.out
     assert ended.code == 0
 

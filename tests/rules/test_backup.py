@@ -13,7 +13,8 @@ from pingpilot.events.submission import Submission
 from pingpilot.storage.backup import back_up
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
-from tests.support.events import an_intake, caller_for
+from tests.support.composition import Composition
+from tests.support.events import caller_for
 
 
 async def test_a_backup_taken_during_writes_is_whole_and_can_be_restored(
@@ -21,7 +22,7 @@ async def test_a_backup_taken_during_writes_is_whole_and_can_be_restored(
 ) -> None:
     async with open_database(sqlite_url):
         caller = await caller_for(await new_account(clock, monthly_events=10_000), clock)
-        intake = an_intake(clock)
+        intake = Composition(clock=clock).intake
         posts = [
             asyncio.create_task(intake.submit(Submission(caller, "sale", "Sold", "{}"))) for _ in range(2000)
         ]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pingpilot.config import load_settings
+from pingpilot.email.settings import EmailSettings
 from pingpilot.errors import SettingsError
 
 WRONG = [
@@ -91,7 +92,7 @@ def test_the_mail_port_follows_the_security(
 ) -> None:
     monkeypatch.setenv("PINGPILOT_SMTP_SECURITY", security)
 
-    assert load_settings().smtp_port_in_use == port
+    assert load_settings().of(EmailSettings).port_in_use == port
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ TOKEN = "7123456789:AAF-abcdefghijklmnopqrstuvwxyz012345"
 def _restore_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    tests_own = structlog.get_config()
     yield
     root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    structlog.configure(**tests_own)
 
 
 @pytest.mark.parametrize("format_", ["console", "json"])

@@ -70,8 +70,8 @@ async def test_a_deferred_reply_is_the_edited_message(
     ("text", "complaint"),
     [
         ("/unlink", "there are: /link, /report, /menu"),
-        ("/link", "/link lacks code"),
-        ("/report 1 2", "takes 1 words at most"),
+        ("/link", "/link needs code"),
+        ("/report 1 2", "takes at most 1 word"),
         ("/report seven", "invalid literal"),
     ],
 )

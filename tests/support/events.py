@@ -5,10 +5,8 @@ from pingpilot.accounts.callers import Authenticator, Caller
 from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.clock import Clock
-from pingpilot.events.intake import Intake
 from pingpilot.events.submission import Acceptance, Submission
-from pingpilot.storage.watch import DatabaseWatch
-from pingpilot.telemetry.metrics import Metrics
+from tests.support.composition import Composition
 
 
 async def caller_for(account: Account, clock: Clock, limits: PlanLimits | None = None) -> Caller:
@@ -20,20 +18,10 @@ async def caller_for(account: Account, clock: Clock, limits: PlanLimits | None =
     return caller
 
 
-def an_intake(clock: Clock, metrics: Metrics | None = None) -> Intake:
-    """Return an intake that wakes nobody."""
-    return Intake(
-        clock=clock,
-        database=DatabaseWatch(clock=clock),
-        metrics=metrics or Metrics(),
-        on_deliveries=lambda _: None,
-    )
-
-
 async def accept(account: Account, clock: Clock, *categories: str, description: str = "") -> list[Acceptance]:
     """Accept one event of each category, one commit each."""
     caller = await caller_for(account, clock)
-    intake = an_intake(clock)
+    intake = Composition(clock=clock).intake
     return [
         await intake.submit(Submission(caller, name, description or f"Something about {name}", "{}"))
         for name in categories

@@ -98,11 +98,22 @@ class Gateway:
         connection = Connection(socket, request)
         self._live.append(connection)
         try:
-            await self._talk(connection)
+            interval = round(self.heartbeat_interval * 1000)
+            await connection.send({"op": HELLO, "d": {"heartbeat_interval": interval}})
+            async for message in socket:
+                if message.type is not WSMsgType.TEXT:
+                    continue
+                try:
+                    frame = json.loads(message.data)
+                except ValueError:
+                    raise _Close(DECODE_ERROR) from None
+                await self._answer(connection, frame["op"], frame.get("d"))
         except _Close as close:
             await socket.close(code=close.code)
         finally:
-            self._forget(connection)
+            if connection in self._live:
+                self._live.remove(connection)
+            self._changes.announce()
         return socket
 
     async def dispatch(self, event: str, data: Json) -> None:
@@ -134,39 +145,24 @@ class Gateway:
             await connection.send({"op": INVALID_SESSION, "d": resumable})
         self._changes.announce()
 
-    async def _talk(self, connection: Connection) -> None:
-        interval = round(self.heartbeat_interval * 1000)
-        await connection.send({"op": HELLO, "d": {"heartbeat_interval": interval}})
-        async for message in connection.socket:
-            if message.type is not WSMsgType.TEXT:
-                continue
-            try:
-                frame = json.loads(message.data)
-            except ValueError:
-                raise _Close(DECODE_ERROR) from None
-            await self._answer(connection, frame["op"], frame.get("d"))
-
     async def _answer(self, connection: Connection, opcode: int, data: Json) -> None:
         if opcode == HEARTBEAT:
             await asyncio.sleep(TRAVEL_SECONDS)
             await connection.send({"op": HEARTBEAT_ACK})
         elif opcode == IDENTIFY:
-            await self._identify(connection, data)
+            if connection.session is not None:
+                raise _Close(ALREADY_AUTHENTICATED)
+            self._check_token(data)
+            session = Session()
+            self._sessions[session.id] = session
+            await connection.send(session.frame("READY", {**self._ready(), "session_id": session.id}))
+            self._attach(connection, session)
         elif opcode == RESUME:
             await self._resume(connection, data)
         elif connection.session is None:
             raise _Close(NOT_AUTHENTICATED)
         elif opcode not in (3, 4, 8):  # presence, voice state, guild members: taken, without effect
             raise _Close(UNKNOWN_OPCODE)
-
-    async def _identify(self, connection: Connection, data: Json) -> None:
-        if connection.session is not None:
-            raise _Close(ALREADY_AUTHENTICATED)
-        self._check_token(data)
-        session = Session()
-        self._sessions[session.id] = session
-        await connection.send(session.frame("READY", {**self._ready(), "session_id": session.id}))
-        self._attach(connection, session)
 
     async def _resume(self, connection: Connection, data: Json) -> None:
         self._check_token(data)
@@ -186,9 +182,4 @@ class Gateway:
 
     def _attach(self, connection: Connection, session: Session) -> None:
         connection.session = session
-        self._changes.announce()
-
-    def _forget(self, connection: Connection) -> None:
-        if connection in self._live:
-            self._live.remove(connection)
         self._changes.announce()

@@ -71,7 +71,8 @@ class Interactions:
 
     async def _take_callback(self, request: web.Request) -> web.Response:
         interaction = self._by_token.get(request.match_info["token"])
-        if interaction is None or self._is_too_late(interaction):
+        now = asyncio.get_running_loop().time()
+        if interaction is None or (interaction.callback is None and now > interaction.deadline):
             raise Refused(404, {"message": "Unknown interaction", "code": 10062})
         if interaction.callback is not None:
             sentence = "Interaction has already been acknowledged."
@@ -80,11 +81,16 @@ class Interactions:
         self._answer(interaction, body["type"], body.get("data") or {})
         if request.query.get("with_response") not in ("1", "true"):
             return web.Response(status=204)
-        return json_answer(_callback_response(interaction))
-
-    def _is_too_late(self, interaction: Interaction) -> bool:
-        now = asyncio.get_running_loop().time()
-        return interaction.callback is None and now > interaction.deadline
+        message = interaction.message or {}
+        told = {
+            "id": interaction.id,
+            "type": interaction.kind,
+            "response_message_id": message.get("id"),
+            "response_message_loading": interaction.callback == DEFERRED_MESSAGE,
+            "response_message_ephemeral": bool(message.get("flags", 0) & EPHEMERAL),
+        }
+        resource = {"type": interaction.callback, **({"message": message} if message else {})}
+        return json_answer({"interaction": told, "resource": resource})
 
     def _answer(self, interaction: Interaction, callback: int, data: Json) -> None:
         if callback == MESSAGE:
@@ -163,17 +169,3 @@ def _change(message: Json, payload: Json) -> None:
         changed["content"] = (payload["content"] or "").strip()
     check_message({**message, "nonce": None, **changed})
     message.update(changed)
-
-
-def _callback_response(interaction: Interaction) -> Json:
-    message = interaction.message or {}
-    return {
-        "interaction": {
-            "id": interaction.id,
-            "type": interaction.kind,
-            "response_message_id": message.get("id"),
-            "response_message_loading": interaction.callback == DEFERRED_MESSAGE,
-            "response_message_ephemeral": bool(message.get("flags", 0) & EPHEMERAL),
-        },
-        "resource": {"type": interaction.callback, **({"message": message} if message else {})},
-    }

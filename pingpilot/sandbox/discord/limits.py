@@ -2,14 +2,41 @@
 
 import math
 import time
+from dataclasses import dataclass
 
 from pingpilot.sandbox.discord.model import Json
-from pingpilot.sandbox.limits import Window
-from pingpilot.sandbox.server import Refused
+from pingpilot.sandbox.server import TOO_MANY_REQUESTS, Refused
 
-TOO_MANY_REQUESTS = 429
 VIA = {"Via": "1.1 google"}
 """On answers that come from Discord itself; discord.py takes a 429 without it for a ban."""
+
+
+@dataclass(slots=True)
+class Window:
+    """A fixed window: so many uses in so many seconds from the first one."""
+
+    limit: int
+    seconds: float
+    _used: int = 0
+    _ends: float = 0.0
+
+    def use(self) -> bool:
+        """Count one use; False if the window is used up."""
+        now = time.monotonic()
+        if now >= self._ends:
+            self._used, self._ends = 0, now + self.seconds
+        self._used += 1
+        return self._used <= self.limit
+
+    @property
+    def remaining(self) -> int:
+        """Uses left in the present window."""
+        return max(0, self.limit - self._used)
+
+    @property
+    def reset_after(self) -> float:
+        """Seconds until the window ends."""
+        return max(0.0, self._ends - time.monotonic())
 
 
 class RateLimits:
@@ -40,7 +67,14 @@ class RateLimits:
         window = self._channels.setdefault(channel_id, Window(*self.per_channel))
         window.limit, window.seconds = self.per_channel
         taken = window.use()
-        headers = _headers(window)
+        reset_after = math.ceil(window.reset_after * 1000) / 1000
+        headers = {
+            "X-RateLimit-Limit": str(window.limit),
+            "X-RateLimit-Remaining": str(window.remaining),
+            "X-RateLimit-Reset": f"{time.time() + reset_after:.3f}",
+            "X-RateLimit-Reset-After": f"{reset_after:.3f}",
+            "X-RateLimit-Bucket": "sandbox-create-message",
+        }
         if not taken:
             raise _too_many(window.reset_after, headers | {"X-RateLimit-Scope": "user"})
         return headers
@@ -63,14 +97,3 @@ def _too_many(retry_after: float, headers: dict[str, str], *, is_global: bool = 
     seconds = math.ceil(retry_after * 1000) / 1000
     body = throttle_body(seconds, is_global=is_global)
     return Refused(TOO_MANY_REQUESTS, body, headers | throttle_headers(seconds))
-
-
-def _headers(window: Window) -> dict[str, str]:
-    reset_after = math.ceil(window.reset_after * 1000) / 1000
-    return {
-        "X-RateLimit-Limit": str(window.limit),
-        "X-RateLimit-Remaining": str(window.remaining),
-        "X-RateLimit-Reset": f"{time.time() + reset_after:.3f}",
-        "X-RateLimit-Reset-After": f"{reset_after:.3f}",
-        "X-RateLimit-Bucket": "sandbox-create-message",
-    }

@@ -94,15 +94,15 @@ class RestApi:
         return json_answer(application)
 
     async def _list_commands(self, _request: web.Request) -> web.Response:
-        return json_answer([self._registered(command) for command in self.commands])
+        usual = {"type": 1, "default_member_permissions": None, "nsfw": False}
+        own = {"application_id": self._bot()["id"], "version": "1"}
+        return json_answer(
+            [usual | each | own | {"id": self.command_id(each["name"])} for each in self.commands]
+        )
 
     async def _replace_commands(self, request: web.Request) -> web.Response:
         self.commands = await _json_body(request)
         return await self._list_commands(request)
-
-    def _registered(self, command: Json) -> Json:
-        ids = {"id": self.command_id(command["name"]), "application_id": self._bot()["id"], "version": "1"}
-        return {"type": 1, "default_member_permissions": None, "nsfw": False, **command, **ids}
 
     async def _open_dm(self, request: web.Request) -> web.Response:
         user_id = str((await _json_body(request)).get("recipient_id"))
@@ -124,21 +124,17 @@ class RestApi:
             raise Refused(403, {"message": sentence, "code": self.closed[user_id]}, headers)
         payload = await _json_body(request)
         check_message(payload)
-        known = self._sent_before(channel_id, payload)
-        return json_answer(known or self._deliver(channel_id, user_id, payload), headers=headers)
+        if payload.get("enforce_nonce") and payload.get("nonce") is not None:
+            sent_at, known = self._nonces.get((channel_id, str(payload["nonce"])), (0.0, None))
+            if known is not None and time.monotonic() - sent_at < NONCE_SECONDS:
+                return json_answer(known, headers=headers)
+        return json_answer(self._deliver(channel_id, user_id, payload), headers=headers)
 
     def _recipient(self, channel_id: str) -> str:
         user_id = self._dms.get(channel_id)
         if user_id is None:
             raise Refused(404, {"message": "Unknown Channel", "code": 10003})
         return user_id
-
-    def _sent_before(self, channel_id: str, payload: Json) -> Json | None:
-        """Return the message that this one repeats, if its nonce is to be honoured and still known."""
-        if not payload.get("enforce_nonce") or payload.get("nonce") is None:
-            return None
-        sent_at, message = self._nonces.get((channel_id, str(payload["nonce"])), (0.0, None))
-        return message if message is not None and time.monotonic() - sent_at < NONCE_SECONDS else None
 
     def _deliver(self, channel_id: str, user_id: str, payload: Json) -> Json:
         shown = message_json(payload, channel_id=channel_id, author=self._bot())

@@ -9,12 +9,12 @@ from aiohttp.typedefs import Handler
 
 from pingpilot.sandbox.discord.gateway import AUTHENTICATION_FAILED, Gateway
 from pingpilot.sandbox.discord.interactions import Interactions
-from pingpilot.sandbox.discord.limits import TOO_MANY_REQUESTS, RateLimits, throttle_body, throttle_headers
+from pingpilot.sandbox.discord.limits import RateLimits, throttle_body, throttle_headers
 from pingpilot.sandbox.discord.model import DiscordMessage, Json, snowflake, user_json
 from pingpilot.sandbox.discord.rest import BASE, RestApi
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.inbox import Inbox
-from pingpilot.sandbox.server import HttpStandIn, Refused, json_answer, with_overrides
+from pingpilot.sandbox.server import TOO_MANY_REQUESTS, HttpStandIn, Refused, json_answer
 
 WITHOUT_TOKEN = ("interactions/", "webhooks/")
 """Routes that ask for no token, and don't count against the bot's overall limit."""
@@ -159,42 +159,32 @@ class DiscordServer(HttpStandIn):
             answer |= {"shards": 1, "session_start_limit": limit}
         return json_answer(answer)
 
-    def _route_of(self, request: web.Request) -> str:
+    def _route_of(self, request: web.Request) -> str | None:
+        if not request.path.startswith(BASE):
+            return None  # websockets have switches of their own
         return f"{request.method} {_below_base(request.path)}"
 
     def _name_of(self, request: web.Request) -> str:
         resource = request.match_info.route.resource
         return f"{request.method} {_below_base(resource.canonical if resource else request.path)}"
 
-    def _fault_for(self, request: web.Request) -> Fault | None:
-        is_rest = request.path.startswith(BASE)  # websockets have switches of their own
-        return super()._fault_for(request) if is_rest else None
-
     def _accepts_message(self, request: web.Request) -> bool:
         path = _below_base(request.path)
         return request.method == "POST" and path.startswith("channels/") and path.endswith("/messages")
 
     async def _take(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        path = _below_base(request.path)
+        if path.strip("/") != "gateway" and not path.startswith(WITHOUT_TOKEN):
+            authorization = request.headers.get("Authorization", "")
+            if not authorization.startswith("Bot ") or not self._is_token(authorization):
+                raise Refused(401, {"message": "401: Unauthorized", "code": 0})
+            self._limits.count_request()
         try:
-            self._admit(request)
             return await handler(request)
         except web.HTTPNotFound:
             raise Refused(404, {"message": "404: Not Found", "code": 0}) from None
         except web.HTTPMethodNotAllowed:
             raise Refused(405, {"message": "405: Method Not Allowed", "code": 0}) from None
-        except Refused as refusal:
-            self.throttled += refusal.status == TOO_MANY_REQUESTS
-            raise
-
-    def _admit(self, request: web.Request) -> None:
-        """Check the token and count the request, as far as the route asks for it."""
-        path = _below_base(request.path)
-        if path.strip("/") == "gateway" or path.startswith(WITHOUT_TOKEN):
-            return
-        authorization = request.headers.get("Authorization", "")
-        if not authorization.startswith("Bot ") or not self._is_token(authorization):
-            raise Refused(401, {"message": "401: Unauthorized", "code": 0})
-        self._limits.count_request()
 
     def _answer_fault(self, fault: Fault) -> web.Response:
         body = fault.body
@@ -205,7 +195,9 @@ class DiscordServer(HttpStandIn):
         if body is None:
             sentence = fault.text or f"{fault.code}: {HTTPStatus(fault.code).phrase}"
             body = {"message": sentence, "code": fault.platform_code}
-        return json_answer(body, status=fault.code, headers=with_overrides(headers, fault.headers))
+        merged = {**headers, **(fault.headers or {})}
+        kept = {name: value for name, value in merged.items() if value}  # an empty value removes a header
+        return json_answer(body, status=fault.code, headers=kept)
 
 
 def _below_base(path: str) -> str:

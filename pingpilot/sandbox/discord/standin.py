@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 from pingpilot.sandbox.discord.commands import fill_options, find_command
-from pingpilot.sandbox.discord.components import BUTTON
 from pingpilot.sandbox.discord.interactions import Interaction
 from pingpilot.sandbox.discord.model import DiscordMessage, DiscordUser, InteractionReply, Json, components_in
 from pingpilot.sandbox.discord.payloads import Where, channel_id_of, interaction_event
 from pingpilot.sandbox.discord.server import DiscordServer
+from pingpilot.sandbox.discord.validation import BUTTON
 
 APPLICATION_COMMAND, MESSAGE_COMPONENT = 2, 3
 """Kinds of interaction."""
@@ -56,7 +56,8 @@ class DiscordStandIn(DiscordServer):
         command = find_command(self.commands, name, where=where)
         options = fill_options(command.get("options") or [], words, usage=f"/{name}")
         data = {"id": self._rest.command_id(name), "name": name, "type": 1, "options": options}
-        interaction = self._interactions.begin(APPLICATION_COMMAND, self._channel_of(user, where))
+        channel_id = channel_id_of(where, self._rest.meet(user))
+        interaction = self._interactions.begin(APPLICATION_COMMAND, channel_id)
         return await self._have_answered(interaction, user, where, data, timeout=timeout)
 
     async def press(
@@ -75,7 +76,12 @@ class DiscordStandIn(DiscordServer):
         comes late, a client of one's own sends any id. Raises `ValueError` if there is no such message,
         `TimeoutError` if no reply comes.
         """
-        message, kind = self._find_message(on) if on else self._find_component(custom_id)
+        if on is None:
+            message, kind = self._find_component(custom_id)
+        elif (found := next((each for each in self._posted if each["id"] == on), None)) is not None:
+            message, kind = found, BUTTON
+        else:
+            raise ValueError(f"There is no message {on}")
         data = {"custom_id": custom_id, "component_type": kind, "values": values or []}
         interaction = self._interactions.begin(MESSAGE_COMPONENT, message["channel_id"], message=message)
         return await self._have_answered(interaction, user, where, data, message=message, timeout=timeout)
@@ -100,18 +106,9 @@ class DiscordStandIn(DiscordServer):
         except TimeoutError:
             raise TimeoutError(f"the bot did not reply within {timeout} s") from None
 
-    def _channel_of(self, user: DiscordUser, where: Where) -> str:
-        return channel_id_of(where, self._rest.meet(user))
-
-    def _find_message(self, message_id: str) -> tuple[Json, int]:
-        for message in self._posted:
-            if message["id"] == message_id:
-                return message, BUTTON
-        raise ValueError(f"no message {message_id}")
-
     def _find_component(self, custom_id: str) -> tuple[Json, int]:
         for message in reversed(self._posted):
             for component in components_in(message["components"]):
                 if component.get("custom_id") == custom_id:
                     return message, component["type"]
-        raise ValueError(f"no message has a component {custom_id}")
+        raise ValueError(f"No message has a component {custom_id}")

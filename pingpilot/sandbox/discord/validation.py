@@ -1,16 +1,19 @@
 """Discord's checks of a message, with the answers it gives.
 
-Limits: Discord's API reference, "Create Message" and "Embed Limits".
+Limits: Discord's API reference, "Create Message" and "Embed Limits", and its component reference, "Action
+Row" and "Button".
 """
 
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from pingpilot.sandbox.discord.components import Path, Problem, component_problems
-from pingpilot.sandbox.discord.model import Json
-from pingpilot.sandbox.server import Refused
-from pingpilot.sandbox.text import utf16_length
+from pingpilot.sandbox.discord.model import Json, components_in
+from pingpilot.sandbox.server import Refused, utf16_length
+
+Path = tuple[str, ...]
+Problem = tuple[Path, str, str]
+"""Where it is, Discord's code for it, and its sentence."""
 
 MAX_CONTENT = 2000
 MAX_NONCE = 25
@@ -36,25 +39,26 @@ EMBED_URLS: tuple[Path, ...] = (
 )
 FIELD_TEXTS = {"name": 256, "value": 1024}
 
+ACTION_ROW, BUTTON = 1, 2
+LINK_STYLE = 5
+MAX_ROWS, MAX_BUTTONS, MAX_LABEL, MAX_ID = 5, 5, 80, 100
+
 
 def check_message(payload: Json) -> None:
     """Raise `Refused` as Discord answers if it would not take this message."""
-    problems = list(_problems(payload))
-    if problems:
-        raise Refused(400, invalid_form(problems))
-    if _is_empty(payload):
-        raise Refused(400, {"message": "Cannot send an empty message", "code": 50006})
-
-
-def invalid_form(problems: list[Problem]) -> Json:
-    """Return error 50035 with each problem at its place in the tree."""
     errors: Json = {}
-    for path, code, message in problems:
+    for path, code, message in _problems(payload):
         node = errors
         for step in path:
             node = node.setdefault(step, {})
         node.setdefault("_errors", []).append({"code": code, "message": message})
-    return {"message": "Invalid Form Body", "code": 50035, "errors": errors}
+    if errors:
+        raise Refused(400, {"message": "Invalid Form Body", "code": 50035, "errors": errors})
+    shown = [payload.get(part) for part in ("components", "sticker_ids", "poll")]
+    for embed in payload.get("embeds") or []:
+        shown += [*_texts(embed), embed.get("image"), embed.get("thumbnail"), embed.get("fields")]
+    if not (payload.get("content") or "").strip() and not any(shown):
+        raise Refused(400, {"message": "Cannot send an empty message", "code": 50006})
 
 
 def _problems(payload: Json) -> Iterator[Problem]:
@@ -63,13 +67,13 @@ def _problems(payload: Json) -> Iterator[Problem]:
     yield from _too_long(("nonce",), None if nonce is None else str(nonce), MAX_NONCE)
     embeds = payload.get("embeds") or []
     if len(embeds) > MAX_EMBEDS:
-        yield ("embeds",), "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {MAX_EMBEDS} in length."
+        yield _bad_length(("embeds",), MAX_EMBEDS)
     for index, embed in enumerate(embeds):
         yield from _embed_problems(("embeds", str(index)), embed)
     if sum(utf16_length(text) for embed in embeds for text in _texts(embed)) > MAX_EMBED_TEXT:
         sentence = f"Embed size exceeds maximum size of {MAX_EMBED_TEXT}"
         yield ("embeds",), "MAX_EMBED_SIZE_EXCEEDED", sentence
-    yield from component_problems(payload.get("components") or [])
+    yield from _component_problems(payload.get("components") or [])
 
 
 def _embed_problems(at: Path, embed: Json) -> Iterator[Problem]:
@@ -85,14 +89,42 @@ def _embed_problems(at: Path, embed: Json) -> Iterator[Problem]:
     if len(fields) > MAX_FIELDS:
         yield (*at, "fields"), "BASE_TYPE_MAX_LENGTH", f"Must be {MAX_FIELDS} or fewer in length."
     for index, item in enumerate(fields):
-        yield from _field_problems((*at, "fields", str(index)), item)
+        for name, limit in FIELD_TEXTS.items():
+            place = (*at, "fields", str(index), name)
+            if not str(item.get(name) or "").strip():
+                yield place, "BASE_TYPE_REQUIRED", "This field is required"
+            yield from _too_long(place, item.get(name), limit)
 
 
-def _field_problems(at: Path, item: Json) -> Iterator[Problem]:
-    for name, limit in FIELD_TEXTS.items():
-        if not str(item.get(name) or "").strip():
-            yield (*at, name), "BASE_TYPE_REQUIRED", "This field is required"
-        yield from _too_long((*at, name), item.get(name), limit)
+def _component_problems(rows: list[Json]) -> Iterator[Problem]:
+    """Yield what Discord would not take; other components than rows of buttons are not looked at."""
+    at: Path = ("components",)
+    if len(rows) > MAX_ROWS:
+        yield _bad_length(at, MAX_ROWS)
+    for number, row in enumerate(rows):
+        if row.get("type") != ACTION_ROW:
+            continue
+        in_row = (*at, str(number), "components")
+        components = row.get("components") or []
+        if not 0 < len(components) <= MAX_BUTTONS:
+            yield _bad_length(in_row, MAX_BUTTONS)
+        for index, button in enumerate(components):
+            if button.get("type") != BUTTON:
+                continue
+            texts = {
+                "custom_id": None if button.get("style") == LINK_STYLE else MAX_ID,
+                "label": None if button.get("emoji") else MAX_LABEL,
+            }
+            for name, limit in texts.items():
+                if limit is not None and not 0 < utf16_length(str(button.get(name) or "")) <= limit:
+                    yield _bad_length((*in_row, str(index), name), limit)
+    ids = [each["custom_id"] for each in components_in(rows) if "custom_id" in each]
+    if len(set(ids)) < len(ids):
+        yield at, "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated"
+
+
+def _bad_length(at: Path, most: int) -> Problem:
+    return at, "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {most} in length."
 
 
 def _too_long(at: Path, text: str | None, limit: int) -> Iterator[Problem]:
@@ -129,16 +161,3 @@ def _look_up(embed: Json, path: Path) -> Any:
     for step in path:
         node = node.get(step) if isinstance(node, dict) else None
     return node
-
-
-def _is_empty(payload: Json) -> bool:
-    if (payload.get("content") or "").strip():
-        return False
-    if any(payload.get(part) for part in ("components", "sticker_ids", "poll")):
-        return False
-    return not any(_shows_something(embed) for embed in payload.get("embeds") or [])
-
-
-def _shows_something(embed: Json) -> bool:
-    pictures = (embed.get("image"), embed.get("thumbnail"), embed.get("fields"))
-    return any(_texts(embed)) or any(pictures)

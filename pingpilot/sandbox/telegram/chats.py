@@ -45,10 +45,7 @@ class Chats:
         chat = self._known.get(int(chat_id)) if chat_id.lstrip("-").isdigit() else None
         if chat is None:
             raise refused(400, "Bad Request: chat not found")
-        self._check_open(int(chat_id))
-        return chat
-
-    def _check_open(self, number: int) -> None:
+        number = int(chat_id)
         if number in self._migrated:
             sentence = "Bad Request: group chat was upgraded to a supergroup chat"
             raise refused(400, sentence, parameters={"migrate_to_chat_id": self._migrated[number]})
@@ -56,3 +53,4 @@ class Chats:
             raise refused(403, "Forbidden: user is deactivated")
         if number in self._blocked:
             raise refused(403, "Forbidden: bot was blocked by the user")
+        return chat

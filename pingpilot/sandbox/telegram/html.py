@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from pingpilot.sandbox.text import utf16_length
+from pingpilot.sandbox.server import utf16_length
 
 Entity = dict[str, Any]
 
@@ -74,13 +74,19 @@ class _Parser:
                     self._fail("Unclosed start tag", token.start())
                 case "text":
                     self.text += token["text"]
+                case "named":
+                    self.text += _NAMED[token["named"]]
                 case _:
-                    self.text += _character(token)
+                    code = int(token["decimal"] or token["hex"], 10 if token["decimal"] else 16)
+                    self.text += chr(code) if 0 < code <= _MAX_CODE_POINT else token[0]
         if self.open:
             raise BadMarkup(f'Can\'t find end tag corresponding to start tag "{self.open[-1].tag}"')
 
     def _start(self, tag: str, attributes: str, at: int) -> None:
-        given = _attributes(attributes)
+        given = {
+            name.lower(): double or single or bare
+            for name, double, single, bare in _ATTRIBUTE.findall(attributes)
+        }
         if tag not in TAGS or (tag == "span" and given.get("class") != "tg-spoiler"):
             self._fail(f'Unsupported start tag "{tag}"', at)
         entity: Entity = {"type": TAGS[tag], "offset": utf16_length(self.text)}
@@ -133,14 +139,3 @@ def trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
         if end > start:
             moved.append({**entity, "offset": start, "length": end - start})
     return kept, moved
-
-
-def _character(token: re.Match[str]) -> str:
-    if token["named"]:
-        return _NAMED[token["named"]]
-    code = int(token["decimal"] or token["hex"], 10 if token["decimal"] else 16)
-    return chr(code) if 0 < code <= _MAX_CODE_POINT else token[0]
-
-
-def _attributes(text: str) -> dict[str, str]:
-    return {name.lower(): double or single or bare for name, double, single, bare in _ATTRIBUTE.findall(text)}

@@ -1,13 +1,39 @@
 """Telegram's rate limits: Bots FAQ, "My bot is hitting limits"."""
 
-from pingpilot.sandbox.limits import TokenBucket
-from pingpilot.sandbox.server import Refused
-from pingpilot.sandbox.telegram.params import refused
+import math
+import time
+from dataclasses import dataclass, field
 
-TOO_MANY_REQUESTS = 429
+from pingpilot.sandbox.server import TOO_MANY_REQUESTS, Refused
+from pingpilot.sandbox.telegram.params import refused
 
 Limit = tuple[float, float]
 """Messages per second, and how many may come at once after a rest."""
+
+
+@dataclass(slots=True)
+class TokenBucket:
+    """A burst that fills up again at a steady rate."""
+
+    rate: float
+    burst: float
+    _tokens: float = field(init=False)
+    _seen: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tokens = self.burst
+        self._seen = time.monotonic()
+
+    def wait_named(self) -> int:
+        """Return the whole seconds to wait until a token is there; 0 if one is there now."""
+        now = time.monotonic()
+        self._tokens = min(self.burst, self._tokens + (now - self._seen) * self.rate)
+        self._seen = now
+        return 0 if self._tokens >= 1 else math.ceil((1 - self._tokens) / self.rate)
+
+    def use(self) -> None:
+        """Take one token."""
+        self._tokens -= 1
 
 
 class RateLimits:
@@ -21,15 +47,16 @@ class RateLimits:
     def count_message(self, chat_id: int) -> None:
         """Count a message; raises `Refused` (429) with the seconds to wait, and then counts nothing."""
         limits = ((chat_id, self.per_chat), (None, self.overall))
-        buckets = [self._bucket(whose, limit) for whose, limit in limits if limit is not None]
+        buckets = [
+            self._buckets.setdefault((whose, limit), TokenBucket(*limit))
+            for whose, limit in limits
+            if limit is not None
+        ]
         wait = max((bucket.wait_named() for bucket in buckets), default=0)
         if wait:
             raise throttled(wait)
         for bucket in buckets:
             bucket.use()
-
-    def _bucket(self, whose: int | None, limit: Limit) -> TokenBucket:
-        return self._buckets.setdefault((whose, limit), TokenBucket(*limit))
 
 
 def throttled(retry_after: float | None) -> Refused:

@@ -2,18 +2,17 @@
 
 import itertools
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from pingpilot.sandbox.inbox import Changes, Inbox
+from pingpilot.sandbox.server import utf16_length
 from pingpilot.sandbox.telegram.chats import Chats
 from pingpilot.sandbox.telegram.html import BadMarkup, parse_html, trim
-from pingpilot.sandbox.telegram.keyboards import read_keyboard
 from pingpilot.sandbox.telegram.limits import RateLimits
 from pingpilot.sandbox.telegram.model import CallbackAnswer, Json, TelegramMessage, message_json
 from pingpilot.sandbox.telegram.params import Params, refused
-from pingpilot.sandbox.text import utf16_length
 
 MAX_TEXT = 4096
 """After parsing, in UTF-16 code units (Bot API, "sendMessage")."""
@@ -21,10 +20,18 @@ MAX_TEXT = 4096
 MAX_TOAST = 200
 """Of the answer to a pressed button (Bot API, "answerCallbackQuery")."""
 
-MAX_DESCRIPTION = 256
-_COMMAND_NAME = re.compile(r"[a-z0-9_]{1,32}")
+MAX_DATA_BYTES = 64
+"""Of what an inline button sends (Bot API, "InlineKeyboardButton")."""
 
-Method = Callable[[Params], Awaitable[Any]]
+MAX_DESCRIPTION = 256
+ABILITIES = {
+    "can_join_groups": True,
+    "can_read_all_group_messages": False,
+    "supports_inline_queries": False,
+}
+"""What getMe tells beside who the bot is."""
+
+_COMMAND_NAME = re.compile(r"[a-z0-9_]{1,32}")
 
 
 class BotApi:
@@ -44,24 +51,24 @@ class BotApi:
         self._limits = limits
         self._message_ids = itertools.count(1)
         self._in_chats: set[tuple[int, int]] = set()
-        self._methods: dict[str, Method] = {
+        self._methods: dict[str, Callable[[Params], Any]] = {
             "answercallbackquery": self._answer_callback_query,
             "deletemessage": self._delete_message,
-            "deletewebhook": self._agree,
+            "deletewebhook": lambda _params: True,
             "editmessagetext": self._edit_message_text,
-            "getme": self._get_me,
-            "getmycommands": self._get_my_commands,
-            "sendchataction": self._send_chat_action,
+            "getme": lambda _params: self._bot() | ABILITIES,
+            "getmycommands": lambda _params: self.commands,
+            "sendchataction": lambda params: bool(self._chats.open_for_bot(params.text("chat_id"))),
             "sendmessage": self._send_message,
             "setmycommands": self._set_my_commands,
         }
 
-    async def call(self, name: str, params: Params) -> Any:
+    def call(self, name: str, params: Params) -> Any:
         """Return a method's result; raises `Refused`. Names are taken in any case, as by Telegram."""
         method = self._methods.get(name.lower())
         if method is None:
             raise refused(404, "Not Found")
-        return await method(params)
+        return method(params)
 
     def next_message_id(self, chat_id: int) -> int:
         """Return the id of a message that is about to appear in a chat."""
@@ -80,18 +87,7 @@ class BotApi:
         self._in_chats.discard((message.chat_id, message.message_id))
         return {"chat": self._chats.get(message.chat_id), "message_id": message.message_id, "date": 0}
 
-    async def _agree(self, _params: Params) -> bool:
-        return True
-
-    async def _get_me(self, _params: Params) -> Json:
-        abilities = {"can_join_groups": True, "can_read_all_group_messages": False}
-        return self._bot() | abilities | {"supports_inline_queries": False}
-
-    async def _send_chat_action(self, params: Params) -> bool:
-        self._chats.open_for_bot(params.text("chat_id"))
-        return True
-
-    async def _send_message(self, params: Params) -> Json:
+    def _send_message(self, params: Params) -> Json:
         chat = self._chats.open_for_bot(params.text("chat_id"))
         text, entities = _read_text(params)
         self._limits.count_message(chat["id"])
@@ -102,22 +98,26 @@ class BotApi:
             html=params.text("text"),
             entities=entities,
             silent=params.flag("disable_notification"),
-            reply_markup=read_keyboard(params),
+            reply_markup=_read_keyboard(params),
             previews_disabled=_disables_previews(params),
         )
         self.inbox.take(message)
         return self.as_json(message)
 
-    async def _edit_message_text(self, params: Params) -> Json:
+    def _edit_message_text(self, params: Params) -> Json:
         chat = self._chats.open_for_bot(params.text("chat_id"))
-        place = self._place_of(chat["id"], params.integer("message_id"))
+        key = (chat["id"], params.integer("message_id"))
+        places = (at for at, each in enumerate(self.inbox.items) if (each.chat_id, each.message_id) == key)
+        place = next(places, None)
+        if place is None or key not in self._in_chats:
+            raise refused(400, "Bad Request: message to edit not found")
         text, entities = _read_text(params)
         edited = replace(
             self.inbox.items[place],
             text=text,
             html=params.text("text"),
             entities=entities,
-            reply_markup=read_keyboard(params),
+            reply_markup=_read_keyboard(params),
             previews_disabled=_disables_previews(params),
             edited=True,
         )
@@ -128,14 +128,7 @@ class BotApi:
         self.edits.take(edited)
         return self.as_json(edited)
 
-    def _place_of(self, chat_id: int, message_id: int) -> int:
-        for place, message in enumerate(self.inbox.items):
-            key = (message.chat_id, message.message_id)
-            if key == (chat_id, message_id) and key in self._in_chats:
-                return place
-        raise refused(400, "Bad Request: message to edit not found")
-
-    async def _delete_message(self, params: Params) -> bool:
+    def _delete_message(self, params: Params) -> bool:
         chat = self._chats.open_for_bot(params.text("chat_id"))
         key = (chat["id"], params.integer("message_id"))
         if key not in self._in_chats:
@@ -144,17 +137,16 @@ class BotApi:
         self.deleted.append(key)
         return True
 
-    async def _set_my_commands(self, params: Params) -> bool:
+    def _set_my_commands(self, params: Params) -> bool:
         commands = params.structure("commands") or []
-        if not all(_is_command(command) for command in commands):
-            raise refused(400, "Bad Request: BOT_COMMAND_INVALID")
+        for each in commands:
+            is_described = 0 < len(str(each.get("description", "")).strip()) <= MAX_DESCRIPTION
+            if not is_described or not _COMMAND_NAME.fullmatch(str(each.get("command", ""))):
+                raise refused(400, "Bad Request: BOT_COMMAND_INVALID")
         self.commands = commands
         return True
 
-    async def _get_my_commands(self, _params: Params) -> list[Json]:
-        return self.commands
-
-    async def _answer_callback_query(self, params: Params) -> bool:
+    def _answer_callback_query(self, params: Params) -> bool:
         query_id = params.text("callback_query_id")
         if query_id not in self.pressed:
             sentence = "query is too old and response timeout expired or query ID is invalid"
@@ -184,11 +176,17 @@ def _read_text(params: Params) -> tuple[str, list[Json]]:
     return text, entities
 
 
+def _read_keyboard(params: Params) -> Json | None:
+    """Return the reply markup; raises `Refused` for a button that Telegram would not take."""
+    markup: Json | None = params.structure("reply_markup")
+    for row in (markup or {}).get("inline_keyboard") or []:
+        for button in row:
+            data = button.get("callback_data")
+            if data is not None and not 0 < len(str(data).encode()) <= MAX_DATA_BYTES:
+                raise refused(400, "Bad Request: BUTTON_DATA_INVALID")
+    return markup
+
+
 def _disables_previews(params: Params) -> bool:
     options = params.structure("link_preview_options") or {}
     return bool(options.get("is_disabled")) or params.flag("disable_web_page_preview")
-
-
-def _is_command(command: Json) -> bool:
-    described = 0 < len(str(command.get("description", "")).strip()) <= MAX_DESCRIPTION
-    return described and _COMMAND_NAME.fullmatch(str(command.get("command", ""))) is not None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pingpilot.sandbox.text import utf16_length
+from pingpilot.sandbox.server import utf16_length
 
 Json = dict[str, Any]
 

@@ -7,9 +7,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from pingpilot.sandbox.faults import Fault
-from pingpilot.sandbox.server import HttpStandIn, Refused, json_answer
+from pingpilot.sandbox.server import TOO_MANY_REQUESTS, HttpStandIn, json_answer
 from pingpilot.sandbox.telegram.chats import Chats
-from pingpilot.sandbox.telegram.limits import TOO_MANY_REQUESTS, RateLimits, throttled
+from pingpilot.sandbox.telegram.limits import RateLimits, throttled
 from pingpilot.sandbox.telegram.methods import BotApi
 from pingpilot.sandbox.telegram.model import Json
 from pingpilot.sandbox.telegram.params import Params, refused
@@ -70,16 +70,13 @@ class TelegramServer(HttpStandIn):
             return await handler(request)
         except web.HTTPNotFound:
             raise refused(404, "Not Found") from None
-        except Refused as refusal:
-            self.throttled += refusal.status == TOO_MANY_REQUESTS
-            raise
 
     async def _call(self, request: web.Request) -> web.Response:
         self._check_token(request)
         params = await Params.of(request)
         method = request.match_info["method"]
         if method.lower() != "getupdates":
-            return json_answer({"ok": True, "result": await self._api.call(method, params)})
+            return json_answer({"ok": True, "result": self._api.call(method, params)})
         halted, is_heard = self._halted, lambda: request.transport is not None
         updates = await self._updates.fetch(params, is_heard=is_heard, halted=halted)
         if halted.is_set():

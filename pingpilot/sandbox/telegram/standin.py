@@ -18,7 +18,7 @@ from pingpilot.sandbox.telegram.model import (
 )
 from pingpilot.sandbox.telegram.server import TelegramServer
 
-SETTLE_SECONDS = 0.1
+LATE_EDIT_SECONDS = 0.1
 """How long a press that was answered, with a text or a message, waits for the edit that may follow."""
 
 
@@ -128,7 +128,12 @@ class TelegramStandIn(TelegramServer):
         message_id = self._api.next_message_id(chat["id"])
         entities = command_entities(text)
         self._updates.add("message", message_json(message_id, chat, user.as_json(), text, entities))
-        return await self._replies(chat["id"], before, timeout=timeout)
+
+        def replies() -> list[TelegramMessage]:
+            return [each for each in self.messages[before:] if each.chat_id == chat["id"]]
+
+        await self._changes.until(lambda: bool(replies()), timeout=timeout, what="the bot's reply")
+        return replies()
 
     async def press(
         self,
@@ -168,15 +173,8 @@ class TelegramStandIn(TelegramServer):
 
         await self._changes.until(has_reacted, timeout=timeout, what="the bot's reaction")
         with suppress(TimeoutError):  # many bots answer first and edit afterwards
-            await self._changes.until(lambda: bool(edits()), timeout=SETTLE_SECONDS, what="an edit")
+            await self._changes.until(lambda: bool(edits()), timeout=LATE_EDIT_SECONDS, what="an edit")
         return reactions()
-
-    async def _replies(self, chat_id: int, before: int, *, timeout: float) -> list[TelegramMessage]:
-        def replies() -> list[TelegramMessage]:
-            return [message for message in self.messages[before:] if message.chat_id == chat_id]
-
-        await self._changes.until(lambda: bool(replies()), timeout=timeout, what="the bot's reply")
-        return replies()
 
     def _tell_membership(self, user_id: int, old: str, new: str) -> None:
         """Queue the my_chat_member update that a bot gets when it is blocked or started again."""

@@ -62,7 +62,11 @@ class UpdateQueue:
         """
         if "allowed_updates" in params:
             self._allowed = params.structure("allowed_updates")
-        self._confirm(params.integer("offset"))
+        offset = params.integer("offset")
+        if offset < 0:  # counts from the end
+            self._updates = self._updates[offset:]
+        elif offset > 0:  # confirms all before it
+            self._updates = [update for update in self._updates if update["update_id"] >= offset]
         seconds = params.integer("timeout")
         if self._poll is not None:
             self._poll.superseded = True
@@ -85,9 +89,3 @@ class UpdateQueue:
             return
         if poll.superseded:
             raise refused(409, CONFLICT)
-
-    def _confirm(self, offset: int) -> None:
-        if offset < 0:  # counts from the end
-            self._updates = self._updates[offset:]
-        elif offset > 0:
-            self._updates = [update for update in self._updates if update["update_id"] >= offset]

@@ -1,0 +1,17 @@
+"""Discord as a part of the daemon: what sends, and the bot that people talk to."""
+
+from bots.commands import Commands
+from bots.discord.channel import DiscordChannel
+from bots.discord.client import DiscordBot, use_api
+from bots.discord.settings import DiscordSettings
+from pingpilot.delivery.parts import ChannelParts, Surroundings
+
+
+def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
+    """Return the channel and its bot, by settings that have a token."""
+    assert settings.token, "asked for only where `missing` is None"  # noqa: S101
+    use_api(settings.api_url)
+    channel = DiscordChannel(token=settings.token)
+    commands = Commands(limits=around.limits, clock=around.clock, on_deliveries=around.on_deliveries)
+    bot = DiscordBot(token=settings.token, api_url=settings.api_url, commands=commands, health=around.health)
+    return ChannelParts(channel, bot, channel.close)

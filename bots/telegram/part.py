@@ -1,0 +1,16 @@
+"""Telegram as a part of the daemon: what sends, and the bot that people talk to."""
+
+from bots.commands import Commands
+from bots.telegram.application import TelegramBot
+from bots.telegram.channel import TelegramChannel
+from bots.telegram.settings import TelegramSettings
+from pingpilot.delivery.parts import ChannelParts, Surroundings
+
+
+def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
+    """Return the channel and its bot, by settings that have a token."""
+    assert settings.token, "asked for only where `missing` is None"  # noqa: S101
+    channel = TelegramChannel(token=settings.token, api_url=settings.api_url)
+    commands = Commands(limits=around.limits, clock=around.clock, on_deliveries=around.on_deliveries)
+    bot = TelegramBot(token=settings.token, api_url=settings.api_url, commands=commands, health=around.health)
+    return ChannelParts(channel, bot, channel.close)

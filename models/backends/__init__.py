@@ -1,0 +1,9 @@
+"""Tortoise's database clients with our errors, one module an engine (`tortoise_config` names them).
+
+Tortoise hands every query to `acquire_connection`, and every transaction to `_in_transaction`. What a
+database or its driver raises passes these two doors, and becomes `DatabaseUnavailable` or
+`IntegrityConflict` there, whoever asked. What is to hold for each call of a database, such as a time limit,
+belongs to them too.
+
+An engine's module must have its driver in its name: Tortoise chooses the schema editor by that.
+"""

@@ -1,0 +1,50 @@
+"""What the databases raise, as errors of ours."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
+
+from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
+from tortoise.exceptions import IntegrityError, TransactionManagementError
+
+from pingpilot.errors import DatabaseUnavailable, PingPilotError
+
+Errors = tuple[type[Exception], ...]
+
+
+class IntegrityConflict(PingPilotError, IntegrityError):
+    """A row is there already, or what it refers to is gone.
+
+    Tortoise's kind as well, which its `get_or_create` waits for.
+    """
+
+
+@contextmanager
+def as_ours(*, failures: Errors, conflicts: Errors) -> Iterator[None]:
+    """Raise a driver's `conflicts` as `IntegrityConflict`, its `failures` as `DatabaseUnavailable`."""
+    try:
+        yield
+    except conflicts as exc:
+        raise IntegrityConflict(f"The database refused a row: {exc}") from exc
+    except (*failures, OSError, TransactionManagementError) as exc:
+        raise DatabaseUnavailable(f"{type(exc).__name__}: {exc}") from exc
+
+
+class GuardedTransaction(TransactionContext):
+    """A transaction whose begin and end raise our errors; what is raised within it passes as it is."""
+
+    def __init__(
+        self, transaction: TransactionContext, our_errors: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._transaction = transaction
+        self._our_errors = our_errors
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        with self._our_errors():
+            return await self._transaction.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._our_errors():
+            await self._transaction.__aexit__(kind, error, trace)

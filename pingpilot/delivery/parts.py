@@ -1,0 +1,45 @@
+"""What a channel's folder makes for the daemon, and what it is given for that."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pingpilot.accounts.quota import PlanLimits
+from pingpilot.accounts.unsubscribing import Unsubscriber
+from pingpilot.clock import Clock
+from pingpilot.delivery.channel import Channel
+from pingpilot.telemetry.health import Health
+
+
+class Component(Protocol):
+    """A part that connects to a platform and serves until it fails or is cancelled."""
+
+    @property
+    def name(self) -> str:
+        """The part's name in `/readyz`."""
+
+    async def run(self) -> None:
+        """Connect and serve; report `UP` when connected, clean up however it ends.
+
+        Raises `Misconfigured` where only a person can help.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do."""
+
+    limits: PlanLimits
+    clock: Clock
+    health: Health
+    unsubscriber: Unsubscriber
+    on_deliveries: Callable[[set[str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelParts:
+    """A channel with what runs beside it: the component that `/readyz` shows, and how it is closed."""
+
+    channel: Channel
+    component: Component
+    close: Callable[[], Awaitable[None]]

@@ -1,0 +1,17 @@
+"""E-mail as a part of the daemon: one object both sends and watches the mail server."""
+
+from pingpilot.delivery.parts import ChannelParts, Surroundings
+from pingpilot.email.channel import EmailChannel
+from pingpilot.email.settings import EmailSettings
+from pingpilot.email.smtp import MailServer, SmtpPool
+
+
+def build(settings: EmailSettings, around: Surroundings) -> ChannelParts:
+    """Return the channel, by settings that name a mail server."""
+    channel = EmailChannel(
+        SmtpPool(MailServer.of(settings)),
+        sender=settings.sender or "",
+        unsubscribe_url=around.unsubscriber.url_for,
+        health=around.health,
+    )
+    return ChannelParts(channel, channel, channel.close)

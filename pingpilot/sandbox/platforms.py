@@ -1,0 +1,168 @@
+"""The platforms as the sandbox plays them: a stand-in, its settings, and one person who uses it."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
+
+from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
+from pingpilot.sandbox.faults import Fault
+from pingpilot.sandbox.smtp import MailStandIn
+from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+from pingpilot.sandbox.terminal import Terminal, discord_buttons, telegram_buttons
+
+_PRESS = "press "
+
+
+class Platform(Protocol):
+    """One channel's platform in the sandbox; running between entering and leaving it.
+
+    A channel's record names a class of these, which is made without arguments.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_exc: object) -> None: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The channel's own settings that point a daemon here, by the names of their fields."""
+
+    async def link(self, code: str) -> None:
+        """Link the person's chat with a code, once the bot is there; nothing where no link is needed."""
+
+    def draw_on(self, terminal: Terminal) -> None:
+        """Have what arrives from now on drawn."""
+
+    async def act(self, words: str, terminal: Terminal) -> None:
+        """Do as the person what was typed after the platform's name: say something, press a button.
+
+        Raises `ValueError` with a sentence where that can't be done here.
+        """
+
+    def refuse_next(self) -> None:
+        """Refuse the next message for good. Raises `ValueError` where it can't."""
+
+
+class DiscordInSandbox:
+    """Discord and a person who talks to the bot there."""
+
+    _person = DiscordUser(id="80351110224678912", name="you")
+
+    def __init__(self) -> None:
+        self._stand_in = DiscordStandIn(token=secrets.token_urlsafe(40))
+
+    async def __aenter__(self) -> Self:
+        await self._stand_in.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._stand_in.stop()
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"token": self._stand_in.token, "api_url": self._stand_in.url}
+
+    async def link(self, code: str) -> None:
+        await self._stand_in.wait_connected()
+        await self._stand_in.command(self._person, f"/link {code}")
+
+    def draw_on(self, terminal: Terminal) -> None:
+        self._stand_in.on_message.append(terminal.discord)
+
+    async def act(self, words: str, terminal: Terminal) -> None:
+        if words.startswith(_PRESS):
+            button = _button(discord_buttons(self._stand_in.replies[-1]), words)
+            reply = await self._stand_in.press(self._person, button)
+        else:
+            reply = await self._stand_in.command(self._person, words)
+        terminal.discord_reply(reply)
+
+    def refuse_next(self) -> None:
+        self._stand_in.faults.add(Fault.error(400, "Invalid Form Body", code=50035), route="POST channels/")
+
+
+class TelegramInSandbox:
+    """Telegram and a person who talks to the bot there."""
+
+    _person = TelegramUser(id=5_550_001_111, username="you", first_name="You")
+
+    def __init__(self) -> None:
+        token = f"{secrets.randbelow(10**10):010}:{secrets.token_urlsafe(26)}"
+        self._stand_in = TelegramStandIn(token=token)
+
+    async def __aenter__(self) -> Self:
+        await self._stand_in.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._stand_in.stop()
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"token": self._stand_in.token, "api_url": self._stand_in.url}
+
+    async def link(self, code: str) -> None:
+        await self._stand_in.wait_polling()
+        await self._stand_in.say(self._person, f"/link {code}")
+
+    def draw_on(self, terminal: Terminal) -> None:
+        self._stand_in.on_message.append(terminal.telegram)
+        self._stand_in.on_edit.append(terminal.telegram)
+
+    async def act(self, words: str, _terminal: Terminal) -> None:
+        if not words.startswith(_PRESS):
+            await self._stand_in.say(self._person, words)
+            return
+        messages = self._stand_in.messages
+        message = next((each for each in reversed(messages) if telegram_buttons(each)), messages[-1])
+        await self._stand_in.press(self._person, _button(telegram_buttons(message), words), message)
+
+    def refuse_next(self) -> None:
+        refusal = Fault.error(400, "Bad Request: refused by the sandbox")
+        self._stand_in.faults.add(refusal, route="sendMessage")
+
+
+class MailInSandbox:
+    """A mail server, and a mailbox that is only read."""
+
+    def __init__(self) -> None:
+        self._stand_in = MailStandIn()
+
+    async def __aenter__(self) -> Self:
+        await self._stand_in.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._stand_in.stop()
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {
+            "host": self._stand_in.host,
+            "port": self._stand_in.port,
+            "security": "none",
+            "username": None,
+            "password": None,
+            "sender": "PingPilot <pingpilot@example.com>",
+        }
+
+    async def link(self, code: str) -> None:
+        """Mail goes to the account's address."""
+
+    def draw_on(self, terminal: Terminal) -> None:
+        self._stand_in.on_message.append(terminal.mail)
+
+    async def act(self, words: str, terminal: Terminal) -> None:
+        raise ValueError("Nobody answers mail here: talk to a bot, on Discord or Telegram.")
+
+    def refuse_next(self) -> None:
+        raise ValueError("The mail server takes everything: make Discord or Telegram refuse a message.")
+
+
+def _button(offered: Mapping[str, str], words: str) -> str:
+    """Return what pressing the named button sends. Raises `ValueError` saying which there are."""
+    wanted = words.removeprefix(_PRESS).strip()
+    for label, action in offered.items():
+        if label.lower() == wanted.lower():
+            return action
+    raise ValueError(f"There is no button '{wanted}'; the latest message has: {', '.join(offered) or 'none'}")

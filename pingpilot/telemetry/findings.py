@@ -1,0 +1,40 @@
+"""What the doctor says of each thing it looks at."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How bad it is. `OFF`: not configured, which may well be meant."""
+
+    OK = "ok"
+    OFF = "off"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: what was found, and what to do about it where that is not well."""
+
+    subject: str
+    level: Level
+    text: str
+    advice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """What time it is elsewhere: by name, how far each clock is ahead of ours."""
+
+    seen: list[tuple[str, timedelta]] = field(default_factory=list)
+
+    def note(self, name: str, date: str) -> None:
+        """Remember an answer's `Date` header; what can't be read tells nothing."""
+        try:
+            there = parsedate_to_datetime(date)
+        except ValueError:
+            return
+        self.seen.append((name, there.replace(tzinfo=there.tzinfo or UTC) - datetime.now(UTC)))

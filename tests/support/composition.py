@@ -1,0 +1,110 @@
+"""The parts of a daemon, put together for a test: over the open database, without a process or bots."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from api.floods import FloodGuard
+from api.services import Services
+from pingpilot.accounts.callers import Authenticator
+from pingpilot.accounts.quota import PlanLimits
+from pingpilot.accounts.unsubscribing import Unsubscriber
+from pingpilot.channels import Rate
+from pingpilot.clock import Clock
+from pingpilot.delivery.backlog import Backlog
+from pingpilot.delivery.channel import Channel
+from pingpilot.delivery.dispatcher import Dispatcher
+from pingpilot.delivery.pacing import Pacer
+from pingpilot.delivery.settlement import Settlements
+from pingpilot.events.intake import Intake
+from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.health import Health
+from pingpilot.telemetry.metrics import Metrics
+
+Pace = tuple[Rate | None, Rate | None]
+"""How fast a channel may send: over all, and to one recipient."""
+UNPACED: Pace = (None, None)
+
+
+@dataclass(kw_only=True)
+class Composition:
+    """What a daemon is made of, each part once and with the same clock.
+
+    An accepted event wakes the `listeners`; a dispatcher that isn't one finds it when it polls.
+    """
+
+    clock: Clock
+    limits: PlanLimits = field(default_factory=PlanLimits)
+    health: Health = field(default_factory=Health)
+    metrics: Metrics = field(default_factory=Metrics)
+    settlements: Settlements = field(default_factory=Settlements)
+    listeners: list[Dispatcher] = field(default_factory=list)
+    database: DatabaseWatch = field(init=False)
+    intake: Intake = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.database = DatabaseWatch(clock=self.clock)
+        self.intake = Intake(
+            clock=self.clock, database=self.database, metrics=self.metrics, on_deliveries=self._wake
+        )
+
+    async def services(self) -> Services:
+        """Return what the API's handlers work with."""
+        return Services(
+            authenticator=Authenticator(limits=self.limits, clock=self.clock),
+            intake=self.intake,
+            settlements=self.settlements,
+            unsubscriber=await Unsubscriber.load("http://localhost"),
+            health=self.health,
+            database=self.database,
+            metrics=self.metrics,
+            backlog=Backlog(metrics=self.metrics, clock=self.clock),
+            limits=self.limits,
+            clock=self.clock,
+            on_deliveries=self._wake,
+            floods=FloodGuard(clock=self.clock),
+        )
+
+    def dispatcher(
+        self,
+        channel: Channel,
+        *,
+        daemon_id: str = "daemon-1",
+        pace: Pace = UNPACED,
+        slots: int = 50,
+        send_timeout: timedelta = timedelta(seconds=90),
+        poll: timedelta = timedelta(seconds=1),
+    ) -> Dispatcher:
+        """Return a dispatcher over a channel, not running yet."""
+        overall, per_recipient = pace
+        return Dispatcher(
+            channel,
+            daemon_id=daemon_id,
+            pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=self.clock),
+            settlements=self.settlements,
+            health=self.health,
+            database=self.database,
+            metrics=self.metrics,
+            clock=self.clock,
+            slots=slots,
+            send_timeout=send_timeout,
+            poll=poll,
+        )
+
+    def _wake(self, _channels: set[str]) -> None:
+        for dispatcher in self.listeners:
+            dispatcher.wake()
+
+
+@asynccontextmanager
+async def running(dispatcher: Dispatcher, *, grace: timedelta = timedelta()) -> AsyncIterator[Dispatcher]:
+    """Let a dispatcher deliver; what it still sends at the end, and after `grace`, goes back to the queue."""
+    task = asyncio.create_task(dispatcher.run())
+    try:
+        yield dispatcher
+    finally:
+        dispatcher.stop()
+        await dispatcher.drain(grace)
+        await task
