@@ -22,17 +22,14 @@ class TrustedProxies:
         Read from the right: what stands left of the first address we don't trust may be made up.
         """
         address = _address(request.remote or "")
-        for hop in reversed(self._hops(request) if self._trusts(address) else []):
-            if (named := _address(hop)) is None:
+        hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+        for hop in reversed([each.strip() for each in hops if each.strip()]):
+            if not self._trusts(address) or (named := _address(hop)) is None:
                 break
             address = named
-            if not self._trusts(address):
-                break
-        return _network_of(address)
-
-    def _hops(self, request: web.Request) -> list[str]:
-        header = ",".join(request.headers.getall("X-Forwarded-For", []))
-        return [hop.strip() for hop in header.split(",") if hop.strip()]
+        if isinstance(address, IPv6Address):
+            return str(IPv6Network((int(address), _OWN_NETWORK), strict=False))
+        return str(address or "local")
 
     def _trusts(self, address: Address | None) -> bool:
         return address is not None and any(address in network for network in self._networks)
@@ -45,9 +42,3 @@ def _address(text: str) -> Address | None:
     except ValueError:
         return None
     return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
-
-
-def _network_of(address: Address | None) -> str:
-    if isinstance(address, IPv6Address):
-        return str(IPv6Network((int(address), _OWN_NETWORK), strict=False))
-    return str(address or "local")

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from api.replies import json_reply, time_text
 from api.shapes.errors import EventFailure, InvalidJson, InvalidRequest, Problem, QuotaUsedUp
 from api.shapes.events import EVENT_ID
-from pingpilot.channels import CHANNELS, ChannelKind
+from pingpilot.channels import CHANNELS
 
 MAX_BODY = 64 * 1024
 """Bytes a request's body may have, packed or unpacked."""
@@ -312,21 +312,19 @@ _CODES: Mapping[str, Code] = {
 
 
 def codes() -> dict[str, Code]:
-    """Return all codes; the channels' own are made of the kinds there are now."""
-    unlinked = {kind.unlinked_code: _unlinked(kind) for kind in CHANNELS.values() if kind.unlinked_code}
-    return {**_CODES, **unlinked}
-
-
-def _unlinked(kind: ChannelKind) -> Code:
-    return Code(
-        HTTPStatus.FORBIDDEN,
-        f"{kind.label} is switched on and not linked",
-        Sentence(
-            f"{kind.label} is switched on for this account but not linked: get a code with {{command}} "
-            f"and send `/link CODE` to the {kind.label} bot, or switch {kind.label} off.",
-            {"command": "`pingpilot link-code --account alice@example.com`"},
-        ),
-    )
+    """Return all codes by name, those of the channels made from the kinds that there are now."""
+    known = dict(_CODES)
+    for kind in CHANNELS.values():
+        if kind.unlinked_code:
+            says = (
+                f"{kind.label} is switched on for this account but not linked: get a code with {{command}} "
+                f"and send `/link CODE` to the {kind.label} bot, or switch {kind.label} off."
+            )
+            example = {"command": "`pingpilot link-code --account alice@example.com`"}
+            known[kind.unlinked_code] = Code(
+                HTTPStatus.FORBIDDEN, f"{kind.label} is switched on and not linked", Sentence(says, example)
+            )
+    return known
 
 
 class ApiError(Exception):

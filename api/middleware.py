@@ -12,8 +12,9 @@ from aiohttp import web
 from api.calls import Handler
 from api.errors import ApiError
 from api.services import KNOWN_CALLER, SERVICES, KnownCaller, Services
-from models.database import DATABASE_ERRORS
+from models.backends.errors import IntegrityConflict
 from pingpilot.accounts.quota import month_end, month_length
+from pingpilot.errors import DatabaseUnavailable
 from pingpilot.telemetry.metrics import OTHER_CALL
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -53,7 +54,7 @@ async def _answer(request: web.Request, handler: Handler, template: str | None) 
         return error.reply()
     except web.HTTPException as exc:
         return _as_ours(exc, request).reply()
-    except DATABASE_ERRORS as exc:
+    except (DatabaseUnavailable, IntegrityConflict) as exc:
         services.database.failed(exc, "A request failed", method=request.method, call=template)
     except Exception:
         log.exception("A request failed", method=request.method, call=template)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -168,8 +169,7 @@ async def is_current(url: str) -> bool:
             rows = await connection().execute_query_dict("SELECT name FROM tortoise_migrations")
         except DatabaseUnavailable:
             return False
-    known = {file.stem for file in Path(migrations.__path__[0]).glob("0*.py")}
-    return known <= {row["name"] for row in rows}
+    return {each.name for each in iter_modules(migrations.__path__)} <= {row["name"] for row in rows}
 
 
 async def migrate(url: str) -> None:

@@ -44,11 +44,11 @@ class Batcher(Generic[Item, Result]):
             while self._waiting:
                 await asyncio.sleep(0)  # lets the callers that are ready now join this batch
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                await self._settle(batch)
+                await self._handle_batch(batch)
         finally:
             self._worker = None
 
-    async def _settle(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+    async def _handle_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         results: list[Result | Exception]
         try:
             results = await self._handle([item for item, _ in batch])

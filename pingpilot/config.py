@@ -191,7 +191,10 @@ def _read(kind: type[S], overrides: Mapping[str, Any]) -> S:
         error = exc.errors(include_input=False, include_url=False)[0]
         name = _variable(kind, str(error["loc"][0])) if error["loc"] else "A setting"
         problem = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        raise SettingsError(f"{name} is wrong: it {_worded(problem)}.") from None
+        is_sentence = problem.startswith(("must", "should"))
+        raise SettingsError(
+            f"{name} is wrong: it {problem if is_sentence else f'was refused ({problem})'}."
+        ) from None
     except UnicodeDecodeError:
         raise SettingsError("The file .env is not UTF-8 text: save it as UTF-8.") from None
 
@@ -222,7 +225,3 @@ def unknown_variables() -> list[str]:
         name.upper() for kind in (EnvSettingsSource, DotEnvSettingsSource) for name in kind(Settings).env_vars
     }
     return sorted(name for name in given - {*known_variables()} if name.startswith(PREFIX))
-
-
-def _worded(problem: str) -> str:
-    return problem if problem.startswith(("must", "should")) else f"was refused ({problem})"

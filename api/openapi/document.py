@@ -82,7 +82,6 @@ def shown_path(route: str) -> str:
 
 def _operation(call: Call, schemas: Schemas) -> Json:
     scope = f"\n\nNeeds a key of scope `{call.scope}`." if call.scope else ""
-    headers = [{"$ref": f"#/components/parameters/{name}"} for name in (*call.headers, "X-Request-Id")]
     body: Json = {}
     if call.body:
         content = {"application/json": {"schema": schemas.reference(call.body, SENT)}}
@@ -92,26 +91,30 @@ def _operation(call: Call, schemas: Schemas) -> Json:
         "summary": call.summary,
         "description": cleandoc(call.handler.__doc__ or "") + scope,
         "security": [{"apiKey": [call.scope.value]}] if call.scope else [],
-        "parameters": [*_path_parameters(call), *_query_parameters(call, schemas), *headers],
+        "parameters": [*_parameters(call, schemas)],
         **body,
         "responses": replies.replies(call, schemas),
     }
 
 
-def _path_parameters(call: Call) -> Iterator[Json]:
-    described: Mapping[str, Json] = {
+def _parameters(call: Call, schemas: Schemas) -> Iterator[Json]:
+    parts: Mapping[str, Json] = {
         "event_id": {"schema": {"type": "string", "pattern": EVENT_ID_PATTERN}, "example": EVENT_ID},
         "name": {"schema": {"type": "string", "pattern": f"^{NAME_PATTERN}$"}, "example": "sale"},
-        "channel": {"schema": {"enum": [name for name, kind in CHANNELS.items() if kind.needs_link]}},
+        "channel": {
+            "schema": {
+                "type": "string",
+                "enum": [name for name, kind in CHANNELS.items() if kind.needs_link],
+            }
+        },
         "key_id": {"schema": {"type": "integer", "minimum": 1}},
     }
     any_text: Json = {"schema": {"type": "string", "minLength": 1}}
     for name in _PART_OF_PATH.findall(call.path):
-        yield {"name": to_camel(name), "in": "path", "required": True, **described.get(name, any_text)}
-
-
-def _query_parameters(call: Call, schemas: Schemas) -> Iterator[Json]:
+        yield {"name": to_camel(name), "in": "path", "required": True, **parts.get(name, any_text)}
     for name, schema, required in schemas.properties(call.query) if call.query else ():
         bare = {key: value for key, value in schema.items() if key != "description"}
         described = {"description": schema["description"]} if "description" in schema else {}
         yield {"name": name, "in": "query", "required": required, "schema": bare, **described}
+    for header in (*call.headers, "X-Request-Id"):
+        yield {"$ref": f"#/components/parameters/{header}"}

@@ -9,6 +9,7 @@ from api.errors import ApiError
 from api.services import KNOWN_CALLER, SERVICES, KnownCaller
 from models import KeyScope
 from pingpilot.accounts.callers import Caller
+from pingpilot.channels import CHANNELS
 
 SCOPES = web.AppKey("scopes", Mapping[Handler, KeyScope])
 """What the caller's key must allow, for the handler of each call that asks for one."""
@@ -19,7 +20,13 @@ async def authenticate(request: web.Request) -> Caller:
 
     Raises the contract's 401 errors, `insufficient_scope`, and `too_many_requests` for a flood.
     """
-    key, services = _bearer_key(request), request.app[SERVICES]
+    header = request.headers.get("Authorization")
+    if header is None:
+        raise ApiError("missing_authorization")
+    scheme, _, key = (part.strip() for part in header.strip().partition(" "))
+    if scheme.lower() != "bearer" or " " in key:
+        raise ApiError("invalid_authorization_format")
+    services = request.app[SERVICES]
     address = services.proxies.client_of(request)
     if wait := services.floods.wait_for(address, key):
         raise ApiError("too_many_requests", wait=wait)
@@ -35,18 +42,19 @@ async def authenticate(request: web.Request) -> Caller:
     return caller
 
 
-def _bearer_key(request: web.Request) -> str:
-    header = request.headers.get("Authorization")
-    if header is None:
-        raise ApiError("missing_authorization")
-    scheme, _, key = header.strip().partition(" ")
-    if scheme.lower() != "bearer" or " " in key.strip():
-        raise ApiError("invalid_authorization_format")
-    return key.strip()
-
-
 def check_category(caller: Caller, category: str) -> None:
     """Raise `insufficient_scope` where the key may not post to the category, which need not exist."""
     if not caller.may_post_to(category):
         allowed = ", ".join(f"'{name}'" for name in caller.categories or ())
         raise ApiError("insufficient_scope/category", category=category, allowed=allowed)
+
+
+def check_links(caller: Caller) -> None:
+    """Raise the channel's own code where one is switched on and not linked."""
+    # The command as it is to be typed; who may only send is not to learn the account's address
+    command = "`pingpilot link-code --account` and the account's address,"
+    if caller.may(KeyScope.MANAGE):
+        command = f"`pingpilot link-code --account {caller.email}`"
+    for name in caller.unlinked:
+        if code := CHANNELS[name].unlinked_code:
+            raise ApiError(code, command=command)

@@ -1,7 +1,5 @@
 """`GET` and `PATCH /api/v1/account`."""
 
-from datetime import datetime
-
 from aiohttp import web
 
 from api.calls import Call
@@ -10,16 +8,14 @@ from api.replies import json_reply
 from api.requests.auth import authenticate
 from api.requests.bodies import read_body
 from api.services import SERVICES
-from api.shapes.account import AccountPatch, ShownAccount, ShownChannel, ShownQuietHours
-from models import Account, AccountChannel
+from api.shapes.account import AccountPatch, ShownAccount, ShownChannel
+from models import Account
 from pingpilot.accounts.accounts import channels_of
 from pingpilot.accounts.preferences import change_account
-from pingpilot.accounts.quiet_hours import hours_text
 from pingpilot.channels import CHANNELS
 from pingpilot.telemetry.health import State
 
 PATH = "/api/v1/account"
-_SHOWN_OF_ID = 4  # digits
 
 
 async def get_account(request: web.Request) -> web.Response:
@@ -52,29 +48,9 @@ async def _reply(request: web.Request, account: Account) -> web.Response:
         time_zone=account.time_zone,
         combine=account.combine,
         created_at=account.created_at,
-        channels=[_shown_channel(each, now) for each in await channels_of(account)],
+        channels=[ShownChannel.of(each, now) for each in await channels_of(account)],
     )
     return json_reply(shown)
-
-
-def _shown_channel(row: AccountChannel, now: datetime) -> ShownChannel:
-    address = row.address
-    if address is not None and CHANNELS[row.channel].needs_link:
-        # The end of a chat's id alone, enough for the owner to know it again: the whole is for the bots
-        address = row.username or f"…{(row.user_id or '')[-_SHOWN_OF_ID:]}"
-    quiet_hours = None
-    if row.quiet_from is not None and row.quiet_until is not None:
-        start, until = hours_text(row.quiet_from, row.quiet_until)
-        quiet_hours = ShownQuietHours(start=start, until=until, silently=row.quiet_silently)
-    return ShownChannel(
-        channel=row.channel,
-        enabled=row.enabled,
-        linked=row.address is not None,
-        address=address,
-        suspended_reason=row.suspended_reason,
-        quiet_hours=quiet_hours,
-        muted_until=row.muted_until if row.muted_until and row.muted_until > now else None,
-    )
 
 
 CALLS = (

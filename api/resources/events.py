@@ -11,7 +11,7 @@ from aiohttp import web
 from api.calls import Call
 from api.errors import ApiError
 from api.replies import json_reply
-from api.requests.auth import authenticate, check_category
+from api.requests.auth import authenticate, check_category, check_links
 from api.requests.bodies import invalid_request, read_body
 from api.resources.history import deliveries_of
 from api.services import KNOWN_CALLER, SERVICES
@@ -31,6 +31,7 @@ from pingpilot.events.submission import (
 )
 
 LONGEST_WAIT = 30
+"""Seconds a caller may wait for the deliveries (`Prefer: wait=N`, RFC 7240)."""
 _LOOK_AGAIN = 1.0  # seconds: sees what another daemon delivered
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
@@ -45,14 +46,15 @@ async def post_event(request: web.Request) -> web.Response:
     body = await read_body(request, EventBody)
     key = _idempotency_key(request)
     check_category(caller, body.category)
-    _check_links(caller)
+    check_links(caller)
     acceptance = await _submit(request, caller, body, key)
     request[KNOWN_CALLER].events_used = acceptance.events_used
     event_id = event_id_text(acceptance.event_id)
     # At DEBUG: a line an event at INFO would cost intake more than a third of its speed
     log.debug("Event replayed" if acceptance.replayed else "Event accepted", event_id=event_id)
     headers = {"Idempotent-Replayed": "true"} if acceptance.replayed else {}
-    if wait := _wait_seconds(request):
+    prefer = _WAIT.search(",".join(request.headers.getall("Prefer", [])))  # ignored where it can't be read
+    if wait := min(int(prefer[1]), LONGEST_WAIT) if prefer else 0:
         headers["Preference-Applied"] = f"wait={wait}"
         return await _reply_when_settled(request, acceptance.event_id, wait, headers)
     # An `AcceptedEvent` without the shape: this is the reply that has to be fast
@@ -66,17 +68,6 @@ def _idempotency_key(request: web.Request) -> str | None:
     if len(keys) > 1 or not _IDEMPOTENCY_KEY.fullmatch(keys[0]):
         raise invalid_request(("Idempotency-Key", "must be one value of 1 to 255 visible ASCII characters."))
     return keys[0]
-
-
-def _check_links(caller: Caller) -> None:
-    """Raise the channel's code where one is switched on and not linked."""
-    # The command as it is to be typed; who may only send is not to learn the account's address
-    command = "`pingpilot link-code --account` and the account's address,"
-    if caller.may(KeyScope.MANAGE):
-        command = f"`pingpilot link-code --account {caller.email}`"
-    for name in caller.unlinked:
-        if code := CHANNELS[name].unlinked_code:
-            raise ApiError(code, command=command)
 
 
 async def _submit(request: web.Request, caller: Caller, body: EventBody, key: str | None) -> Acceptance:
@@ -106,32 +97,10 @@ async def _submit(request: web.Request, caller: Caller, body: EventBody, key: st
         raise ApiError("processing_failed/not_stored") from None
 
 
-def _wait_seconds(request: web.Request) -> int:
-    """Return how long the caller prefers to wait (RFC 7240), at most 30 s; what can't be read is ignored."""
-    if "Prefer" not in request.headers:
-        return 0
-    match = _WAIT.search(",".join(request.headers.getall("Prefer", [])))
-    return min(int(match[1]), LONGEST_WAIT) if match else 0
-
-
 async def _reply_when_settled(
     request: web.Request, event_id: UUID, wait: int, headers: dict[str, str]
 ) -> web.Response:
-    deliveries = await _settled(request, event_id, wait)
-    summary = delivery_summary(deliveries)
-    if failed := Delivery.failed_for_good(deliveries):
-        labels = " and ".join(CHANNELS[each.channel].label for each in failed)
-        error = ApiError(
-            "processing_failed/not_delivered", channels=labels, event_id=event_id_text(event_id), **summary
-        )
-        error.headers |= headers
-        return error.reply()
-    accepted = AcceptedEvent(message=_ACCEPTED, event_id=event_id_text(event_id), **summary)
-    return json_reply(accepted, headers=headers)
-
-
-async def _settled(request: web.Request, event_id: UUID, wait: int) -> list[Delivery]:
-    """Return the event's deliveries once all are settled, the time is over or the daemon stops."""
+    """Reply once all of the event's deliveries are settled, the time is over or the daemon stops."""
     settlements = request.app[SERVICES].settlements
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait
@@ -140,8 +109,15 @@ async def _settled(request: web.Request, event_id: UUID, wait: int) -> list[Deli
         left = deadline - loop.time()
         is_open = any(each.status in OPEN_STATUSES for each in deliveries)
         if not is_open or left <= 0 or settlements.closed:
-            return deliveries
+            break
         await settlements.wait(event_id, min(left, _LOOK_AGAIN))
+    told = {"event_id": event_id_text(event_id), **delivery_summary(deliveries)}
+    if failed := Delivery.failed_for_good(deliveries):
+        labels = " and ".join(CHANNELS[each.channel].label for each in failed)
+        error = ApiError("processing_failed/not_delivered", channels=labels, **told)
+        error.headers |= headers
+        return error.reply()
+    return json_reply(AcceptedEvent(message=_ACCEPTED, **told), headers=headers)
 
 
 CALLS = tuple(

@@ -1,5 +1,6 @@
 """The account: what is answered of it, and what may be changed."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -15,11 +16,13 @@ from pydantic import (
 from api.shapes.base import ChannelName, Count, Shape, Time
 from api.shapes.json_schema import without_defaults
 from api.shapes.validation import always_saying, invalid
-from models import Plan
+from models import AccountChannel, Plan
 from pingpilot.accounts.preferences import AccountChange, ChannelChange
-from pingpilot.accounts.quiet_hours import check_time_zone
+from pingpilot.accounts.quiet_hours import check_time_zone, hours_text
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import InvalidInput
+
+_SHOWN_OF_ID = 4  # characters
 
 
 class ShownQuietHours(Shape):
@@ -42,6 +45,26 @@ class ShownChannel(Shape):
     suspended_reason: str | None = Field(description="Why nothing is sent; switch it on or link it again.")
     quiet_hours: ShownQuietHours | None
     muted_until: Time | None
+
+    @classmethod
+    def of(cls, row: AccountChannel, now: datetime) -> "ShownChannel":
+        address = row.address
+        if address is not None and CHANNELS[row.channel].needs_link:
+            # The end of a chat's id is enough for the owner to know it again; the whole is for the bots
+            address = row.username or f"…{(row.user_id or '')[-_SHOWN_OF_ID:]}"
+        quiet_hours = None
+        if row.quiet_from is not None and row.quiet_until is not None:
+            start, until = hours_text(row.quiet_from, row.quiet_until)
+            quiet_hours = ShownQuietHours(start=start, until=until, silently=row.quiet_silently)
+        return cls(
+            channel=row.channel,
+            enabled=row.enabled,
+            linked=row.address is not None,
+            address=address,
+            suspended_reason=row.suspended_reason,
+            quiet_hours=quiet_hours,
+            muted_until=row.muted_until if row.muted_until and row.muted_until > now else None,
+        )
 
 
 class ShownAccount(Shape):
@@ -74,13 +97,6 @@ class RemovedLink(Shape):
 _PATCH = ConfigDict(extra="forbid", frozen=True, json_schema_extra=without_defaults)
 
 
-def _time_zone(value: Any) -> str:
-    try:
-        return check_time_zone(value if isinstance(value, str) else "")
-    except InvalidInput:
-        raise invalid("must be a time zone, such as Europe/Berlin or UTC.") from None
-
-
 def _channel_name(value: Any) -> str:
     if value not in CHANNELS:
         raise invalid(f"is not a channel: choose from {', '.join(CHANNELS)}.")
@@ -101,7 +117,6 @@ ZoneName = Annotated[
         examples=["Europe/Berlin"],
     ),
 ]
-TimeZone = Annotated[str, PlainValidator(_time_zone, json_schema_input_type=ZoneName)]
 KnownChannel = Annotated[str, PlainValidator(_channel_name, json_schema_input_type=ChannelName)]
 
 
@@ -145,11 +160,19 @@ class AccountPatch(BaseModel):
 
     model_config = _PATCH
 
-    time_zone: TimeZone = Field(default="", alias="timeZone")
+    time_zone: ZoneName = Field(default="", alias="timeZone")
     combine: StrictBool = True
     channels: dict[KnownChannel, ChannelPatch] = Field(
         default_factory=dict, examples=[{"email": {"enabled": True}}]
     )
+
+    @field_validator("time_zone", mode="plain", json_schema_input_type=ZoneName)
+    @classmethod
+    def _is_a_time_zone(cls, value: Any) -> str:
+        try:
+            return check_time_zone(value if isinstance(value, str) else "")
+        except InvalidInput:
+            raise invalid("must be a time zone, such as Europe/Berlin or UTC.") from None
 
     @property
     def change(self) -> AccountChange:

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from api.shapes.base import CategoryName, ChannelName, Shape, Time
 from api.shapes.json_schema import without_defaults
@@ -29,54 +30,40 @@ Color = Annotated[
 ]
 
 
-def _emoji(value: Any) -> str | None:
-    if value is not None and not (isinstance(value, str) and is_one_emoji(value)):
-        raise invalid("must be one emoji, such as 🐛, or null for none.")
-    return value
-
-
-def _channels(value: Any) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    names = value if isinstance(value, list) else []
-    known = all(isinstance(name, str) and name in CHANNELS for name in names)
-    if not names or not known or len(set(names)) < len(names):
-        raise invalid(f"must be a list of channels ({', '.join(CHANNELS)}), each once, or null for all.")
-    return tuple(names)
-
-
-def _fallback(value: Any) -> str | None:
-    if value is not None and (not isinstance(value, str) or value not in CHANNELS):
-        raise invalid(f"must be one of {', '.join(CHANNELS)}, or null for none.")
-    return value
-
-
-def _fixed(_value: Any) -> None:
-    raise invalid(
-        "can't be changed, since events know their category by it: add a category, remove this one."
-    )
-
-
-def _patch(schema: dict[str, Any]) -> None:
-    """Hide the member that is only taken to say that it can't change."""
-    del schema["properties"]["name"]
-    without_defaults(schema)
-
-
 class _Looks(BaseModel):
     """What both calls take."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    emoji: Annotated[str | None, PlainValidator(_emoji, json_schema_input_type=EmojiText | None)] = None
+    emoji: EmojiText | None = None
     urgent: StrictBool = False
-    channels: Annotated[
-        tuple[str, ...] | None,
-        PlainValidator(_channels, json_schema_input_type=SomeChannels | None),
-    ] = None
-    fallback: Annotated[str | None, PlainValidator(_fallback, json_schema_input_type=ChannelName | None)] = (
-        None
-    )
+    channels: SomeChannels | None = None
+    fallback: ChannelName | None = None
+
+    @field_validator("emoji", mode="before")
+    @classmethod
+    def _is_one_emoji(cls, value: Any) -> Any:
+        if value is not None and not (isinstance(value, str) and is_one_emoji(value)):
+            raise invalid("must be one emoji, such as 🐛, or null for none.")
+        return value
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _are_channels(cls, value: Any) -> Any:
+        if value is None:
+            return None
+        names = value if isinstance(value, list) else []
+        known = all(isinstance(name, str) and name in CHANNELS for name in names)
+        if not names or not known or len(set(names)) < len(names):
+            raise invalid(f"must be a list of channels ({', '.join(CHANNELS)}), each once, or null for all.")
+        return value
+
+    @field_validator("fallback", mode="before")
+    @classmethod
+    def _is_a_channel(cls, value: Any) -> Any:
+        if value is not None and (not isinstance(value, str) or value not in CHANNELS):
+            raise invalid(f"must be one of {', '.join(CHANNELS)}, or null for none.")
+        return value
 
     @property
     def changes(self) -> CategoryChanges:
@@ -96,10 +83,18 @@ class CategoryBody(_Looks):
 class CategoryPatch(_Looks):
     """What changes of a category: what is not sent stays as it is, null takes away."""
 
-    model_config = ConfigDict(json_schema_extra=_patch)
+    model_config = ConfigDict(json_schema_extra=without_defaults)
 
-    name: Annotated[None, PlainValidator(_fixed), Field(exclude=True)] = None
+    name: SkipJsonSchema[Any] = Field(default=None, exclude=True)
     color: Color = ""
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _is_fixed(cls, _value: Any) -> None:
+        """Take the member only to say that it can't change."""
+        raise invalid(
+            "can't be changed, since events know their category by it: add a category, remove this one."
+        )
 
 
 class ShownCategory(Shape):

@@ -15,7 +15,7 @@ from pydantic import (
     ValidationError,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
-    WrapValidator,
+    field_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import InitErrorDetails
@@ -42,14 +42,6 @@ def _storable(text: str) -> str:
     return text
 
 
-def _description(value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str) or len(value) > MAX_DESCRIPTION:
-        raise invalid(f"must be a text of up to {MAX_DESCRIPTION:,} characters.")
-    return _storable(value)
-
-
 def _field_name(value: Any) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_FIELD_NAME:
         raise invalid(f"its name must have 1 to {MAX_FIELD_NAME} characters.")
@@ -66,21 +58,6 @@ def _field_value(value: Any) -> FieldValue:
     raise invalid("must be a text, a finite number, true or false.")
 
 
-def _check_fields(fields: Any, check: ValidatorFunctionWrapHandler) -> dict[str, FieldValue]:
-    """Check the entries and their number, and name all that is wrong: pydantic would stop at the entries."""
-    if not isinstance(fields, dict) or len(fields) <= MAX_FIELDS:
-        return check(fields)  # type: ignore[no-any-return]
-    problems = [InitErrorDetails(type=invalid(f"must have up to {MAX_FIELDS} entries."), input=None)]
-    try:
-        check(fields)
-    except ValidationError as exc:
-        problems += [
-            InitErrorDetails(type=invalid(error["msg"]), loc=error["loc"], input=None)
-            for error in exc.errors()
-        ]
-    raise ValidationError.from_exception_data("fields", problems)
-
-
 _NO_NUL = "^[^\\u0000]*$"  # as JSON Schema; it has no word for lone surrogates
 _DESCRIPTION_SCHEMA = {"type": ["string", "null"], "maxLength": MAX_DESCRIPTION, "pattern": _NO_NUL}
 _FIELDS_SCHEMA = {
@@ -94,12 +71,10 @@ _FIELDS_SCHEMA = {
     },
 }
 
-Description = Annotated[str, PlainValidator(_description), WithJsonSchema(_DESCRIPTION_SCHEMA)]
+Description = Annotated[str, WithJsonSchema(_DESCRIPTION_SCHEMA)]
 FieldName = Annotated[str, PlainValidator(_field_name)]
 CheckedValue = Annotated[FieldValue, PlainValidator(_field_value)]
-Fields = Annotated[
-    dict[FieldName, CheckedValue], WrapValidator(_check_fields), WithJsonSchema(_FIELDS_SCHEMA)
-]
+Fields = Annotated[dict[FieldName, CheckedValue], WithJsonSchema(_FIELDS_SCHEMA)]
 
 
 class EventBody(BaseModel):
@@ -116,6 +91,31 @@ class EventBody(BaseModel):
     fields: Fields = Field(
         default_factory=dict, description="Shown in the order given.", examples=[{"amount": 99.99}]
     )
+
+    @field_validator("description", mode="plain", json_schema_input_type=Description)
+    @classmethod
+    def _is_a_description(cls, value: Any) -> str:
+        if value is None:
+            return ""
+        if not isinstance(value, str) or len(value) > MAX_DESCRIPTION:
+            raise invalid(f"must be a text of up to {MAX_DESCRIPTION:,} characters.")
+        return _storable(value)
+
+    @field_validator("fields", mode="wrap", json_schema_input_type=Fields)
+    @classmethod
+    def _are_few(cls, fields: Any, check: ValidatorFunctionWrapHandler) -> dict[str, FieldValue]:
+        """Name too many entries as well as each invalid one: pydantic's own limit would hide the latter."""
+        if not isinstance(fields, dict) or len(fields) <= MAX_FIELDS:
+            return check(fields)  # type: ignore[no-any-return]
+        problems = [InitErrorDetails(type=invalid(f"must have up to {MAX_FIELDS} entries."), input=None)]
+        try:
+            check(fields)
+        except ValidationError as exc:
+            problems += [
+                InitErrorDetails(type=invalid(error["msg"]), loc=error["loc"], input=None)
+                for error in exc.errors()
+            ]
+        raise ValidationError.from_exception_data("fields", problems)
 
     @property
     def shown_description(self) -> str:

@@ -2,13 +2,13 @@
 
 import base64
 import re
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from api.shapes.base import CategoryName
-from api.shapes.validation import invalid
+from api.shapes.validation import always_saying, invalid
 from pingpilot.events.history import EventStatus
 
 MOST_EVENTS = 100
@@ -22,34 +22,8 @@ def cursor_text(event_id: UUID) -> str:
     return base64.urlsafe_b64encode(event_id.bytes).decode().rstrip("=")
 
 
-def _cursor(value: Any) -> UUID:
-    """Return the id behind a cursor, which is taken only as `cursor_text` writes it.
-
-    It is a place among the account's own events and nothing more, so any filter may go on from it.
-    """
-    if re.fullmatch(_CURSOR, value):
-        return UUID(bytes=base64.urlsafe_b64decode(f"{value}=="))
-    raise invalid("must be a `nextCursor` as it was answered; leave it out for the first page.")
-
-
-def _limit(value: Any) -> int:
-    if not _LIMIT.fullmatch(value) or not 1 <= int(value) <= MOST_EVENTS:
-        raise invalid(f"must be a whole number from 1 to {MOST_EVENTS}.")
-    return int(value)
-
-
-def _status(value: Any) -> EventStatus:
-    if value not in EventStatus.__members__:
-        raise invalid(f"must be one of {', '.join(EventStatus)}.")
-    return EventStatus(value)
-
-
-Limit = Annotated[
-    int, PlainValidator(_limit, json_schema_input_type=Annotated[int, Field(ge=1, le=MOST_EVENTS)])
-]
-
-
 CursorText = Annotated[str, Field(pattern=f"^{_CURSOR}$")]
+Limit = Annotated[int, Field(ge=1, le=MOST_EVENTS)]
 
 
 class EventsQuery(BaseModel):
@@ -58,6 +32,24 @@ class EventsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     category: CategoryName | None = None
-    status: Annotated[EventStatus, PlainValidator(_status, json_schema_input_type=EventStatus)] | None = None
+    status: Annotated[EventStatus, always_saying(f"must be one of {', '.join(EventStatus)}.")] | None = None
     limit: Limit = _USUAL_EVENTS
-    cursor: Annotated[UUID, PlainValidator(_cursor, json_schema_input_type=CursorText)] | None = None
+    cursor: UUID | None = None
+
+    @field_validator("limit", mode="before")
+    @classmethod
+    def _is_a_limit(cls, text: str) -> int:
+        if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= MOST_EVENTS:
+            raise invalid(f"must be a whole number from 1 to {MOST_EVENTS}.")
+        return int(text)
+
+    @field_validator("cursor", mode="plain", json_schema_input_type=CursorText | None)
+    @classmethod
+    def _id_behind(cls, text: str) -> UUID:
+        """Return the id behind a cursor, which is taken only as `cursor_text` writes it.
+
+        It is a place among the account's own events and nothing more, so any filter may go on from it.
+        """
+        if re.fullmatch(_CURSOR, text):
+            return UUID(bytes=base64.urlsafe_b64decode(f"{text}=="))
+        raise invalid("must be a `nextCursor` as it was answered; leave it out for the first page.")

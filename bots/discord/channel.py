@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from bots.discord.message import nonce_for, render_embed
 from bots.discord.pauses import DEFAULT_PAUSE, watch_for_pauses
 from pingpilot.channels import DISCORD
-from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
@@ -46,7 +46,7 @@ class DiscordChannel:
         self._client: discord.Client | None = None
         self._opening = asyncio.Lock()
 
-    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
         """Send one DM; a conversation's own rate limit of up to 30 s is waited for here, by discord.py.
 
         Raises the failures of `Channel.send`.
@@ -54,7 +54,7 @@ class DiscordChannel:
         try:
             client = await self._logged_in()
             channel = client.get_partial_messageable(int(recipient.address), type=discord.ChannelType.private)
-            message = await channel.send(
+            await channel.send(
                 embed=render_embed(notification),
                 nonce=nonce_for(notification),
                 silent=notification.silent,
@@ -66,7 +66,6 @@ class DiscordChannel:
             raise _failure(exc) from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise TemporaryFailure(f"Discord can't be reached: {exc}") from exc
-        return Receipt(message_id=str(message.id))
 
     async def close(self) -> None:
         """Close the connections; a later send opens new ones."""

@@ -18,7 +18,7 @@ from telegram.request import HTTPXRequest
 
 from bots.telegram.message import NO_PREVIEW, render_html
 from pingpilot.channels import TELEGRAM
-from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
@@ -48,11 +48,11 @@ class TelegramChannel:
         self._bot: Bot | None = None
         self._opening = asyncio.Lock()
 
-    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
         """Send one message. Raises the failures of `Channel.send`."""
         bot = await self._opened()
         try:
-            message = await bot.send_message(
+            await bot.send_message(
                 chat_id=int(recipient.address),
                 text=render_html(notification),
                 parse_mode=ParseMode.HTML,
@@ -61,7 +61,6 @@ class TelegramChannel:
             )
         except TelegramError as exc:
             raise _failure(exc) from exc
-        return Receipt(message_id=str(message.message_id))
 
     async def close(self) -> None:
         """Close the connections; a later send opens new ones."""

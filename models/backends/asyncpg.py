@@ -17,11 +17,11 @@ from tortoise.backends.base.client import (
 )
 from tortoise.connection import get_connections
 
-from models.backends.errors import GuardedTransaction, as_ours
+from models.backends.errors import OF_ALL, GuardedTransaction, as_ours
 
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
     as_ours,
-    failures=(asyncpg.PostgresError, asyncpg.InterfaceError),
+    failures=(asyncpg.PostgresError, asyncpg.InterfaceError, *OF_ALL),
     conflicts=(asyncpg.IntegrityConstraintViolationError,),
 )
 

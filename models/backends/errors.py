@@ -10,6 +10,8 @@ from tortoise.exceptions import IntegrityError, TransactionManagementError
 from pingpilot.errors import DatabaseUnavailable, PingPilotError
 
 Errors = tuple[type[Exception], ...]
+OF_ALL: Errors = (OSError, TransactionManagementError)
+"""Failures that any driver, or Tortoise for it, may raise."""
 
 
 class IntegrityConflict(PingPilotError, IntegrityError):
@@ -26,7 +28,7 @@ def as_ours(*, failures: Errors, conflicts: Errors) -> Iterator[None]:
         yield
     except conflicts as exc:
         raise IntegrityConflict(f"The database refused a row: {exc}") from exc
-    except (*failures, OSError, TransactionManagementError) as exc:
+    except failures as exc:
         raise DatabaseUnavailable(f"{type(exc).__name__}: {exc}") from exc
 
 

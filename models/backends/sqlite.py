@@ -12,10 +12,10 @@ from tortoise.backends.base.client import ConnectionWrapper, NestedTransactionCo
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
 
-from models.backends.errors import GuardedTransaction, as_ours
+from models.backends.errors import OF_ALL, GuardedTransaction, as_ours
 
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
-    as_ours, failures=(sqlite3.Error,), conflicts=(sqlite3.IntegrityError,)
+    as_ours, failures=(sqlite3.Error, *OF_ALL), conflicts=(sqlite3.IntegrityError,)
 )
 
 

@@ -1,25 +1,20 @@
 """Accounts: creating, finding and changing them."""
 
 import asyncio
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from tortoise.exceptions import IntegrityError
-
 from models import Account, AccountChannel, ApiKey, Plan
+from models.backends.errors import IntegrityConflict
 from models.database import connection, transaction, unit_of_work
 from models.sql import query
 from pingpilot.accounts.categories import STARTERS, add_category
+from pingpilot.accounts.email_address import normal_email
 from pingpilot.accounts.keys import create_key
 from pingpilot.channels import CHANNELS, AddressSource, ChannelKind, check_channels
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 
-# One mailbox, ASCII, no quoting: what SMTP servers without extensions take (RFC 5321, 4.1.2)
-_ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_EMAIL = re.compile(rf"(?=.{{1,64}}@){_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*")
-_LONGEST_EMAIL = 254
 _LAST_REQUESTS = 1.0  # seconds in which requests that had passed the key's check are stored
 _DELETED_AT_ONCE = 200  # events: a few milliseconds of the database's time
 _BREATH = 0.05  # seconds between batches, for everybody else
@@ -45,7 +40,12 @@ async def create_account(
     check_channels(channels)
     check_monthly_events(monthly_events)
     async with transaction():
-        account = await _insert(address, plan, monthly_events, now)
+        try:
+            account = await Account.create(
+                email=address, plan=plan, monthly_events=monthly_events, time_zone="UTC", created_at=now
+            )
+        except IntegrityConflict:
+            raise AlreadyExists(f"There is an account for {address} already.") from None
         for kind in CHANNELS.values():
             row = new_channel(account, kind)
             row.enabled = kind.name in channels
@@ -56,18 +56,12 @@ async def create_account(
     return NewAccount(account, key)
 
 
-async def _insert(email: str, plan: Plan, monthly_events: int | None, now: datetime) -> Account:
-    try:
-        return await Account.create(
-            email=email, plan=plan, monthly_events=monthly_events, time_zone="UTC", created_at=now
-        )
-    except IntegrityError:
-        raise AlreadyExists(f"There is an account for {email} already.") from None
-
-
 async def find_account(email: str) -> Account:
     """Return the account of an address. Raises `NotFound`."""
-    account = await Account.get_or_none(email=email.strip().lower())
+    try:
+        account = await Account.get_or_none(email=normal_email(email))
+    except InvalidInput:
+        account = None
     if account is None:
         raise NotFound(f"There is no account for {email}: see `pingpilot account list`.")
     return account
@@ -98,7 +92,7 @@ async def delete_account(account: Account, now: datetime) -> int:
     while count := await _delete_events(account):
         removed += count
         await asyncio.sleep(_BREATH)
-    await _delete(account)
+    await unit_of_work(account.delete)()
     return removed
 
 
@@ -119,11 +113,6 @@ async def _delete_events(account: Account) -> int:
     return len(await query(connection(), sql, [account.id, _DELETED_AT_ONCE]))
 
 
-@unit_of_work
-async def _delete(account: Account) -> None:
-    await account.delete()
-
-
 async def channels_of(account: Account) -> list[AccountChannel]:
     """Return the account's channels in the customary order; one it never had is off, and not stored."""
     rows = {row.channel: row for row in await AccountChannel.filter(account_id=account.id)}
@@ -136,15 +125,7 @@ def new_channel(account: Account, kind: ChannelKind) -> AccountChannel:
     return AccountChannel(account_id=account.id, channel=kind.name, enabled=False, address=address)
 
 
-def normal_email(text: str) -> str:
-    """Return the address in lower case. Raises `InvalidInput` where it is none."""
-    email = text.strip().lower()
-    if len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email):
-        raise InvalidInput(f"'{text}' is not an e-mail address: write it like alice@example.com.")
-    return email
-
-
 def check_monthly_events(limit: int | None) -> None:
-    """Raise `InvalidInput` for a limit that is none."""
+    """Raise `InvalidInput` unless it is a limit, or None."""
     if limit is not None and not 0 <= limit < 2**53:
         raise InvalidInput("A monthly limit is a whole number from 0 up.")

@@ -1,14 +1,14 @@
 """Who is calling: an API key becomes a `Caller`, many keys a query."""
 
 import hmac
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models import ApiKey, KeyScope
+from models.account_channel import Obstacle, obstacle_to
 from models.database import reader
 from models.names import split
-from models.sql import Row, as_datetime, marks, query
+from models.sql import as_datetime, marks, query
 from pingpilot.accounts.keys import key_hash, key_prefix, looks_like_key
 from pingpilot.accounts.quota import PlanLimits, month_of
 from pingpilot.batching import Batcher
@@ -16,8 +16,8 @@ from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 
 _USE_RECORDED_EVERY = timedelta(minutes=1)
-_CALLERS = """
-SELECT k.id AS key_id, k.hash, k.scope, k.categories, k.last_used_at, a.id AS account_id, a.email, a.plan,
+_KEYS = """
+SELECT k.id, k.hash, k.scope, k.categories, k.last_used_at, a.id AS account_id, a.email, a.plan,
        a.monthly_events, u.events, c.channel, c.address, c.suspended_reason
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
@@ -28,8 +28,51 @@ WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?) AND k.
 
 
 @dataclass(frozen=True, slots=True)
+class _KeyInForce:
+    """A key with its account and month. `obstacles` are the channels that are switched on, None: usable."""
+
+    id: int
+    hash: str
+    scope: KeyScope
+    categories: tuple[str, ...] | None
+    last_used_at: datetime | None
+    account_id: int
+    email: str
+    plan: str
+    monthly_events: int | None
+    events_used: int
+    obstacles: dict[str, Obstacle | None]
+
+
+async def _read_keys(prefixes: list[str], now: datetime) -> list[_KeyInForce]:
+    """Return the keys in force that begin so: one row a key and channel, one key of these."""
+    sql = _KEYS.format(prefixes=marks(prefixes))
+    keys: dict[int, _KeyInForce] = {}
+    for row in await query(reader(), sql, [month_of(now), now, *prefixes]):
+        if row["id"] not in keys:
+            keys[row["id"]] = _KeyInForce(
+                id=row["id"],
+                hash=row["hash"],
+                scope=KeyScope(row["scope"]),
+                categories=split(row["categories"]),
+                last_used_at=as_datetime(row["last_used_at"]) if row["last_used_at"] else None,
+                account_id=row["account_id"],
+                email=row["email"],
+                plan=row["plan"],
+                monthly_events=row["monthly_events"],
+                events_used=row["events"] or 0,
+                obstacles={},
+            )
+        if name := row["channel"]:
+            keys[row["id"]].obstacles[name] = obstacle_to(
+                enabled=True, address=row["address"], suspended_reason=row["suspended_reason"]
+            )
+    return list(keys.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """The account behind a valid key, as it stood when the request came in.
+    """The account behind a valid key, as it was when the request came in.
 
     `scope` is what the key allows, `categories` are the only ones it may post to (None: all). `limit`
     None: no limit. Of the channels that are switched on, `unlinked` lack a link, `suspended` lost their
@@ -41,7 +84,6 @@ class Caller:
     categories: tuple[str, ...] | None
     account_id: int
     email: str
-    plan: str
     limit: int | None
     events_used: int
     unlinked: tuple[str, ...]
@@ -70,45 +112,31 @@ class Authenticator:
         return await self._lookups.submit(key) if looks_like_key(key) else None
 
     async def _look_up(self, keys: list[str]) -> list[Caller | Exception | None]:
-        prefixes = sorted({key_prefix(key) for key in keys})
         now = self._clock.now()
-        sql = _CALLERS.format(prefixes=marks(prefixes))
-        rows = await query(reader(), sql, [month_of(now), now, *prefixes])
-        found = {key: self._caller(key, rows) for key in set(keys)}
-        used = {caller.key_id for caller in found.values() if caller}
-        await _record_use([row for row in rows if row["key_id"] in used], now)
+        known = await _read_keys(sorted({key_prefix(key) for key in keys}), now)
+        found: dict[str, Caller | None] = {}
+        stale: set[int] = set()
+        for key in set(keys):
+            digest = key_hash(key)
+            own = next((each for each in known if hmac.compare_digest(each.hash, digest)), None)
+            found[key] = self._caller(own) if own else None
+            if own and (own.last_used_at is None or now - own.last_used_at >= _USE_RECORDED_EVERY):
+                stale.add(own.id)
+        if stale:
+            await ApiKey.filter(id__in=stale).update(last_used_at=now)
         return [found[key] for key in keys]
 
-    def _caller(self, key: str, rows: Iterable[Row]) -> Caller | None:
-        digest = key_hash(key)
-        own = [row for row in rows if hmac.compare_digest(row["hash"], digest)]
-        if not own:
-            return None
-        first = own[0]
-        rows_by_name = {row["channel"]: row for row in own if row["channel"]}
-        channels = [rows_by_name[name] for name in CHANNELS if name in rows_by_name]
+    def _caller(self, key: _KeyInForce) -> Caller:
+        states = {name: key.obstacles[name] for name in CHANNELS if name in key.obstacles}
         return Caller(
-            key_id=first["key_id"],
-            scope=KeyScope(first["scope"]),
-            categories=split(first["categories"]),
-            account_id=first["account_id"],
-            email=first["email"],
-            plan=first["plan"],
-            limit=self._limits.limit_of(first["plan"], first["monthly_events"]),
-            events_used=first["events"] or 0,
-            unlinked=tuple(row["channel"] for row in channels if not row["address"]),
-            suspended=tuple(row["channel"] for row in channels if row["suspended_reason"]),
-            channels=tuple(
-                row["channel"] for row in channels if row["address"] and not row["suspended_reason"]
-            ),
+            key_id=key.id,
+            scope=key.scope,
+            categories=key.categories,
+            account_id=key.account_id,
+            email=key.email,
+            limit=self._limits.limit_of(key.plan, key.monthly_events),
+            events_used=key.events_used,
+            unlinked=tuple(name for name, state in states.items() if state is Obstacle.UNLINKED),
+            suspended=tuple(name for name, state in states.items() if state is Obstacle.SUSPENDED),
+            channels=tuple(name for name, state in states.items() if state is None),
         )
-
-
-async def _record_use(rows: Iterable[Row], now: datetime) -> None:
-    stale = {row["key_id"] for row in rows if _is_stale(row["last_used_at"], now)}
-    if stale:
-        await ApiKey.filter(id__in=stale).update(last_used_at=now)
-
-
-def _is_stale(last_used_at: datetime | str | None, now: datetime) -> bool:
-    return last_used_at is None or now - as_datetime(last_used_at) >= _USE_RECORDED_EVERY

@@ -95,9 +95,9 @@ async def unknown_category(account_id: int, name: str) -> str:
 
 
 def check_route(channels: Collection[str] | None, fallback: str | None) -> None:
-    """Raise `InvalidInput` for names that are no channels, and for none at all."""
+    """Raise `InvalidInput` for names that are not channels, and for an empty list."""
     if channels is not None and not channels:
-        raise InvalidInput("A category's channels are at least one, or null for all that are switched on.")
+        raise InvalidInput("A category goes to at least one channel, or null for all that are switched on.")
     check_channels([*(channels or ()), *([fallback] if fallback else [])])
 
 
@@ -130,7 +130,9 @@ def _columns(changes: CategoryChanges) -> dict[str, Any]:
     """Return the changes as they are stored. Raises `InvalidInput`."""
     columns: dict[str, Any] = dict(changes)
     if "color" in changes:
-        columns["color"] = _checked_color(changes["color"])
+        if not re.fullmatch(COLOR_PATTERN, changes["color"]):
+            raise InvalidInput("A category's colour is '#' and six hexadecimal digits, such as '#ff6b6b'.")
+        columns["color"] = changes["color"].lower()
     emoji = changes.get("emoji")
     if emoji is not None and not is_one_emoji(emoji):
         raise InvalidInput("A category's emoji is one emoji, such as 🐛; leave it out for none.")
@@ -138,12 +140,6 @@ def _columns(changes: CategoryChanges) -> dict[str, Any]:
     if changes.get("channels") is not None:
         columns["channels"] = joined(name for name in CHANNELS if name in (changes["channels"] or ()))
     return columns
-
-
-def _checked_color(color: str) -> str:
-    if not re.fullmatch(COLOR_PATTERN, color):
-        raise InvalidInput("A category's colour is '#' and six hexadecimal digits, such as '#ff6b6b'.")
-    return color.lower()
 
 
 _REPORT = """

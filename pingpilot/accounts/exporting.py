@@ -44,7 +44,7 @@ _MEANT: Mapping[str, Callable[[Any], Any]] = {
     "channels": split,
     "categories": split,
 }
-_RENAMED = {"fields_json": "fields"}
+_RENAMED = {"fields_json": "fields", "fallback_for": "stands_in_for"}  # the latter as it was always exported
 
 
 async def export_account(account: Account) -> AsyncIterator[str]:
@@ -55,15 +55,7 @@ async def export_account(account: Account) -> AsyncIterator[str]:
         rows = await model.filter(account_id=account.id).order_by("id").values()
         yield f',\n"{name}": {_json([_plain(row) for row in rows])}'
     yield ',\n"events": ['
-    separator = "\n"
-    async for event in _events(account):
-        yield separator + _json(event)
-        separator = ",\n"
-    yield "\n]}\n"
-
-
-async def _events(account: Account) -> AsyncIterator[dict[str, Any]]:
-    last = UUID(int=0)
+    separator, last = "\n", UUID(int=0)
     while (
         events := await Event.filter(account_id=account.id, id__gt=last).order_by("id").limit(PAGE).values()
     ):
@@ -71,7 +63,9 @@ async def _events(account: Account) -> AsyncIterator[dict[str, Any]]:
         deliveries = await _deliveries([event["id"] for event in events])
         for event in events:
             shown = _plain({**event, "id": event_id_text(event["id"])})
-            yield {**shown, "deliveries": deliveries.get(event["id"], [])}
+            yield separator + _json({**shown, "deliveries": deliveries.get(event["id"], [])})
+            separator = ",\n"
+    yield "\n]}\n"
 
 
 async def _deliveries(event_ids: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
@@ -95,22 +89,16 @@ def _grouped(rows: Iterable[dict[str, Any]], key: str) -> dict[Any, list[dict[st
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as JSON values under the API's manner of names."""
-    return {
-        _camel(_RENAMED.get(name, name)): _value(name, value)
-        for name, value in row.items()
-        if name not in _LEFT_OUT
-    }
-
-
-def _value(name: str, value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return _MEANT[name](value) if name in _MEANT else value
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
+    plain = {}
+    for name, value in row.items():
+        if name in _LEFT_OUT:
+            continue
+        first, *rest = _RENAMED.get(name, name).split("_")
+        shown = _MEANT[name](value) if name in _MEANT else value
+        if isinstance(value, datetime):
+            shown = value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        plain[first + "".join(part.capitalize() for part in rest)] = shown
+    return plain
 
 
 def _json(value: Any) -> str:

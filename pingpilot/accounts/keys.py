@@ -86,10 +86,17 @@ async def create_key(
     Raises `InvalidInput` for a bad name or for rights that make no sense, `NotFound` for a category the
     account does not have, `AlreadyExists` for a name in use, `TooManyKeys`.
     """
-    _check(name, rights)
+    if not is_key_name(name):
+        raise InvalidInput(
+            f"A key's name is 1 to {LONGEST_NAME} printable characters, such as 'ci' or 'web server'."
+        )
+    if rights.categories is not None and (rights.scope != KeyScope.SEND or not rights.categories):
+        raise InvalidInput("Only a key of scope 'send' is kept to categories, and to at least one.")
     async with transaction():
         await Account.lock(account.id)
-        await _check_categories(account, rights)
+        for category in rights.categories or ():
+            if not await Category.exists(account_id=account.id, name=category):
+                raise NotFound(await unknown_category(account.id, category))
         if await ApiKey.in_force(now).filter(account_id=account.id, name=name.strip()).exists():
             raise AlreadyExists(
                 f"There is a key named '{name.strip()}' already: choose another name or revoke that one."
@@ -180,22 +187,6 @@ async def is_manageable(account: Account) -> bool:
     )
 
 
-def _check(name: str, rights: KeyRights) -> None:
-    if not is_key_name(name):
-        raise InvalidInput(
-            f"A key's name is 1 to {LONGEST_NAME} printable characters, such as 'ci' or 'web server'."
-        )
-    if rights.categories is not None and (rights.scope != KeyScope.SEND or not rights.categories):
-        raise InvalidInput("Only a key of scope 'send' is kept to categories, and to at least one.")
-
-
-async def _check_categories(account: Account, rights: KeyRights) -> None:
-    known = Category.filter(account_id=account.id)
-    for name in rights.categories or ():
-        if not await known.filter(name=name).exists():
-            raise NotFound(await unknown_category(account.id, name))
-
-
 LONGEST_OVERLAP = timedelta(days=30)
 USUAL_OVERLAP = timedelta(days=1)
 
@@ -226,29 +217,24 @@ async def rotate_key(account: Account, key_id: int, overlap: timedelta, now: dat
     async with transaction():
         await Account.lock(account.id)
         old = await key_in_force(account, key_id, now)
-        await _end(old, overlap, now)
-        row, key = await add_key(account.id, old.name, now, _rights(old))
+        if not await ApiKey.expire(old.id, now + overlap):
+            raise AlreadyRotated(f"The key '{old.name}' was rotated before: rotate the one that replaced it.")
+        old.expires_at = now + overlap
+        if not overlap:  # at once even for a daemon whose clock is late
+            await ApiKey.revoke(old.id, now)
+            old.revoked_at = now
+        rights = KeyRights(KeyScope(old.scope), old.category_names)
+        row, key = await add_key(account.id, old.name, now, rights)
     return Rotation(row, key, old)
-
-
-async def _end(key: ApiKey, overlap: timedelta, now: datetime) -> None:
-    if not await ApiKey.expire(key.id, now + overlap):
-        raise AlreadyRotated(f"The key '{key.name}' was rotated before: rotate the one that replaced it.")
-    key.expires_at = now + overlap
-    if not overlap:  # at once even for a daemon whose clock is late
-        await ApiKey.revoke(key.id, now)
-        key.revoked_at = now
-
-
-def _rights(key: ApiKey) -> KeyRights:
-    return KeyRights(KeyScope(key.scope), key.category_names)
 
 
 def parse_overlap(text: str) -> timedelta:
     """Return the time of `30m`, `2h`, `1d` or `0`. Raises `InvalidInput`, also beyond 30 days."""
     overlap = timedelta() if text.strip() == "0" else read_duration(text)
     if overlap is None or overlap > LONGEST_OVERLAP:
-        raise InvalidInput(f"'{text}' is no overlap: write it like 30m, 24h or 7d, up to 30d, or 0 for none.")
+        raise InvalidInput(
+            f"'{text}' is not a valid overlap: write it like 30m, 24h or 7d, up to 30d, or 0 for none."
+        )
     return overlap
 
 

@@ -53,21 +53,18 @@ async def create_link_code(account: Account, now: datetime) -> NewLinkCode:
     async with transaction():
         await Account.lock(account.id)
         await LinkCode.filter(expires_at__lt=now - _KEPT_AFTER_EXPIRY).delete()
-        await _refuse_more_codes(account, now)
+        codes = await LinkCode.filter(account_id=account.id, expires_at__gt=now).order_by("expires_at")
+        if len(codes) >= MOST_CODES:
+            raise TooMany(
+                f"This account got {MOST_CODES} codes in the last 10 minutes: "
+                "use one of them, or wait a little.",
+                until=codes[0].expires_at,
+            )
         await LinkCode.create(
             account_id=account.id, hash=_code_hash(code), created_at=now, expires_at=expires_at
         )
     bot = await Fact.read(TELEGRAM_USERNAME)
     return NewLinkCode(code, expires_at, f"https://t.me/{bot}?start={code}" if bot else None)
-
-
-async def _refuse_more_codes(account: Account, now: datetime) -> None:
-    codes = await LinkCode.filter(account_id=account.id, expires_at__gt=now).order_by("expires_at")
-    if len(codes) >= MOST_CODES:
-        raise TooMany(
-            f"This account got {MOST_CODES} codes in the last 10 minutes: use one of them, or wait a little.",
-            until=codes[0].expires_at,
-        )
 
 
 @unit_of_work
@@ -77,7 +74,9 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
     `address` is where messages for them go: a Discord DM channel id, a Telegram chat id.
     Raises `LinkRefused` with a sentence for the user; each refusal of a wrong one counts as a guess.
     """
-    await _refuse_guessers(user, now)
+    own_guesses = LinkGuess.filter(channel=user.channel, user_id=user.user_id)
+    if await own_guesses.filter(guessed_at__gt=now - GUESS_WINDOW).count() >= MOST_WRONG_GUESSES:
+        raise LinkRefused("There were too many wrong codes. Wait an hour, then try again with a new code.")
     try:
         async with transaction():
             await LinkGuess.filter(guessed_at__lte=now - GUESS_WINDOW).delete()  # a write, to come first
@@ -97,40 +96,25 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
     return account
 
 
-async def _refuse_guessers(user: ChatUser, now: datetime) -> None:
-    since = now - GUESS_WINDOW
-    guesses = await LinkGuess.filter(channel=user.channel, user_id=user.user_id, guessed_at__gt=since).count()
-    if guesses >= MOST_WRONG_GUESSES:
-        raise LinkRefused("There were too many wrong codes. Wait an hour, then try again with a new code.")
-
-
 async def _account_behind(code_or_key: str, now: datetime) -> Account:
+    """Return the account that the code, which it uses up, or the key belongs to. Raises `LinkRefused`."""
     if looks_like_key(code_or_key):
-        return await Account.get(id=(await _linking_key(code_or_key, now)).account_id)
+        key = await ApiKey.in_force(now).get_or_none(hash=key_hash(code_or_key))
+        if key is None:
+            raise LinkRefused("This API key is not valid. Check it, or use a link code instead.")
+        if key.scope != KeyScope.MANAGE:  # it may not say where the notifications go
+            raise LinkRefused(
+                "This API key may only send events. Use a link code, or a key with scope 'manage'."
+            )
+        return await Account.get(id=key.account_id)
     code = await LinkCode.get_or_none(hash=_code_hash(code_or_key))
     if code is None:
         raise LinkRefused("This code is not right. Check it, or get a new one.")
-    await _use(code, now)
-    return await Account.get(id=code.account_id)
-
-
-async def _linking_key(key: str, now: datetime) -> ApiKey:
-    """Return the row of a key that may say where the notifications go."""
-    row = await ApiKey.in_force(now).get_or_none(hash=key_hash(key))
-    if row is None:
-        raise LinkRefused("This API key is not valid. Check it, or use a link code instead.")
-    if row.scope != KeyScope.MANAGE:
-        raise LinkRefused("This API key may only send events. Use a link code, or a key with scope 'manage'.")
-    return row
-
-
-async def _use(code: LinkCode, now: datetime) -> None:
-    if code.used_at is not None:
-        raise LinkRefused("This code was used already. Get a new one.")
-    if code.expires_at <= now:
+    if code.used_at is None and code.expires_at <= now:
         raise LinkRefused("This code has expired: it is valid for 10 minutes. Get a new one.")
     if not await code.use(now):
         raise LinkRefused("This code was used already. Get a new one.")
+    return await Account.get(id=code.account_id)
 
 
 @unit_of_work

@@ -30,29 +30,23 @@ class QuietHours:
 
     def quiet_until(self, now: datetime) -> datetime | None:
         """Return when the quiet that holds at `now` ends (aware UTC), None where it is not quiet."""
-        ends = [end for end in (self._muted_until(now), self._hours_until(now)) if end]
+        muted_until = self.muted_until if self.muted_until and self.muted_until > now else None
+        ends = [end for end in (muted_until, self._hours_until(now)) if end]
         return max(ends) if ends else None
-
-    def _muted_until(self, now: datetime) -> datetime | None:
-        return self.muted_until if self.muted_until and self.muted_until > now else None
 
     def _hours_until(self, now: datetime) -> datetime | None:
         if self.start is None or self.end is None:
             return None
         local = now.astimezone(ZoneInfo(self.time_zone))
         minute = local.hour * 60 + local.minute
-        if not _within(minute, self.start, self.end):
+        has_begun, has_ended = minute >= self.start, minute >= self.end
+        is_within = has_begun and not has_ended if self.start < self.end else has_begun or not has_ended
+        if not is_within:
             return None
-        day = local.date() + timedelta(days=minute >= self.end)
+        day = local.date() + timedelta(days=has_ended)
         # An hour that comes twice, when the clocks go back, ends in the same pass as it is now
         end = datetime.combine(day, time(self.end // 60, self.end % 60, fold=local.fold), local.tzinfo)
         return end.astimezone(UTC)
-
-
-def _within(minute: int, start: int, end: int) -> bool:
-    if start < end:
-        return start <= minute < end
-    return minute >= start or minute < end
 
 
 def parse_hours(text: str) -> tuple[int, int]:
@@ -63,7 +57,9 @@ def parse_hours(text: str) -> tuple[int, int]:
         start, end = hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
         if start != end and max(start, end) < _DAY and max(hours[1], hours[3]) < 60:  # noqa: PLR2004
             return start, end
-    raise InvalidInput(f"'{text}' are no quiet hours: write them like 22:00-07:00, or 'off'.")
+    raise InvalidInput(
+        f"'{text}' is not a valid range of quiet hours: write them like 22:00-07:00, or 'off'."
+    )
 
 
 def hours_text(start: int, end: int) -> tuple[str, str]:
@@ -76,14 +72,16 @@ def parse_duration(text: str) -> timedelta:
     """Return the time of `30m`, `2h` or `1d`. Raises `InvalidInput`, also beyond 30 days."""
     duration = read_duration(text)
     if duration is None or not timedelta() < duration <= LONGEST_MUTE:
-        raise InvalidInput(f"'{text}' is no time to be muted for: write it like 30m, 2h or 1d, up to 30d.")
+        raise InvalidInput(
+            f"'{text}' is not a valid time to mute for: write it like 30m, 2h or 1d, up to 30d."
+        )
     return duration
 
 
 def check_time_zone(name: str) -> str:
     """Return the name of a time zone of the IANA database. Raises `InvalidInput`."""
     if name not in time_zones():
-        raise InvalidInput(f"'{name}' is no time zone: write it like Europe/Berlin or UTC.")
+        raise InvalidInput(f"'{name}' is not a valid time zone: write it like Europe/Berlin or UTC.")
     return name
 
 

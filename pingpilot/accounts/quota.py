@@ -50,18 +50,16 @@ def month_of(now: datetime) -> str:
 def month_end(now: datetime) -> datetime:
     """Return the first instant of the next month, when the count starts anew."""
     utc = now.astimezone(UTC)
-    return _start_of_next(utc.year, utc.month)
+    return month_start(utc.year, utc.month + 1)
 
 
 def month_length(now: datetime) -> timedelta:
     """Return how long the month of `now` is."""
-    return month_end(now) - _month_start(now)
-
-
-def _month_start(now: datetime) -> datetime:
-    return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    utc = now.astimezone(UTC)
+    return month_start(utc.year, utc.month + 1) - month_start(utc.year, utc.month)
 
 
 @cache  # asked for with every request
-def _start_of_next(year: int, month: int) -> datetime:
-    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+def month_start(year: int, month: int) -> datetime:
+    """Return a month's first instant in UTC; month 13 is the next year's first."""
+    return datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=UTC)

@@ -24,7 +24,7 @@ class Unsubscriber:
     @classmethod
     async def load(cls, base_url: str) -> "Unsubscriber":
         """Return an unsubscriber with the database's key, made at the first call."""
-        return cls(secret=await Fact.settle(_SECRET, secrets.token_hex(32)), base_url=base_url)
+        return cls(secret=await Fact.get_or_set(_SECRET, secrets.token_hex(32)), base_url=base_url)
 
     def url_for(self, account_id: int) -> str:
         """Return the account's link, as it stands in its e-mails."""

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import typer
 
-from models.database import DATABASE_ERRORS, open_database
+from models.database import open_database
 from pingpilot.config import Settings, load_settings
-from pingpilot.errors import PingPilotError
+from pingpilot.errors import DatabaseUnavailable, PingPilotError
 from pingpilot.storage.migrating import prepare_database
 
 T = TypeVar("T")
@@ -31,10 +31,8 @@ def with_database(work: Callable[[Settings], Awaitable[T]]) -> T:
         async with open_database(settings.database):
             try:
                 return await work(settings)
-            except BrokenPipeError:  # whoever read what we print, such as `head`, has enough
-                raise
-            except DATABASE_ERRORS as exc:
-                raise PingPilotError(f"The database failed: {type(exc).__name__}: {exc}.") from exc
+            except DatabaseUnavailable as exc:
+                raise PingPilotError(f"The database failed: {exc}.") from exc
 
     return asyncio.run(run())
 

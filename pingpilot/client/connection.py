@@ -81,15 +81,15 @@ def lost(exc: httpx.TransportError) -> Lost:
 def _address(url: str | None) -> str:
     text = (os.environ.get(URL_VARIABLE, "") if url is None else url).strip().rstrip("/")
     if not text:
-        raise NotConfigured("There is no address of a PingPilot", URL_VARIABLE)
+        raise NotConfigured("There is no PingPilot address", URL_VARIABLE)
     try:
         parsed = httpx.URL(text)
         parsed.raw_host.decode().encode("idna")  # as the resolver does, whose error httpx lets through
     except (httpx.InvalidURL, UnicodeError):
         parsed = httpx.URL()
-    has_port = (parsed.port or 0) <= _HIGHEST_PORT
-    if parsed.scheme not in {"http", "https"} or not parsed.host or not has_port:
+    is_reachable = bool(parsed.host) and (parsed.port or 0) <= _HIGHEST_PORT
+    if parsed.scheme not in {"http", "https"} or not is_reachable:
         raise NotConfigured(f"'{text}' is not a valid address such as http://127.0.0.1:8080", URL_VARIABLE)
     if parsed.userinfo or parsed.query or parsed.fragment:
-        raise NotConfigured("The address has a user, a query or a fragment, and must not", URL_VARIABLE)
+        raise NotConfigured("The address must not have a user, a query or a fragment", URL_VARIABLE)
     return text

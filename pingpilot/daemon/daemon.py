@@ -69,47 +69,59 @@ class Daemon:
         with _listening_socket(self._settings) as listener:
             base_url = self._settings.base_url(listener.getsockname()[1])
             unsubscriber = await Unsubscriber.load(base_url)
-            self._parts = self._build_parts(unsubscriber)
+            self._parts = build_parts(
+                self._settings,
+                Surroundings(
+                    limits=self._limits,
+                    clock=self._clock,
+                    health=self._health,
+                    unsubscriber=unsubscriber,
+                    on_deliveries=self._wake,
+                ),
+                settlements=self._settlements,
+                database=self._database,
+                metrics=self._metrics,
+            )
             services = self._services(unsubscriber)
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._database.close)
                 for part in self._parts.values():
                     stack.push_async_callback(part.own.close)
-                await _start_api(stack, services, listener)
-                _spare_the_collector()
+                runner = ApiRunner(create_app(services))
+                await runner.setup()
+                stack.push_async_callback(runner.cleanup)
+                await web.SockSite(runner, listener).start()
+                # What the start made stays: out of garbage collection, of which a full one would take 70 ms
+                gc.collect()
+                gc.freeze()
                 log.info("PingPilot is up", url=base_url)
                 if on_up:
                     on_up(base_url)
                 await self._run(stop, services)
+                log.info("PingPilot has stopped")
 
     async def _run(self, stop: asyncio.Event, services: Services) -> None:
+        """Run all parts until `stop`; then refuse what still comes and let what is under way finish.
+
+        What is not done within the grace stays pending.
+        """
         async with asyncio.TaskGroup() as tasks:
-            side_tasks = [
-                tasks.create_task(self._supervised(part), name=f"supervise {name}")
-                for name, part in self._parts.items()
-            ]
-            side_tasks.append(tasks.create_task(self._housekeeper.run(), name="housekeeping"))
+            side_tasks = [tasks.create_task(self._housekeeper.run(), name="housekeeping")]
             for name, part in self._parts.items():
+                supervised = supervise(part.own.component, self._health, clock=self._clock)
+                side_tasks.append(tasks.create_task(supervised, name=f"supervise {name}"))
                 tasks.create_task(part.dispatcher.run(), name=f"dispatch {name}")
             await stop.wait()
             log.info("PingPilot is stopping")
-            await self._wind_down(services)
+            services.stopping = True
+            self._settlements.close()
+            for part in self._parts.values():
+                part.dispatcher.stop()
+            await asyncio.gather(
+                services.in_flight.none(self._grace),
+                *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
+            )
             await end(side_tasks)
-        log.info("PingPilot has stopped")
-
-    async def _supervised(self, part: Part) -> None:
-        await supervise(part.own.component, self._health, clock=self._clock)
-
-    async def _wind_down(self, services: Services) -> None:
-        """Refuse what still comes, let what is under way finish; the rest stays pending."""
-        services.stopping = True
-        self._settlements.close()
-        for part in self._parts.values():
-            part.dispatcher.stop()
-        await asyncio.gather(
-            services.in_flight.none(self._grace),
-            *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
-        )
 
     def _services(self, unsubscriber: Unsubscriber) -> Services:
         return Services(
@@ -137,28 +149,6 @@ class Daemon:
         for name in names & self._parts.keys():
             self._parts[name].dispatcher.wake()
 
-    def _build_parts(self, unsubscriber: Unsubscriber) -> dict[str, Part]:
-        around = Surroundings(
-            limits=self._limits,
-            clock=self._clock,
-            health=self._health,
-            unsubscriber=unsubscriber,
-            on_deliveries=self._wake,
-        )
-        return build_parts(
-            self._settings,
-            around,
-            settlements=self._settlements,
-            database=self._database,
-            metrics=self._metrics,
-        )
-
-
-def _spare_the_collector() -> None:
-    """Take what the start made, which stays, out of garbage collection: a full one would take 70 ms."""
-    gc.collect()
-    gc.freeze()
-
 
 def _listening_socket(settings: Settings) -> socket.socket:
     host, port = settings.http_host, settings.http_port
@@ -173,22 +163,20 @@ def _listening_socket(settings: Settings) -> socket.socket:
         ) from exc
 
 
-async def _start_api(stack: AsyncExitStack, services: Services, listener: socket.socket) -> None:
-    runner = ApiRunner(create_app(services))
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.SockSite(runner, listener).start()
-
-
 async def run(settings: Settings) -> None:
     """Migrate, serve until SIGTERM or SIGINT, stop in order; a second signal stops at once.
 
     Raises `SettingsError`, or `PingPilotError` where the database can't be used.
     """
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+
+    def stop_or_abort() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop_or_abort, stop)
+        asyncio.get_running_loop().add_signal_handler(number, stop_or_abort)
     await prepare_database(settings)
     async with open_database(settings.database):
         await Daemon(settings).serve(stop)
@@ -204,9 +192,3 @@ def run_loop(main: Callable[[], Any]) -> None:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main())
-
-
-def _stop_or_abort(stop: asyncio.Event) -> None:
-    if stop.is_set():
-        os._exit(1)
-    stop.set()

@@ -1,4 +1,4 @@
-"""What the engine and a channel say to each other: a notification, a recipient, a receipt."""
+"""What the engine and a channel say to each other: a notification and a recipient."""
 
 import re
 from dataclasses import dataclass
@@ -48,13 +48,6 @@ class Recipient:
         return re.sub(re.escape(self.address), "[recipient]", text, flags=re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The platform's word that it has the message; `message_id` is the platform's, if it gives one."""
-
-    message_id: str | None = None
-
-
 class Channel(Protocol):
     """A way to reach people; the engine knows nothing else of Discord, Telegram or SMTP."""
 
@@ -62,7 +55,7 @@ class Channel(Protocol):
     def name(self) -> str:
         """The channel's name as stored: a key of `pingpilot.channels.CHANNELS`."""
 
-    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
         """Hand one notification to the platform and return once it has taken it.
 
         Raises `TemporaryFailure`, `RateLimited`, `PermanentFailure` or `ChannelUnavailable`.

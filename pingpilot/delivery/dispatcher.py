@@ -1,7 +1,6 @@
 """The dispatcher: one channel's worker. Claims what is due, sends it, records what came of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -9,17 +8,18 @@ from uuid import UUID
 import structlog
 
 from models import DeliveryStatus
-from models.database import DATABASE_ERRORS
+from models.backends.errors import IntegrityConflict
 from pingpilot.clock import Clock
+from pingpilot.delivery.attempts import Attempt, untried
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.claims import Claim
-from pingpilot.delivery.journal import Attempt, Journal
+from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.delivery.reporting import Reporter
-from pingpilot.delivery.retry import untried
 from pingpilot.delivery.sending import Sender
 from pingpilot.delivery.settlement import Settlements
+from pingpilot.errors import DatabaseUnavailable
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
@@ -86,17 +86,22 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Deliver until `stop`. What this daemon was sending when it died is taken back first."""
-        take_back: Callable[[], Awaitable[None]] | None = self._recover
+        recovered, claims_in_doubt = False, False
         while not self._stopping:
             self._awake.clear()
             try:
-                if take_back:
-                    await take_back()
-                take_back = None
+                if not recovered:
+                    if count := await self._queue.recover(self._clock.now()):
+                        channel = self._channel.name
+                        log.info("Deliveries taken back after a stop", channel=channel, count=count)
+                    recovered = True
+                if claims_in_doubt:
+                    await self._queue.put_back(sparing=self._under_way())
+                    claims_in_doubt = False
                 claimed = await self._fill_slots()
-            except DATABASE_ERRORS as exc:
+            except DatabaseUnavailable as exc:
                 self._database.failed(exc, "The queue can't be read", channel=self._channel.name)
-                take_back = take_back or self._put_back  # a claim may stand although its answer is lost
+                claims_in_doubt = True  # one may stand although its answer is lost
                 claimed = 0
             if not claimed:
                 await self._rest()
@@ -122,45 +127,35 @@ class Dispatcher:
         for task in self._sending:
             task.cancel()
 
-    async def _recover(self) -> None:
-        count = await self._queue.recover(self._clock.now())
-        if count:
-            log.info("Deliveries taken back after a stop", channel=self._channel.name, count=count)
-
-    async def _put_back(self) -> None:
-        await self._queue.put_back(sparing=self._under_way())
-
     def _under_way(self) -> list[int]:
         return [each for ids in self._sending.values() for each in ids]
 
     async def _fill_slots(self) -> int:
+        """Begin to send what is due, as far as there are slots; return how many messages that is."""
         under_way = len(self._sending)
         free = self._sender.allowed(self._slots - under_way, under_way=under_way)
         if free <= 0:
             return 0
-        await self._tidy()
-        async with self._claiming:
-            claims = [] if self._stopping else await self._queue.claim(free, self._clock.now())
-            for claim in claims:
-                task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")
-                self._sending[task] = claim.delivery_ids
-                task.add_done_callback(self._sent)
-        return len(claims)
-
-    def _sent(self, task: asyncio.Task[None]) -> None:
-        del self._sending[task]
-        self.wake()
-
-    async def _tidy(self) -> None:
-        """Look now and then for quiet hours that are over and leases that have run out."""
         if self._clock.monotonic() >= self._next_release:
             self._next_release = self._clock.monotonic() + RELEASE_CHECK.total_seconds()
             await self._queue.release_held(self._clock.now())
         if self._clock.monotonic() >= self._next_expiry_check:
             self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
             await self._queue.expire_leases(self._clock.now(), sparing=self._under_way())
+        async with self._claiming:
+            claims = [] if self._stopping else await self._queue.claim(free, self._clock.now())
+            for claim in claims:
+                task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")
+                self._sending[task] = claim.delivery_ids
+                task.add_done_callback(self._note_sent)
+        return len(claims)
+
+    def _note_sent(self, task: asyncio.Task[None]) -> None:
+        del self._sending[task]
+        self.wake()
 
     async def _rest(self) -> None:
+        """Return when woken, or when it is time to ask the database again."""
         try:
             async with asyncio.timeout(self._poll.total_seconds()):
                 await self._awake.wait()
@@ -168,29 +163,28 @@ class Dispatcher:
             pass
 
     async def _deliver(self, claim: Claim) -> None:
-        for each in self._apart(await self._sender.attempt(claim)):
+        attempt = await self._sender.attempt(claim)
+        attempts = [attempt]
+        was_refused = attempt.verdict.status is DeliveryStatus.FAILED and not attempt.verdict.recipient_gone
+        if was_refused and claim.companions and claim.recipient:
+            # No companion fails for good because of the one event that the message showed
+            shown, others = claim.apart()
+            back = untried(self._clock.now())
+            attempts = [replace(attempt, claim=shown), replace(attempt, claim=others, verdict=back)]
+        for each in attempts:
             changed = await self._record(each)
             self._settlements.announce(changed)
             self._reporter.report(each, changed)
 
-    def _apart(self, attempt: Attempt) -> list[Attempt]:
-        """Let no companion fail for good because of the one event that the message showed."""
-        claim, verdict = attempt.claim, attempt.verdict
-        is_last_word = verdict.status is DeliveryStatus.FAILED and not verdict.recipient_gone
-        if not (is_last_word and claim.companions and claim.recipient):
-            return [attempt]
-        shown, others = claim.apart()
-        return [
-            replace(attempt, claim=shown),
-            replace(attempt, claim=others, verdict=untried(self._clock.now())),
-        ]
-
     async def _record(self, attempt: Attempt) -> set[UUID]:
-        """Write the outcome down however long the database is away: a sent message must not be sent again."""
+        """Write the outcome down however long the database is away: a sent message must not be sent again.
+
+        A conflict is one with the deletion of an account, and gone when looked at anew.
+        """
         while True:
             try:
                 return await self._journal.record(attempt)
-            except DATABASE_ERRORS as exc:
+            except (DatabaseUnavailable, IntegrityConflict) as exc:
                 self._database.failed(
                     exc, "An outcome can't be stored yet", delivery=attempt.claim.delivery_id
                 )

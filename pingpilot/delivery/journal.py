@@ -1,42 +1,44 @@
 """The journal: writes down what came of each attempt, and what follows for the delivery and its recipient."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from tortoise.expressions import F
 
 from models import AccountChannel, Delivery, DeliveryAttempt, DeliveryStatus
+from models.account_channel import USABLE
 from models.database import connection, transaction, unit_of_work
-from models.sql import Row, as_uuid, marks, query
+from models.delivery import with_statuses
+from models.sql import as_uuid, is_postgres, marks, query
 from pingpilot.batching import Batcher
 from pingpilot.channels import CHANNELS
-from pingpilot.delivery.claims import Claim
-from pingpilot.delivery.fallback import add_stand_ins
-from pingpilot.delivery.retry import Verdict
+from pingpilot.delivery.attempts import Attempt
 from pingpilot.events import notices
 
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try and what came of it, ready to be recorded."""
-
-    claim: Claim
-    verdict: Verdict
-    started_at: datetime
-    duration: timedelta
-
-    @property
-    def ended_at(self) -> datetime:
-        return self.started_at + self.duration
-
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """What an attempt changed: the events whose deliveries changed, and the deliveries that failed."""
-
-    events: set[UUID]
-    failed: list[int]
+_FAIL_WAITING = with_statuses("""
+UPDATE deliveries SET status = :failed, next_attempt_at = NULL, last_error = ?
+WHERE account_id = ? AND channel = ? AND status IN (:pending, :held) RETURNING id, event_id
+""")
+_MOST_FALLBACKS = 500  # a statement: a suspension may fail a backlog of thousands
+# One an event: two channels may fail at the same time. Notices go to every channel anyway.
+_ADD_FALLBACKS = with_statuses("""
+INSERT INTO deliveries
+  (event_id, account_id, channel, status, attempts, forgiven, next_attempt_at, stands_in_for)
+SELECT e.id, e.account_id, c.fallback, :pending, 0, 0, e.created_at, MIN(d.id)
+FROM deliveries d
+JOIN events e ON e.id = d.event_id
+JOIN categories c ON c.account_id = e.account_id AND c.name = e.category
+JOIN account_channels ac ON ac.account_id = e.account_id AND ac.channel = c.fallback
+WHERE d.id IN ({failed}) AND d.status = :failed AND NOT e.notice AND {usable}
+  AND NOT EXISTS (SELECT 1 FROM deliveries other WHERE other.event_id = e.id AND other.channel = c.fallback)
+GROUP BY e.id, e.account_id, c.fallback, e.created_at
+RETURNING id
+""")
+_LOCK_EVENTS = """
+SELECT id FROM events WHERE id IN (SELECT event_id FROM deliveries WHERE id IN ({failed}))
+ORDER BY id FOR NO KEY UPDATE
+"""
 
 
 class Journal:
@@ -48,11 +50,12 @@ class Journal:
         self._commits: Batcher[Attempt, set[UUID]] = Batcher(self._commit)
 
     async def record(self, attempt: Attempt) -> set[UUID]:
-        """Settle the delivery and write down its attempt; return the events whose deliveries changed.
+        """Write down what the attempt means for its deliveries; return the events whose deliveries changed.
 
         A recipient that is gone has its channel suspended, what waits for it failed, and the owner told
         on the channels that still work. What failed goes out again over its category's fallback channel.
-        Raises one of `DATABASE_ERRORS`; nothing is recorded then.
+        Raises `DatabaseUnavailable`, or `IntegrityConflict` where an account is being deleted just now;
+        nothing is recorded then.
         """
         return await self._commits.submit(attempt)
 
@@ -62,23 +65,33 @@ class Journal:
 
     @unit_of_work
     async def _commit(self, attempts: list[Attempt]) -> list[set[UUID] | Exception]:
+        changed: list[set[UUID] | Exception] = []
+        failed: list[int] = []
         async with transaction():
-            settled = [await self._settle(attempt) for attempt in attempts]
+            for attempt in attempts:
+                await self._update(attempt)
+                changed.append(attempt.claim.event_ids)
+                if attempt.verdict.status is DeliveryStatus.FAILED:
+                    failed += attempt.claim.delivery_ids
+                if attempt.verdict.recipient_gone:
+                    waiting = await self._suspend(attempt)
+                    changed[-1] = attempt.claim.event_ids | set(waiting.values())
+                    failed += waiting
             await _write_history([attempt for attempt in attempts if attempt.verdict.outcome])
-            await add_stand_ins([delivery_id for each in settled for delivery_id in each.failed])
-        return [each.events for each in settled]
+            await add_fallback_deliveries(failed)
+        return changed
 
-    async def _settle(self, attempt: Attempt) -> _Settled:
+    async def _update(self, attempt: Attempt) -> None:
         claim, verdict = attempt.claim, attempt.verdict
         delivered = verdict.status is DeliveryStatus.DELIVERED
-        row = Delivery.filter(id__in=claim.delivery_ids)
+        own = Delivery.filter(id__in=claim.delivery_ids)
         if delivered:  # true even if the lease ran out meanwhile
-            row = row.exclude(status=DeliveryStatus.DELIVERED)
+            own = own.exclude(status=DeliveryStatus.DELIVERED)
         else:
-            row = row.filter(status=DeliveryStatus.SENDING, leased_by=self._daemon_id)
-        said = {"last_error": verdict.reason} if verdict.outcome or verdict.reason else {}
-        await row.update(
-            **said,
+            own = own.filter(status=DeliveryStatus.SENDING, leased_by=self._daemon_id)
+        reason = {"last_error": verdict.reason} if verdict.outcome or verdict.reason else {}
+        await own.update(
+            **reason,
             status=verdict.status,
             attempts=F("attempts") + int(verdict.counted),
             next_attempt_at=verdict.next_attempt_at,
@@ -86,37 +99,24 @@ class Journal:
             lease_until=None,
             delivered_at=attempt.ended_at if delivered else None,
         )
-        failed = list(claim.delivery_ids) if verdict.status is DeliveryStatus.FAILED else []
-        waiting = await self._suspend(attempt) if verdict.recipient_gone else []
-        return _Settled(
-            events=claim.event_ids | {as_uuid(each["event_id"]) for each in waiting},
-            failed=[*failed, *(each["id"] for each in waiting)],
-        )
 
-    async def _suspend(self, attempt: Attempt) -> list[Row]:
-        """Suspend the recipient's channel; return the deliveries that waited for it and failed with it."""
-        claim, reason = attempt.claim, _sentence(attempt.verdict.reason or "")
+    async def _suspend(self, attempt: Attempt) -> dict[int, UUID]:
+        """Suspend the recipient's channel; return what waited for it and failed with it: ids with events."""
+        claim, reason = attempt.claim, attempt.verdict.reason or ""
+        if not reason.endswith((".", "!", "?")):  # a platform's words; others follow them
+            reason += "."
         if claim.recipient is None or not await AccountChannel.suspend(
             claim.account_id, self._channel, address=claim.recipient.address, reason=reason
         ):
-            return []
-        waiting = await query(
-            connection(),
-            "UPDATE deliveries SET status = 'failed', next_attempt_at = NULL, last_error = ? "
-            "WHERE account_id = ? AND channel = ? AND status IN ('pending', 'held') RETURNING id, event_id",
-            [reason, claim.account_id, self._channel],
-        )
-        await notices.post_notice(claim.account_id, self._told(reason), now=attempt.ended_at)
-        return waiting
-
-    def _told(self, reason: str) -> str:
+            return {}
+        waiting = await query(connection(), _FAIL_WAITING, [reason, claim.account_id, self._channel])
         label = CHANNELS[self._channel].label
-        return f"{label} is suspended for your account: {reason} Link or switch it on again to go on."
-
-
-def _sentence(text: str) -> str:
-    """Return a platform's words as a sentence, since others follow it."""
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+        await notices.post_notice(
+            claim.account_id,
+            f"{label} is suspended for your account: {reason} Link or switch it on again to go on.",
+            now=attempt.ended_at,
+        )
+        return {row["id"]: as_uuid(row["event_id"]) for row in waiting}
 
 
 async def _write_history(attempts: list[Attempt]) -> None:
@@ -126,18 +126,29 @@ async def _write_history(attempts: list[Attempt]) -> None:
         return
     found = await query(connection(), f"SELECT id FROM deliveries WHERE id IN ({marks(ids)})", ids)  # noqa: S608
     existing = {row["id"] for row in found}
-    rows = [row for attempt in attempts for row in _rows(attempt) if row.delivery_id in existing]
-    await DeliveryAttempt.bulk_create(rows)
+    await DeliveryAttempt.bulk_create(
+        [
+            DeliveryAttempt(
+                delivery_id=delivery_id,
+                started_at=attempt.started_at,
+                duration_ms=round(attempt.duration / timedelta(milliseconds=1)),
+                outcome=attempt.verdict.outcome,
+                reason=attempt.verdict.reason,
+            )
+            for attempt in attempts
+            for delivery_id in attempt.claim.delivery_ids
+            if delivery_id in existing
+        ]
+    )
 
 
-def _rows(attempt: Attempt) -> list[DeliveryAttempt]:
-    return [
-        DeliveryAttempt(
-            delivery_id=delivery_id,
-            started_at=attempt.started_at,
-            duration_ms=round(attempt.duration / timedelta(milliseconds=1)),
-            outcome=attempt.verdict.outcome,
-            reason=attempt.verdict.reason,
-        )
-        for delivery_id in attempt.claim.delivery_ids
-    ]
+async def add_fallback_deliveries(failed: Sequence[int]) -> None:
+    """Queue a delivery over the fallback channel for each event of these deliveries that has none there yet.
+
+    Called within the transaction that failed them. The fallback's dispatcher finds what is new by itself.
+    """
+    for start in range(0, len(failed), _MOST_FALLBACKS):
+        some = failed[start : start + _MOST_FALLBACKS]
+        if is_postgres(connection()):  # two channels' transactions must see each other's fallback deliveries
+            await query(connection(), _LOCK_EVENTS.format(failed=marks(some)), some)
+        await query(connection(), _ADD_FALLBACKS.format(failed=marks(some), usable=USABLE), some)

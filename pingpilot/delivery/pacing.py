@@ -3,6 +3,8 @@
 from pingpilot.channels import Rate
 from pingpilot.clock import Clock
 
+_MOST_REMEMBERED = 10_000  # recipients
+
 
 class Pacer:
     """Gives each message its turn under a rate for all and a rate for each recipient.
@@ -23,7 +25,12 @@ class Pacer:
         if self._per_recipient:
             slot = self._next_by_recipient.get(address, 0.0)
             wait, self._next_by_recipient[address] = self._take(self._per_recipient, slot)
-            self._forget_idle()
+            if (
+                len(self._next_by_recipient) > _MOST_REMEMBERED
+            ):  # those whose turn is long past need no memory
+                now = self._clock.monotonic()
+                kept = {known: slot for known, slot in self._next_by_recipient.items() if slot > now}
+                self._next_by_recipient = kept
             await self._wait(wait)
         if self._overall:
             wait, self._next_overall = self._take(self._overall, self._next_overall)
@@ -39,9 +46,3 @@ class Pacer:
         slot = max(slot, now)
         allowance = (rate.burst - 1) / rate.per_second
         return slot - allowance - now, slot + 1 / rate.per_second
-
-    def _forget_idle(self, most: int = 10_000) -> None:
-        if len(self._next_by_recipient) > most:
-            now = self._clock.monotonic()
-            kept = {address: slot for address, slot in self._next_by_recipient.items() if slot > now}
-            self._next_by_recipient = kept

@@ -7,7 +7,7 @@ import structlog
 
 from models import AttemptOutcome, DeliveryStatus
 from models.ids import event_id_text
-from pingpilot.delivery.journal import Attempt
+from pingpilot.delivery.attempts import Attempt
 from pingpilot.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -27,11 +27,6 @@ class Reporter:
 
     def report(self, attempt: Attempt, changed: Set[UUID]) -> None:
         """Report an attempt that is recorded; `changed` are the events whose deliveries it changed."""
-        self._count(attempt, changed)
-        for delivery_id, event_id in attempt.claim.deliveries:
-            self._log(attempt, delivery_id, event_id)
-
-    def _count(self, attempt: Attempt, changed: Set[UUID]) -> None:
         claim, verdict = attempt.claim, attempt.verdict
         match verdict.outcome:
             case AttemptOutcome.DELIVERED:
@@ -46,6 +41,8 @@ class Reporter:
                 self._unavailable.inc()
         if claim.recipient and verdict.outcome not in (None, AttemptOutcome.INTERRUPTED):
             self._seconds.observe(attempt.duration.total_seconds())
+        for delivery_id, event_id in claim.deliveries:
+            self._log(attempt, delivery_id, event_id)
 
     def _log(self, attempt: Attempt, delivery_id: int, event_id: UUID) -> None:
         claim, verdict = attempt.claim, attempt.verdict

@@ -9,12 +9,19 @@ from weakref import WeakValueDictionary
 import structlog
 
 from pingpilot.clock import Clock
+from pingpilot.delivery.attempts import (
+    DELIVERED,
+    Attempt,
+    Verdict,
+    held,
+    interrupted,
+    untried,
+    verdict_on,
+)
 from pingpilot.delivery.breaker import Breaker
-from pingpilot.delivery.channel import Channel, Notification, Recipient
+from pingpilot.delivery.channel import Channel, Recipient
 from pingpilot.delivery.claims import Claim
-from pingpilot.delivery.journal import Attempt
 from pingpilot.delivery.pacing import Pacer
-from pingpilot.delivery.retry import DELIVERED, Verdict, held, interrupted, untried, verdict_on
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
@@ -69,7 +76,13 @@ class Sender:
         try:
             # What waits for quiet hours to end is not sent: it takes no turn from what is urgent
             async with self._turn(None if claim.hold_until else claim.recipient):
-                return await self._timed(claim)
+                started_at, began = self._clock.now(), self._clock.monotonic()
+                try:
+                    verdict = await self._verdict(claim)
+                except asyncio.CancelledError:
+                    verdict = interrupted(self._clock.now())
+                took = timedelta(seconds=self._clock.monotonic() - began)
+                return Attempt(claim, verdict, started_at, took)
         except asyncio.CancelledError:  # while it waited; only a stop cancels, the task ends here anyway
             now = self._clock.now()
             return Attempt(claim, untried(now), now, timedelta())
@@ -84,66 +97,50 @@ class Sender:
             await self._pacer.turn(recipient.address)
             yield
 
-    async def _timed(self, claim: Claim) -> Attempt:
-        started_at, began = self._clock.now(), self._clock.monotonic()
-        try:
-            verdict = await self._try(claim)
-        except asyncio.CancelledError:
-            verdict = interrupted(self._clock.now())
-        took = timedelta(seconds=self._clock.monotonic() - began)
-        return Attempt(claim, verdict, started_at, took)
-
-    async def _try(self, claim: Claim) -> Verdict:
-        try:
-            if claim.recipient is None:
-                raise PermanentFailure(claim.obstacle or "There is nobody to send this to.")
-            if claim.hold_until:
-                return held(claim.hold_until)
-            if self._is_paused() or self._breaker.blocks():
-                return untried(self._clock.now())
-            await self._send(claim.recipient, claim.notification)
-        except DeliveryFailure as failure:
-            self._heed(failure, claim.recipient)
-            return verdict_on(failure, attempts_before=claim.attempts, now=self._clock.now())
-        self._note_answer()
-        return DELIVERED
-
-    async def _send(self, recipient: Recipient, notification: Notification) -> None:
+    async def _verdict(self, claim: Claim) -> Verdict:
+        """Send the claim's message, if it may be sent now, and return what that means for its delivery."""
+        if claim.recipient is None:
+            nobody = PermanentFailure(claim.obstacle or "There is nobody to send this to.")
+            return verdict_on(nobody, attempts_before=claim.attempts, now=self._clock.now())
+        if claim.hold_until:
+            return held(claim.hold_until)
+        if self._is_paused() or self._breaker.blocks():
+            return untried(self._clock.now())
         seconds = self._timeout.total_seconds()
+        failure: DeliveryFailure
         try:
             async with asyncio.timeout(seconds):
-                await self._channel.send(recipient, notification)
-        except DeliveryFailure:
-            raise
+                await self._channel.send(claim.recipient, claim.notification)
+        except DeliveryFailure as exc:
+            failure = exc
         except TimeoutError:
-            raise TemporaryFailure(f"No answer within {seconds:g} seconds.") from None
+            failure = TemporaryFailure(f"No answer within {seconds:g} seconds.")
         except Exception as exc:  # whatever a library may raise loses no delivery
             log.exception("A send failed unexpectedly", channel=self._channel.name)
-            raise TemporaryFailure(f"Unexpected {type(exc).__name__}: {exc}") from exc
+            failure = TemporaryFailure(f"Unexpected {type(exc).__name__}: {exc}")
+        else:
+            self._note_answer()
+            return DELIVERED
+        self._heed(failure, claim.recipient)
+        return verdict_on(failure, attempts_before=claim.attempts, now=self._clock.now())
 
-    def _heed(self, failure: DeliveryFailure, recipient: Recipient | None) -> None:
+    def _heed(self, failure: DeliveryFailure, recipient: Recipient) -> None:
         """Pause the channel where the failure is not about this one message, and tell the breaker."""
-        if isinstance(failure, TemporaryFailure) and recipient:
-            self._note_trouble(recipient, failure)
+        if isinstance(failure, TemporaryFailure):
+            was_open = self._breaker.is_open
+            self._breaker.failed(recipient.address)
+            if self._breaker.is_open and not was_open:
+                reason = recipient.hidden_in(failure.reason)
+                log.warning("The platform counts as away", channel=self._channel.name, reason=reason)
         elif isinstance(failure, ChannelUnavailable):
-            self._note_obstacle(failure)
-        elif recipient:
+            self._is_unavailable = True
+            self._health.cannot_send(self._channel.name, failure.reason)
+            if not self._is_paused():
+                self._pause(UNAVAILABLE_PAUSE)
+        else:  # the platform answered, if not as one would like
             self._note_answer()
             if isinstance(failure, RateLimited) and failure.whole_channel:
                 self._pause(failure.retry_after)
-
-    def _note_trouble(self, recipient: Recipient, failure: TemporaryFailure) -> None:
-        was_open = self._breaker.is_open
-        self._breaker.failed(recipient.address)
-        if self._breaker.is_open and not was_open:
-            reason = recipient.hidden_in(failure.reason)
-            log.warning("The platform counts as away", channel=self._channel.name, reason=reason)
-
-    def _note_obstacle(self, failure: ChannelUnavailable) -> None:
-        self._is_unavailable = True
-        self._health.cannot_send(self._channel.name, failure.reason)
-        if not self._is_paused():
-            self._pause(UNAVAILABLE_PAUSE)
 
     def _note_answer(self) -> None:
         self._is_unavailable = False

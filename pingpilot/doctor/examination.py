@@ -4,7 +4,7 @@ import difflib
 from collections.abc import AsyncIterator
 
 from pingpilot.channels import CHANNELS, load
-from pingpilot.config import Settings, known_variables, load_settings, unknown_variables
+from pingpilot.config import known_variables, load_settings, unknown_variables
 from pingpilot.doctor import machine
 from pingpilot.errors import SettingsError
 from pingpilot.telemetry.findings import Dates, Finding, Level
@@ -20,9 +20,21 @@ async def examine() -> AsyncIterator[Finding]:
         advice = "Correct it in the environment or in .env. Nothing else was looked at."
         yield Finding("settings", Level.PROBLEM, str(exc), advice)
         return
-    yield _channels(settings)
-    for each in unknown_variables():
-        yield _unknown(each)
+    if names := settings.configured_channels:
+        yield Finding("settings", Level.OK, f"Configured: {', '.join(names)}.")
+    else:
+        yield Finding(
+            "settings",
+            Level.WARNING,
+            "No channel is configured: events are stored and delivered nowhere.",
+            "Copy .env.example to .env and set the tokens and the mail server.",
+        )
+    for variable in unknown_variables():
+        nearest = difflib.get_close_matches(variable, known_variables(), n=1, cutoff=0.8)
+        advice = (
+            f"Did you mean {nearest[0]}?" if nearest else "See .env.example for all: correct or remove it."
+        )
+        yield Finding("settings", Level.WARNING, f"{variable} is not a setting, and has no effect.", advice)
     database = await machine.database(settings)
     yield database
     yield await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA
@@ -35,23 +47,3 @@ async def examine() -> AsyncIterator[Finding]:
         else:
             yield await load(CHANNELS[name].doctor)(own, dates)
     yield machine.clock(await machine.database_time(settings), *dates.seen)
-
-
-def _channels(settings: Settings) -> Finding:
-    names = settings.configured_channels
-    if not names:
-        return Finding(
-            "settings",
-            Level.WARNING,
-            "No channel is configured: events are stored and delivered nowhere.",
-            "Copy .env.example to .env and set the tokens and the mail server.",
-        )
-    return Finding("settings", Level.OK, f"Configured: {', '.join(names)}.")
-
-
-def _unknown(variable: str) -> Finding:
-    nearest = difflib.get_close_matches(variable, known_variables(), n=1, cutoff=0.8)
-    advice = (
-        f"Did you mean {nearest[0]}?" if nearest else ".env.example has all there are: correct or remove it."
-    )
-    return Finding("settings", Level.WARNING, f"{variable} is not a setting, and has no effect.", advice)

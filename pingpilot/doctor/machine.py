@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from models.database import DATABASE_ERRORS, connection, is_current, open_database, sqlite_path
+from models.database import connection, is_current, open_database, sqlite_path
 from models.sql import as_datetime
 from pingpilot.config import PREFIX, Settings
+from pingpilot.errors import DatabaseUnavailable
 from pingpilot.telemetry.findings import Finding, Level
 
 SCARCE, FULL = 1024**3, 100 * 1024**2
@@ -33,7 +34,7 @@ async def database(settings: Settings) -> Finding:
         async with open_database(settings.database):
             await asyncio.wait_for(connection().execute_query("SELECT 1"), _PATIENCE)
         return await asyncio.to_thread(_sqlite, path) if path else _postgres(settings)
-    except (*DATABASE_ERRORS, TimeoutError) as exc:
+    except (DatabaseUnavailable, sqlite3.Error, OSError) as exc:
         return Finding(
             "database",
             Level.PROBLEM,
@@ -86,7 +87,7 @@ async def migrations(settings: Settings) -> Finding:
         return Finding("schema", Level.OK, "Made at the first start.")
     try:
         current = await is_current(settings.database)
-    except DATABASE_ERRORS:
+    except DatabaseUnavailable:
         current = False
     if current:
         return Finding("schema", Level.OK, "Up to date.")
@@ -152,7 +153,7 @@ async def database_time(settings: Settings) -> tuple[str, timedelta] | None:
     try:
         async with open_database(settings.database):
             rows = await connection().execute_query_dict("SELECT clock_timestamp() AS now")
-    except DATABASE_ERRORS:
+    except DatabaseUnavailable:
         return None
     return "the database", as_datetime(rows[0]["now"]) - datetime.now(UTC)
 

@@ -7,7 +7,7 @@ from email.headerregistry import Address
 from email.utils import parseaddr
 
 from pingpilot.channels import EMAIL
-from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.email.message import build_message
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import ChannelUnavailable, Misconfigured, PermanentFailure, TemporaryFailure
@@ -37,17 +37,17 @@ class EmailChannel:
         self._health = health
         self._trouble = asyncio.Event()
 
-    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
         """Send one e-mail. Raises the failures of `Channel.send`."""
-        message = self._written(recipient, notification)
+        message = self._build(recipient, notification)
         try:
             await self._pool.send(self._envelope_sender, recipient.address, message)
         except (ChannelUnavailable, TemporaryFailure):
             self._trouble.set()
             raise
-        return Receipt()
 
-    def _written(self, recipient: Recipient, notification: Notification) -> bytes:
+    def _build(self, recipient: Recipient, notification: Notification) -> bytes:
+        """Return the message. Raises `PermanentFailure`; `ChannelUnavailable` if the sender is to blame."""
         try:
             return build_message(
                 notification,
@@ -55,17 +55,17 @@ class EmailChannel:
                 recipient=recipient.address,
                 message_id_domain=self._envelope_sender.partition("@")[2],
                 unsubscribe_url=self._unsubscribe_url(recipient.account_id),
-                unsubscribe_mailto=None,
             )
         except ValueError as exc:
-            if _is_mailbox(recipient.address):
-                raise ChannelUnavailable(f"The sender's address can't be used: {exc}") from exc
-            raise PermanentFailure(
-                f"No mail can be sent to this address: {exc}", recipient_gone=True
-            ) from exc
+            try:
+                Address(addr_spec=recipient.address)
+            except (ValueError, HeaderParseError):
+                reason = f"No mail can be sent to this address: {exc}"
+                raise PermanentFailure(reason, recipient_gone=True) from exc
+            raise ChannelUnavailable(f"The sender's address can't be used: {exc}") from exc
 
     async def run(self) -> None:
-        """Show how the mail server stands: looked at now, and again after each trouble with a send.
+        """Report whether the mail server can be used: now, and again after each trouble with a send.
 
         Raises `Misconfigured` where a person must act, `TemporaryFailure` where the server is away.
         """
@@ -81,11 +81,3 @@ class EmailChannel:
     async def close(self) -> None:
         """Close the idle connections."""
         await self._pool.close()
-
-
-def _is_mailbox(address: str) -> bool:
-    try:
-        Address(addr_spec=address)
-    except (ValueError, HeaderParseError):
-        return False
-    return True

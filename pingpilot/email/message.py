@@ -36,7 +36,7 @@ class MailPolicy(EmailPolicy):
     def fold_binary(self, name: str, value: str) -> bytes:
         """Return the header's bytes; raises `ValueError` for one of the verbatim ones that isn't ASCII."""
         if name.lower() in self._verbatim:
-            return f"{name}: {value}{self.linesep}".replace(", <", f",{self.linesep} <").encode("ascii")
+            return f"{name}: {value}{self.linesep}".encode("ascii")
         if name.lower() == "subject":
             charset = "us-ascii" if value.isascii() else "utf-8"
             folded = Header(str(value), charset, header_name=name).encode(linesep=self.linesep)
@@ -54,12 +54,11 @@ def build_message(
     recipient: str,
     message_id_domain: str,
     unsubscribe_url: str,
-    unsubscribe_mailto: str | None = None,
 ) -> bytes:
     """Return the notification as the bytes of an RFC 5322 message, equal for each attempt to send it.
 
-    `sender` is an address with or without a display name, `unsubscribe_mailto` a bare address.
-    Raises `ValueError` where an address or URL can't stand in a header.
+    `sender` is an address with or without a display name. Raises `ValueError` where an
+    address or URL can't stand in a header.
     """
     message = EmailMessage(policy=_POLICY)
     message["From"] = _address(sender)
@@ -68,7 +67,7 @@ def build_message(
     message["Date"] = notification.created_at
     message["Message-ID"] = f"<{notification.event_id.hex}.{notification.delivery_id}@{message_id_domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
-    message["List-Unsubscribe"] = _list_unsubscribe(unsubscribe_url, unsubscribe_mailto)
+    message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
     message.set_content(_rendered("notification.txt", notification, unsubscribe_url))
     message.add_alternative(_rendered("notification.html", notification, unsubscribe_url), subtype="html")
@@ -114,7 +113,3 @@ def _address(text: str) -> Address:
     if not (local and domain):
         raise ValueError(f"{text!r} is not an e-mail address.")
     return Address(name.strip().strip('"'), addr_spec=f"{local}@{domain.encode('idna').decode()}")
-
-
-def _list_unsubscribe(url: str, mailto: str | None) -> str:
-    return f"<{url}>" if mailto is None else f"<{url}>, <mailto:{mailto}>"

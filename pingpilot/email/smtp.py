@@ -16,10 +16,10 @@ from pydantic import SecretStr
 from pingpilot.email.settings import EmailSettings
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
 
-_NOOP_AFTER = 5.0  # seconds of idleness after which a connection is asked whether it still stands
+_NOOP_AFTER = 5.0  # seconds of idleness after which a connection is asked whether it still works
 _SIZE_EXCEEDED = 552
 _CREDENTIALS_WANTED = {530, 534, 535, 538}  # RFC 4954, 6
-# RFC 3463, 3.2: an address is at fault, by 7 and 8 the sender's, which many servers judge after RCPT only
+# RFC 3463, 3.2: an address is to blame, with 7 and 8 the sender's, which many servers judge after RCPT only
 _NO_SUCH_ADDRESS = re.compile(r"\b5\.1\.(?![78]\b)\d+\b")
 _NO_SUCH_SENDER = re.compile(r"\b5\.1\.[78]\b")
 
@@ -85,7 +85,7 @@ class SmtpPool:
     async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
         """Lend a connection; one that saw any trouble is closed, since its answers may be out of step."""
         async with self._free:
-            connection = await self._kept() or await self._connect()
+            connection = await self._reuse() or await self._connect()
             try:
                 yield connection
             except BaseException:
@@ -93,12 +93,24 @@ class SmtpPool:
                 raise
             self._idle.append((connection, asyncio.get_running_loop().time()))
 
-    async def _kept(self) -> aiosmtplib.SMTP | None:
+    async def _reuse(self) -> aiosmtplib.SMTP | None:
+        """Return an idle connection that still works, and close those that don't."""
         while self._idle:
             connection, since = self._idle.pop()
-            if await _stands(connection, asyncio.get_running_loop().time() - since):
+            if not connection.is_connected:
+                connection.close()
+                continue
+            if asyncio.get_running_loop().time() - since < _NOOP_AFTER:
                 return connection
-            connection.close()
+            try:
+                await connection.noop()
+            except (aiosmtplib.SMTPException, OSError):
+                connection.close()
+            except BaseException:  # cancelled: nobody else knows of it any more
+                connection.close()
+                raise
+            else:
+                return connection
         return None
 
     async def _connect(self) -> aiosmtplib.SMTP:
@@ -126,39 +138,22 @@ class SmtpPool:
         return connection
 
 
-async def _stands(connection: aiosmtplib.SMTP, idle_seconds: float) -> bool:
-    if not connection.is_connected:
-        return False
-    if idle_seconds < _NOOP_AFTER:
-        return True
-    try:
-        await connection.noop()
-    except (aiosmtplib.SMTPException, OSError):
-        return False
-    return True
-
-
 def _no_connection(exc: Exception) -> DeliveryFailure:
-    """Sort what went wrong before any message: a fault of the settings pauses the channel."""
-    reason = f"The mail server can't be used: {_text(exc)}"
-    certificate = isinstance(exc, ssl.SSLError) or isinstance(exc.__cause__, ssl.SSLError)
-    not_offered = type(exc) is aiosmtplib.SMTPException or isinstance(exc, aiosmtplib.SMTPNotSupported)
-    if certificate or not_offered or _refuses_settings(exc):
-        return ChannelUnavailable(reason)
-    return TemporaryFailure(reason)
-
-
-def _refuses_settings(exc: Exception) -> bool:
-    """Whether the server refuses the login or STARTTLS for good; at either, 4xx is trouble of its own.
-
-    The library gives a refused STARTTLS no class of its own, but everything else before a message.
-    """
-    if not isinstance(exc, aiosmtplib.SMTPResponseException):
-        return False
-    is_about_them = isinstance(exc, aiosmtplib.SMTPAuthenticationError) or (
+    """Sort what went wrong before any message: trouble that the settings cause pauses the channel."""
+    has_bad_certificate = isinstance(exc, ssl.SSLError) or isinstance(exc.__cause__, ssl.SSLError)
+    is_not_offered = type(exc) is aiosmtplib.SMTPException or isinstance(exc, aiosmtplib.SMTPNotSupported)
+    # A login or STARTTLS that is refused for good; at either, 4xx is trouble of the server's own. The library
+    # gives a refused STARTTLS no class of its own, but everything else before a message.
+    is_about_settings = isinstance(exc, aiosmtplib.SMTPAuthenticationError) or (
         type(exc) is aiosmtplib.SMTPResponseException
     )
-    return exc.code in _CREDENTIALS_WANTED or (is_about_them and exc.code >= 500)  # noqa: PLR2004
+    is_refused = isinstance(exc, aiosmtplib.SMTPResponseException) and (
+        exc.code in _CREDENTIALS_WANTED or (is_about_settings and exc.code >= 500)  # noqa: PLR2004
+    )
+    reason = f"The mail server can't be used: {_text(exc)}"
+    if has_bad_certificate or is_not_offered or is_refused:
+        return ChannelUnavailable(reason)
+    return TemporaryFailure(reason)
 
 
 def _refusal(exc: Exception) -> DeliveryFailure:
@@ -170,17 +165,17 @@ def _refusal(exc: Exception) -> DeliveryFailure:
             return ChannelUnavailable(reason)
         return _by_code(refused.code, reason, gone=bool(_NO_SUCH_ADDRESS.search(refused.message)))
     if isinstance(exc, aiosmtplib.SMTPResponseException):
-        if exc.code in _CREDENTIALS_WANTED or _refuses_sender(exc):
+        refuses_sender = (
+            isinstance(exc, aiosmtplib.SMTPSenderRefused)
+            and exc.code >= 500  # noqa: PLR2004
+            and exc.code != _SIZE_EXCEEDED
+        )
+        if exc.code in _CREDENTIALS_WANTED or refuses_sender:
             return ChannelUnavailable(reason)
         return _by_code(exc.code, reason, gone=False)
     if isinstance(exc, aiosmtplib.SMTPNotSupported | ValueError):
         return PermanentFailure(reason)
     return TemporaryFailure(f"The mail server did not take the message: {_text(exc)}")
-
-
-def _refuses_sender(exc: aiosmtplib.SMTPResponseException) -> bool:
-    refused = isinstance(exc, aiosmtplib.SMTPSenderRefused)
-    return refused and exc.code >= 500 and exc.code != _SIZE_EXCEEDED  # noqa: PLR2004
 
 
 def _by_code(code: int, reason: str, *, gone: bool) -> DeliveryFailure:

@@ -9,10 +9,15 @@ from uuid import UUID
 
 from models import DeliveryStatus
 from models.database import connection, unit_of_work
+from models.delivery import with_statuses
 from models.sql import as_datetime, as_uuid, marks, query
 from pingpilot.channels import CHANNELS
 
 MOST_LISTED = 500
+_TRY_AGAIN = with_statuses("""
+UPDATE deliveries SET status = :pending, next_attempt_at = ?, forgiven = attempts
+WHERE id IN (SELECT d.id FROM deliveries d WHERE {condition}) RETURNING channel
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +58,11 @@ class Selection:
         if self.delivery_ids:
             parts.append(f"d.id IN ({marks(self.delivery_ids)})")
             values += self.delivery_ids
-        if self._is_by_status_alone:  # the index begins with the channel: without one, all would be read
+        if self.status and not (self.channel or self.event_id or self.delivery_ids):
+            # The index begins with the channel: without one, all would be read
             parts.append(f"d.channel IN ({marks(list(CHANNELS))})")
             values += CHANNELS
         return " AND ".join(parts) or "1 = 1", values
-
-    @property
-    def _is_by_status_alone(self) -> bool:
-        return bool(self.status) and not (self.channel or self.event_id or self.delivery_ids)
 
 
 async def list_deliveries(selection: Selection, *, most: int = MOST_LISTED) -> list[DeliveryReport]:
@@ -110,8 +112,7 @@ async def retry_deliveries(selection: Selection, now: datetime) -> Counter[str]:
     condition, values = replace(selection, status=DeliveryStatus.FAILED).condition()
     rows = await query(
         connection(),
-        "UPDATE deliveries SET status = 'pending', next_attempt_at = ?, forgiven = attempts "  # noqa: S608
-        f"WHERE id IN (SELECT d.id FROM deliveries d WHERE {condition}) RETURNING channel",
+        _TRY_AGAIN.format(condition=condition),
         [now, *values],
     )
     return Counter(row["channel"] for row in rows)

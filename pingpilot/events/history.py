@@ -19,6 +19,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models import OPEN_STATUSES, Delivery, DeliveryStatus, Event
 from models.database import reader
+from models.delivery import with_statuses
 from models.sql import as_uuid, marks, query
 from pingpilot.channels import CHANNELS
 
@@ -89,11 +90,19 @@ async def list_events(wanted: Wanted, most: int, effort: Effort = USUAL) -> Even
     What PingPilot itself had to say (notices) is not among them.
     """
     connection = reader()
-    is_rare = (
-        _has_telling_deliveries(wanted)
-        and await _count_behind(connection, wanted, effort.rare + 1) <= effort.rare
-    )
-    floor = None if is_rare else await _floor(connection, wanted, effort.scanned)
+    is_rare, floor = False, None
+    if wanted.status in (EventStatus.PENDING, EventStatus.FAILED):  # one delivery is enough to know it by
+        condition, values = _deliveries_behind(wanted)
+        few = f"(SELECT 1 FROM deliveries d WHERE {condition} LIMIT ?) AS few"  # noqa: S608
+        rows = await query(connection, f"SELECT COUNT(*) AS count FROM {few}", [*values, effort.rare + 1])  # noqa: S608
+        is_rare = rows[0]["count"] <= effort.rare
+    if not is_rare:
+        rows = await query(
+            connection,
+            "SELECT id FROM events WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+            [wanted.account_id, wanted.before or _NEWEST, effort.scanned - 1],
+        )
+        floor = as_uuid(rows[0]["id"]) if rows else None  # None: the account's events end before
     ids = await _matching(connection, wanted, floor, most + 1, through_deliveries=is_rare)
     found = await _with_deliveries(connection, ids[:most])
     # A status may have changed since the first look: what is shown is what is true now
@@ -101,52 +110,11 @@ async def list_events(wanted: Wanted, most: int, effort: Effort = USUAL) -> Even
     return EventPage(listed, ids[most - 1] if len(ids) > most else floor)
 
 
-def _has_telling_deliveries(wanted: Wanted) -> bool:
-    """Whether one delivery is enough to know that an event may be wanted."""
-    return wanted.status in (EventStatus.PENDING, EventStatus.FAILED)
-
-
-async def _count_behind(connection: BaseDBAsyncClient, wanted: Wanted, most: int) -> int:
-    """Return how many of the account's deliveries may make an event wanted, up to `most`."""
-    condition, values = _deliveries_behind(wanted)
-    rows = await query(
-        connection,
-        f"SELECT COUNT(*) AS count FROM (SELECT 1 FROM deliveries d WHERE {condition} LIMIT ?) AS few",  # noqa: S608
-        [*values, most],
-    )
-    return int(rows[0]["count"])
-
-
-async def _floor(connection: BaseDBAsyncClient, wanted: Wanted, scanned: int) -> UUID | None:
-    """Return the last id this page may look at, None where the account's events end before."""
-    rows = await query(
-        connection,
-        "SELECT id FROM events WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
-        [wanted.account_id, wanted.before or _NEWEST, scanned - 1],
-    )
-    return as_uuid(rows[0]["id"]) if rows else None
-
-
 async def _matching(
     connection: BaseDBAsyncClient, wanted: Wanted, floor: UUID | None, most: int, *, through_deliveries: bool
 ) -> list[UUID]:
-    condition, values = _condition(wanted, floor)
-    source = "events e"
-    if through_deliveries:
-        behind, behind_values = _deliveries_behind(wanted)
-        # CROSS JOIN: SQLite would go through the account's events instead
-        source = f"(SELECT DISTINCT d.event_id FROM deliveries d WHERE {behind}) AS c CROSS JOIN events e"  # noqa: S608
-        condition, values = f"e.id = c.event_id AND {condition}", [*behind_values, *values]
-    rows = await query(
-        connection,
-        f"SELECT e.id FROM {source} WHERE {condition} ORDER BY e.id DESC LIMIT ?",  # noqa: S608
-        [*values, most],
-    )
-    return [as_uuid(row["id"]) for row in rows]
-
-
-def _condition(wanted: Wanted, floor: UUID | None) -> tuple[str, list[Any]]:
-    parts = ["e.account_id = ?", "e.id < ?", "NOT e.notice"]
+    """Return the ids of up to `most` events that are wanted, newest first, those down to `floor`."""
+    source, parts = "events e", ["e.account_id = ?", "e.id < ?", "NOT e.notice"]
     values: list[Any] = [wanted.account_id, wanted.before or _NEWEST]
     if floor is not None:
         parts.append("e.id >= ?")
@@ -155,26 +123,36 @@ def _condition(wanted: Wanted, floor: UUID | None) -> tuple[str, list[Any]]:
         parts.append("e.category = ?")
         values.append(wanted.category)
     if wanted.status is not None:
-        parts.append(_STANDINGS[wanted.status])
-    return " AND ".join(parts), values
+        parts.append(_HAVING[wanted.status])
+    if through_deliveries:
+        behind, behind_values = _deliveries_behind(wanted)
+        # CROSS JOIN: SQLite would go through the account's events instead
+        source = f"(SELECT DISTINCT d.event_id FROM deliveries d WHERE {behind}) AS c CROSS JOIN events e"  # noqa: S608
+        parts.insert(0, "e.id = c.event_id")
+        values = [*behind_values, *values]
+    condition = " AND ".join(parts)
+    rows = await query(
+        connection,
+        f"SELECT e.id FROM {source} WHERE {condition} ORDER BY e.id DESC LIMIT ?",  # noqa: S608
+        [*values, most],
+    )
+    return [as_uuid(row["id"]) for row in rows]
 
 
-_ANY_OPEN = (
-    "EXISTS (SELECT 1 FROM deliveries s WHERE s.event_id = e.id AND s.status IN ("  # noqa: S608
-    + ", ".join(f"'{status}'" for status in _OPEN)
-    + "))"
-)
-_ANY_FAILED_FOR_GOOD = """
+_ANY_OPEN = with_statuses("""
+EXISTS (SELECT 1 FROM deliveries s WHERE s.event_id = e.id AND s.status IN (:pending, :held, :sending))
+""")
+_ANY_FAILED_FOR_GOOD = with_statuses("""
 EXISTS (
-    SELECT 1 FROM deliveries s WHERE s.event_id = e.id AND s.status = 'failed' AND NOT EXISTS (
+    SELECT 1 FROM deliveries s WHERE s.event_id = e.id AND s.status = :failed AND NOT EXISTS (
         SELECT 1 FROM deliveries r WHERE r.event_id = e.id
-        AND (r.stands_in_for = s.id OR (r.id = s.stands_in_for AND r.status = 'delivered')
-            OR (r.stands_in_for IS NOT NULL AND r.status <> 'failed'))
+        AND (r.stands_in_for = s.id OR (r.id = s.stands_in_for AND r.status = :delivered)
+            OR (r.stands_in_for IS NOT NULL AND r.status <> :failed))
     )
 )
-"""
+""")
 # As `status_of` has it
-_STANDINGS = {
+_HAVING = {
     EventStatus.PENDING: _ANY_OPEN,
     EventStatus.FAILED: f"{_ANY_FAILED_FOR_GOOD} AND NOT {_ANY_OPEN}",
     EventStatus.DELIVERED: f"NOT {_ANY_OPEN} AND NOT {_ANY_FAILED_FOR_GOOD}",

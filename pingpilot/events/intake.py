@@ -1,25 +1,25 @@
 """The group commit: whatever arrives while one commit is under way shares the next."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.exceptions import IntegrityError
 
 from models import DeliveryStatus
-from models.database import DATABASE_ERRORS, transaction, unit_of_work
+from models.backends.errors import IntegrityConflict
+from models.database import transaction, unit_of_work
 from models.sql import insert_rows
-from pingpilot.accounts.quota import month_of
 from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
+from pingpilot.errors import DatabaseUnavailable
 from pingpilot.events.ledger import Ledger
 from pingpilot.events.submission import Acceptance, NotStored, Submission
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.metrics import Metrics
 
 Accepted = Sequence[tuple[Submission, Acceptance]]
+Row = tuple[Any, ...]
 
 
 class Intake:
@@ -54,8 +54,8 @@ class Intake:
         began = self._clock.monotonic()
         try:
             verdicts = await _store(batch, self._clock.now())
-        except DATABASE_ERRORS as exc:
-            if isinstance(exc, IntegrityError) and len(batch) > 1:
+        except (DatabaseUnavailable, IntegrityConflict) as exc:
+            if isinstance(exc, IntegrityConflict) and len(batch) > 1:
                 return await self._commit_apart(batch)
             self._metrics.commit_failures.inc()
             self._database.failed(exc, "A batch of events could not be stored", events=len(batch))
@@ -84,10 +84,7 @@ async def _store(batch: list[Submission], now: datetime) -> list[Acceptance | Ex
         verdicts = [ledger.judge(submission) for submission in batch]
         await ledger.close()
         if accepted := _accepted(batch, verdicts):
-            await _count_categories(connection, accepted, now)
-            await _insert_events(connection, accepted, now)
-            await _queue_deliveries(connection, accepted, now)
-            await _remember_keys(connection, accepted, now)
+            await _insert(connection, accepted, now)
     return verdicts
 
 
@@ -99,54 +96,27 @@ def _accepted(batch: Sequence[Submission], verdicts: Sequence[Acceptance | Excep
     ]
 
 
-async def _count_categories(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
-    month = month_of(now)
-    counts = Counter((each.caller.account_id, each.category) for each, _ in accepted)
-    await insert_rows(
-        connection,
-        "category_usage",
-        ("account_id", "category", "month", "events", "last_event_at"),
-        [(account, name, month, count, now) for (account, name), count in sorted(counts.items())],
-        "ON CONFLICT (account_id, category, month) DO UPDATE SET "
-        "events = category_usage.events + excluded.events, last_event_at = excluded.last_event_at",
-    )
-
-
-async def _insert_events(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
-    await insert_rows(
-        connection,
-        "events",
-        ("id", "account_id", "category", "description", "fields_json", "created_at"),
-        [
-            (event.event_id, each.caller.account_id, each.category, each.description, each.fields_json, now)
-            for each, event in accepted
-        ],
-    )
-
-
-async def _queue_deliveries(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
-    rows: list[tuple[Any, ...]] = [
-        (event.event_id, each.caller.account_id, channel, DeliveryStatus.PENDING.value, now)
-        for each, event in accepted
-        for channel in event.channels
-    ]
-    if rows:
+async def _insert(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
+    """Store what was accepted: events, deliveries and idempotency keys, a statement each."""
+    events, deliveries, keys = list[Row](), list[Row](), list[Row]()
+    for each, acceptance in accepted:
+        account, event = each.caller.account_id, acceptance.event_id
+        events.append((event, account, each.category, each.description, each.fields_json, now))
+        for channel in acceptance.channels:
+            deliveries.append((event, account, channel, DeliveryStatus.PENDING.value, now))
+        if each.idempotency_key:
+            keys.append((account, each.idempotency_key, each.body_hash, event, now))
+    columns: tuple[str, ...] = ("id", "account_id", "category", "description", "fields_json", "created_at")
+    await insert_rows(connection, "events", columns, events)
+    if deliveries:
         columns = ("event_id", "account_id", "channel", "status", "next_attempt_at")
-        await insert_rows(connection, "deliveries", columns, rows)
-
-
-async def _remember_keys(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
-    rows = [
-        (each.caller.account_id, each.idempotency_key, each.body_hash, event.event_id, now)
-        for each, event in accepted
-        if each.idempotency_key
-    ]
-    if rows:
+        await insert_rows(connection, "deliveries", columns, deliveries)
+    if keys:
         await insert_rows(
             connection,
             "idempotency_keys",
             ("account_id", "key", "body_hash", "event_id", "created_at"),
-            rows,
-            "ON CONFLICT (account_id, key) DO UPDATE SET body_hash = excluded.body_hash, "
+            keys,
+            "ON CONFLICT (account_id, key) DO UPDATE SET body_hash = excluded.body_hash, "  # after 24 hours
             "event_id = excluded.event_id, created_at = excluded.created_at",
         )

@@ -10,7 +10,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from models.idempotency_key import IDEMPOTENCY_WINDOW
 from models.ids import uuid7
 from models.names import split
-from models.sql import Row, as_datetime, as_uuid, insert_rows, marks, query
+from models.sql import as_datetime, as_uuid, insert_rows, marks, query
 from pingpilot.accounts.quota import month_end, month_of
 from pingpilot.events.routing import Route
 from pingpilot.events.submission import (
@@ -23,13 +23,13 @@ from pingpilot.events.submission import (
 
 
 class Ledger:
-    """A batch's accounts as they stand within its transaction. Made by `open`, ended by `close`."""
+    """A batch's accounts as they are within its transaction. Made by `open`, ended by `close`."""
 
     def __init__(self, connection: BaseDBAsyncClient, now: datetime) -> None:
         self._connection = connection
         self._now = now
         self._charged: Counter[int] = Counter()
-        self._accepted: Counter[int] = Counter()
+        self._accepted: Counter[tuple[int, str]] = Counter()
         self._used: dict[int, int] = {}
         self._routes: dict[tuple[int, str], Route] = {}
         self._known: dict[tuple[int, str], tuple[str, UUID]] = {}
@@ -47,7 +47,16 @@ class Ledger:
         ledger._charged = Counter(submission.caller.account_id for submission in batch)
         events = await ledger._charge(ledger._charged)
         ledger._used = {account: count - ledger._charged[account] for account, count in events.items()}
-        await ledger._read_categories(batch)
+        accounts, names = sorted(events), sorted({submission.category for submission in batch})
+        rows = await query(
+            connection,
+            "SELECT account_id, name, channels, fallback FROM categories "  # noqa: S608
+            f"WHERE account_id IN ({marks(accounts)}) AND name IN ({marks(names)})",
+            [*accounts, *names],
+        )
+        ledger._routes = {
+            (row["account_id"], row["name"]): Route(split(row["channels"]), row["fallback"]) for row in rows
+        }
         await ledger._read_idempotency_keys(batch)
         return ledger
 
@@ -67,27 +76,35 @@ class Ledger:
         limit, used = submission.caller.limit, self._used[account]
         if limit is not None and used >= limit:
             return QuotaExceeded(limit, month_end(self._now))
-        return self._accept(submission)
-
-    async def close(self) -> None:
-        """Give back what was charged for submissions that were not accepted."""
-        refunds = {
-            account: self._accepted[account] - charged
-            for account, charged in self._charged.items()
-            if self._accepted[account] != charged
-        }
-        if refunds:
-            await self._charge(refunds)
-
-    def _accept(self, submission: Submission) -> Acceptance:
-        account = submission.caller.account_id
         self._used[account] += 1
-        self._accepted[account] += 1
+        self._accepted[account, submission.category] += 1
         route = self._routes[account, submission.category]
         acceptance = Acceptance(uuid7(), self._used[account], route.channels_for(submission.caller))
         if submission.idempotency_key:
             self._known[account, submission.idempotency_key] = (submission.body_hash, acceptance.event_id)
         return acceptance
+
+    async def close(self) -> None:
+        """Give back what was charged for submissions that were not accepted; count the others by category."""
+        refunds = Counter[int]()
+        refunds.subtract(self._charged)
+        for (account, _), count in self._accepted.items():
+            refunds[account] += count
+        if any(refunds.values()):
+            await self._charge({account: count for account, count in refunds.items() if count})
+        if self._accepted:
+            month = month_of(self._now)
+            await insert_rows(
+                self._connection,
+                "category_usage",
+                ("account_id", "category", "month", "events", "last_event_at"),
+                [
+                    (account, name, month, count, self._now)
+                    for (account, name), count in sorted(self._accepted.items())
+                ],
+                "ON CONFLICT (account_id, category, month) DO UPDATE SET "
+                "events = category_usage.events + excluded.events, last_event_at = excluded.last_event_at",
+            )
 
     async def _charge(self, events: Mapping[int, int]) -> dict[int, int]:
         """Add to the month counters and return where they stand.
@@ -105,19 +122,6 @@ class Ledger:
         )
         return {row["account_id"]: row["events"] for row in rows}
 
-    async def _read_categories(self, batch: Sequence[Submission]) -> None:
-        accounts = sorted(self._charged)
-        names = sorted({submission.category for submission in batch})
-        rows = await query(
-            self._connection,
-            "SELECT account_id, name, channels, fallback FROM categories "  # noqa: S608
-            f"WHERE account_id IN ({marks(accounts)}) AND name IN ({marks(names)})",
-            [*accounts, *names],
-        )
-        self._routes = {
-            (row["account_id"], row["name"]): Route(split(row["channels"]), row["fallback"]) for row in rows
-        }
-
     async def _read_idempotency_keys(self, batch: Sequence[Submission]) -> None:
         named = [submission for submission in batch if submission.idempotency_key]
         if not named:
@@ -133,8 +137,5 @@ class Ledger:
         self._known = {
             (row["account_id"], row["key"]): (row["body_hash"], as_uuid(row["event_id"]))
             for row in rows
-            if self._is_remembered(row)
+            if as_datetime(row["created_at"]) > self._now - IDEMPOTENCY_WINDOW
         }
-
-    def _is_remembered(self, row: Row) -> bool:
-        return as_datetime(row["created_at"]) > self._now - IDEMPOTENCY_WINDOW

@@ -7,7 +7,7 @@ from models import AccountChannel, Delivery, DeliveryStatus, Event
 
 SENDER = "PingPilot"
 """A notice's category; no account can have one of this name."""
-EMOJI, COLOR = "🔔", "#4f8cff"
+EMOJI, COLOR = "🔔", 0x4F8CFF
 
 
 async def post_notice(
@@ -17,11 +17,12 @@ async def post_notice(
     channels: Iterable[str] | None = None,
     now: datetime,
 ) -> None:
-    """Queue a notice for the named channels, by default for all of the account that still work.
+    """Queue a notice for the named channels, by default for all of the account that can be used.
 
     Within a transaction, the notice is part of it.
     """
-    targets = list(channels) if channels is not None else await working_channels(account_id)
+    usable = AccountChannel.usable(account_id)
+    targets = list(channels) if channels is not None else [row.channel for row in await usable]
     if not targets:
         return
     event = await Event.create(
@@ -40,11 +41,3 @@ async def post_notice(
             status=DeliveryStatus.PENDING,
             next_attempt_at=now,
         )
-
-
-async def working_channels(account_id: int) -> list[str]:
-    """Return the account's channels that are switched on, linked and not suspended."""
-    rows = await AccountChannel.filter(
-        account_id=account_id, enabled=True, address__isnull=False, suspended_reason__isnull=True
-    )
-    return [row.channel for row in rows]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-SmtpStage = Literal["connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "message"]
+SmtpStage = Literal["connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "noop", "message"]
 """Where an SMTP fault strikes; `message` is the answer to the final dot."""
 
 

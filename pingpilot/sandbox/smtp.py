@@ -31,7 +31,7 @@ SERVICE_CLOSING = 421
 
 HALF_A_REPLY = b"25"
 
-COMMAND_STAGES: tuple[SmtpStage, ...] = ("ehlo", "starttls", "auth", "mail", "rcpt", "data")
+COMMAND_STAGES: tuple[SmtpStage, ...] = ("ehlo", "starttls", "auth", "mail", "rcpt", "data", "noop")
 """Stages that are the answer to the command of their name."""
 
 Command = Callable[[str | None], Awaitable[None]]

@@ -26,15 +26,14 @@ def back_up(database_url: str, target: Path) -> None:
         raise PingPilotError(f"The backup could not be written: there is no folder {target.parent}.")
     unfinished = target.with_name(f"{target.name}.unfinished")
     try:
-        _copy(source, unfinished)
+        with (
+            closing(sqlite3.connect(source, timeout=30)) as database,
+            closing(sqlite3.connect(unfinished)) as copy,
+        ):
+            database.backup(copy, pages=-1)  # in one step: one snapshot, never begun anew by a writer
+            if copy.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("the copy is damaged")
         unfinished.rename(target)
     except (OSError, sqlite3.Error) as exc:
         unfinished.unlink(missing_ok=True)
         raise PingPilotError(f"The backup could not be written: {exc}.") from exc
-
-
-def _copy(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source, timeout=30)) as database, closing(sqlite3.connect(target)) as copy:
-        database.backup(copy, pages=-1)  # in one step: one snapshot, never begun anew by a writer
-        if copy.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
-            raise sqlite3.DatabaseError("the copy is damaged")

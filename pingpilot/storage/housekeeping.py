@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import structlog
 
-from models.database import DATABASE_ERRORS, connection, unit_of_work
+from models.database import connection, unit_of_work
+from models.delivery import with_statuses
 from models.idempotency_key import IDEMPOTENCY_WINDOW
 from models.ids import first_id_at
 from models.sql import query
 from pingpilot.clock import Clock
+from pingpilot.errors import DatabaseUnavailable
 
 EVERY = timedelta(minutes=10)
 BATCH = 200
@@ -22,13 +24,13 @@ DELETE FROM idempotency_keys WHERE id IN (
 ) RETURNING id
 """
 # Deliveries, attempts and keys go with their event (ON DELETE CASCADE)
-_OLD_EVENTS = """
+_OLD_EVENTS = with_statuses("""
 DELETE FROM events WHERE id IN (
     SELECT e.id FROM events e WHERE e.id < ? AND NOT EXISTS (
-        SELECT 1 FROM deliveries d WHERE d.event_id = e.id AND d.status NOT IN ('delivered', 'failed')
+        SELECT 1 FROM deliveries d WHERE d.event_id = e.id AND d.status NOT IN (:delivered, :failed)
     ) ORDER BY e.id LIMIT ?
 ) RETURNING id
-"""
+""")
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +49,7 @@ class Housekeeper:
         while True:
             try:
                 await self.tidy()
-            except DATABASE_ERRORS as exc:
+            except DatabaseUnavailable as exc:
                 log.warning("Housekeeping could not finish", reason=str(exc))
             await self._clock.sleep(EVERY.total_seconds())
 

@@ -4,9 +4,9 @@ import asyncio
 import os
 import sys
 
-from models.database import DATABASE_ERRORS, is_current, migrate
+from models.database import is_current, migrate
 from pingpilot.config import PREFIX, Settings
-from pingpilot.errors import PingPilotError
+from pingpilot.errors import DatabaseUnavailable, PingPilotError
 
 
 async def prepare_database(settings: Settings) -> None:
@@ -34,7 +34,5 @@ async def migrate_database(settings: Settings) -> None:
     """Apply what migrations are missing, in this process. Raises `PingPilotError` as `prepare_database`."""
     try:
         await migrate(settings.database)
-    except DATABASE_ERRORS as exc:
-        raise PingPilotError(
-            f"The database can't be used ({type(exc).__name__}: {exc}): check {PREFIX}DATABASE_URL."
-        ) from exc
+    except DatabaseUnavailable as exc:
+        raise PingPilotError(f"The database can't be used ({exc}): check {PREFIX}DATABASE_URL.") from exc

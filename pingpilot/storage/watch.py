@@ -7,13 +7,14 @@ from typing import Any
 import structlog
 
 from models import Fact
-from models.database import DATABASE_ERRORS, answers
+from models.database import answers
 from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
+from pingpilot.errors import DatabaseUnavailable
 
 ASKED_EVERY = 1.0
 """Seconds between questions to a database that is away or full."""
-_ROOM = 64 * 1024  # bytes: the largest body of an event
+_PROBE = 64 * 1024  # bytes: the largest body of an event
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ class DatabaseWatch:
         self._questions: Batcher[None, bool] = Batcher(self._ask)
 
     def failed(self, exc: Exception, what: str, **ids: Any) -> None:
-        """Take note of work that raised one of `DATABASE_ERRORS`; returns at once.
+        """Take note of work that the database did not do; returns at once.
 
         It is logged with its traceback, unless the database turns out to be away or full: that is one
         line, and nothing more until it is back.
@@ -77,18 +78,15 @@ class DatabaseWatch:
             await self._questions.submit(None)
 
     async def _ask(self, callers: list[None]) -> list[bool | Exception]:
-        was_away, reason = self._is_away, await self._trouble()
+        """Ask the database; where there is doubt, a write tells."""
+        was_away, reason = self._is_away, None
+        try:
+            await (Fact.write_probe(_PROBE) if self._inquiry else answers())
+        except DatabaseUnavailable as exc:
+            reason = str(exc)
         self._is_away = reason is not None
         if reason and not was_away:
             log.error("The database is away or full", reason=reason)
         if was_away and not reason:
             log.info("The database is back")
         return [not self._is_away] * len(callers)
-
-    async def _trouble(self) -> str | None:
-        """Return what keeps the database from being used; where there is doubt, a write tells."""
-        try:
-            await (Fact.try_room(_ROOM) if self._inquiry else answers())
-        except DATABASE_ERRORS as exc:
-            return f"{type(exc).__name__}: {exc}"
-        return None

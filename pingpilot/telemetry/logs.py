@@ -17,7 +17,7 @@ _CHATTY = (
     *("httpx", "httpcore", "aiohttp.access", "discord", "telegram", "tortoise", "mail", "asyncio"),
     "aiosqlite",  # every statement with its values
 )
-_WARNS_OF_WHAT_IS_MEANT = (
+_WARNS_NEEDLESSLY = (
     *("discord.client", "discord.state"),  # no voice, no guilds intent
     "asyncpg.pool",  # a database that is away, with a traceback each time: we say so once
 )
@@ -73,13 +73,13 @@ def configure_logging(*, level: str, format_: str, secrets: Iterable[str]) -> No
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
-    for name in _WARNS_OF_WHAT_IS_MEANT:
+    for name in _WARNS_NEEDLESSLY:
         logging.getLogger(name).setLevel(logging.ERROR)
-    logging.getLogger("aiohttp.server").addFilter(_is_no_gibberish)
+    logging.getLogger("aiohttp.server").addFilter(_is_worth_a_line)
 
 
-def _is_no_gibberish(record: logging.LogRecord) -> bool:
-    """Whether a record of aiohttp is about more than a client that speaks no proper HTTP.
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Whether a record of aiohttp is about more than a client that does not speak HTTP properly.
 
     Those get a 400, and would fill the log with tracebacks otherwise.
     """

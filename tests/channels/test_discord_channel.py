@@ -62,11 +62,11 @@ async def test_a_silent_one_makes_no_sound(
 async def test_the_notification_arrives_as_an_embed(
     discord_stand_in: DiscordStandIn, channel: DiscordChannel, ada: Recipient
 ) -> None:
-    receipt = await channel.send(ada, SALE)
+    await channel.send(ada, SALE)
 
     [message] = discord_stand_in.messages
     [embed] = message.embeds
-    assert (receipt.message_id, message.user_id) == (message.id, ADA.id)
+    assert message.user_id == ADA.id
     assert (embed["title"], embed["color"]) == ("💰 Sale", 0xFFEB3B)
     assert "A new sale of 42 €" in embed["description"]
     assert [(field["name"], field["value"]) for field in embed["fields"]] == [
@@ -94,10 +94,9 @@ async def test_the_nonce_is_the_events_own_and_stays_the_same(
     await channel.send(ada, SALE)
     await channel.send(ada, OTHER)
     await channel.close()
-    again = await channel.send(ada, SALE)
+    await channel.send(ada, SALE)
 
     first, second = discord_stand_in.messages
-    assert again.message_id == first.id
     assert first.nonce != second.nonce
 
 
@@ -110,10 +109,9 @@ async def test_a_retry_after_a_lost_answer_arrives_once(
     with pytest.raises((TemporaryFailure, TimeoutError)):
         async with asyncio.timeout(2):
             await channel.send(ada, SALE)
-    receipt = await channel.send(ada, SALE)
+    await channel.send(ada, SALE)
 
-    [message] = discord_stand_in.messages
-    assert receipt.message_id == message.id
+    assert len(discord_stand_in.messages) == 1
     assert discord_stand_in.calls[SEND] == 2
 
 

@@ -253,6 +253,21 @@ async def test_an_idle_connection_that_died_costs_no_attempt(
     assert mail_stand_in.connections == 2
 
 
+async def test_a_send_cancelled_while_it_tries_an_idle_connection_leaves_none_open(
+    mail_stand_in: MailStandIn, channel: EmailChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pingpilot.email.smtp._NOOP_AFTER", 0.0)
+    await channel.send(ALICE, SALE)
+    mail_stand_in.faults.add(Fault.hang("noop"))
+
+    sending = asyncio.create_task(channel.send(ALICE, OTHER))
+    await until(lambda: mail_stand_in.faults.taken == 1)
+    sending.cancel()
+
+    await until(lambda: not mail_stand_in.sessions)
+    assert mail_stand_in.connections == 1
+
+
 async def test_a_server_that_is_away_fails_for_a_while(
     mail_stand_in: MailStandIn, channel: EmailChannel
 ) -> None:

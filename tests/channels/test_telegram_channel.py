@@ -61,10 +61,10 @@ async def test_a_silent_one_makes_no_sound(
 async def test_the_notification_arrives_as_text(
     telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
 ) -> None:
-    receipt = await channel.send(grace, SALE)
+    await channel.send(grace, SALE)
 
     [message] = telegram_stand_in.messages
-    assert (receipt.message_id, message.chat_id) == (str(message.message_id), GRACE.id)
+    assert message.chat_id == GRACE.id
     for shown in (
         "💰 Sale",
         "A new sale of 42 € <b>@everyone</b>",

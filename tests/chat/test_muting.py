@@ -60,7 +60,7 @@ async def test_what_is_no_time_is_answered_with_an_example(
 
     reply = await person.ask(f"/mute {time}")
 
-    assert reply == f"'{time}' is no time to be muted for: write it like 30m, 2h or 1d, up to 30d."
+    assert reply == f"'{time}' is not a valid time to mute for: write it like 30m, 2h or 1d, up to 30d."
 
 
 @pytest.mark.parametrize("command", ["/mute 2h", "/unmute"])

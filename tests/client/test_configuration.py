@@ -96,7 +96,7 @@ async def test_the_key_is_in_no_log_no_repr_and_no_traceback(
     caplog.set_level(logging.DEBUG)
     flaky.misbehave([Fault.drop(), Fault.error(502, "Bad gateway"), Fault.hang()])
     flaky.refuse(401, "invalid_api_key")
-    caller = connect(flaky.url, KEY, timeout=0.2)
+    caller = connect(flaky.url, KEY, timeout=1)
 
     with pytest.raises(ClientError) as refused:
         await caller.send()

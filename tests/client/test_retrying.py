@@ -85,7 +85,7 @@ async def test_a_server_that_comes_up_late_gets_the_event(connect: Connect) -> N
 
 async def test_a_server_that_never_answers_is_unreachable(connect: Connect, flaky: FlakyPingPilot) -> None:
     flaky.faults.add(Fault.hang(), times=None)
-    caller = connect(flaky.url, "pp_key", timeout=0.1, give_up_after=1)
+    caller = connect(flaky.url, "pp_key", timeout=0.5, give_up_after=2)
 
     with pytest.raises(Unreachable, match="did not answer in time"):
         await caller.send()

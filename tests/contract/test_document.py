@@ -6,13 +6,11 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from emoji import EMOJI_DATA
 
 from api.app import CALLS
 from api.calls import Call
 from api.openapi.document import build, shown_path
 from api.shapes.events import EventBody
-from pingpilot.accounts.categories import is_one_emoji
 from pingpilot.accounts.quiet_hours import time_zones
 
 DOCUMENT = build(CALLS)
@@ -160,25 +158,18 @@ def test_the_document_takes_the_same_events_as_the_api(body: Any) -> None:
     assert taken is (BODIES.index(body) < 7)
 
 
-def test_the_document_takes_the_same_emoji_as_the_api() -> None:
-    emoji = jsonschema_rs.Draft202012Validator(member("CategoryPatch", "emoji"))
-    texts = [*EMOJI_DATA, "", "a", "1", "🐛🐛", "🐛a", "\u200d", "🇩🇪🇫🇷", "*", "🐛\n"]
-
-    assert [emoji.is_valid(text) for text in texts] == [is_one_emoji(text) for text in texts]
+@pytest.mark.parametrize("emoji", ["🐛", "❤️", "👩‍🚀", "🇩🇪", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "👩🏽‍❤️‍💋‍👨🏿"])
+def test_the_document_takes_an_emoji_of_any_kind(emoji: str) -> None:
+    assert is_valid(member("CategoryPatch", "emoji"), emoji)
 
 
-def test_the_document_takes_the_same_time_zones_as_the_api() -> None:
+def test_the_document_takes_every_time_zone() -> None:
     assert all(is_valid(member("AccountPatch", "timeZone"), name) for name in time_zones())
-    assert not is_valid(member("AccountPatch", "timeZone"), "Europe/Nowhere")
 
 
-@pytest.mark.parametrize(("start", "until"), [("22:00", "07:00"), ("22:00", "22:01"), ("12:34", "22:34")])
-def test_the_document_takes_quiet_hours_that_end_at_another_time(start: str, until: str) -> None:
-    hours = {"$ref": "#/components/schemas/QuietHoursBody"}
-
-    assert is_valid(hours, {"from": start, "until": until})
-    assert not is_valid(hours, {"from": start, "until": start})
-    assert not is_valid(hours, {"from": until, "until": until})
+def test_no_part_of_the_document_is_longer_than_a_reader_has_patience_for() -> None:
+    assert all(len(names) <= 10 for names in by_key(DOCUMENT, "enum"))
+    assert all(len(pattern) <= 200 for pattern in by_key(DOCUMENT, "pattern") if isinstance(pattern, str))
 
 
 def member(schema: str, name: str) -> Any:

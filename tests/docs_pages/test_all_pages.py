@@ -1,4 +1,4 @@
-"""What all pages have in common: their links lead somewhere, and their commands are there."""
+"""What all pages have in common: links lead somewhere; commands and files that are named are there."""
 
 import re
 from pathlib import Path
@@ -12,12 +12,15 @@ from pingpilot.config import PREFIX, variables
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
-    str(path.relative_to(ROOT)): path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    str(path.relative_to(ROOT)): path
+    for path in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")))
 }
 OF_PROGRAMS = {"PINGPILOT_URL", "PINGPILOT_API_KEY"}
 """Variables of those who send; the others are the daemon's settings."""
 
 _COMMAND = re.compile(r"(?:`|^\$ )(?:\.venv/bin/)?pingpilot +([a-z][^`#\n]*)", re.MULTILINE)
+_FILE = re.compile(r"`([\w*-][\w.*-]*/[\w./*-]*)`")
+_ROOM_WITH_MODULES = re.compile(r"^\| (`[^|]*/`) \|(.*)", re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]*)(?:#([^)\s]+))?\)")
 _OWN_LINK = re.compile(r"\]\(#([^)\s]+)\)")
 _WITHOUT_CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -47,6 +50,7 @@ NAMED = cases(
 LINKS = cases(
     {name: ["#".join(found) for found in _LINK.findall(prose(page))] for name, page in PAGES.items()}
 )
+FILES = cases({name: _FILE.findall(prose(page)) for name, page in PAGES.items()})
 
 
 @pytest.mark.parametrize(("page", "named"), NAMED)
@@ -73,6 +77,26 @@ def test_a_link_leads_to_a_file_and_its_heading(page: str, link: str) -> None:
     assert not anchor or anchor in anchors(target)
 
 
+@pytest.mark.parametrize(("page", "file"), FILES)
+def test_a_file_or_folder_that_is_named_exists(page: str, file: str) -> None:
+    assert any(ROOT.glob(file)), f"{page} names {file}"
+
+
+def test_a_room_of_the_design_has_the_modules_that_are_named() -> None:
+    rooms = _ROOM_WITH_MODULES.findall(PAGES["docs/design.md"].read_text())
+
+    missing = [
+        f"{folder}{module}"
+        for folders, text in rooms
+        for folder in re.findall(r"`([^`]+)`", folders)
+        for module in re.findall(r"`(\w+\.py)`", text)
+        if not (ROOT / folder / module).exists()
+    ]
+
+    assert rooms
+    assert not missing
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_link_within_the_page_leads_to_a_heading(page: str) -> None:
     linked = set(_OWN_LINK.findall(prose(PAGES[page])))
@@ -89,6 +113,7 @@ def test_a_variable_that_is_named_is_a_setting(page: str) -> None:
     assert named <= settings
 
 
-def test_commands_and_links_are_found() -> None:
+def test_commands_files_and_links_are_found() -> None:
     assert ("docs/setup-discord.md", "link-code --account you@example.com") in NAMED
     assert ("README.md", "docs/design.md#") in LINKS
+    assert ("docs/design.md", "pingpilot/batching.py") in FILES

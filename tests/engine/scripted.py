@@ -13,7 +13,7 @@ from models import Account, Delivery, DeliveryAttempt, Plan
 from pingpilot.accounts.accounts import set_combine
 from pingpilot.accounts.callers import Caller
 from pingpilot.channels import TELEGRAM
-from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.events.submission import Submission
 from tests.support.accounts import link_chat, new_account
@@ -77,7 +77,7 @@ class ScriptedChannel:
         """Return once there were so many."""
         await until(lambda: len(self.tries) >= count)
 
-    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
         if recipient.address in self.under_way:
             self.crowds.add(recipient.address)
         self.under_way.append(recipient.address)
@@ -92,7 +92,6 @@ class ScriptedChannel:
         finally:
             self.under_way.remove(recipient.address)
         self.taken.append(notification)
-        return Receipt()
 
 
 class WatchedClock(ManualClock):

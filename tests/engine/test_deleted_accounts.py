@@ -6,9 +6,9 @@ from datetime import timedelta
 from models import Account, DeliveryAttempt, Event
 from pingpilot.accounts.accounts import delete_account
 from pingpilot.channels import TELEGRAM
-from pingpilot.delivery.journal import Attempt, Journal
+from pingpilot.delivery.attempts import DELIVERED, Attempt
+from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.queue import DeliveryQueue
-from pingpilot.delivery.retry import DELIVERED
 from pingpilot.events.submission import Acceptance, NotStored, Submission
 from tests.support.events import caller_for
 

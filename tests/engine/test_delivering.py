@@ -6,7 +6,7 @@ import structlog
 
 from models import Account, Category, DeliveryStatus
 from models.database import connection
-from pingpilot.delivery.retry import RETRY_DELAYS
+from pingpilot.delivery.attempts import RETRY_DELAYS
 from pingpilot.errors import PermanentFailure, TemporaryFailure
 from tests.support.waiting import eventually, until
 
@@ -150,13 +150,13 @@ async def test_a_send_that_hangs_is_ended(engine: Engine, alice: Account) -> Non
     engine.channel.hold()
     await engine.post(alice, "Sold!")
 
-    async with engine.running(send_timeout=timedelta(milliseconds=50)):
+    async with engine.running(send_timeout=timedelta(milliseconds=500)):
         await eventually(outcomes, ["retry"])
         engine.channel.release()
         engine.clock.advance(timedelta(seconds=6))
         await engine.status_is("delivered")
 
-    assert (await history())[0].reason == "No answer within 0.05 seconds."
+    assert (await history())[0].reason == "No answer within 0.5 seconds."
     assert engine.channel.delivered == ["Sold!"]
 
 

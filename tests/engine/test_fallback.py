@@ -7,7 +7,7 @@ import pytest
 from models import Account, AccountChannel, Category, Delivery
 from models.database import transaction, unit_of_work
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
-from pingpilot.delivery.fallback import add_stand_ins
+from pingpilot.delivery.journal import add_fallback_deliveries
 from pingpilot.errors import PermanentFailure, TemporaryFailure
 from tests.support.accounts import link_chat
 
@@ -27,9 +27,9 @@ async def queued(channel: str = EMAIL.name) -> list[Delivery]:
 
 
 @unit_of_work
-async def stand_in_for(failed: Delivery) -> None:
+async def fall_back_from(failed: Delivery) -> None:
     async with transaction():
-        await add_stand_ins([failed.id])
+        await add_fallback_deliveries([failed.id])
 
 
 async def test_what_is_delivered_needs_no_fallback(engine: Engine, alice: Account) -> None:
@@ -50,12 +50,12 @@ async def test_what_fails_for_good_goes_to_the_fallback(engine: Engine, alice: A
     async with engine.running():
         await engine.status_is("failed")
 
-    (stand_in,) = await queued()
+    (fallback,) = await queued()
     failed = await delivery()
-    assert (stand_in.status, stand_in.attempts, stand_in.stands_in_for) == ("pending", 0, failed.id)
-    assert stand_in.event_id == failed.event_id
-    assert stand_in.next_attempt_at is not None
-    assert stand_in.next_attempt_at <= engine.clock.now()
+    assert (fallback.status, fallback.attempts, fallback.fallback_for) == ("pending", 0, failed.id)
+    assert fallback.event_id == failed.event_id
+    assert fallback.next_attempt_at is not None
+    assert fallback.next_attempt_at <= engine.clock.now()
 
 
 async def test_what_is_tried_again_does_not_go_to_the_fallback_yet(engine: Engine, alice: Account) -> None:
@@ -80,8 +80,8 @@ async def test_all_that_waits_for_a_recipient_that_is_gone_goes_to_the_fallback(
     async with engine.running():
         await engine.status_is("failed", "failed", "failed")
 
-    stand_ins = [each for each in await queued() if each.stands_in_for]
-    assert len({each.event_id for each in stand_ins}) == 3
+    fallbacks = [each for each in await queued() if each.fallback_for]
+    assert len({each.event_id for each in fallbacks}) == 3
 
 
 async def test_later_events_go_to_the_fallback_at_once(engine: Engine, alice: Account) -> None:
@@ -90,7 +90,7 @@ async def test_later_events_go_to_the_fallback_at_once(engine: Engine, alice: Ac
 
     await engine.post(alice, "one")
 
-    assert [each.stands_in_for for each in await queued()] == [None]
+    assert [each.fallback_for for each in await queued()] == [None]
     assert await queued(TELEGRAM.name) == []
 
 
@@ -106,7 +106,9 @@ async def test_a_fallback_that_is_off_or_gone_is_not_used(engine: Engine, alice:
     assert await queued() == []
 
 
-async def test_an_event_has_one_stand_in_however_many_channels_fail(engine: Engine, alice: Account) -> None:
+async def test_an_event_has_one_fallback_delivery_however_many_channels_fail(
+    engine: Engine, alice: Account
+) -> None:
     await link_chat(alice, DISCORD.name, engine.clock)
     await use_fallback(alice)
     await Category.filter(account_id=alice.id, name="sale").update(channels="discord,telegram")
@@ -114,7 +116,7 @@ async def test_an_event_has_one_stand_in_however_many_channels_fail(engine: Engi
     await Delivery.all().update(status="failed")
     failed = await Delivery.all().order_by("id")
 
-    await asyncio.gather(*(stand_in_for(each) for each in failed))
+    await asyncio.gather(*(fall_back_from(each) for each in failed))
 
     assert len(failed) == 40
     assert len(await queued()) == 20
@@ -129,7 +131,7 @@ async def test_a_fallback_that_fails_too_has_no_fallback(engine: Engine, alice: 
     await engine.post(alice, "one")
     (first,) = await queued()
     await Delivery.filter(id=first.id).update(status="failed")
-    await stand_in_for(first)
+    await fall_back_from(first)
 
     async with engine.running():
         await engine.status_is("failed")
@@ -138,7 +140,7 @@ async def test_a_fallback_that_fails_too_has_no_fallback(engine: Engine, alice: 
 
 
 @pytest.mark.parametrize(
-    ("own", "stand_in", "counted"),
+    ("own", "fallback", "counted"),
     [
         ("failed", "pending", []),
         ("failed", "delivered", []),
@@ -147,10 +149,10 @@ async def test_a_fallback_that_fails_too_has_no_fallback(engine: Engine, alice: 
     ],
 )
 async def test_a_failure_counts_where_nothing_makes_up_for_it(
-    own: str, stand_in: str, counted: list[int]
+    own: str, fallback: str, counted: list[int]
 ) -> None:
     first = Delivery(id=1, channel=TELEGRAM.name, status=own)
-    second = Delivery(id=2, channel=EMAIL.name, status=stand_in, stands_in_for=1)
+    second = Delivery(id=2, channel=EMAIL.name, status=fallback, fallback_for=1)
 
     failed = Delivery.failed_for_good([first, second])
 

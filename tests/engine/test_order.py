@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models import Account
-from pingpilot.delivery.retry import HOLDS_BACK, RETRY_DELAYS
+from pingpilot.delivery.attempts import HOLDS_BACK, RETRY_DELAYS
 from pingpilot.errors import TemporaryFailure
 from tests.support.waiting import eventually
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models import AttemptOutcome, DeliveryStatus
-from pingpilot.delivery.retry import RETRY_DELAYS, interrupted, verdict_on
+from pingpilot.delivery.attempts import RETRY_DELAYS, interrupted, verdict_on
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from pingpilot.delivery.channel import Notification, Receipt, Recipient
+from pingpilot.delivery.channel import Notification, Recipient
 from tests.support.composition import running
 
 from .api import Api
@@ -21,13 +21,12 @@ class ScriptedChannel:
         self.reached = asyncio.Event()
         self.sent: list[Notification] = []
 
-    async def send(self, recipient: Recipient, notification: Notification) -> Receipt:
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
         self.reached.set()
         await self.gate.wait()
         if self.failure:
             raise self.failure
         self.sent.append(notification)
-        return Receipt()
 
 
 @asynccontextmanager

@@ -143,30 +143,30 @@ async def test_each_status_is_listed_alone(mailed: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "stand_in", "status"),
+    ("first", "second", "fallback", "status"),
     [
         ("failed", "delivered", "held", "PENDING"),
         ("failed", "delivered", "delivered", "DELIVERED"),
         ("failed", "delivered", "failed", "FAILED"),
         ("failed", "failed", "delivered", "DELIVERED"),
         ("failed", "failed", "failed", "FAILED"),
-        ("delivered", "delivered", "failed", "DELIVERED"),  # tried again by hand, with the stand-in
+        ("delivered", "delivered", "failed", "DELIVERED"),  # tried again by hand, with the fallback delivery
         ("delivered", "failed", "failed", "FAILED"),
     ],
 )
-async def test_a_stand_in_makes_up_for_what_failed(
-    mailed: Program, first: str, second: str, stand_in: str, status: str
+async def test_a_fallback_delivery_makes_up_for_what_failed(
+    mailed: Program, first: str, second: str, fallback: str, status: str
 ) -> None:
     ids = await post(mailed, "sale")
     await settle(mailed, ids[0], first)
     own = await Delivery.get()
-    for channel, standing, replaced in (("discord", second, None), ("telegram", stand_in, own.id)):
+    for channel, its_status, replaced in (("discord", second, None), ("telegram", fallback, own.id)):
         await Delivery.create(
             event_id=own.event_id,
             account_id=own.account_id,
             channel=channel,
-            status=standing,
-            stands_in_for=replaced,
+            status=its_status,
+            fallback_for=replaced,
         )
 
     listed = [each for each in EventStatus if await walk(mailed, f"status={each}") == [ids]]

@@ -39,8 +39,8 @@ async def whole_reply(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]
 
 @pytest.fixture
 async def hasty(database: str, clock: ManualClock) -> AsyncIterator[Api]:
-    """An API that waits a fifth of a second for a request's head."""
-    async with serving(clock, head_timeout=0.2) as served:
+    """An API that waits half a second for a request's head."""
+    async with serving(clock, head_timeout=0.5) as served:
         yield served
 
 
@@ -67,7 +67,7 @@ async def test_a_connection_that_is_kept_open_may_rest_longer_than_a_head_may_ta
     async with connected(hasty) as (reader, writer):
         writer.write(HEAD + b"\r\n")
         first = await whole_reply(reader)
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.8)  # longer than a head may take
         writer.write(HEAD + b"\r\n")
         second = await whole_reply(reader)
 
@@ -79,7 +79,7 @@ async def test_a_body_that_comes_after_its_answer_is_no_slow_head(hasty: Api) ->
         writer.write(b"POST /api/v1/event HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\n")
         refused = await whole_reply(reader)
         writer.write(b"{}")
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.8)  # longer than a head may take
         writer.write(HEAD + b"\r\n")
         next_ = await whole_reply(reader)
 

@@ -15,7 +15,6 @@ def caller(channels: tuple[str, ...], suspended: tuple[str, ...] = ()) -> Caller
         key_id=1,
         account_id=1,
         email="alice@example.com",
-        plan="free",
         scope=KeyScope.SEND,
         categories=None,
         limit=100,

@@ -125,7 +125,7 @@ async def test_stop_ends_long_polls_and_start_brings_the_platform_back(
     poll = asyncio.create_task(telegram_bot.get_updates(timeout=20))
     await telegram_stand_in.wait_polling()
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         await telegram_stand_in.stop()
     with pytest.raises(NetworkError):
         await poll

@@ -1,10 +1,11 @@
-"""When a delivery is tried again, and what a failure means for it."""
+"""Attempts: how a try to send may end, what that means for its delivery, and when there is another."""
 
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models import AttemptOutcome, DeliveryStatus
+from pingpilot.delivery.claims import Claim
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
@@ -31,6 +32,20 @@ class Verdict:
     reason: str | None = None
     next_attempt_at: datetime | None = None
     recipient_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try and what came of it, ready to be recorded."""
+
+    claim: Claim
+    verdict: Verdict
+    started_at: datetime
+    duration: timedelta
+
+    @property
+    def ended_at(self) -> datetime:
+        return self.started_at + self.duration
 
 
 DELIVERED = Verdict(DeliveryStatus.DELIVERED, AttemptOutcome.DELIVERED, counted=True)
@@ -64,13 +79,10 @@ def verdict_on(failure: DeliveryFailure, *, attempts_before: int, now: datetime)
     if attempts_before >= len(RETRY_DELAYS):
         return _failed(f"Given up after {attempts_before + 1} attempts: {failure.reason}")
     asked = failure.retry_after if isinstance(failure, TemporaryFailure) else None
-    wait = max(_jittered(RETRY_DELAYS[attempts_before]), asked or timedelta())
+    spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # spreads load, guards nothing
+    wait = max(RETRY_DELAYS[attempts_before] * spread, asked or timedelta())
     return Verdict(DeliveryStatus.PENDING, AttemptOutcome.RETRY, True, failure.reason, now + wait)
 
 
 def _failed(reason: str, *, recipient_gone: bool = False) -> Verdict:
     return Verdict(DeliveryStatus.FAILED, AttemptOutcome.FAILED, True, reason, recipient_gone=recipient_gone)
-
-
-def _jittered(delay: timedelta) -> timedelta:
-    return delay * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # spreads load, guards nothing

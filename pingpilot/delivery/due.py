@@ -1,0 +1,92 @@
+"""Deliveries that are due, each with all that is needed to send it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from models.account_channel import Obstacle, obstacle_to
+from models.database import connection
+from models.sql import Row, as_datetime, as_uuid, marks, query
+from pingpilot.accounts.quiet_hours import QuietHours
+from pingpilot.delivery.channel import FieldValue
+from pingpilot.events import notices
+
+DEFAULT_COLOR = 0x7F8C8D
+"""Of a category that was removed after its event came in."""
+_DUE = """
+SELECT d.id, d.event_id, d.account_id, d.attempts - d.forgiven AS attempts, e.category, e.description,
+       e.fields_json, e.notice, e.created_at, c.color, c.emoji, c.urgent, a.time_zone, a.combine, ac.enabled,
+       ac.address, ac.suspended_reason, ac.quiet_from, ac.quiet_until, ac.quiet_silently, ac.muted_until
+FROM deliveries d
+JOIN events e ON e.id = d.event_id
+JOIN accounts a ON a.id = d.account_id
+LEFT JOIN categories c ON c.account_id = d.account_id AND c.name = e.category
+LEFT JOIN account_channels ac ON ac.account_id = d.account_id AND ac.channel = d.channel
+WHERE d.id IN ({ids}) ORDER BY d.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DueDelivery:
+    """One delivery with its event, and its account's choices as they are now.
+
+    `attempts` are those of the present round. `color` is 0xRRGGBB. `address` is None where its channel
+    can't be used, for the `obstacle` given, which has a reason of its own where it is a suspension.
+    """
+
+    id: int
+    event_id: UUID
+    account_id: int
+    attempts: int
+    category: str
+    emoji: str | None
+    color: int
+    description: str
+    fields: tuple[tuple[str, FieldValue], ...]
+    created_at: datetime
+    passes_quiet_hours: bool
+    quiet_hours: QuietHours
+    combine: bool
+    address: str | None
+    obstacle: Obstacle | None
+    suspended_reason: str | None
+
+
+async def read_due(ids: Sequence[int]) -> list[DueDelivery]:
+    """Return the deliveries of these ids that exist, oldest first."""
+    return [_due_delivery(row) for row in await query(connection(), _DUE.format(ids=marks(ids)), ids)]
+
+
+def _due_delivery(row: Row) -> DueDelivery:
+    color = notices.COLOR if row["notice"] else DEFAULT_COLOR
+    if row["color"] and not row["notice"]:
+        color = int(row["color"].removeprefix("#"), 16)
+    # An account without a row for the channel never switched it on
+    enabled, address, suspended_reason = bool(row["enabled"]), row["address"], row["suspended_reason"]
+    obstacle = obstacle_to(enabled=enabled, address=address, suspended_reason=suspended_reason)
+    return DueDelivery(
+        id=row["id"],
+        event_id=as_uuid(row["event_id"]),
+        account_id=row["account_id"],
+        attempts=row["attempts"],
+        category=row["category"],
+        emoji=notices.EMOJI if row["notice"] else row["emoji"],
+        color=color,
+        description=row["description"],
+        fields=tuple(json.loads(row["fields_json"]).items()),
+        created_at=as_datetime(row["created_at"]),
+        passes_quiet_hours=bool(row["urgent"] or row["notice"]),
+        quiet_hours=QuietHours(
+            time_zone=row["time_zone"],
+            start=row["quiet_from"],
+            end=row["quiet_until"],
+            silently=bool(row["quiet_silently"]),
+            muted_until=as_datetime(row["muted_until"]) if row["muted_until"] else None,
+        ),
+        combine=bool(row["combine"]),
+        address=None if obstacle else address,
+        obstacle=obstacle,
+        suspended_reason=suspended_reason,
+    )

@@ -1,0 +1,31 @@
+"""What `api.server` uses of aiohttp that aiohttp promises to nobody."""
+
+import inspect
+
+from aiohttp import web
+
+
+def test_a_connection_tells_that_it_waits_for_a_request() -> None:
+    assert "_waiter" in web.RequestHandler.__slots__
+
+
+def test_a_runner_makes_its_server_in_a_method_of_its_own() -> None:
+    assert inspect.iscoroutinefunction(web.AppRunner._make_server)
+
+
+async def test_a_server_keeps_what_it_was_given() -> None:
+    async def handler(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response()
+
+    server = web.Server(handler)
+
+    assert server.request_handler is handler
+    assert callable(server.request_factory)
+
+
+def test_a_handler_is_made_and_fails_with_the_arguments_that_we_pass_on() -> None:
+    made = inspect.signature(web.RequestHandler.__init__).parameters
+    failing = inspect.signature(web.RequestHandler.handle_error).parameters
+
+    assert {"loop", "access_log", "auto_decompress", "keepalive_timeout"} <= made.keys() | {"kwargs"}
+    assert list(failing) == ["self", "request", "status", "exc", "message"]
