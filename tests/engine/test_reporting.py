@@ -29,7 +29,7 @@ def counts(engine: Engine) -> dict[str, float | None]:
     return {count: value(engine, name, **labels) for count, (name, labels) in COUNTS.items()}
 
 
-async def counted(engine: Engine, **expected: float) -> None:
+async def counted(engine: Engine, **expected: float | None) -> None:
     """Return once the counts are so; those that aren't given are zero."""
 
     async def probe() -> dict[str, float | None]:
