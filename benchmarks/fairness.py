@@ -57,7 +57,7 @@ async def main(backlog: int, events: int) -> None:
 
 async def _account(name: str, chat: int, telegram: TelegramStandIn) -> Account:
     account = await new_account(CLOCK, f"{name}@example.com", plan=Plan.ENTERPRISE)
-    await set_combine(account, False)
+    await set_combine(account, combine=False)
     telegram.start_chat(TelegramUser(chat, name, name.title()))
     await link_chat(account, TELEGRAM.name, CLOCK, str(chat))
     return account

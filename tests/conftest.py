@@ -16,8 +16,8 @@ from models.database import open_database
 from tests.support.clock import ManualClock
 from tests.support.databases import PostgresCopies, SqliteCopies
 
-# structlog's own choice where rich is installed: tracebacks with every local variable. One of them takes
-# a busy machine two seconds in which the event loop does nothing else, and timeouts run out meanwhile.
+# structlog's own choice where rich is installed: tracebacks with every local variable. One of them can take
+# a busy machine seconds in which the event loop does nothing else, and timeouts run out meanwhile.
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,

@@ -8,7 +8,7 @@ from api.errors import codes
 from pingpilot.client import Accepted, ApiError, ClientError, DeliveryFailed, NotConfigured, Unreachable
 from pingpilot.client.errors import Refusal
 
-REFUSAL = Refusal(429, "too_many_requests", "Wait.", "r-1", 7.0, {"a": 1})
+REFUSAL = Refusal(429, "too_many_requests", "Wait.", request_id="r-1", retry_after=7.0, details={"a": 1})
 ACCEPTED = Accepted("evt_1", replayed=False, delivery_status="FAILED", deliveries=())
 
 

@@ -103,7 +103,7 @@ async def test_unmuting_lets_through_what_was_held(engine: Engine, alice: Accoun
 
     async with engine.running():
         await eventually(statuses, ["held"])
-        await mute(alice, "telegram", None, now=engine.clock.now())
+        await mute(alice, "telegram", until=None, now=engine.clock.now())
         engine.clock.advance(timedelta(seconds=1))
         await engine.status_is("delivered")
 

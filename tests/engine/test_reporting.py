@@ -10,14 +10,14 @@ from tests.support.waiting import eventually, until
 
 from .scripted import Engine
 
-COUNTS: tuple[tuple[str, dict[str, str]], ...] = (
-    ("deliveries_total", {"outcome": "delivered"}),
-    ("deliveries_total", {"outcome": "failed"}),
-    ("retries_total", {}),
-    ("rate_limited_total", {}),
-    ("channel_unavailable_total", {}),
-    ("attempt_duration_seconds_count", {}),
-)
+COUNTS: dict[str, tuple[str, dict[str, str]]] = {
+    "delivered": ("deliveries_total", {"outcome": "delivered"}),
+    "failed": ("deliveries_total", {"outcome": "failed"}),
+    "retried": ("retries_total", {}),
+    "limited": ("rate_limited_total", {}),
+    "refused": ("channel_unavailable_total", {}),
+    "attempted": ("attempt_duration_seconds_count", {}),
+}
 
 
 def value(engine: Engine, name: str, **labels: str) -> float | None:
@@ -25,24 +25,24 @@ def value(engine: Engine, name: str, **labels: str) -> float | None:
     return engine.metrics.registry.get_sample_value(f"pingpilot_{name}", labels)
 
 
-def counts(engine: Engine) -> list[float | None]:
-    """Return what was delivered, failed, retried, limited, refused and attempted."""
-    return [value(engine, name, **labels) for name, labels in COUNTS]
+def counts(engine: Engine) -> dict[str, float | None]:
+    return {count: value(engine, name, **labels) for count, (name, labels) in COUNTS.items()}
 
 
-async def counted(engine: Engine, *expected: float | None) -> None:
-    """Return once the counts are so, the earlier ones first; the rest is zero."""
+async def counted(engine: Engine, **expected: float | None) -> None:
+    """Return once the counts are so; those that aren't given are zero."""
 
-    async def probe() -> list[float | None]:
+    async def probe() -> dict[str, float | None]:
         return counts(engine)
 
-    await eventually(probe, [*expected, *[0.0] * (len(COUNTS) - len(expected))])
+    zero: dict[str, float | None] = dict.fromkeys(COUNTS, 0)
+    await eventually(probe, zero | expected)
 
 
 async def test_all_counts_begin_at_zero(engine: Engine) -> None:
     engine.dispatcher()
 
-    assert counts(engine) == [0] * len(COUNTS)
+    assert counts(engine) == dict.fromkeys(COUNTS, 0)
     assert value(engine, "circuit_open") == 0
 
 
@@ -54,7 +54,7 @@ async def test_what_arrives_is_counted_with_the_time_it_took(engine: Engine, ali
         await engine.channel.wait_for_tries(1)
         engine.clock.advance_seconds(7)
         engine.channel.release()
-        await counted(engine, 1, 0, 0, 0, 0, 1)
+        await counted(engine, delivered=1, attempted=1)
 
     assert value(engine, "attempt_duration_seconds_sum") == 7
 
@@ -64,7 +64,7 @@ async def test_a_message_over_several_deliveries_counts_each_of_them(engine: Eng
     await accept(busy, engine.clock, *["bug"] * 6)
 
     async with engine.running():
-        await counted(engine, 6, 0, 0, 0, 0, 1)
+        await counted(engine, delivered=6, attempted=1)
 
 
 async def test_a_retry_is_counted(engine: Engine, alice: Account) -> None:
@@ -72,7 +72,7 @@ async def test_a_retry_is_counted(engine: Engine, alice: Account) -> None:
     await engine.post(alice, "one")
 
     async with engine.running():
-        await counted(engine, 0, 0, 1, 0, 0, 1)
+        await counted(engine, retried=1, attempted=1)
 
 
 async def test_a_platforms_wish_for_a_pause_is_counted(engine: Engine, alice: Account) -> None:
@@ -80,7 +80,7 @@ async def test_a_platforms_wish_for_a_pause_is_counted(engine: Engine, alice: Ac
     await engine.post(alice, "one")
 
     async with engine.running():
-        await counted(engine, 0, 0, 0, 1, 0, 1)
+        await counted(engine, limited=1, attempted=1)
 
 
 async def test_a_refused_login_is_counted(engine: Engine, alice: Account) -> None:
@@ -88,9 +88,9 @@ async def test_a_refused_login_is_counted(engine: Engine, alice: Account) -> Non
     await engine.post(alice, "one")
 
     async with engine.running():
-        await counted(engine, 0, 0, 0, 0, 1)
+        await counted(engine, refused=1)
         engine.clock.advance(UNAVAILABLE_PAUSE)
-        await counted(engine, 0, 0, 0, 0, 2)
+        await counted(engine, refused=2)
 
 
 async def test_a_failure_for_good_is_counted(engine: Engine, alice: Account) -> None:
@@ -98,7 +98,7 @@ async def test_a_failure_for_good_is_counted(engine: Engine, alice: Account) -> 
     await engine.post(alice, "one")
 
     async with engine.running():
-        await counted(engine, 0, 1, 0, 0, 0, 1)
+        await counted(engine, failed=1, attempted=1)
 
 
 async def test_what_waited_for_a_recipient_that_is_gone_is_counted_as_failed(
@@ -108,7 +108,7 @@ async def test_what_waited_for_a_recipient_that_is_gone_is_counted_as_failed(
     await engine.post(alice, "one", "two", "three")
 
     async with engine.running():
-        await counted(engine, 0, 3, 0, 0, 0, 1)
+        await counted(engine, failed=3, attempted=1)
 
 
 async def test_a_delivery_without_a_recipient_fails_without_an_attempt(
@@ -118,7 +118,7 @@ async def test_a_delivery_without_a_recipient_fails_without_an_attempt(
     await alice.channels.all().update(enabled=False)  # type: ignore[attr-defined]
 
     async with engine.running():
-        await counted(engine, 0, 1)
+        await counted(engine, failed=1)
 
 
 async def test_a_platform_that_counts_as_away_shows(engine: Engine) -> None:
@@ -127,7 +127,7 @@ async def test_a_platform_that_counts_as_away_shows(engine: Engine) -> None:
         await engine.post(await engine.account(f"number-{number}"), "one")
 
     async with engine.running():
-        await counted(engine, 0, 0, TRIPS_AFTER, 0, 0, TRIPS_AFTER)
+        await counted(engine, retried=TRIPS_AFTER, attempted=TRIPS_AFTER)
         was_open = value(engine, "circuit_open")
         engine.channel.fail_always(None)
         engine.clock.advance(2 * FIRST_PROBE)

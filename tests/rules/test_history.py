@@ -59,7 +59,7 @@ async def test_a_status_follows_from_all_deliveries(
     await settle(ids[4], email="sending")
     await settle(ids[6], email="failed")
 
-    found = {each: await walk(Wanted(alice.id, None, each), effort, most=2) for each in EventStatus}
+    found = {each: await walk(Wanted(alice.id, status=each), effort, most=2) for each in EventStatus}
 
     assert found == {
         EventStatus.PENDING: [[ids[0], ids[1]], [ids[4]]],
@@ -76,7 +76,7 @@ async def test_another_accounts_deliveries_count_for_nothing(
     (event_id,) = await accepted(bob, clock, "sale")
     await settle(event_id, email="failed")
 
-    pages = await walk(Wanted(alice.id, None, EventStatus.FAILED), effort)
+    pages = await walk(Wanted(alice.id, status=EventStatus.FAILED), effort)
 
     assert pages == [[]]
 
@@ -105,8 +105,8 @@ async def test_what_few_deliveries_have_is_found_on_the_first_page(
     *_, oldest = await accepted(alice, clock, *["sale"] * 5)
     await settle(oldest, telegram="failed", email="failed")
 
-    rare = await walk(Wanted(alice.id, None, EventStatus.FAILED), Effort(scanned=1, rare=2))
-    common = await walk(Wanted(alice.id, None, EventStatus.FAILED), Effort(scanned=1, rare=1))
+    rare = await walk(Wanted(alice.id, status=EventStatus.FAILED), Effort(scanned=1, rare=2))
+    common = await walk(Wanted(alice.id, status=EventStatus.FAILED), Effort(scanned=1, rare=1))
 
     assert rare == [[oldest]]
     assert common[:4] == [[], [], [], []]
@@ -122,6 +122,6 @@ async def test_others_many_failures_make_ones_own_no_harder_to_find(
         await settle(event_id, email="failed")
     await settle(oldest, email="failed")
 
-    pages = await walk(Wanted(alice.id, None, EventStatus.FAILED), Effort(scanned=1, rare=1))
+    pages = await walk(Wanted(alice.id, status=EventStatus.FAILED), Effort(scanned=1, rare=1))
 
     assert pages == [[oldest]]

@@ -51,12 +51,12 @@ def test_it_is_quiet_within_the_hours_of_the_accounts_time_zone(
 
 
 def test_without_hours_it_is_never_quiet() -> None:
-    assert QuietHours("UTC", None, None).quiet_until(_at("2026-11-23T03:00")) is None
+    assert QuietHours("UTC", start=None, end=None).quiet_until(_at("2026-11-23T03:00")) is None
 
 
 def test_muted_it_is_quiet_until_then_or_until_the_hours_end() -> None:
-    muted = QuietHours("UTC", None, None, muted_until=_at("2026-11-23T15:00"))
-    both = QuietHours("UTC", 12 * 60, 13 * 60, muted_until=_at("2026-11-23T12:30"))
+    muted = QuietHours("UTC", start=None, end=None, muted_until=_at("2026-11-23T15:00"))
+    both = QuietHours("UTC", start=12 * 60, end=13 * 60, muted_until=_at("2026-11-23T12:30"))
 
     assert muted.quiet_until(_at("2026-11-23T14:59")) == _at("2026-11-23T15:00")
     assert muted.quiet_until(_at("2026-11-23T15:00")) is None
@@ -107,7 +107,7 @@ async def test_a_channel_is_muted_until_told_otherwise(sqlite: str, clock: Manua
 
     await mute(account, "telegram", clock.now(), now=clock.now())
     muted = await AccountChannel.get(account_id=account.id, channel="telegram")
-    await mute(account, "telegram", None, now=clock.now())
+    await mute(account, "telegram", until=None, now=clock.now())
 
     assert muted.muted_until == clock.now()
     assert (await AccountChannel.get(account_id=account.id, channel="telegram")).muted_until is None

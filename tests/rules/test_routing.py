@@ -33,7 +33,7 @@ def caller(channels: tuple[str, ...], suspended: tuple[str, ...] = ()) -> Caller
         pytest.param(Route(("email",)), BOTH, (), ("email",), id="only the chosen"),
         pytest.param(Route(("telegram",)), BOTH, (), (), id="the chosen is off"),
         pytest.param(Route(("discord",), "email"), BOTH, (), ("discord",), id="the fallback waits"),
-        pytest.param(Route(None, "email"), BOTH, (), ("discord",), id="the fallback is no first choice"),
+        pytest.param(Route(fallback="email"), BOTH, (), ("discord",), id="the fallback is no first choice"),
         pytest.param(Route(("telegram",), "email"), BOTH, (), ("email",), id="nothing else can be used"),
         pytest.param(
             Route(("discord", "telegram"), "email"),
@@ -42,16 +42,16 @@ def caller(channels: tuple[str, ...], suspended: tuple[str, ...] = ()) -> Caller
             BOTH,
             id="one of the chosen is suspended",
         ),
-        pytest.param(Route(None, "email"), BOTH, ("telegram",), BOTH, id="one of all is suspended"),
+        pytest.param(Route(fallback="email"), BOTH, ("telegram",), BOTH, id="one of all is suspended"),
         pytest.param(
             Route(("discord",), "email"), BOTH, ("telegram",), ("discord",), id="another is suspended"
         ),
         pytest.param(Route(("discord",), "email"), ("discord",), (), ("discord",), id="the fallback is off"),
         pytest.param(
-            Route(None, "email"), ("discord",), ("email",), ("discord",), id="the fallback is suspended"
+            Route(fallback="email"), ("discord",), ("email",), ("discord",), id="the fallback is suspended"
         ),
         pytest.param(
-            Route(None, "email"), ("email",), (), ("email",), id="there is nothing but the fallback"
+            Route(fallback="email"), ("email",), (), ("email",), id="there is nothing but the fallback"
         ),
     ],
 )

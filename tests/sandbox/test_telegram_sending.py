@@ -53,7 +53,7 @@ async def test_html_is_shown_as_text_with_entities(
 async def test_a_migrated_group_names_its_new_id(
     telegram_stand_in: TelegramStandIn, telegram_bot: Bot
 ) -> None:
-    telegram_stand_in.migrate(-5, -100_123)
+    telegram_stand_in.migrate(-5, new_id=-100_123)
 
     with pytest.raises(ChatMigrated) as moved:
         await telegram_bot.send_message(-5, "hello")

@@ -27,7 +27,7 @@ async def _linked_account(number: int, platforms: Platforms) -> str:
     new = await create_account(
         f"user{number}@example.com", plan=Plan.PRO, monthly_events=None, channels=list(CHANNELS), now=now
     )
-    await set_combine(new.account, False)  # each event must be seen to arrive
+    await set_combine(new.account, combine=False)  # each event must be seen to arrive
     dm = await _open_dm(platforms, f"{81384788765712384 + number}")
     person = TelegramUser(7_000_000_000 + number, f"user{number}", "User")
     platforms.telegram.start_chat(person)
