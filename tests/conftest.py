@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import structlog
 import trustme
 
 os.environ["PTB_TIMEDELTA"] = "true"  # before any test imports python-telegram-bot
@@ -14,6 +15,15 @@ os.environ["PTB_TIMEDELTA"] = "true"  # before any test imports python-telegram-
 from models.database import open_database
 from tests.support.clock import ManualClock
 from tests.support.databases import PostgresCopies, SqliteCopies
+
+# Without it, a traceback is drawn with the variables of each frame: on a busy machine that takes seconds, in
+# which nothing else runs
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(autouse=True)

@@ -64,18 +64,16 @@ class Backlog:
             self._metrics.hide_queue()
             return
         self._metrics.database_up.set(1)
-        for channel in CHANNELS:
-            self._show(channel, [each for each in waiting if each.channel == channel])
-
-    def _show(self, channel: str, waiting: list[Waiting]) -> None:
         now = self._clock.now()
-        queued = [each for each in waiting if each.status is not DeliveryStatus.HELD]
-        self._metrics.show_queue(
-            channel,
-            depth=sum(each.depth for each in queued),
-            oldest_age=max([timedelta(), *(now - each.oldest for each in queued)]),
-            held=sum(each.depth for each in waiting if each.status is DeliveryStatus.HELD),
-        )
+        for channel in CHANNELS:
+            own = [each for each in waiting if each.channel == channel]
+            queued = [each for each in own if each.status is not DeliveryStatus.HELD]
+            self._metrics.show_queue(
+                channel,
+                depth=sum(each.depth for each in queued),
+                oldest_age=max([timedelta(), *(now - each.oldest for each in queued)]),
+                held=sum(each.depth for each in own if each.status is DeliveryStatus.HELD),
+            )
 
 
 @unit_of_work

@@ -107,3 +107,23 @@ async def test_switching_channels_on_lifts_a_suspension_and_keeps_the_link(
     assert telegram.address == "7"
     assert telegram.suspended_reason is None
     assert email.enabled
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("alice@localhost", "alice@localhost"),
+        ("alice@mail.home.local", "alice@mail.home.local"),
+        ("alice@shop.test", "alice@shop.test"),
+        ("O'Hara+shop@Example.COM", "o'hara+shop@example.com"),
+        ("alice@bücher.example", "alice@xn--bcher-kva.example"),
+    ],
+)
+def test_addresses_of_networks_of_ones_own_are_as_good_as_others(text: str, stored: str) -> None:
+    assert normal_email(text) == stored
+
+
+@pytest.mark.parametrize("text", ['"a b"@x.de', "Alice <alice@x.de>", "alice@[192.0.2.1]", f"{'a' * 65}@x.de"])
+def test_an_address_that_not_every_mail_server_takes_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="is not an e-mail address"):
+        normal_email(text)
