@@ -17,7 +17,7 @@ PATIENCE = timedelta(seconds=2)
 """How long the database may take to answer before it counts as away."""
 FRESH = timedelta(seconds=5)
 """How long an answer serves all who ask: anybody may, and a million open deliveries take it 300 ms."""
-# Reads the entries of open deliveries in the index (channel, status, …), however many are settled
+# Reads the index (channel, status, …) where deliveries are open, however many are settled
 WAITING = with_statuses("""
 SELECT waiting.channel, waiting.status, waiting.depth, e.created_at FROM (
     SELECT channel, status, COUNT(*) AS depth, MIN(id) AS oldest FROM deliveries

@@ -118,7 +118,7 @@ class Companions:
 def companions_wanted(due: DueDelivery, now: datetime) -> Companions | None:
     """Return what goes along with a delivery, None where it goes alone.
 
-    What has to wait for the end of quiet hours waits together, lest something urgent stand in line behind
+    What has to wait for the end of quiet hours waits together, lest something urgent queue up behind
     it; meanwhile, what passes is combined with its like. Elsewhere the account decides.
     """
     if due.obstacle:

@@ -100,9 +100,9 @@ class Dispatcher:
                     await self._queue.put_back(sparing=self._under_way())
                     claims_in_doubt = False
                 claimed = await self._fill_slots()
-            except DatabaseUnavailable as exc:
+            except (DatabaseUnavailable, IntegrityConflict) as exc:
                 self._database.failed(exc, "The queue can't be read", channel=self._channel.name)
-                claims_in_doubt = True  # one may stand although its answer is lost
+                claims_in_doubt = True  # one may be stored although its answer is lost
                 claimed = 0
             if not claimed:
                 with suppress(TimeoutError):  # then the database is asked without a wake-up

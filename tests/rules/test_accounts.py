@@ -5,6 +5,7 @@ import pytest
 from models import Account, AccountChannel, Category, Plan
 from pingpilot.accounts.accounts import channels_of, create_account, find_account, set_plan
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
+from pingpilot.email_address import normal_email
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
@@ -123,7 +124,7 @@ def test_addresses_of_networks_of_ones_own_are_as_good_as_others(text: str, stor
     assert normal_email(text) == stored
 
 
-@pytest.mark.parametrize("text", ['"a b"@x.de', "Alice <alice@x.de>", "alice@[192.0.2.1]", f"{'a' * 65}@x.de"])
+@pytest.mark.parametrize("text", ['"a b"@x.de', "Al <al@x.de>", "al@[192.0.2.1]", f"{'a' * 65}@x.de"])
 def test_an_address_that_not_every_mail_server_takes_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="is not an e-mail address"):
         normal_email(text)
