@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tortoise.exceptions import DoesNotExist
 
-from models import Account, Plan
+from models import Account, AccountChannel, Plan
 from models.backends.errors import IntegrityConflict
 from models.database import connection, open_database, transaction
 from models.sql import query
@@ -131,3 +131,19 @@ async def test_a_connection_whose_pragmas_failed_is_not_used(sqlite_url: str) ->
         [keys] = await query(connection(), "PRAGMA foreign_keys")
 
     assert (row["journal_mode"], keys["foreign_keys"]) == ("wal", 1)
+
+
+@pytest.mark.usefixtures("sqlite")
+async def test_what_could_not_be_committed_is_not_committed_with_what_comes_next() -> None:
+    async def work() -> None:
+        async with transaction() as own:
+            await add_account()
+            await query(own, "PRAGMA defer_foreign_keys = ON")  # asks for the account at the end alone
+            await AccountChannel.create(account_id=999, channel="email", enabled=True)
+
+    with pytest.raises(IntegrityConflict):
+        await work()
+    async with transaction() as own:
+        await query(own, "SELECT 1")
+
+    assert (await Account.all().count(), await AccountChannel.all().count()) == (0, 0)
