@@ -4,7 +4,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 
 from pingpilot.errors import InvalidInput
 
-# The library's own way to accept such names: networks of people's own have mail servers in `.local` or `.test`
+# The library's documented way to accept them: people's own networks have mail servers in `.local` or `.test`
 SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
