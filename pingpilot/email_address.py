@@ -1,6 +1,8 @@
 """What an e-mail address is."""
 
-from email_validator import EmailNotValidError, validate_email
+import re
+
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from pingpilot.errors import InvalidInput
 
@@ -13,9 +15,12 @@ def normal_email(text: str) -> str:
     part of the public Internet (`localhost`, `.local`, `.test`, `.internal`) are as good as others: who
     hosts PingPilot may well have a mail server there.
     """
+    # The library refuses special-use names whatever it is told: it gets to see them with a label more
+    last_label = re.split(r"[.@]", text.strip().lower())[-1]
+    more = ".example" if last_label in SPECIAL_USE_DOMAIN_NAMES else ""
     try:
         address = validate_email(
-            text.strip(),
+            text.strip() + more,
             allow_smtputf8=False,
             check_deliverability=False,
             globally_deliverable=False,
@@ -23,4 +28,4 @@ def normal_email(text: str) -> str:
         )
     except EmailNotValidError as exc:
         raise InvalidInput(f"'{text}' is not an e-mail address: write it like alice@example.com.") from exc
-    return (address.ascii_email or address.normalized).lower()
+    return (address.ascii_email or address.normalized).lower().removesuffix(more)
