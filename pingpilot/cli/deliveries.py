@@ -13,6 +13,7 @@ from pingpilot.cli.runtime import AS_JSON, day, print_json, print_table, with_da
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
 from pingpilot.events import deliveries
+from pingpilot.rendering.text import clean_text
 
 app = typer.Typer(help="List deliveries and try failed ones again.", no_args_is_help=True)
 
@@ -92,7 +93,7 @@ async def _selection(
 
 
 def _short(text: str) -> str:
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    line = " ".join("".join(char if char.isprintable() else " " for char in clean_text(text)).split())
     return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 1]}…"
 
 

@@ -2,18 +2,23 @@
 
 import json
 import math
-from typing import Annotated, Any
+import sys
+from typing import Annotated
 
 import typer
 
+from pingpilot.delivery.channel import FieldValue, field_text
 from pingpilot.errors import InvalidInput, PingPilotError
 
 _GIVE_UP_AFTER = 60.0  # seconds: a daemon that is being restarted or moved is back by then
+_MOST_READ = 16 * 1024  # bytes of standard input: always more than the 4,000 characters of a description
 
 
 def send_command(
     category: Annotated[str, typer.Argument(metavar="CATEGORY", help="One of the account's.")],
-    description: Annotated[str, typer.Option("-d", "--description", help="What happened.")] = "",
+    description: Annotated[
+        str, typer.Option("-d", "--description", help="What happened; - reads standard input.")
+    ] = "",
     fields: Annotated[
         list[str] | None, typer.Option("-f", "--field", metavar="KEY=VALUE", help="Repeat for more.")
     ] = None,
@@ -29,9 +34,10 @@ def send_command(
     if not key.strip():
         raise InvalidInput("There is no API key: pass --key or set PINGPILOT_API_KEY.")
     values = dict(_field(text) for text in fields or [])
+    described = _described(description)
     try:
         with Client(url, key, give_up_after=_GIVE_UP_AFTER) as client:
-            typer.echo(client.send(category, description, fields=values).event_id)
+            typer.echo(client.send(category, described, fields=values).event_id)
     except NotConfigured as exc:
         option = "--url" if exc.variable == "PINGPILOT_URL" else "--key"
         raise InvalidInput(f"{exc.problem}: check {option}.") from exc
@@ -41,8 +47,19 @@ def send_command(
         raise PingPilotError(str(exc)) from exc
 
 
-def _field(text: str) -> tuple[str, Any]:
-    """Return name and value of `KEY=VALUE`: numbers and booleans as such, anything else as text."""
+def _described(text: str) -> str:
+    """Return the description: what comes on standard input where it is `-`."""
+    if text != "-":
+        return text
+    if sys.stdin is None:
+        raise InvalidInput("-d - reads standard input, and that is closed: pipe a text into it.")
+    return sys.stdin.buffer.read(_MOST_READ).decode("utf-8-sig", errors="replace").removesuffix("\n")
+
+
+def _field(text: str) -> tuple[str, FieldValue]:
+    """Return name and value of `KEY=VALUE`: numbers and booleans as such where they are shown as they are
+    written here, anything else as text. So the version `3.10` and the id `1e5` stay what they are.
+    """
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise InvalidInput(f"'{text}' is not a field: write it as KEY=VALUE, such as amount=99.99.")
@@ -51,4 +68,4 @@ def _field(text: str) -> tuple[str, Any]:
     except ValueError:
         return name, value
     is_number = isinstance(parsed, int) or (isinstance(parsed, float) and math.isfinite(parsed))
-    return name, parsed if is_number else value
+    return name, parsed if is_number and field_text(parsed) == value else value

@@ -3,11 +3,10 @@
 import os
 import re
 import ssl
+from importlib import metadata
 from typing import Any
 
 import httpx
-
-from pingpilot import __version__
 
 from .errors import NotConfigured
 from .replies import MAX_REPLY, Lost
@@ -34,7 +33,7 @@ class Connection:
         self._headers = httpx.Headers(
             {
                 "Authorization": f"Bearer {key}",
-                "User-Agent": f"pingpilot-client/{__version__}",
+                "User-Agent": f"pingpilot-client/{_version()}",
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",  # what is packed has no bound on its size
             }
@@ -76,6 +75,14 @@ def lost(exc: httpx.TransportError) -> Lost:
     if isinstance(exc, httpx.TimeoutException):
         return Lost("it did not answer in time.")
     return Lost(f"{str(exc) or type(exc).__name__}.")
+
+
+def _version() -> str:
+    """Return the version of what is installed: `pingpilot`, or `pingpilot-client` with this same source."""
+    try:
+        return metadata.version(__name__.partition(".")[0].replace("_", "-"))
+    except metadata.PackageNotFoundError:  # a copied folder
+        return "0"
 
 
 def _address(url: str | None) -> str:

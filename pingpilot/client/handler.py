@@ -1,5 +1,6 @@
 """Log records of ERROR and above as events: a handler, its queue, and the thread that sends."""
 
+import atexit
 import logging
 import sys
 import threading
@@ -10,6 +11,7 @@ from threading import Condition, RLock
 from typing import Generic, TypeVar
 from uuid import uuid4
 
+from .errors import NotConfigured
 from .records import LoggedEvent, event_of
 from .sync_client import Client, renew_after_fork
 from .tries import WORTH_ANOTHER_TRY
@@ -28,8 +30,12 @@ class PingPilotHandler(logging.Handler):
     Up to `capacity` records wait while PingPilot is away; what does not fit, or is refused, is dropped and
     counted. The count is `dropped`, and a field of that name in the next event that gets through.
     The category must exist in the account; `bug` is one that new accounts have. At exit, what waits is sent
-    for up to `flush_timeout` seconds. Without a `client`, one is made from the environment, which may raise
-    `NotConfigured`.
+    for up to `flush_timeout` seconds.
+
+    Without a `client`, one is made from the environment. Where that has no address or key of use, a line on
+    standard error says so and the handler is off, since logging must not break the program; with `required`,
+    `NotConfigured` is raised. A closed handler that is still attached starts again with the next record:
+    `logging.config` closes every handler there is, and then goes on using some.
     """
 
     def __init__(
@@ -40,16 +46,29 @@ class PingPilotHandler(logging.Handler):
         level: int | str = logging.ERROR,
         capacity: int = 1000,
         flush_timeout: float = 5.0,
+        required: bool = False,
     ) -> None:
         super().__init__(level)
         self._category = category
         self._capacity = capacity
         self._flush_timeout = flush_timeout
-        self._client = client or Client()
         self._owns_client = client is None
+        self._client = client
+        if self._owns_client:
+            try:
+                self._client = Client()
+            except NotConfigured as error:
+                if required:
+                    raise
+                _warn(f"log records are not sent. {error}")
         self._stuck_at: int | None = None  # the count of sent records when a flush ended in vain
         self._renew()
         renew_after_fork(self)
+
+    @property
+    def is_off(self) -> bool:
+        """Whether records are not even queued, since there is no address or key."""
+        return self._client is None
 
     @property
     def sent(self) -> int:
@@ -64,7 +83,7 @@ class PingPilotHandler(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Queue the record unless it comes from sending; takes no lock that is held for long."""
         is_about_sending = f"{record.name}.".startswith(_NEVER_SENT)
-        if is_about_sending or getattr(_this_thread, "sends", False):
+        if self.is_off or is_about_sending or getattr(_this_thread, "sends", False):
             return False
         passed: object = self.filter(record)  # a record of its own from Python 3.12 on
         if passed:
@@ -75,7 +94,10 @@ class PingPilotHandler(logging.Handler):
         """Queue the record, whoever wrote it; one that can't be turned into text is dropped."""
         try:
             event = event_of(record, self.format(record) if self.formatter else record.getMessage())
-            self._sender.ensure_started()  # with the first record: a forked process has no thread yet
+            if not self._outbox.is_open and not _exit.has_begun:
+                self._reopen()
+            if self._sender:
+                self._sender.ensure_started()  # with the first record: a forked process has no thread yet
         except Exception:  # noqa: BLE001  # logging must not break the program
             self._outbox.drop()
             self.handleError(record)
@@ -84,28 +106,80 @@ class PingPilotHandler(logging.Handler):
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until all that was logged is sent or dropped, at most `timeout` seconds."""
+        if _is_being_configured():
+            return
         is_empty = self._outbox.wait_until_empty(self._flush_timeout if timeout is None else timeout)
         self._stuck_at = None if is_empty or timeout is not None else self.sent
 
     def close(self) -> None:
         """Send what waits within `flush_timeout`, drop the rest, and end the thread."""
-        self._outbox.close()
+        super().close()
+        if not self._sender:
+            return
+        if _is_being_configured():
+            self._outbox.close()  # the thread sends what waits, and ends then
+            _exit.close_first(self)
+            return
         self._sender.stop()
+        self._outbox.close()  # from here on, another thread's record may open it again
         # `logging.shutdown` flushes first: having waited in vain once is enough
         patience = 0.0 if self._stuck_at == self.sent else self._flush_timeout
         if self._outbox.wait_until_empty(patience):
             self._sender.join(self._flush_timeout)
-            if self._owns_client:
-                self._client.close()
         elif lost := self._outbox.abandon():
             _warn(f"{lost} log records could not be sent in time.")
-        super().close()
 
     def _renew(self) -> None:
         """Start with nothing queued or counted; what waits in the parent process is the parent's to send."""
         self._outbox: Outbox[LoggedEvent] = Outbox(self._capacity)
-        self._sender = Sender(self._outbox, self._client, self._category)
+        self._sender = (
+            Sender(self._outbox, self._client, self._category, owns_client=self._owns_client)
+            if self._client
+            else None
+        )
         self._stuck_at = None
+
+    def _reopen(self) -> None:
+        """Send again after a close. `logging` has forgotten this handler, so its end is ours to see to."""
+        if self._sender:
+            self._sender.resume()
+        self._stuck_at = None
+        self._outbox.open()
+        _exit.close_first(self)
+
+
+def _is_being_configured() -> bool:
+    """Whether this thread holds `logging`'s lock, as `logging.config` does while it closes all handlers.
+
+    The sending thread would have to wait for that lock: httpx logs what it does. So nobody may wait for
+    the sending thread then.
+    """
+    is_owned = getattr(getattr(logging, "_lock", None), "_is_owned", None)  # there is no public word for it
+    return is_owned is not None and bool(is_owned())
+
+
+class _Exit:
+    """The program's end: from then on nothing starts again. It comes before `logging` closes its handlers,
+    and closes those that `logging` has forgotten.
+    """
+
+    def __init__(self) -> None:
+        self.has_begun = False
+        self._handlers: set[PingPilotHandler] = set()
+        atexit.register(self.begin)
+
+    def close_first(self, handler: PingPilotHandler) -> None:
+        """Have a handler closed that sends, or may have something to send."""
+        self._handlers = {each for each in self._handlers if not each._outbox.is_over} | {handler}
+
+    def begin(self) -> None:
+        """Close what is left."""
+        self.has_begun = True
+        for handler in self._handlers:
+            handler.close()
+
+
+_exit = _Exit()
 
 
 class Outbox(Generic[T]):
@@ -124,8 +198,41 @@ class Outbox(Generic[T]):
         self._waiting: deque[T] = deque()
         self._in_hand = 0
         self._open = True
+        self._has_taker = False
         self.sent = 0
         self.dropped = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether items are taken in."""
+        return self._open
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will come out any more, unless it is opened again."""
+        return not (self._open or self._waiting or self._in_hand)
+
+    def open(self) -> None:
+        """Take items in again after a close."""
+        with self._changed:
+            self._open = True
+
+    def hire(self) -> bool:
+        """Return True to one caller, who has to see to it that somebody takes the items out."""
+        with self._changed:
+            is_needed, self._has_taker = not self._has_taker, True
+            return is_needed
+
+    def dismiss(self) -> None:
+        """Nobody takes items out; the next to ask is hired."""
+        with self._changed:
+            self._has_taker = False
+
+    def leave(self) -> bool:
+        """Return whether who takes the items out may end; not where there are any again."""
+        with self._changed:
+            self._has_taker = self._open or bool(self._waiting)
+            return not self._has_taker
 
     def put(self, item: T) -> None:
         """Add an item, or drop it when the outbox is full or closed."""
@@ -188,46 +295,60 @@ class Outbox(Generic[T]):
 
 
 class Sender:
-    """The thread that empties an outbox until it is closed.
+    """The thread that empties an outbox until it is closed, and a new one after it was opened again.
 
     An event that can't be sent now is kept and tried again. Problems are told on standard error, once
     until something gets through again.
     """
 
-    def __init__(self, outbox: Outbox[LoggedEvent], client: Client, category: str) -> None:
+    def __init__(
+        self, outbox: Outbox[LoggedEvent], client: Client, category: str, *, owns_client: bool
+    ) -> None:
         self._outbox = outbox
         self._client = client
         self._category = category
+        self._owns_client = owns_client
         self._told = 0
         self._noted = False
         self._stopping = threading.Event()
-        self._starting = threading.RLock()
-        self._thread = threading.Thread(target=self._run, name="pingpilot-log-sender", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def ensure_started(self) -> None:
-        """Start the thread unless it was started before; any thread may call this."""
-        if self._thread.ident is not None:
+        """Start the thread unless there is one; any thread may call this."""
+        if not self._outbox.hire():
             return
-        with self._starting:
-            if self._thread.ident is None:
-                self._thread.start()
+        try:
+            self._thread = threading.Thread(target=self._run, name="pingpilot-log-sender", daemon=True)
+            self._thread.start()
+        except BaseException:
+            self._outbox.dismiss()
+            raise
 
     def join(self, seconds: float) -> None:
         """Wait for the thread's end, at most so long."""
-        if self._thread.is_alive():
+        if self._thread and self._thread.is_alive():
             self._thread.join(seconds)
 
     def stop(self) -> None:
         """Keep nothing any more that can't be sent at once."""
         self._stopping.set()
 
+    def resume(self) -> None:
+        """Keep again what can't be sent at once."""
+        self._stopping.clear()
+
     def _run(self) -> None:
         _this_thread.sends = True
-        while (event := self._outbox.take()) is not None:
-            dropped = self._outbox.dropped - self._told
-            sent = self._send(event, dropped)
-            self._told += dropped if sent else 0
-            self._outbox.done(sent=sent)
+        is_over = False
+        while not is_over:
+            while (event := self._outbox.take()) is not None:
+                dropped = self._outbox.dropped - self._told
+                sent = self._send(event, dropped)
+                self._told += dropped if sent else 0
+                self._outbox.done(sent=sent)
+            if self._owns_client:
+                self._client.close_connections()
+            is_over = self._outbox.leave()
 
     def _send(self, event: LoggedEvent, dropped: int) -> bool:
         """Send the event, however long PingPilot is away; return whether it was taken."""
@@ -258,4 +379,4 @@ def _warn(text: str) -> None:
     if not logging.raiseExceptions or sys.stderr is None:
         return
     with suppress(OSError, ValueError):  # closed
-        print(f"pingpilot.client: {text}", file=sys.stderr)  # noqa: T201
+        print(f"{__package__}: {text}", file=sys.stderr)  # noqa: T201

@@ -54,25 +54,29 @@ def _fields(record: logging.LogRecord) -> Iterator[tuple[str, FieldValue]]:
     trace = record.exc_text or ""
     if record.exc_info and record.exc_info[0]:
         trace = "".join(traceback.format_exception(*record.exc_info)).strip()
-    if trace:  # its end names the error
-        yield (
-            "exception",
-            _text(trace if len(trace) <= MAX_VALUE else "…" + trace[1 - MAX_VALUE :], MAX_VALUE),
-        )
+    if trace:
+        yield "exception", _end_of(trace)  # which names the error
+    if record.stack_info:
+        yield "stack", _end_of(str(record.stack_info))  # where it was logged
     for name, value in vars(record).items():
-        if name not in _OF_EVERY_RECORD and (scalar := _scalar(value)) is not None:
-            yield str(name), scalar
+        if name not in _OF_EVERY_RECORD and value is not None:
+            yield str(name), _field_value(value)
 
 
-def _scalar(value: Any) -> FieldValue | None:
-    """Return what a field can hold of this value, None if it is not a text, number or boolean."""
-    if isinstance(value, str):
-        return _text(value, MAX_VALUE)
+def _field_value(value: Any) -> FieldValue:
+    """Return what a field can hold of this value: a number, a boolean, else its text."""
     if isinstance(value, int):
         return value if value.bit_length() <= _NUMBER_BITS else _text(f"{value:#x}", MAX_VALUE)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    return None
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    try:
+        return _text(str(value), MAX_VALUE)
+    except Exception as error:  # noqa: BLE001  # whatever an object does, the record is sent
+        return _text(f"<{type(value).__name__}: {type(error).__name__} from its str()>", MAX_VALUE)
+
+
+def _end_of(text: str) -> str:
+    return _text(text if len(text) <= MAX_VALUE else "…" + text[1 - MAX_VALUE :], MAX_VALUE)
 
 
 def _text(text: str, most: int) -> str:

@@ -98,6 +98,11 @@ class Client:
         """Close the connections; the client can't be used any more."""
         self._http.close()
 
+    def close_connections(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        self._http.close()
+        self._renew()
+
     def __enter__(self) -> Self:
         return self
 

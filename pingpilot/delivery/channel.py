@@ -3,10 +3,14 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
 FieldValue = str | int | float | bool
+
+_SMALLEST_PLAIN, _LARGEST_PLAIN = Decimal("1e-15"), Decimal("1e21")
+"""The amounts between which numbers are written without an exponent; JavaScript, too, has it from 1e21 on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,19 @@ class Channel(Protocol):
 
 
 def field_text(value: FieldValue) -> str:
-    """Return a field's value as shown to people: JSON's words for booleans, numbers as given."""
+    """Return a field's value as shown to people: JSON's words for booleans, numbers as one would write them.
+
+    JSON has one kind of number, so `1.0` is `1` and `-0.0` is `0`. Only what would be a long row of zeros
+    keeps its exponent, such as `1e300`.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float):
+        number = Decimal(repr(value)).normalize()
+        if not number:
+            return "0"
+        if _SMALLEST_PLAIN <= abs(number) < _LARGEST_PLAIN:
+            return f"{number:f}"
+        mantissa, _, exponent = repr(value).partition("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
     return str(value)

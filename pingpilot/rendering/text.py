@@ -19,6 +19,14 @@ Measure = Callable[[str], int]
 BLANK = "—"
 """Stands where a platform would otherwise show, or refuse, nothing at all."""
 
+# What steers a terminal (ECMA-48), whole, lest "[31m" be left of it: colours and the like, also where a text
+# was cut off within one; titles, pictures and the addresses of links, up to their end; the short codes.
+# Each begins with ESC and a letter, or with one character of the C1 range.
+_TERMINAL_CODE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x18\x1a\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-~]"
+)
 _LINE_END = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
 _UNWANTED = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x9f]"  # controls: platforms refuse or mangle them
@@ -41,8 +49,10 @@ def utf16_length(text: str) -> int:
 
 
 def clean_text(text: str) -> str:
-    r"""Return `text` with `\n` as its only line end, without control characters and bidi overrides."""
-    return _UNWANTED.sub("", _LINE_END.sub("\n", text))
+    r"""Return `text` with `\n` as its only line end, without terminal codes, control characters and bidi
+    overrides.
+    """
+    return _UNWANTED.sub("", _LINE_END.sub("\n", _TERMINAL_CODE.sub("", text)))
 
 
 def readable(text: str) -> str:

@@ -14,12 +14,12 @@ logging.getLogger().addHandler(handler)
 """
 
 
-async def run(program: str, url: str, folder: Path) -> Ended:
+async def run(program: str, url: str, folder: Path, *arguments: str) -> Ended:
     """Run a program after `BEGIN`, to its end."""
     settings = {"PINGPILOT_URL": url, "PINGPILOT_API_KEY": "pp_key"}
-    return await execute(BEGIN + program, settings, folder)
+    return await execute(BEGIN + program, settings, folder, *arguments)
 
 
-async def execute(program: str, settings: dict[str, str], folder: Path) -> Ended:
+async def execute(program: str, settings: dict[str, str], folder: Path, *arguments: str) -> Ended:
     """Run a program to its end."""
-    return await daemon.execute(sys.executable, "-c", program, settings=settings, folder=folder)
+    return await daemon.execute(sys.executable, "-c", program, *arguments, settings=settings, folder=folder)

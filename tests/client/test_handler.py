@@ -32,21 +32,21 @@ def logger() -> Iterator[logging.Logger]:
 @pytest.fixture
 async def attach(flaky: FlakyPingPilot, logger: logging.Logger) -> AsyncIterator[Attach]:
     """Makes handlers of the logger that send to the server that misbehaves."""
-    attached: list[PingPilotHandler] = []
+    attached: list[tuple[PingPilotHandler, Client]] = []
 
-    def make(**options: object) -> PingPilotHandler:
-        client = Client(flaky.url, "pp_key", timeout=2, give_up_after=0.5)
+    def make(client: Client | None = None, **options: object) -> PingPilotHandler:
+        client = client or Client(flaky.url, "pp_key", timeout=2, give_up_after=0.5)
         handler = PingPilotHandler(client=client, **options)  # type: ignore[arg-type]
         logger.addHandler(handler)
-        attached.append(handler)
+        attached.append((handler, client))
         return handler
 
     yield make
     await flaky.stop()
-    for handler in attached:
+    for handler, client in attached:
         logger.removeHandler(handler)
         handler.close()
-        handler._client.close()
+        client.close()
 
 
 async def flush(handler: PingPilotHandler) -> None:
@@ -90,9 +90,40 @@ async def test_records_reach_a_new_account_without_naming_a_category(
     assert (await Event.get()).category == "bug"
 
 
-def test_without_a_client_and_settings_the_handler_can_not_be_made() -> None:
-    with pytest.raises(NotConfigured, match="PINGPILOT_URL"):
-        PingPilotHandler()
+@pytest.mark.parametrize(
+    ("settings", "variable"),
+    [
+        ({}, "PINGPILOT_URL"),
+        ({"PINGPILOT_URL": "http://127.0.0.1:1"}, "PINGPILOT_API_KEY"),
+        ({"PINGPILOT_URL": "nowhere", "PINGPILOT_API_KEY": "pp_key"}, "PINGPILOT_URL"),
+    ],
+)
+def test_without_a_client_and_settings_the_handler_is_off_and_says_so(
+    settings: dict[str, str],
+    variable: str,
+    logger: logging.Logger,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("PINGPILOT_URL", "PINGPILOT_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    handler = PingPilotHandler()
+    logger.addHandler(handler)
+
+    logger.error("Order failed")
+    handler.flush()
+    handler.close()
+    logger.error("Order failed again")
+    logger.removeHandler(handler)
+
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("pingpilot.client: log records are not sent. ")
+    assert line.endswith(f"set {variable}, or pass it to the client.")
+    assert (handler.is_off, handler.sent, handler.dropped) == (True, 0, 0)
+    with pytest.raises(NotConfigured, match=variable):
+        PingPilotHandler(required=True)
 
 
 async def test_a_formatter_makes_the_description(
@@ -181,7 +212,8 @@ async def test_a_server_that_hangs_blocks_nobody(
 
 async def test_sending_makes_no_records_to_send(attach: Attach, flaky: FlakyPingPilot) -> None:
     flaky.misbehave([Fault.drop(), Fault.error(502, "")])
-    first, second = attach(level=logging.DEBUG), attach(level=logging.DEBUG)
+    client = Client(flaky.url, "pp_key")
+    first, second = attach(client, level=logging.DEBUG), attach(level=logging.DEBUG)
     root, http = logging.getLogger(), [logging.getLogger(name) for name in ("httpx", "httpcore")]
     levels = [each.level for each in (root, *http)]
     for each in (root, *http):
@@ -194,7 +226,7 @@ async def test_sending_makes_no_records_to_send(attach: Attach, flaky: FlakyPing
         await flush(first)
         await flush(second)
         flaky.misbehave([Fault.drop()])
-        await asyncio.to_thread(first._client.send, "bug", "sent by the program itself")
+        await asyncio.to_thread(client.send, "bug", "sent by the program itself")
         await flush(first)
         await flush(second)
     finally:
@@ -215,13 +247,11 @@ async def test_what_the_sending_thread_itself_logs_is_not_sent(
             logger.error("I am about to send something")
             return super().send(*args, **options)  # type: ignore[arg-type]
 
-    handler = attach()
-    handler._sender._client = Chatty(flaky.url, "pp_key")
+    handler = attach(Chatty(flaky.url, "pp_key"))
 
     logger.error("Order failed")
     await flush(handler)
 
-    handler._sender._client.close()
     assert descriptions(flaky) == ["Order failed"]
 
 
@@ -240,10 +270,11 @@ async def test_a_record_that_is_no_text_is_dropped_and_does_no_harm(
 
 
 async def test_a_client_that_was_closed_ends_no_thread(
-    attach: Attach, logger: logging.Logger, capfd: pytest.CaptureFixture[str]
+    attach: Attach, logger: logging.Logger, flaky: FlakyPingPilot, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    handler = attach()
-    handler._client.close()
+    client = Client(flaky.url, "pp_key")
+    handler = attach(client)
+    client.close()
 
     logger.error("Order failed")
     logger.error("Another order failed")
@@ -253,24 +284,59 @@ async def test_a_client_that_was_closed_ends_no_thread(
     assert "closed" in capfd.readouterr().err
 
 
-async def test_after_its_close_a_handler_counts_and_sends_nothing(
+async def test_a_closed_handler_that_is_still_attached_starts_again(
     attach: Attach, logger: logging.Logger, flaky: FlakyPingPilot
 ) -> None:
     handler = attach()
-    logger.error("Order failed")
-    await asyncio.to_thread(handler.close)
 
-    logger.error("Too late")
-    await asyncio.to_thread(handler.close)
+    for number in range(3):
+        logger.error("Order %d failed", number)
+        await asyncio.to_thread(handler.close)
+        await asyncio.to_thread(handler.close)
 
-    assert descriptions(flaky) == ["Order failed"]
-    assert (handler.sent, handler.dropped) == (1, 1)
+    assert descriptions(flaky) == ["Order 0 failed", "Order 1 failed", "Order 2 failed"]
+    assert (handler.sent, handler.dropped) == (3, 0)
     await until(lambda: not any(thread.name == "pingpilot-log-sender" for thread in threading.enumerate()))
 
 
 def test_a_capacity_that_holds_nothing_is_refused() -> None:
     with Client("http://127.0.0.1:1", "pp_key") as client, pytest.raises(ValueError, match="capacity"):
         PingPilotHandler(client=client, capacity=0)
+
+
+async def test_what_a_reopened_handler_can_not_send_is_kept(
+    attach: Attach, logger: logging.Logger, flaky: FlakyPingPilot
+) -> None:
+    handler = attach(flush_timeout=0.1)
+    await flaky.stop()
+    logger.error("Being sent")
+    await until(lambda: handler._outbox._in_hand == 1)
+    logger.error("Lost with the close")
+    await asyncio.to_thread(handler.close)
+
+    logger.error("Order failed")
+    await asyncio.sleep(1)  # longer than one call's patience
+    await flaky.start()
+    await flush(handler)
+
+    assert "Order failed" in descriptions(flaky)
+    assert "Lost with the close" not in descriptions(flaky)
+    assert handler.sent + handler.dropped == 3
+
+
+async def test_a_handler_closed_over_and_over_by_one_thread_loses_nothing_of_another(
+    attach: Attach, logger: logging.Logger, flaky: FlakyPingPilot
+) -> None:
+    handler = attach()
+    storming = threading.Thread(target=storm, args=(logger, 1))
+    storming.start()
+
+    while storming.is_alive():
+        await asyncio.to_thread(handler.close)
+    await flush(handler)
+
+    assert handler.sent + handler.dropped == 250
+    assert len(descriptions(flaky)) == handler.sent
 
 
 def storm(logger: logging.Logger, name: int) -> None:

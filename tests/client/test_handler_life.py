@@ -8,7 +8,7 @@ import pytest
 from pingpilot.sandbox.faults import Fault
 
 from .flaky import FlakyPingPilot
-from .programs import run
+from .programs import execute, run
 
 CRASH = """
 for number in range(20):
@@ -33,7 +33,7 @@ if child == 0:
 os.waitpid(child, 0)
 """
 LOCKED = """
-with handler._outbox._changed, handler._sender._starting:
+with handler._outbox._changed:
     child = os.fork()
 if child == 0:
     logging.error("in the child")
@@ -44,7 +44,7 @@ os.waitpid(child, 0)
 SIGNAL = """
 import signal
 signal.signal(signal.SIGALRM, lambda *_: logging.error("in the signal handler"))
-with handler._outbox._changed, handler._sender._starting:
+with handler._outbox._changed:
     signal.raise_signal(signal.SIGALRM)
 """
 DICT_CONFIG = """
@@ -55,6 +55,54 @@ logging.config.dictConfig({
     "root": {"handlers": ["pingpilot"]},
 })
 logging.error("by configuration")
+"""
+CLOSED_BY_CONFIGURATION = """
+import logging.config, time
+shop = logging.getLogger("shop")
+shop.addHandler(handler)
+logging.getLogger().removeHandler(handler)
+shop.error("before")
+begin = time.monotonic()
+if sys.argv[1] == "file":
+    open("log.ini", "w").write(
+        "[loggers]\\nkeys=root\\n[handlers]\\nkeys=\\n[formatters]\\nkeys=\\n[logger_root]\\nhandlers=\\n"
+    )
+    logging.config.fileConfig("log.ini", disable_existing_loggers=False)
+else:
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+print(time.monotonic() - begin)
+shop.error("after")
+"""
+REPLACED_BY_CONFIGURATION = """
+import logging.config
+config = {
+    "version": 1,
+    "handlers": {"pingpilot": {"class": "pingpilot.client.PingPilotHandler"}},
+    "root": {"handlers": ["pingpilot"]},
+}
+logging.error("before")
+logging.config.dictConfig(config)
+logging.error("between")
+del handler
+logging.config.dictConfig(config)
+logging.error("after")
+"""
+AT_EXIT = """
+import logging.config
+logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+logging.error("in time")
+handler._outbox.wait_until_empty(10)
+from pingpilot.client.handler import _exit
+_exit.begin()
+logging.error("too late")
+print(handler.dropped)
+"""
+UNSET = """
+import logging
+import pingpilot.client
+logging.getLogger().addHandler(pingpilot.client.PingPilotHandler())
+logging.error("Order failed")
+print("imported")
 """
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -117,3 +165,40 @@ async def test_the_handler_can_be_configured_by_a_dictionary(flaky: FlakyPingPil
 
     assert (ended.code, ended.err) == (0, "")
     assert [event["category"] for event in flaky.events.values()] == ["bug"]
+
+
+@pytest.mark.parametrize("by", ["dict", "file"])
+async def test_a_handler_closed_by_a_configuration_sends_on_and_is_flushed_at_the_end(
+    by: str, flaky: FlakyPingPilot, tmp_path: Path
+) -> None:
+    ended = await run(CLOSED_BY_CONFIGURATION, flaky.url, tmp_path, by)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert float(ended.out) < 2  # seconds: it does not wait for a thread that waits for it
+    assert descriptions(flaky) == ["before", "after"]
+
+
+async def test_handlers_replaced_by_a_configuration_send_what_they_hold(
+    flaky: FlakyPingPilot, tmp_path: Path
+) -> None:
+    ended = await run(REPLACED_BY_CONFIGURATION, flaky.url, tmp_path)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert sorted(descriptions(flaky)) == ["after", "before", "between"]
+
+
+async def test_a_record_after_the_programs_end_starts_nothing(flaky: FlakyPingPilot, tmp_path: Path) -> None:
+    ended = await run(AT_EXIT, flaky.url, tmp_path)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert descriptions(flaky) == ["in time"]
+
+
+async def test_without_settings_the_program_runs_and_is_told_once(tmp_path: Path) -> None:
+    ended = await execute(UNSET, {}, tmp_path)
+
+    assert (ended.code, ended.out) == (0, "imported\n")
+    assert ended.err == (
+        "pingpilot.client: log records are not sent. There is no PingPilot address: "
+        "set PINGPILOT_URL, or pass it to the client.\n"
+    )

@@ -1,7 +1,11 @@
 """Log records as events: whatever was logged, the API takes it."""
 
 import logging
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +20,7 @@ WORDS = st.text(st.characters(codec=None), max_size=20) | st.sampled_from(
     ["", "\x00", "\ud800", "\x01" * 9000]
 )
 NUMBERS = st.integers() | st.floats() | st.booleans() | st.sampled_from([10**400, -(10**5000), 2**64])
-OTHERS = st.none() | st.binary() | st.lists(st.integers())
+OTHERS = st.none() | st.binary() | st.lists(NUMBERS) | st.decimals() | st.dictionaries(st.text(), st.text())
 
 
 def record(message: str = "The lamp is broken", **given: Any) -> logging.LogRecord:
@@ -58,12 +62,50 @@ def test_no_exception_is_no_field() -> None:
     assert "exception" not in event(exc_info=(None, None, None)).fields
 
 
-def test_extras_that_fit_a_field_are_fields() -> None:
-    logged = event(order=4711, paid=True, price=9.5, to="Zoë", items=[1], nothing=None, level="mine")
+def test_extras_are_fields() -> None:
+    logged = event(order=4711, paid=True, price=9.5, to="Zoë", nothing=None, level="mine")
 
-    extras = {name: logged.fields.get(name) for name in ("order", "paid", "price", "to", "items", "nothing")}
-    assert extras == {"order": 4711, "paid": True, "price": 9.5, "to": "Zoë", "items": None, "nothing": None}
+    extras = {name: logged.fields.get(name) for name in ("order", "paid", "price", "to", "nothing")}
+    assert extras == {"order": 4711, "paid": True, "price": 9.5, "to": "Zoë", "nothing": None}
     assert logged.fields["level"] == "ERROR"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Decimal("19.90"), "19.90"),
+        (UUID(int=7), "00000000-0000-0000-0000-000000000007"),
+        (datetime(2026, 11, 26, 8, 5, tzinfo=UTC), "2026-11-26 08:05:00+00:00"),
+        (timedelta(minutes=90), "1:30:00"),
+        ([1, "two"], "[1, 'two']"),
+        ({"a": 1}, "{'a': 1}"),
+        (PurePosixPath("/tmp/x"), "/tmp/x"),  # noqa: S108
+        (b"raw", "b'raw'"),
+        ([10**5000], "<list: ValueError from its str()>"),
+    ],
+)
+def test_what_is_no_text_or_number_is_shown_as_text(value: object, shown: str) -> None:
+    assert event(extra=value).fields["extra"] == shown
+
+
+def test_an_object_that_can_not_be_shown_costs_its_field_and_not_the_record() -> None:
+    class Broken:
+        def __str__(self) -> str:
+            raise RuntimeError("detached")
+
+    logged = event(order=Broken(), customer="Zoë")
+
+    assert logged.fields["order"] == "<Broken: RuntimeError from its str()>"
+    assert logged.fields["customer"] == "Zoë"
+
+
+def test_the_stack_is_told_where_the_program_asked_for_it() -> None:
+    stack = "Stack (most recent call last):\n" + "x" * 5000 + "\n  order(4711)"
+
+    logged = event(stack_info=stack)
+
+    assert len(str(logged.fields["stack"])) == 4096
+    assert str(logged.fields["stack"]).endswith("\n  order(4711)")
 
 
 def test_what_json_has_no_number_for_becomes_text() -> None:

@@ -54,7 +54,7 @@ def test_those_that_failed_are_listed_alone_and_fit_the_terminal(
 
     head, row = listed.out.splitlines()
     assert head.split() == ["ID", "CHANNEL", "STATUS", "ATTEMPTS", "CREATED", "EVENT", "LAST", "ERROR"]
-    assert "The platform is [31maway." in row
+    assert "The platform is away." in row
     assert "\x1b" not in listed.out
 
 

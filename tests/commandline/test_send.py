@@ -17,6 +17,7 @@ from tests.support.proxy import Proxy, serving
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TYPED = ("amount=99.99", "count=3", "paid=true", "word=tru", "id=007", "nothing=null", "big=1e999", "sum=a=b")
+TEXTS = ("python=3.10", "id=1e5", "ratio=1.0", "sign=-0", "plus=+1", "limit=NaN")
 
 
 class Shop:
@@ -26,13 +27,17 @@ class Shop:
         self.daemon = daemon
         self.key = key
 
-    async def send(self, *words: str, url: str = "", key: str | None = None) -> Ended:
+    async def send(
+        self, *words: str, url: str = "", key: str | None = None, standard_input: bytes | None = None
+    ) -> Ended:
         """Run `pingpilot send` with address and key in the environment."""
         settings = {
             "PINGPILOT_URL": url or self.daemon.base_url,
             "PINGPILOT_API_KEY": self.key if key is None else key,
         }
-        return await command("send", *words, settings=settings, folder=self.daemon.folder)
+        return await command(
+            "send", *words, settings=settings, folder=self.daemon.folder, standard_input=standard_input
+        )
 
     async def event(self, sent: Ended) -> dict[str, Any]:
         """Return the event whose id was printed."""
@@ -71,6 +76,24 @@ async def test_an_event_is_sent_with_its_description_and_typed_fields(shop: Shop
         "big": "1e999",
         "sum": "a=b",
     }
+
+
+async def test_a_number_whose_text_would_not_survive_stays_text(shop: Shop) -> None:
+    fields = [word for text in TEXTS for word in ("-f", text)]
+
+    sent = await shop.send("sale", *fields)
+
+    event = await shop.event(sent)
+    assert event["fields"] == dict(text.split("=") for text in TEXTS)
+
+
+async def test_a_dash_reads_the_description_from_standard_input(shop: Shop) -> None:
+    piped = await shop.send("sale", "-d", "-", standard_input="\ufeffLine 1\nÄ third\n".encode())
+    too_long = await shop.send("sale", "-d", "-", standard_input=b"x" * 200_000)
+
+    assert (await shop.event(piped))["description"] == "Line 1\nÄ third"
+    assert too_long.code == 1
+    assert "up to 4,000 characters" in only_line(too_long)
 
 
 async def test_options_win_over_the_environment(shop: Shop) -> None:

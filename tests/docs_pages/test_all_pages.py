@@ -13,7 +13,11 @@ from pingpilot.config import PREFIX, variables
 ROOT = Path(__file__).parents[2]
 PAGES = {
     str(path.relative_to(ROOT)): path
-    for path in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")))
+    for path in (
+        *sorted(ROOT.glob("*.md")),
+        *sorted(ROOT.glob("docs/*.md")),
+        *sorted(ROOT.glob("clients/*/*.md")),
+    )
 }
 OF_PROGRAMS = {"PINGPILOT_URL", "PINGPILOT_API_KEY"}
 """Variables of those who send; the others are the daemon's settings."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pingpilot.delivery.channel import Notification
+from pingpilot.delivery.channel import Notification, field_text
 from pingpilot.rendering.text import clean_text, cut_end, cut_middle, readable, readable_fields, utf16_length
 
 from .cutting import assert_cut_in_the_middle
@@ -18,11 +18,67 @@ def test_lengths_are_counted_in_utf16_units() -> None:
 
 
 def test_controls_and_bidi_overrides_go_and_line_ends_become_one_kind() -> None:
-    dirty = "\ufeffa\x00b\x1b[1m\r\nc\rd\u2028e\tf\u202egnp\u2066.exe\u2069"
+    dirty = "\ufeffa\x00b\x1b\r\nc\rd\u2028e\tf\u202egnp\u2066.exe\u2069"
 
     cleaned = clean_text(dirty)
 
-    assert cleaned == "ab[1m\nc\nd\ne\tfgnp.exe"
+    assert cleaned == "ab\nc\nd\ne\tfgnp.exe"
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        ("\x1b[31mERROR\x1b[0m: no disk", "ERROR: no disk"),
+        ("\x1b[38;2;255;0;0mred\x1b[m \x1b[4:3mwavy\x1b[K", "red wavy"),
+        ("\x9b1;31mC1\x9b0m", "C1"),
+        ("\x1b]8;id=1;https://x.example/a\x1b\\link\x1b]8;;\x1b\\.", "link."),
+        ("\x1b]0;a title\x07done", "done"),
+        ("\x9d8;;https://x.example\x9clink\x9d8;;\x9c", "link"),
+        ("\x1bP1;1;8q#0;2;0;0;0#0~~\x1b\\picture", "picture"),
+        ("\x1b(Bplain\x1b7\x1b=", "plain"),
+        ("\x1b[?25lhidden\x1b[?25h", "hidden"),
+        ("cut off\x1b[38;5", "cut off"),
+        ("\x1b]0;no end\nnext", "0;no end\nnext"),  # better too much than a text that is swallowed
+        ("array[0m]", "array[0m]"),
+    ],
+)
+def test_terminal_codes_go_whole(written: str, seen: str) -> None:
+    assert clean_text(written) == seen
+
+
+@pytest.mark.parametrize("code", ["\x1b]", "\x9d", "\x1b[", "\x1b", "\x1bPq", "\x1b[1;", "\x1b]x\x1b"])
+def test_no_pile_of_terminal_codes_makes_cleaning_slow(code: str) -> None:
+    text = code * 4000
+
+    seconds = min(repeat(lambda: clean_text(text), timer=process_time, number=1))
+
+    assert seconds < 0.02
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (1e-07, "0.0000001"),
+        (1.0, "1"),
+        (-0.0, "0"),
+        (99.99, "99.99"),
+        (-1234567.5, "-1234567.5"),
+        (1e22, "1e22"),
+        (100000.0, "100000"),
+        (1.5e20, "150000000000000000000"),
+        (-2.5e300, "-2.5e300"),
+        (5e-324, "5e-324"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (10**30, "1" + "0" * 30),
+    ],
+)
+def test_numbers_are_shown_as_people_write_them(number: float, shown: str) -> None:
+    assert readable_fields(notification("x", ("n", number))) == [("n", shown)]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_as_shown_is_the_number(number: float) -> None:
+    assert float(field_text(number)) == number
 
 
 @pytest.mark.parametrize("joined", ["👩‍👩‍👧", "❤️", "नि", "\u200fשלום", "🏴\U000e0067\U000e007f"])
@@ -42,11 +98,11 @@ def test_an_emoji_newer_than_this_python_is_not_blank() -> None:
 
 
 def test_fields_are_read_with_names_on_one_line_and_json_words_for_booleans() -> None:
-    note = notification("x", ("a\nb\t c", True), (" ", ""), ("n", 1e22), ("big", 10**30))
+    note = notification("x", ("a\nb\t c", True), (" ", ""), ("n", 1e22), ("price", 1e1))
 
     shown = readable_fields(note)
 
-    assert shown == [("a b c", "true"), ("—", "—"), ("n", "1e+22"), ("big", "1" + "0" * 30)]
+    assert shown == [("a b c", "true"), ("—", "—"), ("n", "1e22"), ("price", "10")]
 
 
 def test_a_text_that_fits_stays_as_it_is() -> None:

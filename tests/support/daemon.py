@@ -186,20 +186,29 @@ async def a_daemon(settings: Mapping[str, str], *, database_url: str, folder: Pa
         await daemon.close()
 
 
-async def command(*words: str, settings: Mapping[str, str], folder: Path) -> Ended:
+async def command(
+    *words: str, settings: Mapping[str, str], folder: Path, standard_input: bytes | None = None
+) -> Ended:
     """Run a `pingpilot` command in a process of its own, to its end."""
-    return await execute(*_PINGPILOT, *words, settings=settings, folder=folder)
+    return await execute(*_PINGPILOT, *words, settings=settings, folder=folder, standard_input=standard_input)
 
 
-async def execute(*words: str, settings: Mapping[str, str], folder: Path) -> Ended:
-    """Run any program in a process of its own, to its end."""
+async def execute(
+    *words: str, settings: Mapping[str, str], folder: Path, standard_input: bytes | None = None
+) -> Ended:
+    """Run any program in a process of its own, to its end; without an input it has this process's."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *words, env=environment(settings), cwd=folder, stdout=pipe, stderr=pipe
+        *words,
+        env=environment(settings),
+        cwd=folder,
+        stdout=pipe,
+        stderr=pipe,
+        stdin=None if standard_input is None else pipe,
     )
     try:
         async with asyncio.timeout(ENDS_WITHIN):
-            out, err = await process.communicate()
+            out, err = await process.communicate(standard_input)
     finally:
         if process.returncode is None:
             process.kill()
