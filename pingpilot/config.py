@@ -20,21 +20,13 @@ from pydantic_settings import (
 )
 
 from pingpilot.channels import CHANNELS, load
+from pingpilot.database_url import check_database_url, parse_postgres_url
 from pingpilot.errors import SettingsError
 
 PREFIX = "PINGPILOT_"
 _OF_THE_CLIENT = ("url", "api_key")
 
-_DATABASE_URL = re.compile(r"(sqlite:///.+|(postgres|postgresql|asyncpg)://.+/.+)")
 _HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
-
-
-def _database_url(url: str) -> str:
-    if not _DATABASE_URL.fullmatch(url):
-        raise ValueError(
-            "must be sqlite:///absolute/path.sqlite3 or postgres://user:password@host:port/database"
-        )
-    return url
 
 
 def _http_url(url: str) -> str:
@@ -116,7 +108,7 @@ class Settings(BaseSettings):
     _channels: dict[str, ChannelSettings] = PrivateAttr(default_factory=dict)
 
     data_dir: Path = Path("data")
-    database_url: Annotated[str, AfterValidator(_database_url)] | None = None
+    database_url: Annotated[str, AfterValidator(check_database_url)] | None = None
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: HttpUrl | None = None
@@ -163,7 +155,12 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never stand in a log."""
-        return tuple(secret for own in self.channels.values() for secret in own.secrets)
+        is_sqlite = self.database.startswith("sqlite:")
+        password = None if is_sqlite else parse_postgres_url(self.database).password
+        return (
+            *(secret for own in self.channels.values() for secret in own.secrets),
+            *([password] if password else []),
+        )
 
 
 def _reachable(host: str) -> str:
@@ -191,7 +188,7 @@ def _read(kind: type[S], overrides: Mapping[str, Any]) -> S:
         error = exc.errors(include_input=False, include_url=False)[0]
         name = _variable(kind, str(error["loc"][0])) if error["loc"] else "A setting"
         problem = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        is_sentence = problem.startswith(("must", "should"))
+        is_sentence = problem.startswith(("must", "should", "has ", "names ", "asks "))
         raise SettingsError(
             f"{name} is wrong: it {problem if is_sentence else f'was refused ({problem})'}."
         ) from None

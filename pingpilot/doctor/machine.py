@@ -8,13 +8,13 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aiohttp
 
 from models.database import connection, is_current, open_database, sqlite_path
 from models.sql import as_datetime
 from pingpilot.config import PREFIX, Settings
+from pingpilot.database_url import parse_postgres_url
 from pingpilot.errors import DatabaseUnavailable
 from pingpilot.telemetry.findings import Finding, Level
 
@@ -75,9 +75,9 @@ def _sqlite(path: Path) -> Finding:
 
 
 def _postgres(settings: Settings) -> Finding:
-    place = urlsplit(settings.database)
-    host = place.hostname or "a socket of this machine"
-    return Finding("database", Level.OK, f"PostgreSQL at {host}, database {place.path[1:]}.")
+    place = parse_postgres_url(settings.database)
+    host = place.host or "a socket of this machine"
+    return Finding("database", Level.OK, f"PostgreSQL at {host}, database {place.database}.")
 
 
 async def migrations(settings: Settings) -> Finding:
