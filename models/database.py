@@ -159,8 +159,9 @@ async def answers() -> None:
 async def is_current(url: str) -> bool:
     """Return whether every migration is applied; False also where the database can't be asked."""
     path = sqlite_path(url)
-    if path and not path.exists():  # asking would make it
-        return False
+    with our_errors():
+        if path and not path.exists():  # asking would make it
+            return False
     async with open_database(url):
         try:
             rows = await connection().execute_query_dict("SELECT name FROM tortoise_migrations")
