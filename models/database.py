@@ -8,19 +8,17 @@ from functools import wraps
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
-from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.transactions import in_transaction
 
 from models import migrations
-from models.backends.asyncpg import our_errors
+from models.backends.asyncpg import how_to_connect, our_errors
 from pingpilot.errors import DatabaseUnavailable
 
 P = ParamSpec("P")
@@ -72,15 +70,18 @@ def tortoise_config(url: str, **pragmas: str) -> dict[str, Any]:
             _READER: {"engine": engine, "credentials": {**file, **_SQLITE, "query_only": "ON"}},
         }
     else:
-        credentials = {
-            **expand_db_url(_asyncpg_url(url))["credentials"],
-            "maxsize": 10,
-            "server_settings": {"synchronous_commit": "on"},
-            "reset": _keep_session,
-        }
+        credentials = {**how_to_connect(url), "maxsize": 10, "init": _begin_session, "reset": _keep_session}
         connections = {"default": {"engine": "models.backends.asyncpg", "credentials": credentials}}
     app = {"models": _MODULES, "default_connection": "default", "migrations": "models.migrations"}
     return {"connections": connections, "apps": {"models": app}, "use_tz": True}
+
+
+async def _begin_session(connection: Any) -> None:
+    """Set what holds for all that a connection does.
+
+    Not as parameters of its start, of which PgBouncer refuses those it does not know.
+    """
+    await connection.execute("SET synchronous_commit = on")
 
 
 async def _keep_session(_connection: Any) -> None:
@@ -90,10 +91,6 @@ async def _keep_session(_connection: Any) -> None:
 def sqlite_path(url: str) -> Path | None:
     """Return the file of an SQLite URL, None for PostgreSQL."""
     return Path(url.removeprefix("sqlite://").split("?")[0]) if url.startswith("sqlite://") else None
-
-
-def _asyncpg_url(url: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(scheme="asyncpg"))
 
 
 TORTOISE_ORM = tortoise_config("sqlite://:memory:")
@@ -162,8 +159,9 @@ async def answers() -> None:
 async def is_current(url: str) -> bool:
     """Return whether every migration is applied; False also where the database can't be asked."""
     path = sqlite_path(url)
-    if path and not path.exists():  # asking would make it
-        return False
+    with our_errors():
+        if path and not path.exists():  # asking would make it
+            return False
     async with open_database(url):
         try:
             rows = await connection().execute_query_dict("SELECT name FROM tortoise_migrations")
@@ -195,7 +193,7 @@ async def _migration_lock(url: str) -> AsyncIterator[None]:
                 await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
                 yield
             return
-        holder = await asyncpg.connect(_asyncpg_url(url).replace("asyncpg://", "postgres://", 1))
+        holder = await asyncpg.connect(**how_to_connect(url))
         try:
             await holder.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
             yield

@@ -10,7 +10,9 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+from annotated_types import Ge, Le
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -20,21 +22,15 @@ from pydantic_settings import (
 )
 
 from pingpilot.channels import CHANNELS, load
+from pingpilot.database_url import check_database_url, parse_postgres_url
 from pingpilot.errors import SettingsError
+from pingpilot.listening import ANY_IPV6
 
 PREFIX = "PINGPILOT_"
 _OF_THE_CLIENT = ("url", "api_key")
 
-_DATABASE_URL = re.compile(r"(sqlite:///.+|(postgres|postgresql|asyncpg)://.+/.+)")
+_EVERYWHERE = ("0.0.0.0", ANY_IPV6)  # noqa: S104  # every address of this machine
 _HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
-
-
-def _database_url(url: str) -> str:
-    if not _DATABASE_URL.fullmatch(url):
-        raise ValueError(
-            "must be sqlite:///absolute/path.sqlite3 or postgres://user:password@host:port/database"
-        )
-    return url
 
 
 def _http_url(url: str) -> str:
@@ -116,7 +112,7 @@ class Settings(BaseSettings):
     _channels: dict[str, ChannelSettings] = PrivateAttr(default_factory=dict)
 
     data_dir: Path = Path("data")
-    database_url: Annotated[str, AfterValidator(_database_url)] | None = None
+    database_url: Annotated[str, AfterValidator(check_database_url)] | None = None
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: HttpUrl | None = None
@@ -134,6 +130,16 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL: the one set, or a SQLite file in the data folder."""
         return self.database_url or f"sqlite://{(self.data_dir / 'pingpilot.sqlite3').absolute()}"
+
+    @property
+    def database_variable(self) -> str:
+        """The variable that says where the database is."""
+        return f"{PREFIX}{'DATABASE_URL' if self.database_url else 'DATA_DIR'}"
+
+    @property
+    def listens_everywhere(self) -> bool:
+        """Whether the API listens on every address of this machine."""
+        return self.http_host in _EVERYWHERE
 
     def base_url(self, port: int) -> str:
         """Return where browsers and mail programs reach this daemon, without a slash at the end.
@@ -163,11 +169,16 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never stand in a log."""
-        return tuple(secret for own in self.channels.values() for secret in own.secrets)
+        is_sqlite = self.database.startswith("sqlite:")
+        password = None if is_sqlite else parse_postgres_url(self.database).password
+        return (
+            *(secret for own in self.channels.values() for secret in own.secrets),
+            *([password] if password else []),
+        )
 
 
 def _reachable(host: str) -> str:
-    if host in ("0.0.0.0", "::"):  # noqa: S104  # every address of this machine
+    if host in _EVERYWHERE:
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
@@ -176,27 +187,73 @@ def load_settings(*, channels: Mapping[str, Mapping[str, Any]] | None = None, **
     """Read the settings from the environment and `.env`; `overrides` win over both.
 
     `channels` are such overrides for the channels' own settings, by the channel's name.
-    Raises `SettingsError`, whose text is one sentence that names the variable and never its value.
+    Raises `SettingsError` with a sentence for each setting that is wrong, which never holds its value.
     """
-    settings = _read(Settings, overrides)
-    for name, kind in CHANNELS.items():
-        settings._channels[name] = _read(load(kind.settings), (channels or {}).get(name, {}))
+    problems: list[str] = []
+    settings = _read(Settings, overrides, problems)
+    own = {
+        name: _read(load(kind.settings), (channels or {}).get(name, {}), problems)
+        for name, kind in CHANNELS.items()
+    }
+    if settings is None or problems:
+        raise SettingsError(*dict.fromkeys(problems))  # a broken .env is met by each of them
+    settings._channels.update({name: each for name, each in own.items() if each is not None})
     return settings
 
 
-def _read(kind: type[S], overrides: Mapping[str, Any]) -> S:
+def _read(kind: type[S], overrides: Mapping[str, Any], problems: list[str]) -> S | None:
+    """Return the settings of one kind, None with a sentence each in `problems` where they are wrong."""
     try:
         return kind(**overrides)
+    except SettingsError as exc:
+        problems += exc.sentences
     except ValidationError as exc:
-        error = exc.errors(include_input=False, include_url=False)[0]
-        name = _variable(kind, str(error["loc"][0])) if error["loc"] else "A setting"
-        problem = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        is_sentence = problem.startswith(("must", "should"))
-        raise SettingsError(
-            f"{name} is wrong: it {problem if is_sentence else f'was refused ({problem})'}."
-        ) from None
+        wrong = {_field(kind, error): _sentence(kind, error) for error in exc.errors(include_url=False)}
+        problems += wrong.values()
+        # What is wrong between settings shows once each by itself is well
+        defaults = {name: kind.model_fields[name].get_default(call_default_factory=True) for name in wrong}
+        try:
+            kind(**{**overrides, **defaults})
+        except SettingsError as between:
+            named = tuple(_variable(kind, name) for name in wrong)
+            problems += [each for each in between.sentences if not each.startswith(named)]
     except UnicodeDecodeError:
-        raise SettingsError("The file .env is not UTF-8 text: save it as UTF-8.") from None
+        problems.append("The file .env is not UTF-8 text: save it as UTF-8.")
+    except PermissionError:
+        problems.append("The file .env can't be read: give this user the right, or remove it.")
+    return None
+
+
+def _field(kind: type[BaseSettings], error: ErrorDetails) -> str:
+    """Return the name of the field that an error is about; pydantic may give its alias."""
+    named = str(error["loc"][0])
+    return next(name for name in kind.model_fields if named in (name, _variable(kind, name)))
+
+
+def _sentence(kind: type[BaseSettings], error: ErrorDetails) -> str:
+    """Say in our words what is wrong with a setting, without its value."""
+    name = _field(kind, error)
+    info, type_ = kind.model_fields[name], error["type"]
+    least = next((each.ge for each in info.metadata if isinstance(each, Ge)), None)
+    most = next((each.le for each in info.metadata if isinstance(each, Le)), None)
+    if type_ == "value_error":
+        problem = str(error["ctx"]["error"])
+    elif type_ == "literal_error":
+        problem = f"must be {error['ctx']['expected']}".replace("'", "")
+    elif type_.startswith("bool"):
+        problem = "must be true or false"
+    elif least is not None or type_.startswith(("int", "float")):
+        span = (
+            f" from {least} to {most}"
+            if most is not None
+            else f", {least} or more"
+            if least is not None
+            else ""
+        )
+        problem = f"must be a {'number' if type_.startswith('float') else 'whole number'}{span}"
+    else:
+        problem = "is not of the form that .env.example shows"
+    return f"{_variable(kind, name)} is wrong: it {problem}."
 
 
 def _variable(kind: type[BaseSettings], field: str) -> str:

@@ -12,7 +12,11 @@ class PingPilotError(Exception):
 
 
 class SettingsError(PingPilotError):
-    """A setting is missing or wrong; the text names its variable."""
+    """Settings are missing or wrong: one sentence each, which names the variable. The text is their lines."""
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
 
 
 class InvalidInput(PingPilotError):

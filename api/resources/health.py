@@ -9,6 +9,8 @@ from api.replies import json_reply
 from api.services import SERVICES
 from api.shapes.health import Alive, Readiness
 
+DATABASE_MARK = "X-PingPilot-Database"
+"""A header by which the doctor knows whether a daemon is that of its database."""
 _PATIENCE = 2.0  # seconds a database may take to answer before it counts as away
 
 
@@ -34,7 +36,9 @@ async def get_readyz(request: web.Request) -> web.Response:
         },
         reasons={name: part.reason for name, part in parts.items() if part.reason},
     )
-    return json_reply(readiness, status=200 if ready else 503)
+    reply = json_reply(readiness, status=200 if ready else 503)
+    reply.headers[DATABASE_MARK] = services.unsubscriber.database_mark
+    return reply
 
 
 CALLS = (

@@ -1,5 +1,6 @@
 """PostgreSQL over asyncpg: a pool of connections."""
 
+import ssl
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -18,6 +19,7 @@ from tortoise.backends.base.client import (
 from tortoise.connection import get_connections
 
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours
+from pingpilot.database_url import parse_postgres_url
 
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
     as_ours,
@@ -26,8 +28,32 @@ our_errors: Callable[[], AbstractContextManager[None]] = partial(
 )
 
 
+def how_to_connect(url: str) -> dict[str, Any]:
+    """Return the arguments of `asyncpg.connect`, and of `Client`, that reach the database of a URL.
+
+    What a URL may say beyond the place, such as `sslmode`, asyncpg takes in a DSN alone. The password stands
+    beside it, where no log shows it.
+    """
+    place = parse_postgres_url(url)
+    arguments: dict[str, Any] = {"dsn": place.dsn, "password": place.password}
+    if place.connect_timeout:
+        arguments["timeout"] = place.connect_timeout
+    if place.trusts_system:
+        arguments["ssl"] = ssl.create_default_context()
+    return arguments
+
+
 class Client(AsyncpgDBClient):
-    """A pool of connections to one database."""
+    """A pool of connections to one database, which `dsn` names in place of Tortoise's own arguments."""
+
+    def __init__(self, *, dsn: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._dsn = dsn
+
+    async def create_pool(self, **kwargs: Any) -> Any:
+        for name in ("host", "port", "user", "database"):
+            del kwargs[name]
+        return await asyncpg.create_pool(self._dsn, **kwargs)
 
     async def close(self) -> None:
         with our_errors():

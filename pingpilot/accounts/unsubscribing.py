@@ -26,6 +26,17 @@ class Unsubscriber:
         """Return an unsubscriber with the database's key, made at the first call."""
         return cls(secret=await Fact.get_or_set(_SECRET, secrets.token_hex(32)), base_url=base_url)
 
+    @property
+    def database_mark(self) -> str:
+        """Return what tells the daemons of this database from those of another, and nothing else."""
+        return _mark(self._secret)
+
+    @classmethod
+    async def stored_mark(cls) -> str | None:
+        """Return `database_mark` for the open database, None where no daemon ever ran on it."""
+        secret = await Fact.read(_SECRET)
+        return _mark(secret.encode()) if secret else None
+
     def url_for(self, account_id: int) -> str:
         """Return the account's link, as it stands in its e-mails."""
         return f"{self._base_url}/unsubscribe/{account_id}.{self._signature(account_id)}"
@@ -45,3 +56,7 @@ class Unsubscriber:
 
     def _signature(self, account_id: int) -> str:
         return hmac.digest(self._secret, f"unsubscribe {account_id}".encode(), "sha256").hex()
+
+
+def _mark(secret: bytes) -> str:
+    return hmac.digest(secret, b"database", "sha256").hex()[:16]

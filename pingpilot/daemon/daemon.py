@@ -31,9 +31,11 @@ from pingpilot.delivery.parts import Surroundings
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import SettingsError
 from pingpilot.events.intake import Intake
+from pingpilot.listening import listening_socket
 from pingpilot.storage.housekeeping import Housekeeper
 from pingpilot.storage.migrating import prepare_database
 from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.doubts import doubts
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
 
@@ -66,7 +68,7 @@ class Daemon:
         `on_up` is called with the API's base URL once it answers. Raises `SettingsError` where the
         address to listen on can't be had.
         """
-        with _listening_socket(self._settings) as listener:
+        with _listen(self._settings) as listener:
             base_url = self._settings.base_url(listener.getsockname()[1])
             unsubscriber = await Unsubscriber.load(base_url)
             self._parts = build_parts(
@@ -150,11 +152,10 @@ class Daemon:
             self._parts[name].dispatcher.wake()
 
 
-def _listening_socket(settings: Settings) -> socket.socket:
+def _listen(settings: Settings) -> socket.socket:
     host, port = settings.http_host, settings.http_port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=1024)
+        return listening_socket(host, port)
     except OSError as exc:
         problem = exc.strerror or str(exc)
         raise SettingsError(
@@ -179,7 +180,13 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop_or_abort)
     await prepare_database(settings)
     async with open_database(settings.database):
-        await Daemon(settings).serve(stop)
+        await Daemon(settings).serve(stop, on_up=lambda _url: warn_of(settings))
+
+
+def warn_of(settings: Settings) -> None:
+    """Say in the log what about the settings is hardly meant so."""
+    for doubt in doubts(settings):
+        log.warning(doubt.text, advice=doubt.advice)
 
 
 def run_loop(main: Callable[[], Any]) -> None:

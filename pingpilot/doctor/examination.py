@@ -1,12 +1,12 @@
 """The examination: every check in the order a newcomer would mend things."""
 
-import difflib
 from collections.abc import AsyncIterator
 
 from pingpilot.channels import CHANNELS, load
-from pingpilot.config import known_variables, load_settings, unknown_variables
+from pingpilot.config import load_settings
 from pingpilot.doctor import machine
 from pingpilot.errors import SettingsError
+from pingpilot.telemetry.doubts import doubts
 from pingpilot.telemetry.findings import Dates, Finding, Level
 
 _UNSEEN_SCHEMA = Finding("schema", Level.OFF, "Not looked at, since the database can't be used.")
@@ -18,23 +18,13 @@ async def examine() -> AsyncIterator[Finding]:
         settings = load_settings()
     except SettingsError as exc:
         advice = "Correct it in the environment or in .env. Nothing else was looked at."
-        yield Finding("settings", Level.PROBLEM, str(exc), advice)
+        for sentence in exc.sentences:
+            yield Finding("settings", Level.PROBLEM, sentence, advice)
         return
     if names := settings.configured_channels:
         yield Finding("settings", Level.OK, f"Configured: {', '.join(names)}.")
-    else:
-        yield Finding(
-            "settings",
-            Level.WARNING,
-            "No channel is configured: events are stored and delivered nowhere.",
-            "Copy .env.example to .env and set the tokens and the mail server.",
-        )
-    for variable in unknown_variables():
-        nearest = difflib.get_close_matches(variable, known_variables(), n=1, cutoff=0.8)
-        advice = (
-            f"Did you mean {nearest[0]}?" if nearest else "See .env.example for all: correct or remove it."
-        )
-        yield Finding("settings", Level.WARNING, f"{variable} is not a setting, and has no effect.", advice)
+    for doubt in doubts(settings):
+        yield doubt
     database = await machine.database(settings)
     yield database
     yield await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA

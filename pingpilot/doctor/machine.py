@@ -1,21 +1,24 @@
 """What the machine must offer: a database, room on the disk, a port, the right time."""
 
 import asyncio
+import errno
 import os
 import shutil
-import socket
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aiohttp
 
+from api.resources.health import DATABASE_MARK
 from models.database import connection, is_current, open_database, sqlite_path
 from models.sql import as_datetime
+from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.config import PREFIX, Settings
+from pingpilot.database_url import parse_postgres_url
 from pingpilot.errors import DatabaseUnavailable
+from pingpilot.listening import listening_socket
 from pingpilot.telemetry.findings import Finding, Level
 
 SCARCE, FULL = 1024**3, 100 * 1024**2
@@ -28,38 +31,47 @@ _PATIENCE = 5.0  # seconds
 async def database(settings: Settings) -> Finding:
     """Whether the database answers and is sound; a SQLite file need not exist yet."""
     path = sqlite_path(settings.database)
-    if path and not path.exists():
-        return _folder(path.parent)
     try:
+        if path and not path.exists():
+            return _folder(settings, path.parent)
         async with open_database(settings.database):
             await asyncio.wait_for(connection().execute_query("SELECT 1"), _PATIENCE)
-        return await asyncio.to_thread(_sqlite, path) if path else _postgres(settings)
+        return await asyncio.to_thread(_sqlite, settings, path) if path else _postgres(settings)
+    except PermissionError as exc:
+        return Finding(
+            "database",
+            Level.PROBLEM,
+            f"This user may not look into the folder of {exc.filename or path}.",
+            f"Give this user the right to read and write there, or set another {settings.database_variable}.",
+        )
     except (DatabaseUnavailable, sqlite3.Error, OSError) as exc:
         return Finding(
             "database",
             Level.PROBLEM,
             f"It can't be used: {str(exc) or type(exc).__name__}.",
-            f"Check {PREFIX}DATABASE_URL, that the server runs, and who may log in or write the file.",
+            f"Check {settings.database_variable}, and who may read and write there."
+            if path
+            else f"Check {settings.database_variable}, that the server runs, and who may log in.",
         )
 
 
-def _folder(folder: Path) -> Finding:
+def _folder(settings: Settings, folder: Path) -> Finding:
     existing = next(each for each in (folder, *folder.parents) if each.exists())
-    if not existing.is_dir() or not _is_writable(existing):
-        return Finding(
-            "database",
-            Level.PROBLEM,
-            f"{folder} can't be written.",
-            f"Give this user the right to write there, or set another {PREFIX}DATA_DIR.",
-        )
-    return Finding("database", Level.OK, f"SQLite, made in {folder} at the first start.")
+    if existing.is_dir() and _is_writable(existing) and shutil.disk_usage(existing).total:  # /proc has none
+        return Finding("database", Level.OK, f"SQLite, made in {folder} at the first start.")
+    return Finding(
+        "database",
+        Level.PROBLEM,
+        f"{folder} can't be written.",
+        f"Give this user the right to write there, or set another {settings.database_variable}.",
+    )
 
 
 def _is_writable(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
 
 
-def _sqlite(path: Path) -> Finding:
+def _sqlite(settings: Settings, path: Path) -> Finding:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as file:
         (verdict,) = file.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
@@ -70,14 +82,14 @@ def _sqlite(path: Path) -> Finding:
             "Stop the daemon and put a backup in its place (`pingpilot backup` makes them).",
         )
     if not _is_writable(path.parent):
-        return _folder(path.parent)
+        return _folder(settings, path.parent)
     return Finding("database", Level.OK, f"SQLite at {path}, {_size(path.stat().st_size)}.")
 
 
 def _postgres(settings: Settings) -> Finding:
-    place = urlsplit(settings.database)
-    host = place.hostname or "a socket of this machine"
-    return Finding("database", Level.OK, f"PostgreSQL at {host}, database {place.path[1:]}.")
+    place = parse_postgres_url(settings.database)
+    host = place.host or "a socket of this machine"
+    return Finding("database", Level.OK, f"PostgreSQL at {host}, database {place.database}.")
 
 
 async def migrations(settings: Settings) -> Finding:
@@ -102,8 +114,14 @@ async def migrations(settings: Settings) -> Finding:
 def disk(settings: Settings) -> Finding:
     """Whether there is room where data are kept."""
     path = sqlite_path(settings.database) or settings.data_dir
-    folder = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
-    free = shutil.disk_usage(folder).free
+    try:
+        folder = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
+        usage = shutil.disk_usage(folder)
+    except PermissionError:
+        return Finding("disk", Level.OFF, f"Not looked at, since this user may not look into {path}.")
+    if not usage.total:
+        return Finding("disk", Level.OFF, f"Not looked at, since {folder} is no place for files.")
+    free = usage.free
     text = f"{_size(free)} free in {folder}."
     if free >= SCARCE:
         return Finding("disk", Level.OK, text)
@@ -112,38 +130,54 @@ def disk(settings: Settings) -> Finding:
 
 
 async def port(settings: Settings) -> Finding:
-    """Whether the API's address is free, or PingPilot is the one that has it."""
+    """Whether the API's address is free, or the daemon of our database is the one that has it."""
     url = settings.listening_url(settings.http_port)
-    if _is_free(settings):
-        return Finding("port", Level.OK, f"{url} is free: the daemon is not running.")
-    if status := await _readiness(url):
-        return Finding("port", Level.OK, f"The daemon runs at {url} ({status}).")
-    return Finding(
-        "port",
-        Level.PROBLEM,
-        f"Something else listens at {url}, or this machine has no such address.",
-        f"Stop it, or set another {PREFIX}HTTP_PORT or {PREFIX}HTTP_HOST.",
-    )
-
-
-def _is_free(settings: Settings) -> bool:
-    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
     try:
-        socket.create_server((settings.http_host, settings.http_port), family=family).close()
-    except OSError:
-        return False
-    return True
+        listening_socket(settings.http_host, settings.http_port).close()
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            return await _who_listens(settings, url)
+        if exc.errno == errno.EACCES:
+            text = f"This user may not listen on port {settings.http_port}."
+            return _port_problem(text, f"Set {PREFIX}HTTP_PORT to one above 1023.")
+        text = f"This machine has no address {settings.http_host} to listen on."
+        return _port_problem(text, f"Set {PREFIX}HTTP_HOST to one that it has, such as 127.0.0.1.")
+    return Finding("port", Level.OK, f"{url} is free: the daemon is not running.")
 
 
-async def _readiness(url: str) -> str | None:
-    """Return what a PingPilot there says of itself, None where there is none."""
+async def _who_listens(settings: Settings, url: str) -> Finding:
     timeout = aiohttp.ClientTimeout(total=_PATIENCE)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{url}/readyz") as reply:
-            body = await reply.json()
-            return str(body["status"]) if "parts" in body else None
+            body, mark = await reply.json(), reply.headers.get(DATABASE_MARK)
+        status = str(body["status"]) if "parts" in body else None
     except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError):
-        return None
+        status = mark = None
+    if status is None:
+        advice = f"Stop it, or set another {PREFIX}HTTP_PORT or {PREFIX}HTTP_HOST."
+        return _port_problem(f"Another program listens at {url}, which is no PingPilot.", advice)
+    if mark is not None and await _is_anothers(settings, mark):
+        return _port_problem(
+            f"A PingPilot of another database runs at {url} ({status}).",
+            f"Give this one another {PREFIX}HTTP_PORT, or run the doctor with the settings of that daemon.",
+        )
+    return Finding("port", Level.OK, f"The daemon runs at {url} ({status}).")
+
+
+async def _is_anothers(settings: Settings, mark: str) -> bool:
+    """Return whether a daemon's mark is not that of our database; False where that can't be asked."""
+    path = sqlite_path(settings.database)
+    if path and not path.exists():
+        return True
+    try:
+        async with open_database(settings.database):
+            return mark != await Unsubscriber.stored_mark()
+    except DatabaseUnavailable:
+        return False
+
+
+def _port_problem(text: str, advice: str) -> Finding:
+    return Finding("port", Level.PROBLEM, text, advice)
 
 
 async def database_time(settings: Settings) -> tuple[str, timedelta] | None:

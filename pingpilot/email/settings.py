@@ -36,15 +36,16 @@ class EmailSettings(ChannelSettings):
 
     @model_validator(mode="after")
     def _is_whole(self) -> "EmailSettings":
+        missing = []
         if self.host and not self.sender:
-            raise SettingsError(
+            missing.append(
                 f"{PREFIX}SMTP_FROM is missing: {PREFIX}SMTP_HOST is set, so name the sender's address too."
             )
         if bool(self.username) != bool(self.password):
-            missing = "password" if self.username else "username"
-            raise SettingsError(
-                f"{self.variable(missing)} is missing: a user name and a password go together."
-            )
+            other = self.variable("password" if self.username else "username")
+            missing.append(f"{other} is missing: a user name and a password go together.")
+        if missing:
+            raise SettingsError(*missing)
         return self
 
     @property

@@ -14,14 +14,21 @@ async def prepare_database(settings: Settings) -> None:
 
     Migrating takes a process of its own: Tortoise keeps 25 MB for it, which a daemon would never give back.
     """
-    if await is_current(settings.database):
-        return
+    try:
+        if await is_current(settings.database):
+            return
+    except DatabaseUnavailable as exc:
+        raise _unusable(settings, exc) from exc
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "pingpilot",
         "migrate",
-        env={**os.environ, f"{PREFIX}DATABASE_URL": settings.database},
+        env={
+            **os.environ,
+            f"{PREFIX}DATA_DIR": str(settings.data_dir.absolute()),
+            f"{PREFIX}DATABASE_URL": settings.database_url or "",
+        },
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -35,4 +42,8 @@ async def migrate_database(settings: Settings) -> None:
     try:
         await migrate(settings.database)
     except DatabaseUnavailable as exc:
-        raise PingPilotError(f"The database can't be used ({exc}): check {PREFIX}DATABASE_URL.") from exc
+        raise _unusable(settings, exc) from exc
+
+
+def _unusable(settings: Settings, error: DatabaseUnavailable) -> PingPilotError:
+    return PingPilotError(f"The database can't be used ({error}): check {settings.database_variable}.")

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from pingpilot.doctor import Level
 from pingpilot.doctor.machine import clock
-from tests.support.daemon import Daemon, command, free_port
+from tests.support.daemon import Daemon, a_daemon, command, command_of_a_user, free_port
+from tests.support.databases import SqliteCopies
 from tests.support.platforms import SMTP_PASSWORD, TELEGRAM_TOKEN, Platforms
 
 
@@ -146,7 +147,56 @@ async def test_a_port_that_another_program_has_is_a_problem(tmp_path: Path) -> N
         report = await doctor(tmp_path, {"PINGPILOT_HTTP_PORT": str(port)})
 
     assert report.code == 1
+    assert "which is no PingPilot" in report.text("port")
     assert "set another PINGPILOT_HTTP_PORT" in report.text("port")
+
+
+@pytest.mark.parametrize("has_run", [True, False])
+async def test_a_daemon_of_another_database_on_the_port_is_a_problem(
+    daemon: Daemon, sqlite_copies: SqliteCopies, tmp_path: Path, has_run: bool
+) -> None:
+    await daemon.start()
+    (tmp_path / "other").mkdir()
+    other = sqlite_copies.new(tmp_path / "other")
+    if has_run:
+        async with a_daemon({}, database_url=other, folder=tmp_path / "other") as second:
+            await second.start()
+            await second.stop()
+
+    report = await doctor(tmp_path, {**daemon.settings, "PINGPILOT_DATABASE_URL": other})
+
+    assert report.code == 1
+    assert "A PingPilot of another database runs at" in report.text("port")
+
+
+async def test_an_address_that_this_machine_lacks_is_told_as_such(tmp_path: Path) -> None:
+    report = await doctor(tmp_path, {"PINGPILOT_HTTP_HOST": "192.0.2.1", "PINGPILOT_HTTP_PORT": "0"})
+
+    assert "This machine has no address 192.0.2.1" in report.text("port")
+
+
+async def test_a_folder_that_can_not_be_looked_into_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    settings = {"PINGPILOT_DATA_DIR": str(tmp_path / "closed"), "PINGPILOT_HTTP_PORT": "0"}
+
+    ended = await command_of_a_user("doctor", "--json", settings=settings, folder=tmp_path)
+
+    report = Report(ended.code, ended.json)
+    assert report.levels["database"] == "problem"
+    assert "may not look into" in report.text("database")
+    assert "set another PINGPILOT_DATA_DIR" in report.text("database")
+    assert "bytes free" not in report.text("disk")
+
+
+async def test_wrong_settings_are_a_finding_each(tmp_path: Path) -> None:
+    settings = {"PINGPILOT_HTTP_PORT": "many", "PINGPILOT_LOG_LEVEL": "loud"}
+
+    ended = await command("doctor", "--json", settings=settings, folder=tmp_path)
+
+    assert [each["text"].split()[0] for each in ended.json["findings"]] == [
+        "PINGPILOT_HTTP_PORT",
+        "PINGPILOT_LOG_LEVEL",
+    ]
 
 
 async def test_a_clock_that_is_off_is_a_problem(platforms: Platforms, tmp_path: Path) -> None:

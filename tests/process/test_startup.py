@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import Daemon, a_daemon, command
+from tests.support.daemon import Daemon, a_daemon, command, command_of_a_user
+from tests.support.platforms import Platforms
 
 OFF = {"discord": "DISCORD_TOKEN", "telegram": "TELEGRAM_TOKEN", "email": "SMTP_HOST"}
 
@@ -42,6 +43,78 @@ async def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
 
     assert ended.code == 2
     assert only_sentence(ended.err).startswith("Error: PINGPILOT_SMTP_FROM is missing")
+
+
+async def test_wrong_settings_are_all_told_a_line_each(tmp_path: Path) -> None:
+    settings = {
+        "PINGPILOT_HTTP_PORT": "many",
+        "PINGPILOT_SMTP_SECURITY": "ssl",
+        "PINGPILOT_LOG_FORMAT": "xml",
+    }
+
+    ended = await command("run", settings=settings, folder=tmp_path)
+
+    assert ended.code == 2
+    assert ended.err.splitlines() == [
+        "Error: PINGPILOT_HTTP_PORT is wrong: it must be a whole number from 0 to 65535.",
+        "Error: PINGPILOT_LOG_FORMAT is wrong: it must be console or json.",
+        "Error: PINGPILOT_SMTP_SECURITY is wrong: it must be none, starttls or tls.",
+    ]
+
+
+@pytest.mark.parametrize("place", ["a file", "closed/data", "/proc/data"])
+async def test_a_data_folder_that_can_not_be_used_is_told_as_such(tmp_path: Path, place: str) -> None:
+    (tmp_path / "a file").touch()
+    (tmp_path / "closed").mkdir(mode=0)
+
+    ended = await command_of_a_user("run", settings={"PINGPILOT_DATA_DIR": place}, folder=tmp_path)
+
+    assert ended.code == 1
+    assert only_sentence(ended.err).endswith("check PINGPILOT_DATA_DIR.")
+
+
+async def test_what_is_hardly_meant_so_is_a_warning(sqlite_url: str, tmp_path: Path) -> None:
+    settings = {"PINGPILOT_DISCORD_TOKN": "x", "PINGPILOT_LOG_FORMAT": "json"}
+    async with a_daemon(settings, database_url=sqlite_url, folder=tmp_path) as daemon:
+        await daemon.start()
+        await daemon.stop()
+
+    records = [json.loads(line) for line in daemon.log.splitlines()]
+    warnings = {each["event"]: each["advice"] for each in records if each["level"] == "warning"}
+    misspelt = "PINGPILOT_DISCORD_TOKN is not a setting, and has no effect."
+    assert warnings == {
+        "No channel is configured: events are stored and delivered nowhere.": (
+            "Copy .env.example to .env and set the tokens and the mail server."
+        ),
+        misspelt: "Did you mean PINGPILOT_DISCORD_TOKEN?",
+    }
+
+
+async def test_links_that_lead_nowhere_are_a_warning(
+    platforms: Platforms, sqlite_url: str, tmp_path: Path
+) -> None:
+    settings = {**platforms.settings, "PINGPILOT_HTTP_HOST": "0.0.0.0"}  # noqa: S104
+    async with a_daemon(settings, database_url=sqlite_url, folder=tmp_path) as daemon:
+        await daemon.start()
+        await daemon.stop()
+    assert "Unsubscribe links in e-mails lead to http://localhost:" in daemon.log
+
+    settings["PINGPILOT_PUBLIC_URL"] = "https://ping.example.com"
+    async with a_daemon(settings, database_url=sqlite_url, folder=tmp_path) as daemon:
+        written = len(daemon.log)
+        await daemon.start()
+        await daemon.stop()
+        assert "Unsubscribe links" not in daemon.log[written:]
+
+
+async def test_two_colons_listen_on_both_families(sqlite_url: str, tmp_path: Path) -> None:
+    settings = {"PINGPILOT_HTTP_HOST": "::"}
+    async with a_daemon(settings, database_url=sqlite_url, folder=tmp_path) as daemon:
+        await daemon.start()  # asks 127.0.0.1
+        port = int(daemon.base_url.rpartition(":")[2])
+        _, writer = await asyncio.open_connection("::1", port)
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_without_any_setting_it_runs_and_says_what_is_off(sqlite_url: str, tmp_path: Path) -> None:

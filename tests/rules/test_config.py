@@ -11,18 +11,19 @@ from pingpilot.errors import SettingsError
 WRONG = [
     ("DATABASE_URL", "mysql://localhost/db", "must be sqlite:///"),
     ("DATABASE_URL", "sqlite://relative.sqlite3", "must be sqlite:///"),
-    ("HTTP_PORT", "http", "integer"),
-    ("HTTP_PORT", "70000", "65535"),
+    ("HTTP_PORT", "http", "it must be a whole number from 0 to 65535."),
+    ("HTTP_PORT", "70000", "it must be a whole number from 0 to 65535."),
+    ("EVENT_RETENTION_DAYS", "1.5", "it must be a whole number, 1 or more."),
     ("PUBLIC_URL", "example.com", "https://example.com"),
     ("DISCORD_API_URL", "ftp://x", "https://example.com"),
     ("TELEGRAM_API_URL", "x", "https://example.com"),
-    ("SMTP_PORT", "0", "greater than or equal to 1"),
-    ("SMTP_SECURITY", "ssl", "'none', 'starttls' or 'tls'"),
+    ("SMTP_PORT", "0", "it must be a whole number from 1 to 65535."),
+    ("SMTP_SECURITY", "ssl", "it must be none, starttls or tls."),
     ("SMTP_FROM", "nobody", "e-mail address"),
-    ("PLAN_FREE_EVENTS", "-1", "greater than or equal to 0"),
-    ("PLAN_PRO_EVENTS", "many", "integer"),
-    ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
-    ("LOG_FORMAT", "xml", "'console' or 'json'"),
+    ("PLAN_FREE_EVENTS", "-1", "it must be a whole number, 0 or more."),
+    ("PLAN_PRO_EVENTS", "many", "whole number"),
+    ("LOG_LEVEL", "loud", "it must be DEBUG, INFO, WARNING or ERROR."),
+    ("LOG_FORMAT", "xml", "it must be console or json."),
 ]
 
 
@@ -38,6 +39,41 @@ def test_a_wrong_value_is_one_sentence_that_names_the_variable(
     assert str(error.value).startswith(f"PINGPILOT_{name} is wrong")
     assert hint in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_all_that_is_wrong_is_told_at_once_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "HTTP_PORT": "http",
+        "LOG_LEVEL": "loud",
+        "DISCORD_TOKEN": "two words",
+        "SMTP_HOST": "mail.example.com",
+        "SMTP_PORT": "0",
+        "SMTP_FROM": "nobody",
+        "SMTP_USERNAME": "ada",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"PINGPILOT_{name}", value)
+
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+
+    assert [line.split(":")[0] for line in str(error.value).split("\n")] == [
+        "PINGPILOT_HTTP_PORT is wrong",
+        "PINGPILOT_LOG_LEVEL is wrong",
+        "PINGPILOT_DISCORD_TOKEN is wrong",
+        "PINGPILOT_SMTP_PORT is wrong",
+        "PINGPILOT_SMTP_FROM is wrong",
+        "PINGPILOT_SMTP_PASSWORD is missing",
+    ]
+
+
+def test_a_file_that_is_not_text_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"PINGPILOT_HTTP_PORT=\xff\n")
+
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+
+    assert str(error.value) == "The file .env is not UTF-8 text: save it as UTF-8."
 
 
 def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,139 @@
+"""The database's URL, as people write it and services hand it out, taken apart.
+
+The form is libpq's (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS). No
+sentence about a wrong URL repeats anything of it that might be a part of the password.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+FORM = "sqlite:///absolute/path.sqlite3 or postgres://user:password@host:port/database"
+
+_PASSED_ON = frozenset(
+    {
+        *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslnegotiation"),
+        *("ssl_min_protocol_version", "ssl_max_protocol_version"),
+        *("target_session_attrs", "passfile", "krbsrvname"),
+        *("application_name", "options"),
+    }
+)
+_PLACE = frozenset({"host", "port", "dbname", "user", "password"})
+_WITHOUT_EFFECT = frozenset(
+    {
+        *("channel_binding", "gssencmode", "sslcompression", "sslsni"),
+        *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"),
+    }
+)
+"""What is meant for libpq alone; the driver has nothing of the kind."""
+_KNOWN = _PASSED_ON | _PLACE | _WITHOUT_EFFECT | {"connect_timeout"}
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
+_SYSTEM = "system"  # libpq's word for the certificates that the machine trusts
+
+_RAW = (
+    "has a sign in its user name or password that means something else in a URL: write @ as %40, : as %3A, "
+    "/ as %2F, # as %23, ? as %3F, [ as %5B, ] as %5D, % as %25 and a space as %20"
+)
+_AUTHORITY = re.compile(r"(?P<authority>[^/?#]*)(?P<path>/[^?]*)?(?:\?(?P<query>.*))?", re.DOTALL)
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+(%25[\w.]+)?\]|[^\s:\[\]]*)(:\d{0,5})?")
+_HALF_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresUrl:
+    """A PostgreSQL database and how to reach it; `dsn` is in asyncpg's form, without the password."""
+
+    dsn: str
+    host: str | None
+    user: str | None
+    password: str | None = field(repr=False)
+    database: str
+    connect_timeout: int | None
+    trusts_system: bool
+    """Whether the server proves itself by a certificate that this machine trusts."""
+
+
+def check_database_url(url: str) -> str:
+    """Return the URL if it is one of a database. Raises `ValueError`: `must be …`, or `has …`."""
+    if url.startswith("sqlite:"):
+        if not re.fullmatch(r"sqlite:///[^?#]+(\?.*)?", url):
+            raise ValueError(f"must be {FORM}")
+    else:
+        parse_postgres_url(url)
+    return url
+
+
+def parse_postgres_url(url: str) -> PostgresUrl:
+    """Take a PostgreSQL URL apart. Raises `ValueError` with the words that follow "it": `must be …`."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in ("postgres", "postgresql", "asyncpg"):
+        raise ValueError(f"must be {FORM}")
+    parts = _AUTHORITY.fullmatch(rest)
+    if not parts or re.search(r"[\s\x00-\x1f\x7f]", rest) or _HALF_ENCODED.search(rest):
+        raise ValueError(_RAW)
+    userinfo, _, hosts = parts["authority"].rpartition("@")
+    path, query = (parts["path"] or "/")[1:], parts["query"] or ""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    given = dict(pairs)
+    if (
+        re.search(r"[@\[\]]", userinfo)
+        or "@" in path
+        or not all(_HOST.fullmatch(each) for each in hosts.split(","))
+        or ("@" in query and not given.keys() <= _KNOWN)
+    ):
+        raise ValueError(_RAW)
+    _check_parameters(given)
+    user, _, password = (unquote(part) for part in userinfo.partition(":"))
+    database = unquote(path) or given.get("dbname", "")
+    if not database or "/" in path:
+        raise ValueError(f"must name the database at its end, after one slash: {FORM}")
+    hosts = hosts or given.get("host", "")
+    trusts_system = given.get("sslrootcert") == _SYSTEM
+    passed_on = {
+        name: value
+        for name, value in given.items()
+        if value and (name in _PASSED_ON or name == "port") and not (trusts_system and name.startswith("ssl"))
+    }
+    user = user or given.get("user", "")
+    # A socket's folder has slashes, which must not end the authority
+    place = f"{quote(user, safe='')}@{quote(hosts, safe='[]:,%')}" if user else quote(hosts, safe="[]:,%")
+    return PostgresUrl(
+        dsn=f"postgres://{place}/{quote(database, safe='')}"
+        + (f"?{urlencode(passed_on)}" if passed_on else ""),
+        host=unquote(hosts) or None,
+        user=user or None,
+        password=password or given.get("password") or None,
+        database=database,
+        connect_timeout=int(given.get("connect_timeout") or 0) or None,
+        trusts_system=trusts_system,
+    )
+
+
+def _check_parameters(given: Mapping[str, str]) -> None:
+    """Check what stands behind the question mark. Raises `ValueError`."""
+    if unknown := sorted(given.keys() - _KNOWN):
+        raise ValueError(
+            f"has the parameter {', '.join(unknown)}, which has no meaning here: remove it. PostgreSQL's own "
+            "settings are given as options=-c%20name%3Dvalue"
+        )
+    mode = given.get("sslmode")
+    if mode is not None and mode not in _SSL_MODES:
+        raise ValueError(f"has a wrong sslmode: it is one of {', '.join(_SSL_MODES)}")
+    if given.get("channel_binding") == "require" or given.get("gssencmode") == "require":
+        name = "channel_binding" if given.get("channel_binding") == "require" else "gssencmode"
+        raise ValueError(
+            f"asks for {name}=require, which PingPilot's driver can't do: remove it. "
+            "sslmode=verify-full&sslrootcert=system makes sure of the server"
+        )
+    if given.get("sslrootcert") == _SYSTEM and mode not in (None, "verify-full"):
+        raise ValueError("has sslrootcert=system, with which sslmode has to be verify-full")
+    for name in _FILES:
+        file = given.get(name)
+        if file and not (name == "sslrootcert" and file == _SYSTEM) and not os.access(file, os.R_OK):
+            raise ValueError(f"names a file as {name} that does not exist or can't be read")
+    for name in ("connect_timeout", "port"):
+        if not re.fullmatch(r"\d{0,5}", given.get(name, "")):
+            raise ValueError(f"has a {name} that is not a whole number")

@@ -1,0 +1,174 @@
+"""PostgreSQL URLs as services hand them out, over real sockets: TLS, poolers, sockets, time limits."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from time import monotonic
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+import trustme
+
+from models.database import connection, is_current, migrate, open_database
+from pingpilot.errors import DatabaseUnavailable
+from tests.support.databases import PostgresCopies
+from tests.support.postgres_front import PostgresFront
+
+LOGIN = "postgres:"
+
+
+@pytest.fixture
+def url(postgres_copies: PostgresCopies, tmp_path: Path) -> Iterator[str]:
+    made = postgres_copies.new(tmp_path)
+    yield made
+    postgres_copies.drop(made)
+
+
+@pytest.fixture
+def name(url: str) -> str:
+    return urlsplit(url).path[1:]
+
+
+@pytest.fixture
+def folder(url: str) -> str:
+    """The folder of the server's socket."""
+    return parse_qs(urlsplit(url).query)["host"][0]
+
+
+@pytest.fixture
+async def secured(folder: str, serving: ssl.SSLContext) -> AsyncIterator[PostgresFront]:
+    async with PostgresFront(f"{folder}/.s.PGSQL.5432", serving=serving).running() as front:
+        yield front
+
+
+@pytest.fixture
+async def plain(folder: str) -> AsyncIterator[PostgresFront]:
+    async with PostgresFront(f"{folder}/.s.PGSQL.5432").running() as front:
+        yield front
+
+
+@pytest.fixture
+def root(authority: trustme.CA, tmp_path: Path) -> str:
+    """A file with the authority's certificate, as a parameter."""
+    file = tmp_path / "root certificate.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return quote(str(file))
+
+
+async def shown(url: str, setting: str) -> str:
+    async with open_database(url):
+        rows = await connection().execute_query_dict(f"SHOW {setting}")
+    return str(rows[0][setting])
+
+
+@pytest.mark.parametrize(
+    ("mode", "encrypted"),
+    [("disable", 0), ("allow", 0), ("prefer", 1), ("require", 1), ("verify-ca", 1), ("verify-full", 1)],
+)
+async def test_each_ssl_mode_does_what_it_says(
+    secured: PostgresFront, name: str, root: str, mode: str, encrypted: int
+) -> None:
+    url = f"postgresql://{LOGIN}@127.0.0.1:{secured.port}/{name}?sslmode={mode}&sslrootcert={root}"
+
+    assert await is_current(url)
+
+    assert secured.encrypted >= encrypted
+    assert bool(secured.encrypted) is bool(encrypted)
+
+
+@pytest.mark.parametrize(
+    "parameters", ["sslmode=verify-full", "sslmode=verify-full&sslrootcert=system", "sslrootcert=system"]
+)
+async def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
+    secured: PostgresFront, name: str, parameters: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    with pytest.raises(DatabaseUnavailable, match="certificate"):
+        await shown(f"postgres://{LOGIN}@127.0.0.1:{secured.port}/{name}?{parameters}", "work_mem")
+
+    assert secured.starts == []
+
+
+async def test_the_machines_certificates_may_vouch(
+    secured: PostgresFront, name: str, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "trusted.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+
+    url = f"postgres://{LOGIN}@127.0.0.1:{secured.port}/{name}?sslmode=verify-full&sslrootcert=system"
+
+    assert await shown(url, "synchronous_commit") == "on"
+    assert secured.encrypted
+
+
+async def test_a_server_without_tls_is_refused_where_tls_is_required(plain: PostgresFront, name: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="rejected SSL upgrade"):
+        await shown(f"postgres://{LOGIN}@127.0.0.1:{plain.port}/{name}?sslmode=require", "work_mem")
+
+
+async def test_the_environments_ssl_mode_holds_where_the_url_has_none(
+    secured: PostgresFront, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSSLMODE", "disable")
+
+    await shown(f"postgres://{LOGIN}@127.0.0.1:{secured.port}/{name}", "work_mem")
+
+    assert secured.encrypted == 0
+
+
+async def test_options_and_application_name_reach_the_server(plain: PostgresFront, name: str) -> None:
+    url = f"postgresql://{LOGIN}@127.0.0.1:{plain.port}/{name}"
+
+    assert await shown(f"{url}?application_name=my%20shop", "application_name") == "my shop"
+    assert await shown(f"{url}?options=-c%20work_mem%3D7MB", "work_mem") == "7MB"
+
+
+async def test_connect_timeout_ends_the_wait_for_a_silent_server(name: str) -> None:
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await silence.wait()
+        writer.close()
+
+    silence = asyncio.Event()
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    begun = monotonic()
+
+    with pytest.raises(DatabaseUnavailable, match="TimeoutError"):
+        await shown(f"postgres://{LOGIN}@127.0.0.1:{port}/{name}?connect_timeout=1", "work_mem")
+
+    assert monotonic() - begun < 20
+    silence.set()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_socket_is_named_as_a_parameter_or_in_place_of_the_host(folder: str, name: str) -> None:
+    as_host = quote(folder, safe="")
+
+    assert await is_current(f"postgres:///{name}?host={folder}&user=postgres")
+    assert await is_current(f"postgresql://postgres@{as_host}/{name}")
+    assert await is_current(f"postgresql://postgres@{as_host}:5432/{name}")
+    assert await is_current(f"postgresql:///?dbname={name}&host={as_host}&user=postgres&port=5432")
+
+
+async def test_the_second_of_two_hosts_is_used_where_the_first_is_away(
+    plain: PostgresFront, name: str
+) -> None:
+    url = f"postgres://{LOGIN}@127.0.0.1:9,127.0.0.1:{plain.port}/{name}?sslmode=disable"
+
+    assert await is_current(url)
+
+
+async def test_pgbouncer_in_session_mode_needs_no_setting(
+    folder: str, postgres_copies: PostgresCopies
+) -> None:
+    name = urlsplit(postgres_copies.new_empty()).path[1:]
+    async with PostgresFront(f"{folder}/.s.PGSQL.5432", pooler=True).running() as pooler:
+        url = f"postgres://{LOGIN}@127.0.0.1:{pooler.port}/{name}"
+
+        await migrate(url)
+
+        assert await is_current(url)
+        assert await shown(url, "synchronous_commit") == "on"
