@@ -14,6 +14,11 @@ _GIVE_UP_AFTER = 60.0  # seconds: a daemon that is being restarted or moved is b
 def send_command(
     category: Annotated[str, typer.Argument(metavar="CATEGORY", help="One of the account's.")],
     description: Annotated[str, typer.Option("-d", "--description", help="What happened.")] = "",
+    *,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Shown in place of the category's name.")
+    ] = None,
+    link: Annotated[str | None, typer.Option(metavar="URL", help="Where the title leads.")] = None,
     fields: Annotated[
         list[str] | None, typer.Option("-f", "--field", metavar="KEY=VALUE", help="Repeat for more.")
     ] = None,
@@ -31,7 +36,7 @@ def send_command(
     values = dict(_field(text) for text in fields or [])
     try:
         with Client(url, key, give_up_after=_GIVE_UP_AFTER) as client:
-            typer.echo(client.send(category, description, fields=values).event_id)
+            typer.echo(client.send(category, description, title=title, url=link, fields=values).event_id)
     except NotConfigured as exc:
         option = "--url" if exc.variable == "PINGPILOT_URL" else "--key"
         raise InvalidInput(f"{exc.problem}: check {option}.") from exc
