@@ -11,7 +11,8 @@ class Event(Model):
     """One accepted event; what it says never changes.
 
     `category` is a name, not a reference: the event outlives its category. `fields_json` is JSON
-    text, since JSONB loses the order of keys. A `notice` comes from PingPilot itself and is neither
+    text, since JSONB loses the order of keys. `title` stands in place of the category's name, and links to
+    `url`; None where the sender gave none. A `notice` comes from PingPilot itself and is neither
     charged nor listed.
     """
 
@@ -20,6 +21,8 @@ class Event(Model):
         "models.Account", related_name="events", on_delete=fields.CASCADE
     )
     category = fields.CharField(max_length=64)
+    title = fields.TextField(null=True)
+    url = fields.TextField(null=True)
     description = fields.TextField()
     fields_json = fields.TextField()
     notice = fields.BooleanField(default=False, db_default=False)

@@ -77,6 +77,8 @@ async def _submit(request: web.Request, caller: Caller, body: EventBody, key: st
         category=body.category,
         description=body.shown_description,
         fields_json=body.fields_json,
+        title=body.title,
+        url=body.url,
         idempotency_key=key,
         body_hash=body.fingerprint if key else "",
     )

@@ -28,12 +28,21 @@ from models.ids import event_id_text
 from pingpilot.delivery.channel import FieldValue
 from pingpilot.events.history import EventStatus, status_of
 from pingpilot.events.submission import shown_description
+from pingpilot.rendering.text import is_visible
 
 MAX_DESCRIPTION = 4000
 MAX_FIELDS = 100
+MAX_TITLE = 200
+MAX_URL = 2000
 MAX_FIELD_NAME = 256
 MAX_FIELD_VALUE = 4096
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL and UTF-8 can't hold them
+
+
+_ENDS_LINES = "\\n\\v\\f\\r\\x85\\u2028\\u2029"
+_IN_NO_URL = "\\s\\x00-\\x1f\\x7f"
+TITLE_PATTERN = f"^[^\\u0000{_ENDS_LINES}]*$"
+URL_PATTERN = f"^[Hh][Tt][Tt][Pp][Ss]?://[^{_IN_NO_URL}/?#]+([/?#][^{_IN_NO_URL}]*)?$"
 
 
 def _storable(text: str) -> str:
@@ -60,6 +69,8 @@ def _field_value(value: Any) -> FieldValue:
 
 _NO_NUL = "^[^\\u0000]*$"  # as JSON Schema; it has no word for lone surrogates
 _DESCRIPTION_SCHEMA = {"type": ["string", "null"], "maxLength": MAX_DESCRIPTION, "pattern": _NO_NUL}
+_TITLE_SCHEMA = {"type": ["string", "null"], "maxLength": MAX_TITLE, "pattern": TITLE_PATTERN}
+_URL_SCHEMA = {"type": ["string", "null"], "maxLength": MAX_URL, "pattern": f"{URL_PATTERN}|^[ \\t\\r\\n]*$"}
 _FIELDS_SCHEMA = {
     "type": "object",
     "maxProperties": MAX_FIELDS,
@@ -71,6 +82,8 @@ _FIELDS_SCHEMA = {
     },
 }
 
+Title = Annotated[str | None, WithJsonSchema(_TITLE_SCHEMA)]
+Url = Annotated[str | None, WithJsonSchema(_URL_SCHEMA)]
 Description = Annotated[str, WithJsonSchema(_DESCRIPTION_SCHEMA)]
 FieldName = Annotated[str, PlainValidator(_field_name)]
 CheckedValue = Annotated[FieldValue, PlainValidator(_field_value)]
@@ -83,6 +96,16 @@ class EventBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     category: CategoryName = Field(description="One of the account's categories.", examples=["sale"])
+    title: Title = Field(
+        None,
+        description="Stands in place of the category's name; absent, null or blank: the category's name.",
+        examples=["Order 1042"],
+    )
+    url: Url = Field(
+        None,
+        description="Where the title leads, http or https; absent, null or blank: nowhere.",
+        examples=["https://shop.example.com/orders/1042"],
+    )
     description: Description = Field(
         "",
         description="Absent, null or blank: `A new {category} event has occurred!`",
@@ -91,6 +114,28 @@ class EventBody(BaseModel):
     fields: Fields = Field(
         default_factory=dict, description="Shown in the order given.", examples=[{"amount": 99.99}]
     )
+
+    @field_validator("title", mode="plain", json_schema_input_type=Title)
+    @classmethod
+    def _is_a_title(cls, value: Any) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str) or len(value) > MAX_TITLE:
+            raise invalid(f"must be a text of up to {MAX_TITLE} characters on one line.")
+        if not re.search(TITLE_PATTERN, _storable(value)):
+            raise invalid("must be on one line: put the rest into the description.")
+        return value if is_visible(value) else None
+
+    @field_validator("url", mode="plain", json_schema_input_type=Url)
+    @classmethod
+    def _is_a_url(cls, value: Any) -> str | None:
+        if value is None or (isinstance(value, str) and not value.strip() and len(value) <= MAX_URL):
+            return None
+        if not isinstance(value, str) or len(value) > MAX_URL:
+            raise invalid(f"must be an address of up to {MAX_URL:,} characters.")
+        if not re.fullmatch(URL_PATTERN, _storable(value)):
+            raise invalid("must be an http or https address without spaces, such as https://example.com/1.")
+        return value
 
     @field_validator("description", mode="plain", json_schema_input_type=Description)
     @classmethod
@@ -130,6 +175,8 @@ class EventBody(BaseModel):
     def fingerprint(self) -> str:
         """A SHA-256 that is equal for bodies that say the same."""
         said = f"{self.category}\n{self.shown_description}\n{self.fields_json}"
+        if self.title or self.url:  # added later: a repeat from before them stays a repeat
+            said += f"\n{encoded([self.title, self.url]).decode()}"
         return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -162,6 +209,8 @@ class ShownEvent(Shape):
 
     id: EventId
     category: str
+    title: str | None
+    url: str | None
     description: str
     fields: dict[str, FieldValue]
     created_at: Time
@@ -193,6 +242,8 @@ def shown_event(event: Event, deliveries: Sequence[Delivery]) -> ShownEvent:
     return ShownEvent(
         id=event_id_text(event.id),
         category=event.category,
+        title=event.title,
+        url=event.url,
         description=event.description,
         fields=json.loads(event.fields_json),
         created_at=event.created_at,

@@ -19,9 +19,11 @@ from pingpilot.errors import (
     RateLimited,
     TemporaryFailure,
 )
+from pingpilot.rendering.links import with_link_in_text
 
 # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 UNKNOWN_CHANNEL, UNKNOWN_USER = 10003, 10013
+INVALID_FORM_BODY = 50035
 CANNOT_MESSAGE_USER, CANNOT_MESSAGE_USER_YET = 50007, 50278
 _GONE = {
     UNKNOWN_CHANNEL: "the conversation no longer exists.",
@@ -54,11 +56,13 @@ class DiscordChannel:
         try:
             client = await self._logged_in()
             channel = client.get_partial_messageable(int(recipient.address), type=discord.ChannelType.private)
-            await channel.send(
-                embed=render_embed(notification),
-                nonce=nonce_for(notification),
-                silent=notification.silent,
-            )
+            try:
+                await _post(channel, notification)
+            except discord.HTTPException as exc:
+                if not notification.url or exc.code != INVALID_FORM_BODY:
+                    raise
+                # Which addresses are well formed to Discord is written nowhere: the event comes all the same
+                await _post(channel, with_link_in_text(notification))
         except discord.RateLimited as exc:
             wait = timedelta(seconds=exc.retry_after)
             raise RateLimited("Discord asks for a pause.", retry_after=wait, whole_channel=False) from exc
@@ -93,6 +97,12 @@ class DiscordChannel:
                 raise
             self._client = client
         return client
+
+
+async def _post(channel: discord.PartialMessageable, notification: Notification) -> None:
+    await channel.send(
+        embed=render_embed(notification), nonce=nonce_for(notification), silent=notification.silent
+    )
 
 
 def _failure(exc: discord.HTTPException) -> DeliveryFailure:

@@ -8,7 +8,8 @@ import discord
 from models.ids import event_id_text
 from pingpilot.delivery.channel import Notification
 from pingpilot.rendering.fitting import Limits, fit
-from pingpilot.rendering.text import cut_middle, utf16_length
+from pingpilot.rendering.links import chat_link, with_link_in_text
+from pingpilot.rendering.text import cut_middle, one_line, utf16_length
 
 # https://docs.discord.com/developers/resources/message#embed-object-embed-limits
 TITLE_LIMIT = 256
@@ -40,7 +41,16 @@ _END_OF_LINK = "\ufeff"  # white space to Discord's client, but nothing to see
 
 def render_embed(notification: Notification) -> discord.Embed:
     """Return the notification as an embed within all of Discord's limits, its user text inert."""
-    title = cut_middle(notification.title, TITLE_LIMIT, joint=" ")
+    link = chat_link(notification.url) if notification.url else None
+    if notification.url and link is None:
+        notification = with_link_in_text(notification)
+    name = cut_middle(
+        one_line(notification.name),
+        TITLE_LIMIT - utf16_length(notification.lead),
+        measure=lambda text: utf16_length(escape_name(text)),
+        joint=" ",
+    )
+    title = f"{notification.lead}{escape_name(name)}"
     footer = event_id_text(notification.event_id)
     limits = Limits(
         total=TOTAL_LIMIT - utf16_length(title + footer),
@@ -54,6 +64,7 @@ def render_embed(notification: Notification) -> discord.Embed:
     fitted = fit(notification, limits)
     embed = discord.Embed(
         title=title,
+        url=link,
         description=escape_text(fitted.description),
         colour=notification.color,
         timestamp=notification.created_at,

@@ -8,7 +8,8 @@ from telegram.constants import MessageLimit
 
 from pingpilot.delivery.channel import Notification
 from pingpilot.rendering.fitting import Limits, fit
-from pingpilot.rendering.text import utf16_length
+from pingpilot.rendering.links import chat_link, with_link_in_text
+from pingpilot.rendering.text import title_of, utf16_length
 
 MOST_FIELDS = 100
 
@@ -26,9 +27,13 @@ _HUES = ((12, "🟥"), (42, "🟧"), (68, "🟨"), (177, "🟩"), (245, "🟦"),
 def render_html(notification: Notification) -> str:
     """Return the notification for `parse_mode=HTML`, within 4,096 UTF-16 units once it is parsed.
 
-    Telegram ignores the tags after the hundredth, so with a hundred fields the last name isn't bold.
+    Telegram ignores the tags after the hundredth, so with a hundred fields the last name isn't bold, nor
+    is the one before it where the title is a link.
     """
-    square, title = square_for(notification.color), notification.title
+    link = chat_link(notification.url) if notification.url else None
+    if notification.url and link is None:
+        notification = with_link_in_text(notification)
+    square, title = square_for(notification.color), title_of(notification)
     # `per_field` holds a line end for each field; the first has two.
     around = utf16_length(f"{square} {title}\n\n") + (1 if notification.fields else 0)
     room = MessageLimit.MAX_TEXT_LENGTH - around
@@ -36,7 +41,10 @@ def render_html(notification: Notification) -> str:
         total=room, description=room, fields=MOST_FIELDS, name=room, value=room, per_field=len(": \n")
     )
     fitted = fit(notification, limits)
-    blocks = [f"{square} <b>{_escaped(title)}</b>", _escaped(fitted.description)]
+    shown_title = f"<b>{_escaped(title)}</b>"
+    if link:
+        shown_title = f'<a href="{escape(link)}">{shown_title}</a>'
+    blocks = [f"{square} {shown_title}", _escaped(fitted.description)]
     if fitted.fields:
         blocks.append(
             "\n".join(f"<b>{_escaped(name)}</b>: {_escaped(value)}" for name, value in fitted.fields)

@@ -19,6 +19,11 @@ def send_command(
     description: Annotated[
         str, typer.Option("-d", "--description", help="What happened; - reads standard input.")
     ] = "",
+    *,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Shown in place of the category's name.")
+    ] = None,
+    link: Annotated[str | None, typer.Option(metavar="URL", help="Where the title leads.")] = None,
     fields: Annotated[
         list[str] | None, typer.Option("-f", "--field", metavar="KEY=VALUE", help="Repeat for more.")
     ] = None,
@@ -37,7 +42,8 @@ def send_command(
     described = _described(description)
     try:
         with Client(url, key, give_up_after=_GIVE_UP_AFTER) as client:
-            typer.echo(client.send(category, described, fields=values).event_id)
+            sent = client.send(category, described, title=title, url=link, fields=values)
+            typer.echo(sent.event_id)
     except NotConfigured as exc:
         option = "--url" if exc.variable == "PINGPILOT_URL" else "--key"
         raise InvalidInput(f"{exc.problem}: check {option}.") from exc

@@ -36,12 +36,22 @@ class AsyncClient:
         category: str,
         description: str = "",
         *,
+        title: str | None = None,
+        url: str | None = None,
         fields: Mapping[str, FieldValue] | None = None,
         idempotency_key: str | None = None,
         wait: int | None = None,
     ) -> Accepted:
         """Send one event, as `Client.send` does."""
-        call = calls.send(category, description, fields=fields, idempotency_key=idempotency_key, wait=wait)
+        call = calls.send(
+            category,
+            description,
+            title=title,
+            url=url,
+            fields=fields,
+            idempotency_key=idempotency_key,
+            wait=wait,
+        )
         return await self._result(call)
 
     async def event(self, event_id: str) -> Event:

@@ -36,6 +36,8 @@ def send(
     category: str,
     description: str,
     *,
+    title: str | None = None,
+    url: str | None = None,
     fields: Mapping[str, FieldValue] | None,
     idempotency_key: str | None,
     wait: int | None,
@@ -49,7 +51,10 @@ def send(
         if not 1 <= wait <= LONGEST_WAIT:
             raise ValueError(f"The time to wait must be 1 to {LONGEST_WAIT} seconds.")
         headers["Prefer"] = f"wait={wait:d}"
-    content = encoded({"category": category, "description": description, "fields": dict(fields or {})})
+    body = {"category": category, "description": description, "fields": dict(fields or {})}
+    # Left out where there is none, since an older PingPilot knows neither
+    body |= {name: text for name, text in (("title", title), ("url", url)) if text is not None}
+    content = encoded(body)
     return Call("POST", "/api/v1/event", results.accepted, headers, content, wait or 0)
 
 

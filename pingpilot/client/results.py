@@ -44,6 +44,8 @@ class Event:
 
     id: str
     category: str
+    title: str | None
+    url: str | None
     description: str
     fields: Mapping[str, FieldValue]
     created_at: datetime
@@ -78,6 +80,8 @@ def event(body: Body, _headers: Mapping[str, str]) -> Event:
     return Event(
         id=_text(body["id"]),
         category=_text(body["category"]),
+        title=body.get("title"),
+        url=body.get("url"),
         description=_text(body["description"]),
         fields=dict(body["fields"]),
         created_at=datetime.fromisoformat(body["createdAt"]),

@@ -69,17 +69,28 @@ class Client:
         category: str,
         description: str = "",
         *,
+        title: str | None = None,
+        url: str | None = None,
         fields: Mapping[str, FieldValue] | None = None,
         idempotency_key: str | None = None,
         wait: int | None = None,
     ) -> Accepted:
         """Send one event; return once it is stored, however many tries that takes, and never store it twice.
 
+        `title` (up to 200 characters) stands in place of the category's name and links to `url`.
         With `wait` (1 to 30 seconds), return once its deliveries are settled or the time is over; a
         delivery that failed for good raises `DeliveryFailed`. Give an `idempotency_key` of your own to be
         safe over restarts of your program, too. Raises `ValueError` for what no request can hold.
         """
-        call = calls.send(category, description, fields=fields, idempotency_key=idempotency_key, wait=wait)
+        call = calls.send(
+            category,
+            description,
+            title=title,
+            url=url,
+            fields=fields,
+            idempotency_key=idempotency_key,
+            wait=wait,
+        )
         return self._result(call)
 
     def event(self, event_id: str) -> Event:

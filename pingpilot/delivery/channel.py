@@ -17,8 +17,9 @@ _SMALLEST_PLAIN, _LARGEST_PLAIN = Decimal("1e-15"), Decimal("1e21")
 class Notification:
     """One event as a person shall see it, before any platform's form.
 
-    `color` is 0xRRGGBB; `fields` keep the sender's order; `created_at` is aware UTC; `silent` asks for a
-    message without a sound, where the platform can. Equal `event_id` and `delivery_id` mean the same
+    `headline` is the sender's own title, `url` where the title leads, as they were sent; None where there
+    is none. `color` is 0xRRGGBB; `fields` keep the sender's order; `created_at` is aware UTC; `silent` asks
+    for a message without a sound, where the platform can. Equal `event_id` and `delivery_id` mean the same
     message: a channel derives from them whatever lets its platform drop a repeat (Discord's nonce, an
     e-mail's Message-ID).
     """
@@ -32,12 +33,23 @@ class Notification:
     fields: tuple[tuple[str, FieldValue], ...]
     created_at: datetime
     silent: bool = False
+    headline: str | None = None
+    url: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the message is called: the headline, or the category with a capital."""
+        return self.headline or self.category[:1].upper() + self.category[1:]
+
+    @property
+    def lead(self) -> str:
+        """What stands before the name: the emoji and a space, or nothing."""
+        return f"{self.emoji} " if self.emoji else ""
 
     @property
     def title(self) -> str:
-        """`{emoji} {Category}`, or the category alone where it has no emoji."""
-        name = self.category[:1].upper() + self.category[1:]
-        return f"{self.emoji} {name}" if self.emoji else name
+        """Emoji and name, as they were sent."""
+        return f"{self.lead}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

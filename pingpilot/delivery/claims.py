@@ -86,6 +86,8 @@ def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> 
             fields=shown.fields,
             created_at=shown.created_at,
             silent=quiet_until is not None and silently,
+            headline=shown.title,
+            url=shown.url,
         ),
         recipient=Recipient(shown.account_id, shown.address) if shown.address is not None else None,
         obstacle=obstacle,

@@ -16,9 +16,10 @@ from pingpilot.events import notices
 DEFAULT_COLOR = 0x7F8C8D
 """Of a category that was removed after its event came in."""
 _DUE = """
-SELECT d.id, d.event_id, d.account_id, d.attempts - d.forgiven AS attempts, e.category, e.description,
-       e.fields_json, e.notice, e.created_at, c.color, c.emoji, c.urgent, a.time_zone, a.combine, ac.enabled,
-       ac.address, ac.suspended_reason, ac.quiet_from, ac.quiet_until, ac.quiet_silently, ac.muted_until
+SELECT d.id, d.event_id, d.account_id, d.attempts - d.forgiven AS attempts, e.category, e.title, e.url,
+       e.description, e.fields_json, e.notice, e.created_at, c.color, c.emoji, c.urgent, a.time_zone,
+       a.combine, ac.enabled, ac.address, ac.suspended_reason, ac.quiet_from, ac.quiet_until,
+       ac.quiet_silently, ac.muted_until
 FROM deliveries d
 JOIN events e ON e.id = d.event_id
 JOIN accounts a ON a.id = d.account_id
@@ -43,6 +44,8 @@ class DueDelivery:
     category: str
     emoji: str | None
     color: int
+    title: str | None
+    url: str | None
     description: str
     fields: tuple[tuple[str, FieldValue], ...]
     created_at: datetime
@@ -74,6 +77,8 @@ def _due_delivery(row: Row) -> DueDelivery:
         category=row["category"],
         emoji=notices.EMOJI if row["notice"] else row["emoji"],
         color=color,
+        title=row["title"],
+        url=row["url"],
         description=row["description"],
         fields=tuple(json.loads(row["fields_json"]).items()),
         created_at=as_datetime(row["created_at"]),

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from models.ids import event_id_text
 from pingpilot.delivery.channel import Notification
 from pingpilot.rendering.color import linear_rgb
-from pingpilot.rendering.text import cut_end, readable, readable_fields
+from pingpilot.rendering.text import cut_end, readable, readable_fields, title_of
 
 SUBJECT_LENGTH = 120
 
@@ -78,7 +78,7 @@ def build_message(
 def subject_for(notification: Notification) -> str:
     """Return title and first line of the description, on one line of at most 120 characters."""
     first_line = readable(notification.description).split("\n", 1)[0]
-    subject = " ".join(f"{notification.title}: {first_line}".split())
+    subject = " ".join(f"{title_of(notification)}: {first_line}".split())
     # The email package takes `=?` in a text for the start of an encoded word and would decode it.
     return cut_end(subject.replace("=?", "= ?"), SUBJECT_LENGTH)
 
@@ -95,7 +95,8 @@ def text_color_on(color: int) -> str:
 
 def _rendered(template: str, notification: Notification, unsubscribe_url: str) -> str:
     return _TEMPLATES.get_template(template).render(
-        title=notification.title,
+        title=title_of(notification),
+        url=notification.url,
         color=f"#{notification.color:06x}",
         text_color=text_color_on(notification.color),
         description=readable(notification.description),

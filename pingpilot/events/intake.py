@@ -101,12 +101,14 @@ async def _insert(connection: BaseDBAsyncClient, accepted: Accepted, now: dateti
     events, deliveries, keys = list[Row](), list[Row](), list[Row]()
     for each, acceptance in accepted:
         account, event = each.caller.account_id, acceptance.event_id
-        events.append((event, account, each.category, each.description, each.fields_json, now))
+        said = (each.title, each.url, each.description, each.fields_json)
+        events.append((event, account, each.category, *said, now))
         for channel in acceptance.channels:
             deliveries.append((event, account, channel, DeliveryStatus.PENDING.value, now))
         if each.idempotency_key:
             keys.append((account, each.idempotency_key, each.body_hash, event, now))
-    columns: tuple[str, ...] = ("id", "account_id", "category", "description", "fields_json", "created_at")
+    columns: tuple[str, ...] = ("id", "account_id", "category")
+    columns += ("title", "url", "description", "fields_json", "created_at")
     await insert_rows(connection, "events", columns, events)
     if deliveries:
         columns = ("event_id", "account_id", "channel", "status", "next_attempt_at")

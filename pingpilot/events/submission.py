@@ -44,6 +44,8 @@ class Submission:
     fields_json: str
     idempotency_key: str | None = None
     body_hash: str = ""
+    title: str | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

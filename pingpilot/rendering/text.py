@@ -58,19 +58,31 @@ def clean_text(text: str) -> str:
 def readable(text: str) -> str:
     """Return `text` clean and stripped, or a dash where nobody would see any of it."""
     cleaned = clean_text(text).strip()
-    is_visible = any(
+    return cleaned if is_visible(cleaned) else BLANK
+
+
+def is_visible(text: str) -> bool:
+    """Return whether people would see any of the text."""
+    return any(
         # a character too new for this Python has no known category, and is taken to be visible
         char not in _INVISIBLE and unicodedata.category(char) not in _INVISIBLE_CATEGORIES
-        for char in cleaned
+        for char in text
     )
-    return cleaned if is_visible else BLANK
+
+
+def one_line(text: str) -> str:
+    """Return `text` as people shall read it, on one line."""
+    return " ".join(readable(text).split())
+
+
+def title_of(notification: Notification) -> str:
+    """Return the emoji and the title, on one line."""
+    return f"{notification.lead}{one_line(notification.name)}"
 
 
 def readable_fields(notification: Notification) -> list[tuple[str, str]]:
     """Return the fields as people shall read them, each name on one line."""
-    return [
-        (" ".join(readable(name).split()), readable(field_text(value))) for name, value in notification.fields
-    ]
+    return [(one_line(name), readable(field_text(value))) for name, value in notification.fields]
 
 
 def cut_middle(text: str, limit: int, *, measure: Measure = utf16_length, joint: str = "\n") -> str:

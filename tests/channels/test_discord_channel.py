@@ -390,3 +390,16 @@ async def test_a_global_pause_is_left_to_the_engine(
     assert isinstance(failure, RateLimited)
     assert (failure.retry_after, failure.whole_channel) == (timedelta(seconds=20), True)
     assert len(discord_stand_in.messages) == 1
+
+
+async def test_an_address_that_discord_refuses_stands_in_the_text_instead(
+    discord_stand_in: DiscordStandIn, channel: DiscordChannel, ada: Recipient
+) -> None:
+    discord_stand_in.faults.add(Fault.error(400, "Invalid Form Body", code=50035), route="messages")
+
+    await channel.send(ada, replace(SALE, headline="Order", url="https://odd_host.example/1"))
+
+    [message] = discord_stand_in.messages
+    [embed] = message.embeds
+    assert (embed["title"], "url" in embed) == ("💰 Order", False)
+    assert embed["description"].startswith("https://odd_host.example/1\n\nA new sale")

@@ -120,3 +120,20 @@ async def test_who_is_gone_on_one_platform_reads_of_it_on_the_others(world: Worl
     assert "Sold!" in first.text
     assert "PingPilot" in notice.text
     assert "is suspended for your account" in notice.text
+
+
+@pytest.mark.parametrize("url", ["https://shop.example/orders/1042", "http://nas/orders/1042"])
+async def test_title_and_address_arrive_everywhere(world: World, url: str) -> None:
+    await world.post("Paid", title="Order 1042", url=url)
+    async with world.dispatching():
+        await eventually(outcomes, EVERYWHERE)
+
+    [embed] = world.discord.messages[0].embeds
+    message, mail = world.telegram.messages[0], world.mail.mails[0]
+    assert "Order 1042" in embed["title"]
+    assert url in (embed.get("url"), embed["description"].partition("\n")[0])
+    assert "Order 1042" in message.text
+    assert url in [entity.get("url") for entity in message.entities] + message.text.split("\n")
+    plain, html = (part.get_content() for part in mail.message.walk() if not part.is_multipart())
+    assert f"Order 1042\n{url}\n" in plain
+    assert url in html

@@ -117,11 +117,17 @@ class World:
         await link_chat(account, TELEGRAM.name, self.clock, str(person.on_telegram.id))
 
     async def post(
-        self, description: str, *, fields: Mapping[str, Any] | None = None, account: Account | None = None
+        self,
+        description: str,
+        *,
+        title: str | None = None,
+        url: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+        account: Account | None = None,
     ) -> str:
         """Accept an event, alice's by default; return its id as people see it."""
         caller = await caller_for(account or self.alice, self.clock)
-        submission = Submission(caller, "sale", description, json.dumps(fields or {}))
+        submission = Submission(caller, "sale", description, json.dumps(fields or {}), title=title, url=url)
         return event_id_text((await self.composition.intake.submit(submission)).event_id)
 
 

@@ -59,6 +59,15 @@ async def test_an_event_is_stored_as_it_was_sent(caller: Caller) -> None:
     assert (event.delivery_status, event.deliveries) == ("DELIVERED", ())
 
 
+async def test_an_event_has_a_title_that_leads_somewhere(caller: Caller) -> None:
+    sent = await caller.send(title="Order 1042", url="https://shop.example/orders/1042")
+    plain = await caller.send()
+
+    event, other = await caller("event", sent.event_id), await caller("event", plain.event_id)
+    assert (event.title, event.url) == ("Order 1042", "https://shop.example/orders/1042")
+    assert (other.title, other.url) == (None, None)
+
+
 async def test_the_same_idempotency_key_is_the_same_event(caller: Caller, shop: Program) -> None:
     first = await caller.send(idempotency_key="order-1")
 

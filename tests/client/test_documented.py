@@ -24,4 +24,4 @@ async def test_a_program_of_the_page_runs(program: str, api: Api, shop: Program,
 
 
 def test_the_page_has_programs() -> None:
-    assert len(PROGRAMS) == 6
+    assert len(PROGRAMS) == 7

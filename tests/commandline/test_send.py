@@ -96,6 +96,15 @@ async def test_a_dash_reads_the_description_from_standard_input(shop: Shop) -> N
     assert "up to 4,000 characters" in only_line(too_long)
 
 
+async def test_an_event_is_sent_with_title_and_link(shop: Shop) -> None:
+    sent = await shop.send("sale", "--title", "Order 1042", "--link", "https://shop.example/orders/1042")
+    refused = await shop.send("sale", "--link", "shop.example")
+
+    event = await shop.event(sent)
+    assert (event["title"], event["url"]) == ("Order 1042", "https://shop.example/orders/1042")
+    assert (refused.code, "http or https address" in only_line(refused)) == (1, True)
+
+
 async def test_options_win_over_the_environment(shop: Shop) -> None:
     options = ("--url", f"{shop.daemon.base_url}/", "--key", shop.key)
 

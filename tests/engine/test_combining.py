@@ -10,7 +10,8 @@ from pingpilot.accounts.quiet_hours import set_quiet_hours
 from pingpilot.delivery.channel import Notification
 from pingpilot.delivery.claims import COMBINES_FROM
 from pingpilot.errors import PermanentFailure, RateLimited, TemporaryFailure
-from tests.support.events import accept
+from pingpilot.events.submission import Submission
+from tests.support.events import accept, caller_for
 from tests.support.waiting import eventually
 
 from .scripted import Engine, deliveries, outcomes, statuses
@@ -31,6 +32,19 @@ async def test_the_newest_is_shown_and_the_rest_counted_by_category(engine: Engi
     [message] = engine.channel.taken
     assert message.category == "question"
     assert message.description == "Something about question\n\n5 more: 3 bug, 2 sale"
+
+
+async def test_the_newest_ones_title_and_link_are_shown(engine: Engine, busy: Account) -> None:
+    caller = await caller_for(busy, engine.clock)
+    for number in range(6):
+        title, url = f"Order {number}", f"https://shop.example/{number}"
+        await engine.intake.submit(Submission(caller, "sale", "Paid", "{}", title=title, url=url))
+
+    async with engine.running():
+        await engine.status_is(*["delivered"] * 6)
+
+    [message] = engine.channel.taken
+    assert (message.title, message.url) == ("💰 Order 5", "https://shop.example/5")
 
 
 async def test_each_delivery_has_its_own_record(engine: Engine, busy: Account) -> None:

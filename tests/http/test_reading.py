@@ -25,6 +25,8 @@ async def test_an_event_is_shown_with_its_deliveries(api: Api) -> None:
     assert reply.body == {
         "id": event_id,
         "category": "sale",
+        "title": None,
+        "url": None,
         "description": "A lamp",
         "fields": {"b": 1, "a": True},
         "createdAt": "2026-11-23T12:00:00.000Z",

@@ -6,6 +6,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from pingpilot.delivery.channel import FieldValue, Notification
+from pingpilot.rendering.links import chat_link, with_link_in_text
 
 PIECES = (
     *("**bold**", "_it_", "__under__", "~~gone~~", "||spoiler||", "`code`", "```\nblock\n```", "\\", "\\\\*"),
@@ -95,8 +96,19 @@ notifications: st.SearchStrategy[Notification] = st.builds(
     color=st.sampled_from([0, 0xFFFFFF, 0xFFEB3B]) | st.integers(0, 0xFFFFFF),
     description=texts(4000).filter(lambda text: text.strip() != ""),
     fields=fields(),
+    headline=st.none() | texts(200).map(lambda text: " ".join(text.split()) or None),
+    url=st.none()
+    | texts(300).map(lambda text: f"https://x.example/{''.join(text.split())}")
+    | st.sampled_from(
+        ["http://nas/", "https://[::1]/a", "http://a.example:99999/", "https://user@b.example/"]
+    ),
     created_at=st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
+
+
+def as_in_chats(note: Notification) -> Notification:
+    """Return what a chat shows: an address that is no link there stands in the text."""
+    return note if not note.url or chat_link(note.url) else with_link_in_text(note)
 
 
 def notification(
@@ -105,6 +117,8 @@ def notification(
     category: str = "sale",
     emoji: str | None = "💰",
     color: int = 0x2ECC71,
+    headline: str | None = None,
+    url: str | None = None,
 ) -> Notification:
     """Return a plain notification, made special by what is given."""
     return Notification(
@@ -115,5 +129,7 @@ def notification(
         color=color,
         description=description,
         fields=fields,
+        headline=headline,
+        url=url,
         created_at=datetime(2026, 11, 23, 8, 5, tzinfo=UTC),
     )

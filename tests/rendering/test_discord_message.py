@@ -13,7 +13,7 @@ from pingpilot.rendering.text import clean_text, readable, readable_fields, utf1
 
 from .cutting import assert_cut_in_the_middle
 from .discord_client import FormattedError, shown
-from .strategies import PIECES, notification, notifications, texts
+from .strategies import PIECES, as_in_chats, notification, notifications, texts
 
 
 def parts(embed: discord.Embed) -> list[str]:
@@ -174,7 +174,7 @@ def test_every_embed_keeps_to_discords_limits(note: Notification) -> None:
 def test_every_embed_shows_what_was_sent_or_an_honest_cut_of_it(note: Notification) -> None:
     embed = render_embed(note)
 
-    expect_shown(embed.description, readable(note.description))
+    expect_shown(embed.description, readable(as_in_chats(note).description))
     expected = readable_fields(note)
     if (too_many := len(expected) - 24) > 1:
         expected[12:-12] = [("…", f"{too_many} fields left out")]

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 
 from bots.telegram.message import render_html, square_for
 from pingpilot.delivery.channel import FieldValue, Notification
-from pingpilot.rendering.text import readable, readable_fields, utf16_length
+from pingpilot.rendering.text import readable, readable_fields, title_of, utf16_length
 
 from .cutting import assert_cut_in_the_middle
-from .strategies import notification, notifications, texts
+from .strategies import as_in_chats, notification, notifications, texts
 
 
 class Parsed(HTMLParser):
@@ -19,17 +19,23 @@ class Parsed(HTMLParser):
         super().__init__()
         self.text = ""
         self.bold: list[str] = []
+        self.links: list[str | None] = []
         self.open = 0
         self.feed(source)
         self.close()
         assert self.open == 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.links += [value for _, value in attrs]
+            return
         assert (tag, attrs, self.open) == ("b", [], 0)
         self.open += 1
         self.bold.append("")
 
     def handle_endtag(self, tag: str) -> None:
+        if tag == "a":
+            return
         assert (tag, self.open) == ("b", 1)
         self.open -= 1
 
@@ -121,7 +127,7 @@ def test_every_message_is_sound_html_within_telegrams_limits(note: Notification)
     assert 0 < utf16_length(parsed.text) <= 4096
     assert len(parsed.bold) <= 101
     assert len(html.encode()) < 32768
-    bare = html.replace("<b>", "").replace("</b>", "")
+    bare = re.sub(r'</?b>|<a href="[^"<>]*">|</a>', "", html)
     assert not re.search(r"[<>]|&(?!(?:lt|gt|amp);)", bare)
     assert all(name.strip() for name in parsed.bold)
 
@@ -132,7 +138,7 @@ def test_every_message_shows_what_was_sent_or_cuts_it(note: Notification) -> Non
     parsed = Parsed(render_html(note))
 
     lines = [f"{name}: {value}" for name, value in readable_fields(note)]
-    whole = f"{square_for(note.color)} {note.title}\n\n{readable(note.description)}"
+    whole = f"{square_for(note.color)} {title_of(note)}\n\n{readable(as_in_chats(note).description)}"
     whole += "\n\n" + "\n".join(lines) if lines else ""
     if utf16_length(whole) <= 4096:
         assert parsed.text == whole

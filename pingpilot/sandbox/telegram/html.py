@@ -3,9 +3,11 @@
 Bot API, "Formatting options"; messages as the Bot API server words them.
 """
 
+import html
 import re
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from pingpilot.sandbox.server import utf16_length
 
@@ -91,7 +93,7 @@ class _Parser:
             self._fail(f'Unsupported start tag "{tag}"', at)
         entity: Entity = {"type": TAGS[tag], "offset": utf16_length(self.text)}
         if tag == "a":
-            entity["url"] = given.get("href", "")
+            entity["url"] = _checked(given.get("href", ""))
         if tag == "code" and given.get("class", "").startswith("language-"):
             entity["language"] = given["class"].removeprefix("language-")
         if tag == "blockquote" and "expandable" in given:
@@ -118,6 +120,13 @@ class _Parser:
 
     def _bytes_before(self, at: int) -> int:
         return len(self.source[:at].encode())
+
+
+def _checked(link: str) -> str:
+    """Return a link as Telegram takes it, nothing for one to a host without a dot, which it leaves out."""
+    link = html.unescape(link)
+    host = urlsplit(link).hostname or ""
+    return link if "." in host or ":" in host or link.startswith("tg:") else ""
 
 
 def parse_html(source: str) -> tuple[str, list[Entity]]:
