@@ -9,11 +9,15 @@ from models.delivery import Delivery
 
 
 class AttemptOutcome(StrEnum):
-    """How one try ended. Only `DELIVERED`, `RETRY` and `FAILED` count towards giving up."""
+    """How one try ended. Only `DELIVERED`, `RETRY`, `FAILED` and `REFUSED` count towards giving up.
+
+    `REFUSED` is a failure that is about the recipient, not about the message.
+    """
 
     DELIVERED = "delivered"
     RETRY = "retry"
     FAILED = "failed"
+    REFUSED = "refused"
     RATE_LIMITED = "rate_limited"
     INTERRUPTED = "interrupted"
 

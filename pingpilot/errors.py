@@ -65,12 +65,16 @@ class DeliveryFailure(PingPilotError):
 class TemporaryFailure(DeliveryFailure):
     """The platform may take the same message later; the delivery is retried.
 
-    `retry_after` is the wait the platform asked for, where it named one.
+    `retry_after` is the wait the platform asked for, where it named one. `recipient_alone` tells that the
+    platform is there and puts off this one recipient (greylisting, a full mailbox): it is no outage.
     """
 
-    def __init__(self, reason: str, *, retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self, reason: str, *, retry_after: timedelta | None = None, recipient_alone: bool = False
+    ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.recipient_alone = recipient_alone
 
 
 class RateLimited(DeliveryFailure):
@@ -89,12 +93,14 @@ class PermanentFailure(DeliveryFailure):
     """The platform will never take this message.
 
     `recipient_gone` tells that it will take no other for this recipient either: the account's
-    channel is suspended until it is linked or switched on again.
+    channel is suspended until it is linked or switched on again. `recipient_refused` tells that it is about
+    the recipient, not about the message, and that nobody knows for how long.
     """
 
-    def __init__(self, reason: str, *, recipient_gone: bool = False) -> None:
+    def __init__(self, reason: str, *, recipient_gone: bool = False, recipient_refused: bool = False) -> None:
         super().__init__(reason)
         self.recipient_gone = recipient_gone
+        self.recipient_refused = recipient_refused
 
 
 class ChannelUnavailable(DeliveryFailure):

@@ -75,14 +75,14 @@ def verdict_on(failure: DeliveryFailure, *, attempts_before: int, now: datetime)
         at = now + failure.retry_after
         return Verdict(DeliveryStatus.PENDING, AttemptOutcome.RATE_LIMITED, False, failure.reason, at)
     if isinstance(failure, PermanentFailure):
-        return _failed(failure.reason, recipient_gone=failure.recipient_gone)
+        outcome = AttemptOutcome.REFUSED if failure.recipient_refused else AttemptOutcome.FAILED
+        return Verdict(
+            DeliveryStatus.FAILED, outcome, True, failure.reason, recipient_gone=failure.recipient_gone
+        )
     if attempts_before >= len(RETRY_DELAYS):
-        return _failed(f"Given up after {attempts_before + 1} attempts: {failure.reason}")
+        reason = f"Given up after {attempts_before + 1} attempts: {failure.reason}"
+        return Verdict(DeliveryStatus.FAILED, AttemptOutcome.FAILED, True, reason)
     asked = failure.retry_after if isinstance(failure, TemporaryFailure) else None
     spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # spreads load, guards nothing
     wait = max(RETRY_DELAYS[attempts_before] * spread, asked or timedelta())
     return Verdict(DeliveryStatus.PENDING, AttemptOutcome.RETRY, True, failure.reason, now + wait)
-
-
-def _failed(reason: str, *, recipient_gone: bool = False) -> Verdict:
-    return Verdict(DeliveryStatus.FAILED, AttemptOutcome.FAILED, True, reason, recipient_gone=recipient_gone)

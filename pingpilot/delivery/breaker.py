@@ -51,6 +51,6 @@ class Breaker:
             self._next_probe = now + self._wait.total_seconds()
 
     def answered(self) -> None:
-        """Note a send the platform took or refused: it is there."""
+        """Note a send the platform took, refused or put off for its recipient alone: it is there."""
         self._failures = 0
         self._recipients.clear()

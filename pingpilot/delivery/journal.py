@@ -6,11 +6,11 @@ from uuid import UUID
 
 from tortoise.expressions import F
 
-from models import AccountChannel, Delivery, DeliveryAttempt, DeliveryStatus
+from models import AccountChannel, AttemptOutcome, Delivery, DeliveryAttempt, DeliveryStatus
 from models.account_channel import USABLE
 from models.database import connection, transaction, unit_of_work
 from models.delivery import with_statuses
-from models.sql import as_uuid, is_postgres, marks, query
+from models.sql import as_datetime, as_uuid, is_postgres, marks, query
 from pingpilot.batching import Batcher
 from pingpilot.channels import CHANNELS
 from pingpilot.delivery.attempts import Attempt
@@ -41,6 +41,19 @@ ORDER BY id FOR NO KEY UPDATE
 """
 
 
+_GONE_AFTER_DAYS = 3
+"""A recipient who was refused on so many days, with nothing delivered in between, counts as gone."""
+_REFUSED_BEFORE = with_statuses("""
+SELECT a.started_at FROM delivery_attempts a
+JOIN deliveries d ON d.id = a.delivery_id
+WHERE d.account_id = ? AND d.channel = ? AND d.status = :failed AND a.outcome = ? AND a.started_at < ?
+  AND NOT EXISTS (
+    SELECT 1 FROM deliveries taken WHERE taken.account_id = d.account_id AND taken.channel = d.channel
+      AND taken.status = :delivered AND taken.delivered_at > a.started_at
+  )
+""")
+
+
 class Journal:
     """Records one channel's attempts for one daemon, many a commit."""
 
@@ -52,8 +65,8 @@ class Journal:
     async def record(self, attempt: Attempt) -> set[UUID]:
         """Write down what the attempt means for its deliveries; return the events whose deliveries changed.
 
-        A recipient that is gone has its channel suspended, what waits for it failed, and the owner told
-        on the channels that still work. What failed goes out again over its category's fallback channel.
+        A recipient that is gone, or was refused on three days, has its channel suspended, what waits for it
+        failed, and the owner told on the channels that still work. What failed goes out again over its category's fallback channel.
         Raises `DatabaseUnavailable`, or `IntegrityConflict` where an account is being deleted just now;
         nothing is recorded then.
         """
@@ -73,7 +86,7 @@ class Journal:
                 changed.append(attempt.claim.event_ids)
                 if attempt.verdict.status is DeliveryStatus.FAILED:
                     failed += attempt.claim.delivery_ids
-                if attempt.verdict.recipient_gone:
+                if attempt.verdict.recipient_gone or await self._is_refused_for_days(attempt):
                     waiting = await self._suspend(attempt)
                     changed[-1] = attempt.claim.event_ids | set(waiting.values())
                     failed += waiting
@@ -99,6 +112,15 @@ class Journal:
             lease_until=None,
             delivered_at=attempt.ended_at if delivered else None,
         )
+
+    async def _is_refused_for_days(self, attempt: Attempt) -> bool:
+        if attempt.verdict.outcome is not AttemptOutcome.REFUSED:
+            return False
+        today = attempt.started_at.replace(hour=0, minute=0, second=0, microsecond=0)
+        values = [attempt.claim.account_id, self._channel, AttemptOutcome.REFUSED.value, today]
+        before = await query(connection(), _REFUSED_BEFORE, values)
+        days = {as_datetime(row["started_at"]).date() for row in before}
+        return len(days) + 1 >= _GONE_AFTER_DAYS
 
     async def _suspend(self, attempt: Attempt) -> dict[int, UUID]:
         """Suspend the recipient's channel; return what waited for it and failed with it: ids with events."""

@@ -31,7 +31,9 @@ class Reporter:
         match verdict.outcome:
             case AttemptOutcome.DELIVERED:
                 self._delivered.inc(len(claim.deliveries))
-            case AttemptOutcome.FAILED:  # with those that waited for a recipient that is gone
+            case (
+                AttemptOutcome.FAILED | AttemptOutcome.REFUSED
+            ):  # with those that waited for a recipient that is gone
                 self._failed.inc(len(claim.deliveries) + len(changed - claim.event_ids))
             case AttemptOutcome.RETRY:
                 self._retries.inc()

@@ -120,7 +120,7 @@ class Sender:
 
     def _heed(self, failure: DeliveryFailure, recipient: Recipient) -> None:
         """Pause the channel where the failure is not about this one message, and tell the breaker."""
-        if isinstance(failure, TemporaryFailure):
+        if isinstance(failure, TemporaryFailure) and not failure.recipient_alone:
             was_open = self._breaker.is_open
             self._breaker.failed(recipient.address)
             if self._breaker.is_open and not was_open:

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from pingpilot.channels import EMAIL
 from pingpilot.config import PREFIX
+from pingpilot.email.connecting import MailServer
 from pingpilot.email.settings import EmailSettings
-from pingpilot.email.smtp import MailServer, SmtpPool
+from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure
 from pingpilot.telemetry.findings import Dates, Finding, Level
 

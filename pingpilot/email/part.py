@@ -2,8 +2,9 @@
 
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 from pingpilot.email.channel import EmailChannel
+from pingpilot.email.connecting import MailServer
 from pingpilot.email.settings import EmailSettings
-from pingpilot.email.smtp import MailServer, SmtpPool
+from pingpilot.email.smtp import SmtpPool
 
 
 def build(settings: EmailSettings, around: Surroundings) -> ChannelParts:

@@ -1,13 +1,16 @@
 """The settings of the e-mail channel: `PINGPILOT_SMTP_…`."""
 
 import re
+import ssl
 from functools import cached_property
+from ipaddress import ip_address
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from pingpilot.config import PREFIX, ChannelSettings, lowered
+from pingpilot.email.resolving import FULL_NAME
 from pingpilot.errors import SettingsError
 
 SMTP_PORTS = {"none": 25, "starttls": 587, "tls": 465}
@@ -18,6 +21,32 @@ def _mailbox(text: str) -> str:
     if not _MAILBOX.fullmatch(text):
         raise ValueError("must be an e-mail address, such as PingPilot <alerts@example.com>")
     return text
+
+
+def _greeting(name: str) -> str:
+    literal = re.fullmatch(r"\[(?:IPv6:)?([0-9A-Fa-f.:]+)\]", name)
+    if not (FULL_NAME.fullmatch(name) or (literal and _is_address(literal[1]))):
+        raise ValueError(
+            "must be a full host name such as pingpilot.example.com, or an address such as [192.0.2.1]"
+        )
+    return name
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _certificates(file: str) -> str:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except OSError as exc:  # ssl.SSLError is one too
+        problem = "there is none in it" if isinstance(exc, ssl.SSLError) else exc.strerror or str(exc)
+        raise ValueError(f"must be a file with certificates in PEM form ({problem})") from None
+    return file
 
 
 class EmailSettings(ChannelSettings):
@@ -33,6 +62,9 @@ class EmailSettings(ChannelSettings):
     sender: Annotated[str, AfterValidator(_mailbox)] | None = Field(
         default=None, validation_alias=f"{PREFIX}SMTP_FROM"
     )
+
+    ca_file: Annotated[str, AfterValidator(_certificates)] | None = None
+    helo: Annotated[str, AfterValidator(_greeting)] | None = None
 
     @model_validator(mode="after")
     def _is_whole(self) -> "EmailSettings":

@@ -7,7 +7,9 @@ import asyncio
 import email.policy
 import functools
 import hmac
+import re
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -53,6 +55,9 @@ class MailStandIn:
 
     It may be started again after `stop()`, on the same port and with what it has received so far. With a
     `username`, it takes mail only from those who log in. A fault's `route` is its stage.
+
+    As careful servers do, it judges at RCPT: `refusal` answers every recipient, `greylists` puts each off
+    at first, `wants_full_name` looks at the name in EHLO.
     """
 
     def __init__(
@@ -79,6 +84,11 @@ class MailStandIn:
         self.connections = 0
         self.sessions: set[SmtpSession] = set()
         self.refused_recipients: dict[str, str] = {}
+        self.refusal: str | None = None
+        self.wants_full_name = False
+        self.greylists = False
+        self.asked_for: Counter[str] = Counter()
+        self.logins = 0
         self._inbox = Inbox[Mail](Changes())
         self._server: asyncio.Server | None = None
 
@@ -125,6 +135,17 @@ class MailStandIn:
     def accept_recipient(self, address: str) -> None:
         """Undo `refuse_recipient`."""
         self.refused_recipients.pop(address.lower(), None)
+
+    def judge(self, address: str, greeting: str) -> str | None:
+        """Return the answer to RCPT where it is no; called by its session, which was greeted so."""
+        self.asked_for[address.lower()] += 1
+        if self.wants_full_name and not re.fullmatch(r"\[.+\]|[^.]+(\.[^.]+)+", greeting):
+            return f"504 5.5.2 <{greeting}>: Helo command rejected: need fully-qualified hostname"
+        if refusal := self.refusal or self.refused_recipients.get(address.lower()):
+            return refusal
+        if self.greylists and self.asked_for[address.lower()] == 1:
+            return f"450 4.2.0 <{address}>: Recipient address rejected: Greylisted, come back later"
+        return None
 
     def take(self, envelope: Envelope) -> None:
         """Record a mail; called by its session."""
@@ -252,6 +273,7 @@ class _Hooks:
         self, _smtp: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: LoginPassword
     ) -> AuthResult:
         """Let in whoever has the credentials that the server was made with."""
+        self._server.logins += 1
         username, password = (text or "" for text in (self._server.username, self._server.password))
         matches = hmac.compare_digest(login.login, username.encode()) and hmac.compare_digest(
             login.password, password.encode()
@@ -259,9 +281,9 @@ class _Hooks:
         return AuthResult(success=matches, handled=False)
 
     async def handle_RCPT(  # noqa: N802
-        self, _smtp: SmtpSession, _session: Session, envelope: Envelope, address: str, options: list[str]
+        self, _smtp: SmtpSession, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        refusal = self._server.refused_recipients.get(address.lower())
+        refusal = self._server.judge(address, session.host_name or "")
         if refusal is not None:
             return refusal
         envelope.rcpt_tos.append(address)

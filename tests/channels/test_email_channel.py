@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from pydantic import SecretStr
 
 from pingpilot.delivery.channel import Recipient
 from pingpilot.email.channel import EmailChannel
-from pingpilot.email.smtp import MailServer, SmtpPool
+from pingpilot.email.connecting import MailServer
+from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
@@ -103,7 +105,12 @@ async def test_the_message_id_stays_the_same_for_a_delivery(
         ("mail", "552 5.3.4 Too big", PermanentFailure),
         ("mail", "530 5.7.0 Log in first", ChannelUnavailable),
         ("rcpt", "450 4.2.1 Greylisted", TemporaryFailure),
-        ("rcpt", "550 5.7.1 Relaying denied", PermanentFailure),
+        ("rcpt", "550 5.7.1 Relaying denied", ChannelUnavailable),
+        ("rcpt", "550 5.1.0 <ping@example.com>: Sender address rejected: User unknown", ChannelUnavailable),
+        ("rcpt", "550 Sender verify failed: Unrouteable address", ChannelUnavailable),
+        ("rcpt", "550 5.2.2 Mailbox full, access denied", PermanentFailure),
+        ("rcpt", "550 Nicht heute", PermanentFailure),
+        ("rcpt", "451 4.3.0 Temporary lookup failure", TemporaryFailure),
         ("rcpt", "550 5.1.8 Sender's domain not found", ChannelUnavailable),
         ("rcpt", "553 5.1.7 Sender's address is wrong", ChannelUnavailable),
         ("data", "451 4.3.0 Try later", TemporaryFailure),
@@ -146,6 +153,127 @@ async def test_an_address_that_does_not_exist_is_gone(
     assert failure.reason == f"The mail server refused: 550 {text}"
 
 
+@pytest.mark.parametrize(
+    ("answer", "alone"),
+    [
+        ("rcpt 450 4.2.0 Greylisted", True),
+        ("rcpt 451 Try again later", True),
+        ("rcpt 452 4.2.2 Mailbox full", True),
+        ("rcpt 421 4.7.0 Closing", False),
+        ("rcpt 451 4.3.0 Temporary lookup failure", False),
+        ("message 451 4.7.1 Greylisted", True),
+        ("message 452 4.2.2 Mailbox full", True),
+        ("message 452 4.3.1 Disk full", False),
+        ("message 451 Try again later", False),
+        ("mail 451 4.7.1 Try again later", False),
+        ("connect 421 4.7.0 Too many connections", False),
+    ],
+)
+async def test_what_is_put_off_for_one_recipient_is_no_trouble_of_the_server(
+    mail_stand_in: MailStandIn, channel: EmailChannel, answer: str, alone: bool
+) -> None:
+    stage, code, text = answer.split(" ", 2)
+    mail_stand_in.faults.add(Fault.reply(cast("SmtpStage", stage), int(code), text))
+
+    failure = await failure_of(channel)
+
+    assert isinstance(failure, TemporaryFailure)
+    assert failure.recipient_alone is alone
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 Unrouteable address",
+        "550 User unknown",
+        "550 5.7.1 <relay@example.org>: Recipient address rejected: User unknown in relay recipient table",
+        "550 <sender@example.org>: no such user here",
+        "550 Requested action not taken: mailbox does not exist",
+        "553 sorry, no mailbox here by that name",
+        "550 Recipient unknown",
+        "550 invalid mailbox",
+    ],
+)
+async def test_an_unknown_mailbox_is_gone_without_a_status_too(
+    mail_stand_in: MailStandIn, channel: EmailChannel, text: str
+) -> None:
+    mail_stand_in.refusal = text
+
+    failure = await failure_of(channel)
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+
+
+ACCESS_DENIED = "554 5.7.1 <alice@example.org>: Recipient address rejected: Access denied"
+RELAY_DENIED = "554 5.7.1 <alice@example.org>: Relay access denied"
+BOB = Recipient(8, "bob@example.org")
+
+
+async def test_a_refusal_of_one_is_known_by_another_who_is_served_at_the_same_time(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    mail_stand_in.refused_recipients[ALICE.address] = ACCESS_DENIED
+    await channel.send(BOB, SALE)
+
+    failure = await failure_of(channel)
+
+    assert isinstance(failure, PermanentFailure)
+    assert not failure.recipient_gone
+    assert len(mail_stand_in.mails) == 1  # bob was only asked for
+
+
+async def test_a_refusal_of_all_is_no_fault_of_the_first(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    await channel.send(BOB, SALE)
+    mail_stand_in.refusal = "550 Nicht heute"
+
+    failure = await failure_of(channel)
+
+    assert isinstance(failure, ChannelUnavailable)
+    assert failure.reason == (
+        "The mail server refused: 550 Nicht heute. It refuses others as well: check the settings of the mail "
+        "server and ours."
+    )
+
+
+async def test_settings_that_fit_all_but_one_leave_time_to_mend_them(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    mail_stand_in.refused_recipients[ALICE.address] = RELAY_DENIED
+    await channel.send(BOB, SALE)
+
+    failure = await failure_of(channel)
+
+    assert isinstance(failure, TemporaryFailure)
+    assert failure.recipient_alone
+    assert "PINGPILOT_SMTP_USERNAME" in failure.reason
+
+
+@pytest.mark.parametrize(
+    ("refusal", "variable"),
+    [
+        ("554 5.7.1 <box[192.0.2.7]>: Client host rejected: Access denied", "PINGPILOT_SMTP_USERNAME"),
+        (ACCESS_DENIED, "PINGPILOT_SMTP_USERNAME"),
+        (RELAY_DENIED, "PINGPILOT_SMTP_USERNAME"),
+        ("550 relay not permitted", "PINGPILOT_SMTP_USERNAME"),
+        ("553 5.7.1 <ping@example.com>: Sender address rejected: not owned by user", "PINGPILOT_SMTP_FROM"),
+        ("504 5.5.2 <box>: Helo command rejected: need fully-qualified hostname", "PINGPILOT_SMTP_HELO"),
+        ("530 5.7.0 Must issue a STARTTLS command first", "PINGPILOT_SMTP_SECURITY"),
+    ],
+)
+async def test_a_refusal_of_us_says_what_to_set(
+    mail_stand_in: MailStandIn, channel: EmailChannel, refusal: str, variable: str
+) -> None:
+    mail_stand_in.refusal = refusal
+
+    failure = await failure_of(channel)
+
+    assert isinstance(failure, ChannelUnavailable)
+    assert variable in failure.reason
+
+
 async def test_a_mail_that_is_too_big_fails_alone(mail_stand_in: MailStandIn) -> None:
     mail_stand_in.size_limit = 100
 
@@ -185,9 +313,10 @@ async def test_a_connection_that_is_lost_or_hangs_is_replaced(
     failure = await failure_of(channel)
     await channel.send(ALICE, SALE)
 
+    looked_for_tls = stage == "connect" and fault == Fault.hang
     assert isinstance(failure, TemporaryFailure)
     assert len(mail_stand_in.mails) == 1
-    assert mail_stand_in.connections == 2
+    assert mail_stand_in.connections == 2 + looked_for_tls
 
 
 async def test_a_lost_answer_repeats_the_message_id(

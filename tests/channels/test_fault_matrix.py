@@ -22,8 +22,6 @@ from .world import ALICE, BOB, World, new_world
 
 ROUTES = {DISCORD.name: "POST channels", TELEGRAM.name: "sendMessage", EMAIL.name: None}
 """Where a fault that names no stage strikes: where the message is sent."""
-LOGINS = 2
-"""Ways to log in that the mail server offers; the client tries each before it gives up."""
 FIRST_RETRY = timedelta(seconds=6)
 """About 5 s, and a fifth more at the most."""
 
@@ -70,7 +68,7 @@ REFUSED = {
     "discord: 403": Fault.error(403, "Missing Access", code=50001),
     "telegram: 400": Fault.error(400, "Bad Request: can't parse entities"),
     "email: 552 to MAIL": Fault.reply("mail", 552, "5.3.4 Too big"),
-    "email: 550 to RCPT": Fault.reply("rcpt", 550, "5.7.1 Relaying denied"),
+    "email: 550 to RCPT": Fault.reply("rcpt", 550, "5.2.1 Mailbox closed for now"),
     "email: 554 to DATA": Fault.reply("data", 554, "5.7.1 Spam"),
     "email: 554 to the message": Fault.reply("message", 554, "5.7.1 Spam"),
 }
@@ -85,6 +83,8 @@ GONE: dict[str, Fault | Callable[[World], None]] = {
     "telegram: chat migrated": lambda world: world.telegram.migrate(ALICE.on_telegram.id, -1001234567890),
     "email: 550 5.1.1 to RCPT": lambda world: world.mail.refuse_recipient("alice@example.com"),
     "email: 550 5.1.2 to RCPT": Fault.reply("rcpt", 550, "5.1.2 No such domain"),
+    "email: 550 User unknown": Fault.reply("rcpt", 550, "User unknown"),
+    "email: 550 Unrouteable address": Fault.reply("rcpt", 550, "Unrouteable address"),
 }
 WAITED_FOR: dict[str, tuple[Fault, float]] = {
     "discord: 429 of a conversation": (Fault.status(429, retry_after=75.5), 75.5),
@@ -112,6 +112,25 @@ MISCONFIGURED: dict[str, Fault | Callable[[World], None]] = {
     "email: 530 to MAIL": Fault.reply("mail", 530, "5.7.0 Log in first"),
     "email: 550 to MAIL": Fault.reply("mail", 550, "5.7.1 You may not send as this"),
     "email: 550 5.1.8 to RCPT": Fault.reply("rcpt", 550, "5.1.8 No such sender"),
+    "email: client refused at RCPT": Fault.reply(
+        "rcpt", 554, "5.7.1 <box[192.0.2.7]>: Client host rejected: Access denied"
+    ),
+    "email: access denied at RCPT": Fault.reply(
+        "rcpt", 554, "5.7.1 <alice@example.com>: Recipient address rejected: Access denied"
+    ),
+    "email: sender refused at RCPT": Fault.reply(
+        "rcpt", 553, "5.7.1 <ping@example.com>: Sender address rejected: not owned by user ping"
+    ),
+    "email: relay denied at RCPT": Fault.reply("rcpt", 554, "5.7.1 <alice@example.com>: Relay access denied"),
+    "email: relay not permitted at RCPT": Fault.reply("rcpt", 550, "relay not permitted"),
+    "email: HELO refused at RCPT": Fault.reply(
+        "rcpt", 504, "5.5.2 <box>: Helo command rejected: need fully-qualified hostname"
+    ),
+    "email: HELO refused": Fault.reply("ehlo", 504, "5.5.2 Helo command rejected"),
+    "email: sender refused after the message": Fault.reply(
+        "message", 550, "5.7.60 SMTP; Client does not have permissions to send as this sender"
+    ),
+    "email: sending limit": Fault.reply("rcpt", 550, "5.4.5 Daily user sending limit exceeded"),
 }
 
 
@@ -149,8 +168,7 @@ def happens(
         what(world)
         return
     name = channel_of(case)
-    once = LOGINS if what.stage == "auth" else 1
-    world.stand_in(name).faults.add(what, times=times or once, route=what.stage or ROUTES[name])
+    world.stand_in(name).faults.add(what, times=times or 1, route=what.stage or ROUTES[name])
 
 
 async def delivery(case: str) -> Delivery:
@@ -234,7 +252,8 @@ async def test_it_fails_at_once_and_harms_no_other(world: World, case: str) -> N
     await world.post("Sold!")
 
     async with world.dispatching(channel_of(case)):
-        await eventually(lambda: standing(case), ("failed", 1, ["failed"]))
+        outcome = "refused" if "RCPT" in case else "failed"
+        await eventually(lambda: standing(case), ("failed", 1, [outcome]))
         await world.post("Sold again!")
         await until(lambda: world.received(channel_of(case)) == 1)
 

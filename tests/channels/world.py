@@ -16,7 +16,8 @@ from models.ids import event_id_text
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.clock import Clock
 from pingpilot.email.channel import EmailChannel
-from pingpilot.email.smtp import MailServer, SmtpPool
+from pingpilot.email.connecting import MailServer
+from pingpilot.email.smtp import SmtpPool
 from pingpilot.events.submission import Submission
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.smtp import MailStandIn

@@ -1,5 +1,7 @@
 """Recipients that are gone, and channels that were taken away before a delivery could be sent."""
 
+from datetime import timedelta
+
 import pytest
 
 from models import Account, AccountChannel, Delivery, Event
@@ -187,3 +189,47 @@ async def test_a_delivery_whose_chat_was_unlinked_meanwhile_says_so(
     assert engine.channel.tries == []
     assert [each.last_error for each in await deliveries()] == [reason] * 2
     assert [(each.outcome, each.reason) for each in await history(await delivery())] == [("failed", reason)]
+
+
+REFUSED = PermanentFailure("The mail server refused: 550 No.", recipient_refused=True)
+
+
+async def refuse_on_days(engine: Engine, account: Account, days: int) -> None:
+    """Let one event a day be refused."""
+    engine.channel.fail(*[REFUSED] * days)
+    async with engine.running():
+        for day in range(days):
+            await engine.post(account, f"day {day}")
+            await eventually(lambda: Delivery.filter(status="pending").count(), 0)
+            await eventually(lambda: Delivery.filter(status="sending").count(), 0)
+            engine.clock.advance(timedelta(days=1))
+
+
+async def test_a_recipient_refused_on_three_days_is_gone(engine: Engine, alice: Account) -> None:
+    await refuse_on_days(engine, alice, 3)
+
+    assert (await telegram_of(alice)).suspended_reason == "The mail server refused: 550 No."
+
+
+async def test_refusals_of_two_days_are_no_end(engine: Engine, alice: Account) -> None:
+    engine.channel.fail(REFUSED, REFUSED)
+    await engine.post(alice, "one", "two")
+    async with engine.running():
+        await engine.status_is("failed", "failed")
+        engine.clock.advance(timedelta(days=1))
+
+    await refuse_on_days(engine, alice, 1)
+
+    assert (await telegram_of(alice)).suspended_reason is None
+
+
+async def test_what_is_delivered_in_between_has_refusals_forgotten(engine: Engine, alice: Account) -> None:
+    await refuse_on_days(engine, alice, 2)
+    await engine.post(alice, "taken")
+    async with engine.running():
+        await engine.status_is("failed", "failed", "delivered")
+        engine.clock.advance(timedelta(days=1))
+
+    await refuse_on_days(engine, alice, 1)
+
+    assert (await telegram_of(alice)).suspended_reason is None

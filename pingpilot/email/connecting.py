@@ -1,0 +1,277 @@
+"""A new connection to the mail server: found, greeted, encrypted and logged in as the settings ask."""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from dataclasses import dataclass
+
+import aiosmtplib
+from pydantic import SecretStr
+
+from pingpilot.config import PREFIX
+from pingpilot.email.answers import Login, Security, advice_on, sentences, text_of
+from pingpilot.email.resolving import Resolver, full_host_name
+from pingpilot.email.settings import EmailSettings
+from pingpilot.errors import ChannelUnavailable, DeliveryFailure, TemporaryFailure
+
+_TLS_PORT = 465
+_TLS_TRIAL = 5.0  # seconds for finding out whether a server that says nothing waits for TLS
+_UNKNOWN_MECHANISM, _WEAK_MECHANISM = 504, 534  # RFC 4954, 6: another way to log in may do
+_BEST_MECHANISMS = {True: ("plain", "login", "cram-md5"), False: ("cram-md5", "plain", "login")}
+"""Ways to log in, best first, over an encrypted connection or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed in. `tls_context` None: the system's certificates, and those in `ca_file`.
+
+    `helo` is the name we greet with, None for this machine's own.
+    """
+
+    host: str
+    port: int
+    security: Security
+    username: str | None = None
+    password: SecretStr | None = None
+    tls_context: ssl.SSLContext | None = None
+    ca_file: str | None = None
+    helo: str | None = None
+
+    @classmethod
+    def of(cls, settings: EmailSettings) -> "MailServer":
+        """Return the server of the settings, which must name one."""
+        return cls(
+            host=settings.host or "",
+            port=settings.port_in_use,
+            security=settings.security,
+            username=settings.username,
+            password=settings.password,
+            ca_file=settings.ca_file,
+            helo=settings.helo,
+        )
+
+    @property
+    def login(self) -> Login:
+        """What advice about its answers depends on."""
+        return Login(user=self.username is not None, security=self.security)
+
+
+class WantsTls(Exception):
+    """The server waits for TLS from the start, which the settings don't say."""
+
+
+class Connector:
+    """Opens connections to one mail server."""
+
+    def __init__(self, server: MailServer, *, timeout: float) -> None:
+        self._server = server
+        self._timeout = timeout
+        self._resolver = Resolver(server.host, server.port)
+        self._tls = server.tls_context
+        self._helo = server.helo
+
+    async def connect(self) -> aiosmtplib.SMTP:
+        """Return a connection that mail can be handed in over.
+
+        Raises `ChannelUnavailable` where the settings are to blame, else `TemporaryFailure`.
+        """
+        try:
+            if self._server.port == _TLS_PORT:
+                await self._check_security()
+            try:
+                return await self._connect()
+            except aiosmtplib.SMTPConnectTimeoutError:
+                await self._check_security()
+                raise
+        except (aiosmtplib.SMTPException, OSError, ValueError, WantsTls) as exc:
+            raise _failure(exc, self._server) from exc
+
+    async def _connect(self) -> aiosmtplib.SMTP:
+        server = self._server
+        if self._tls is None and server.security != "none":
+            self._tls = await asyncio.to_thread(tls_context, server.ca_file)  # 35 ms
+        sock = await self._open_socket()
+        try:
+            connection = aiosmtplib.SMTP(
+                hostname=server.host,
+                sock=sock,
+                use_tls=server.security == "tls",
+                start_tls=server.security == "starttls",  # False also when offered: never half a promise
+                tls_context=self._tls,
+                local_hostname=await self._name_for_greeting(sock),
+                timeout=self._timeout,
+            )
+        except BaseException:
+            sock.close()
+            raise
+        try:
+            await connection.connect()
+            if server.username and server.password:
+                await _log_in(connection, server.username, server.password.get_secret_value())
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def _open_socket(self) -> socket.socket:
+        """Return a connected socket: the first of the host's addresses that answers."""
+        server, loop = self._server, asyncio.get_running_loop()
+        until = loop.time() + self._timeout
+        try:
+            async with asyncio.timeout_at(until):
+                addresses = await self._resolver.addresses()
+        except TimeoutError as exc:
+            raise OSError(f"{server.host} could not be looked up within {self._timeout:g} seconds") from exc
+        except OSError as exc:
+            raise OSError(f"{server.host} can't be looked up ({exc.strerror or exc})") from exc
+        problem = "it has no address"
+        for number, (family, address) in enumerate(addresses):
+            share = (until - loop.time()) / (len(addresses) - number)
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            try:
+                async with asyncio.timeout(share):
+                    await loop.sock_connect(sock, address)
+            except OSError as exc:  # a time-out is one too
+                sock.close()
+                problem = exc.strerror or "no answer in time"
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return sock
+        raise OSError(f"{server.host} can't be reached on port {server.port} ({problem})")
+
+    async def _name_for_greeting(self, sock: socket.socket) -> str:
+        """Return the name for EHLO: the one set, this machine's full name, or its address.
+
+        A bare name is none (RFC 5321, 4.1.1.1); in a container it would be its id.
+        """
+        if self._helo is None:
+            self._helo = await full_host_name() or ""
+        if self._helo:
+            return self._helo
+        address = ipaddress.ip_address(sock.getsockname()[0].partition("%")[0])
+        return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"  # noqa: PLR2004
+
+    async def _check_security(self) -> None:
+        """Raise `WantsTls` if the server speaks TLS from the start, unlike the settings.
+
+        Both sides would wait for the other's first word.
+        """
+        if self._server.security == "tls":
+            return
+        anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE  # nothing is sent to it
+        try:
+            async with asyncio.timeout(_TLS_TRIAL):
+                sock = await self._open_socket()
+                _, writer = await asyncio.open_connection(
+                    sock=sock, ssl=anybody, server_hostname=self._server.host
+                )
+        except (OSError, ValueError):
+            return
+        writer.transport.abort()
+        raise WantsTls(f"it wants TLS from the start on port {self._server.port}")
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Return a context that trusts the system's certificates, and those in the file."""
+    context = ssl.create_default_context()
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    return context
+
+
+async def _log_in(connection: aiosmtplib.SMTP, username: str, password: str) -> None:
+    """Log in with one try: servers count those that fail, and shut out whoever has too many.
+
+    The library's `login` goes on with the next way to log in after a wrong password.
+    """
+    if connection.is_ehlo_or_helo_needed:
+        try:
+            await connection.ehlo()
+        except aiosmtplib.SMTPHeloError:
+            await connection.helo()
+    is_encrypted = connection.get_transport_info("sslcontext") is not None
+    ways = {
+        "plain": connection.auth_plain,
+        "login": connection.auth_login,
+        "cram-md5": connection.auth_crammd5,
+    }
+    offered = [way for way in _BEST_MECHANISMS[is_encrypted] if way in connection.supported_auth_methods]
+    if not offered:
+        hint = "" if is_encrypted else "; it may do so over an encrypted connection"
+        raise aiosmtplib.SMTPNotSupported(f"it offers no way to log in that we know{hint}")
+    for way in offered:
+        try:
+            await ways[way](username, password)
+        except aiosmtplib.SMTPAuthenticationError as exc:
+            if exc.code not in (_UNKNOWN_MECHANISM, _WEAK_MECHANISM) or way == offered[-1]:
+                raise
+        else:
+            return
+
+
+def _failure(exc: Exception, server: MailServer) -> DeliveryFailure:
+    """Sort what went wrong before any message: trouble that the settings cause pauses the channel."""
+    what = f"The mail server can't be used: {text_of(exc)}"
+    advice = _advice(exc, server)
+    return TemporaryFailure(what) if advice is None else ChannelUnavailable(sentences(what, advice))
+
+
+def _advice(exc: Exception, server: MailServer) -> str | None:
+    """Return what a person has to do about it, None where it may pass by itself."""
+    broken_tls = next((each for each in (exc, exc.__cause__) if isinstance(each, ssl.SSLError)), None)
+    if broken_tls is not None:
+        return _tls_advice(broken_tls, server)
+    if isinstance(exc, aiosmtplib.SMTPResponseException):
+        return _advice_on_refusal(exc, server) if exc.code >= 500 else None  # noqa: PLR2004
+    if isinstance(exc, WantsTls):
+        return f"Set {PREFIX}SMTP_SECURITY to tls."
+    if isinstance(exc, aiosmtplib.SMTPNotSupported):
+        return (
+            f"Leave {PREFIX}SMTP_USERNAME and {PREFIX}SMTP_PASSWORD out if it wants no login, else check "
+            f"{PREFIX}SMTP_PORT and {PREFIX}SMTP_SECURITY."
+        )
+    if type(exc) is aiosmtplib.SMTPException:  # STARTTLS is not offered: the library has no class for it
+        return (
+            f"Set {PREFIX}SMTP_SECURITY to tls if it wants TLS from the start, or to none where nobody can "
+            "listen on the way."
+        )
+    return None
+
+
+def _advice_on_refusal(exc: aiosmtplib.SMTPResponseException, server: MailServer) -> str | None:
+    if isinstance(exc, aiosmtplib.SMTPConnectResponseError):
+        return advice_on(exc.message, server.login)
+    if isinstance(exc, aiosmtplib.SMTPHeloError):
+        return f"Set {PREFIX}SMTP_HELO to the full name of this machine, such as pingpilot.example.com."
+    if isinstance(exc, aiosmtplib.SMTPAuthenticationError):
+        return f"Check {PREFIX}SMTP_USERNAME and {PREFIX}SMTP_PASSWORD."
+    return f"Check {PREFIX}SMTP_SECURITY."  # STARTTLS was refused
+
+
+def _tls_advice(exc: ssl.SSLError, server: MailServer) -> str | None:
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return _certificate_advice(exc, server)
+    if isinstance(exc, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return None  # the connection was lost
+    if server.security == "tls" and exc.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return f"It does not speak TLS from the start: set {PREFIX}SMTP_SECURITY to starttls."
+    return "The two don't agree on how to encrypt: have the server's operator look at its TLS settings."
+
+
+def _certificate_advice(exc: ssl.SSLCertVerificationError, server: MailServer) -> str:
+    words = exc.verify_message.lower()
+    if "mismatch" in words or "not valid for" in words:
+        return f"Its certificate is for another name: set {PREFIX}SMTP_HOST to a name that stands in it."
+    if "expired" in words:
+        return "Its certificate has expired: have it renewed, and check this machine's clock."
+    if "not yet valid" in words:
+        return "Its certificate is not valid yet: check this machine's clock."
+    known = "is not in the file of" if server.ca_file else "is none that this machine knows: set"
+    return f"Who issued its certificate {known} {PREFIX}SMTP_CA_FILE" + (
+        "." if server.ca_file else " to a file with the issuer's certificate."
+    )
