@@ -31,7 +31,10 @@ def send_command(
     values = dict(_field(text) for text in fields or [])
     try:
         with Client(url, key, give_up_after=_GIVE_UP_AFTER) as client:
-            typer.echo(client.send(category, description, fields=values).event_id)
+            sent = client.send(category, description, fields=values)
+        typer.echo(sent.event_id)
+        if sent.warning:
+            typer.echo(f"Warning: {sent.warning}", err=True)
     except NotConfigured as exc:
         option = "--url" if exc.variable == "PINGPILOT_URL" else "--key"
         raise InvalidInput(f"{exc.problem}: check {option}.") from exc

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import AsyncIterator
 
+from models.database import sqlite_path
 from pingpilot.channels import CHANNELS, load
 from pingpilot.config import known_variables, load_settings, unknown_variables
 from pingpilot.doctor import machine
@@ -37,7 +38,11 @@ async def examine() -> AsyncIterator[Finding]:
         yield Finding("settings", Level.WARNING, f"{variable} is not a setting, and has no effect.", advice)
     database = await machine.database(settings)
     yield database
-    yield await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA
+    schema = await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA
+    yield schema
+    path = sqlite_path(settings.database)
+    if schema.level is Level.OK and not (path and not path.exists()):
+        yield await machine.accounts(settings)
     yield machine.disk(settings)
     yield await machine.port(settings)
     dates = Dates()
