@@ -8,6 +8,7 @@ import structlog
 from bots.failures import Failures
 from bots.replies import Bold, Code, Line, Reply, ago
 from models import Account
+from models.account_channel import obstacle_to
 from pingpilot.accounts import linking
 from pingpilot.accounts.accounts import channels_of
 from pingpilot.accounts.categories import report_categories
@@ -185,13 +186,21 @@ class Commands:
 
 
 async def _heading(account: Account, channel: str) -> list[Line]:
-    """Return the account's address, and why nothing is sent over the channel where it is suspended."""
-    suspensions: list[Line] = [
+    """Return the account's address, why nothing is sent over the channel where it is suspended, and that
+    its events go nowhere where no other can be used either.
+    """
+    channels = await channels_of(account)
+    lines: list[Line] = [
         (f"⚠️ Suspended: {row.suspended_reason} Send /link with a new code to resume.",)
-        for row in await channels_of(account)
+        for row in channels
         if row.channel == channel and row.suspended_reason
     ]
-    return [(Bold(account.email),), *suspensions]
+    if all(
+        obstacle_to(enabled=row.enabled, address=row.address, suspended_reason=row.suspended_reason)
+        for row in channels
+    ):
+        lines.append(("⚠️ No channel can be used: new events are stored, and go nowhere.",))
+    return [(Bold(account.email),), *lines]
 
 
 async def answered(command: Awaitable[Reply]) -> Reply:

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import re
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -14,13 +15,14 @@ from api.replies import json_reply
 from api.requests.auth import authenticate, check_category, check_links
 from api.requests.bodies import invalid_request, read_body
 from api.resources.history import deliveries_of
-from api.services import KNOWN_CALLER, SERVICES
+from api.services import KNOWN_CALLER, SERVICES, Services
 from api.shapes.events import AcceptedEvent, EventBody, delivery_summary
 from models import OPEN_STATUSES, Delivery, KeyScope
 from models.ids import event_id_text
 from pingpilot.accounts.callers import Caller
 from pingpilot.accounts.categories import unknown_category
 from pingpilot.channels import CHANNELS
+from pingpilot.events.notices import post_notice_once
 from pingpilot.events.submission import (
     Acceptance,
     CategoryNotFound,
@@ -36,6 +38,7 @@ _LOOK_AGAIN = 1.0  # seconds: sees what another daemon delivered
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
 _ACCEPTED = "Event accepted."
+_TOLD_EVERY = timedelta(days=1)
 
 log = structlog.get_logger(__name__)
 
@@ -49,16 +52,59 @@ async def post_event(request: web.Request) -> web.Response:
     check_links(caller)
     acceptance = await _submit(request, caller, body, key)
     request[KNOWN_CALLER].events_used = acceptance.events_used
-    event_id = event_id_text(acceptance.event_id)
+    services, event_id = request.app[SERVICES], event_id_text(acceptance.event_id)
     # At DEBUG: a line an event at INFO would cost intake more than a third of its speed
     log.debug("Event replayed" if acceptance.replayed else "Event accepted", event_id=event_id)
     headers = {"Idempotent-Replayed": "true"} if acceptance.replayed else {}
     prefer = _WAIT.search(",".join(request.headers.getall("Prefer", [])))  # ignored where it can't be read
-    if wait := min(int(prefer[1]), LONGEST_WAIT) if prefer else 0:
+    wait = min(int(prefer[1]), LONGEST_WAIT) if prefer else 0
+    if wait:
         headers["Preference-Applied"] = f"wait={wait}"
+    if acceptance.goes_nowhere:
+        log.warning("An event goes nowhere", event_id=event_id, account_id=caller.account_id)
+        await _tell_owner(services, caller, body.category)
+        told = AcceptedEvent(
+            message=_ACCEPTED,
+            event_id=event_id,
+            warning=_why_nowhere(caller, body.category),
+            **delivery_summary([]),
+        )
+        return json_reply(told, headers=headers)
+    if wait:
         return await _reply_when_settled(request, acceptance.event_id, wait, headers)
     # An `AcceptedEvent` without the shape: this is the reply that has to be fast
     return json_reply({"message": _ACCEPTED, "eventId": event_id}, headers=headers)
+
+
+async def _tell_owner(services: Services, caller: Caller, category: str) -> None:
+    """Tell the account's other channels, once a day, that a category's events go nowhere."""
+    if not caller.channels:
+        return  # nobody can be told; the sender is
+    text = (
+        f"An event of the category '{category}' went nowhere, since none of the category's channels can be "
+        "used now: change them with `pingpilot category set`, or switch one of them on."
+    )
+    now = services.clock.now()
+    services.on_deliveries(await post_notice_once(caller.account_id, text, within=_TOLD_EVERY, now=now))
+
+
+def _why_nowhere(caller: Caller, category: str) -> str:
+    """Return a sentence for the sender of an event that no channel can take, with what to do."""
+    if caller.channels:
+        return (
+            f"The event is stored but goes nowhere: none of the channels of the category '{category}' can be "
+            "used now. Change them with `pingpilot category set`, or switch one of them on."
+        )
+    reason = "the account has no channel that is switched on"
+    if caller.suspended:
+        labels = " and ".join(CHANNELS[name].label for name in caller.suspended)
+        reason = f"{labels} {'is' if len(caller.suspended) == 1 else 'are'} suspended, and no other is on"
+    # Who may only send is not to learn the account's address
+    whose = caller.email if caller.may(KeyScope.MANAGE) else "EMAIL"
+    return (
+        f"The event is stored but goes nowhere: {reason}. Switch one on with `pingpilot account set {whose} "
+        "--channels email`, or link a chat with `pingpilot link-code`."
+    )
 
 
 def _idempotency_key(request: web.Request) -> str | None:

@@ -229,10 +229,15 @@ class ShownEvents(Shape):
 
 
 class AcceptedEvent(Shape):
-    """The event was stored; how its deliveries stand is told to those who waited."""
+    """The event was stored. How its deliveries stand is told to those who waited, and to all where it has
+    none; `warning` says why then.
+    """
 
     message: str
     event_id: EventId
+    warning: str | SkipJsonSchema[None] = Field(
+        None, description="Why the event, though stored, goes nowhere; left out where it goes somewhere."
+    )
     delivery_status: EventStatus | SkipJsonSchema[None] = None
     deliveries: list[ShownDelivery] | SkipJsonSchema[None] = None
 

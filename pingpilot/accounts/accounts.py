@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models import Account, AccountChannel, ApiKey, Plan
+from models.account_channel import USABLE
 from models.backends.errors import IntegrityConflict
 from models.database import connection, transaction, unit_of_work
-from models.sql import query
+from models.sql import marks, query
 from pingpilot.accounts.categories import STARTERS, add_category
 from pingpilot.accounts.email_address import normal_email
 from pingpilot.accounts.keys import create_key
@@ -30,10 +31,18 @@ class NewAccount:
 
 @unit_of_work
 async def create_account(
-    email: str, *, plan: Plan, monthly_events: int | None, channels: Collection[str], now: datetime
+    email: str,
+    *,
+    plan: Plan,
+    monthly_events: int | None,
+    channels: Collection[str],
+    now: datetime,
+    undecided: Collection[str] = (),
 ) -> NewAccount:
     """Return a new account with the starter categories, one key and the named channels switched on.
 
+    Nobody has said yes or no to the `undecided` ones, which the server is not set up for: they are offered
+    once it is (`pingpilot.events.offers`).
     Raises `InvalidInput`, or `AlreadyExists` where the address has an account.
     """
     address = normal_email(email)
@@ -47,6 +56,8 @@ async def create_account(
         except IntegrityConflict:
             raise AlreadyExists(f"There is an account for {address} already.") from None
         for kind in CHANNELS.values():
+            if kind.name in undecided:
+                continue  # no row: `channels_of` shows it as off
             row = new_channel(account, kind)
             row.enabled = kind.name in channels
             await row.save()
@@ -111,6 +122,18 @@ async def _delete_events(account: Account) -> int:
         "(SELECT id FROM events WHERE account_id = ? ORDER BY id LIMIT ?) RETURNING id"
     )
     return len(await query(connection(), sql, [account.id, _DELETED_AT_ONCE]))
+
+
+async def accounts_without_channel(configured: Collection[str]) -> list[str]:
+    """Return the addresses of accounts whose events go nowhere: no channel is on, linked and sending, or
+    this server is set up for none of those.
+    """
+    sql = (
+        "SELECT a.email FROM accounts a WHERE NOT EXISTS (SELECT 1 FROM account_channels ac "  # noqa: S608
+        f"WHERE ac.account_id = a.id AND {USABLE} AND ac.channel IN ({marks([*configured, ''])})) "
+        "ORDER BY a.email"
+    )
+    return [row["email"] for row in await query(connection(), sql, [*configured, ""])]
 
 
 async def channels_of(account: Account) -> list[AccountChannel]:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from pingpilot.accounts.exporting import export_account
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.accounts.quiet_hours import hours_text
 from pingpilot.accounts.quota import PlanLimits, Quota, quota_of
-from pingpilot.channels import CHANNELS, check_channels
+from pingpilot.channels import CHANNELS, channel_named, check_channels
 from pingpilot.cli.runtime import AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
@@ -40,19 +40,35 @@ def create_command(
 ) -> None:
     """Create an account with an API key and three starter categories."""
 
-    async def create(settings: Settings) -> accounts.NewAccount:
-        chosen = settings.configured_channels if channels is None else names_in(channels)
-        return await accounts.create_account(
-            email, plan=plan, monthly_events=monthly_events, channels=chosen, now=datetime.now(UTC)
+    async def create(settings: Settings) -> tuple[accounts.NewAccount, list[str], str | None]:
+        chosen, undecided = settings.configured_channels, set[str]()
+        if channels is not None:
+            chosen = names_in(channels)
+            _check_configured(chosen, settings)
+        else:
+            undecided = {*CHANNELS} - {*chosen}
+        new = await accounts.create_account(
+            email,
+            plan=plan,
+            monthly_events=monthly_events,
+            channels=chosen,
+            now=datetime.now(UTC),
+            undecided=undecided,
         )
+        own = await accounts.channels_of(new.account)
+        lines = [f"{CHANNELS[each.channel].label}: {_channel_text(each, settings)}" for each in own]
+        return new, lines, _warning(new.account, own, settings)
 
-    new = with_database(create)
+    new, lines, warning = with_database(create)
     if as_json:
-        print_json({**_identity(new.account), "apiKey": new.api_key})
+        print_json({**_identity(new.account), "apiKey": new.api_key, "warning": warning})
         return
     typer.echo(f"Account {new.account.email} ({new.account.plan} plan) is ready.")
     typer.echo(f"API key: {new.api_key}")
     typer.echo("Keep the key: it is shown this once. Link chats with `pingpilot link-code`.")
+    for line in lines:
+        typer.echo(line)
+    _print_warning(warning)
 
 
 @app.command("list")
@@ -81,11 +97,12 @@ def list_command(as_json: Annotated[bool, AS_JSON] = False) -> None:
 def show_command(email: Annotated[str, EMAIL], as_json: Annotated[bool, AS_JSON] = False) -> None:
     """Show one account: plan, quota and channels."""
 
-    async def read(settings: Settings) -> tuple[Account, Quota, list[AccountChannel]]:
+    async def read(settings: Settings) -> tuple[Account, Quota, list[AccountChannel], Settings]:
         account = await accounts.find_account(email)
-        return account, await _quota(account, settings), await accounts.channels_of(account)
+        return account, await _quota(account, settings), await accounts.channels_of(account), settings
 
-    account, quota, channels = with_database(read)
+    account, quota, channels, settings = with_database(read)
+    warning = _warning(account, channels, settings)
     if as_json:
         shown = {
             each.channel: {
@@ -96,12 +113,13 @@ def show_command(email: Annotated[str, EMAIL], as_json: Annotated[bool, AS_JSON]
             }
             for each in channels
         }
-        print_json({**_identity(account), **_usage(quota), "channels": shown})
+        print_json({**_identity(account), **_usage(quota), "channels": shown, "warning": warning})
         return
     typer.echo(f"{account.email} ({account.plan} plan), since {day(account.created_at)}")
     typer.echo(f"This month: {quota.used} of {_limit_text(quota)} events, resets {day(quota.resets_at)}")
     for each in channels:
-        typer.echo(f"{CHANNELS[each.channel].label}: {_channel_text(each)}")
+        typer.echo(f"{CHANNELS[each.channel].label}: {_channel_text(each, settings)}")
+    _print_warning(warning)
 
 
 @app.command("set-plan")
@@ -150,13 +168,18 @@ def set_command(
         raise InvalidInput("--silently belongs to quiet hours: name them too, --quiet telegram=22:00-07:00.")
     asked = AccountChange(time_zone, combine, _channel_changes(channels, quiet, silently=silently))
 
-    async def change(_settings: Settings) -> list[AccountChannel]:
+    async def change(settings: Settings) -> tuple[list[str], str | None]:
         account = await accounts.find_account(email)
+        _check_configured((name for name, each in asked.channels.items() if each.enabled), settings)
         await change_account(account, asked, datetime.now(UTC))
-        return await accounts.channels_of(account)
+        own = await accounts.channels_of(account)
+        lines = [f"{CHANNELS[each.channel].label}: {_channel_text(each, settings)}" for each in own]
+        return lines, _warning(account, own, settings)
 
-    for each in with_database(change):
-        typer.echo(f"{CHANNELS[each.channel].label}: {_channel_text(each)}")
+    lines, warning = with_database(change)
+    for line in lines:
+        typer.echo(line)
+    _print_warning(warning)
 
 
 @app.command("export")
@@ -247,9 +270,46 @@ def _usage(quota: Quota) -> dict[str, Any]:
     }
 
 
-def _channel_text(channel: AccountChannel) -> str:
+def _check_configured(names: Iterable[str], settings: Settings) -> None:
+    """Raise `InvalidInput` for a channel that is to be on and has no settings: nothing could be sent."""
+    for name in names:
+        if missing := settings.channels[channel_named(name).name].missing:
+            raise InvalidInput(
+                f"{CHANNELS[name].label} can't be switched on: this server is not set up for it. "
+                f"Set {missing} first."
+            )
+
+
+def _warning(account: Account, channels: Sequence[AccountChannel], settings: Settings) -> str | None:
+    """Return what keeps the account's events from going anywhere, and what to do; None where they do."""
+    configured = settings.configured_channels
+    on = [each for each in channels if each.enabled and each.channel in configured]
+    if unlinked := [CHANNELS[each.channel].label for each in on if not each.address]:
+        return (
+            f"Events are refused until {' and '.join(unlinked)} is linked: get a code with "
+            f"`pingpilot link-code --account {account.email}`, or switch it off."
+        )
+    if any(each.suspended_reason is None for each in on):
+        return None
+    names = ",".join(configured) or "email"
+    setting_up = "" if configured else "set up a channel (`pingpilot doctor` says how), then "
+    return (
+        f"No channel can be used, so events are stored and go nowhere: {setting_up}switch one on with "
+        f"`pingpilot account set {account.email} --channels {names}`."
+    )
+
+
+def _print_warning(warning: str | None) -> None:
+    if warning:
+        typer.echo(f"Warning: {warning}", err=True)
+
+
+def _channel_text(channel: AccountChannel, settings: Settings) -> str:
+    missing = settings.channels[channel.channel].missing
     if not channel.enabled:
-        return "off"
+        return f"off, as {missing} is not set" if missing else "off"
+    if missing:
+        return f"on, but nothing is sent while {missing} is not set"
     if channel.suspended_reason:
         return f"suspended: {channel.suspended_reason}"
     if not channel.address:

@@ -43,7 +43,9 @@ def send_command(
     try:
         with Client(url, key, give_up_after=_GIVE_UP_AFTER) as client:
             sent = client.send(category, described, title=title, url=link, fields=values)
-            typer.echo(sent.event_id)
+        typer.echo(sent.event_id)
+        if sent.warning:
+            typer.echo(f"Warning: {sent.warning}", err=True)
     except NotConfigured as exc:
         option = "--url" if exc.variable == "PINGPILOT_URL" else "--key"
         raise InvalidInput(f"{exc.problem}: check {option}.") from exc

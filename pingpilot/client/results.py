@@ -29,13 +29,15 @@ class Delivery:
 class Accepted:
     """An event that is stored; `replayed` if an earlier request with this idempotency key had stored it.
 
-    `delivery_status` (`PENDING`, `DELIVERED` or `FAILED`) and `deliveries` are there if `send` was to wait.
+    `delivery_status` (`PENDING`, `DELIVERED`, `FAILED` or `NO_CHANNEL`) and `deliveries` are there if `send`
+    was to wait, and always for `NO_CHANNEL`: the event goes nowhere then, and `warning` says why.
     """
 
     event_id: str
     replayed: bool
     delivery_status: str | None
     deliveries: tuple[Delivery, ...]
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def accepted(body: Body, headers: Mapping[str, str]) -> Accepted:
         replayed=headers.get("Idempotent-Replayed") == "true",
         delivery_status=body.get("deliveryStatus"),
         deliveries=_deliveries(body.get("deliveries", [])),
+        warning=body.get("warning"),
     )
 
 

@@ -18,7 +18,9 @@ from api.app import create_app
 from api.floods import FloodGuard
 from api.server import ApiRunner
 from api.services import Services
+from models.backends.errors import IntegrityConflict
 from models.database import open_database
+from pingpilot.accounts.accounts import accounts_without_channel
 from pingpilot.accounts.callers import Authenticator
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
@@ -29,8 +31,9 @@ from pingpilot.daemon.supervision import end, supervise
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.parts import Surroundings
 from pingpilot.delivery.settlement import Settlements
-from pingpilot.errors import SettingsError
+from pingpilot.errors import DatabaseUnavailable, SettingsError
 from pingpilot.events.intake import Intake
+from pingpilot.events.offers import offer_channels
 from pingpilot.listening import listening_socket
 from pingpilot.storage.housekeeping import Housekeeper
 from pingpilot.storage.migrating import prepare_database
@@ -108,7 +111,10 @@ class Daemon:
         What is not done within the grace stays pending.
         """
         async with asyncio.TaskGroup() as tasks:
-            side_tasks = [tasks.create_task(self._housekeeper.run(), name="housekeeping")]
+            side_tasks = [
+                tasks.create_task(self._housekeeper.run(), name="housekeeping"),
+                tasks.create_task(self._look_at_accounts(), name="look at accounts"),
+            ]
             for name, part in self._parts.items():
                 supervised = supervise(part.own.component, self._health, clock=self._clock)
                 side_tasks.append(tasks.create_task(supervised, name=f"supervise {name}"))
@@ -124,6 +130,22 @@ class Daemon:
                 *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
             )
             await end(side_tasks)
+
+    async def _look_at_accounts(self) -> None:
+        """Offer accounts the channels set up since they were made; tell of those that can't be reached."""
+        configured = self._settings.configured_channels
+        try:
+            told = await offer_channels(configured, self._clock.now())
+            mute = await accounts_without_channel(configured)
+        except (DatabaseUnavailable, IntegrityConflict) as exc:
+            self._database.failed(exc, "The accounts could not be looked at")
+            return
+        if told:
+            log.info("Accounts were told of new channels", accounts=told)
+        if mute:
+            log.warning(
+                "Accounts have no channel that can be used: see `pingpilot doctor`", accounts=len(mute)
+            )
 
     def _services(self, unsubscriber: Unsubscriber) -> Services:
         return Services(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+from models.database import sqlite_path
 from pingpilot.channels import CHANNELS, load
 from pingpilot.config import load_settings
 from pingpilot.doctor import machine
@@ -27,7 +28,11 @@ async def examine() -> AsyncIterator[Finding]:
         yield doubt
     database = await machine.database(settings)
     yield database
-    yield await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA
+    schema = await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA
+    yield schema
+    path = sqlite_path(settings.database)
+    if schema.level is Level.OK and not (path and not path.exists()):
+        yield await machine.accounts(settings)
     yield machine.disk(settings)
     yield await machine.port(settings)
     dates = Dates()

@@ -12,8 +12,10 @@ from pathlib import Path
 import aiohttp
 
 from api.resources.health import DATABASE_MARK
+from models import Account
 from models.database import connection, is_current, open_database, sqlite_path
 from models.sql import as_datetime
+from pingpilot.accounts.accounts import accounts_without_channel
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.config import PREFIX, Settings
 from pingpilot.database_url import parse_postgres_url
@@ -25,6 +27,8 @@ SCARCE, FULL = 1024**3, 100 * 1024**2
 """Bytes left on the disk that call for a warning, and for help."""
 SKEW = timedelta(seconds=10)
 """How far the clock may be off: quotas, quiet hours and link codes go by it."""
+MOST_NAMED = 5
+"""Accounts that a finding names."""
 _PATIENCE = 5.0  # seconds
 
 
@@ -108,6 +112,28 @@ async def migrations(settings: Settings) -> Finding:
         Level.WARNING,
         "Not up to date.",
         "Run `pingpilot migrate`, or start the daemon, which does so.",
+    )
+
+
+async def accounts(settings: Settings) -> Finding:
+    """Whether each account has a channel that its events can go to; the schema is that of this version."""
+    try:
+        async with open_database(settings.database):
+            total = await Account.all().count()
+            mute = await accounts_without_channel(settings.configured_channels)
+    except DatabaseUnavailable as exc:
+        return Finding("accounts", Level.PROBLEM, f"They can't be read: {exc}.", "See the database above.")
+    if not mute:
+        found = f"{total:,}, each with a channel" if total else "None yet"
+        advice = None if total else "Make one with `pingpilot account create EMAIL`."
+        return Finding("accounts", Level.OK, f"{found}.", advice)
+    named = ", ".join(mute[:MOST_NAMED]) + (" and others" if len(mute) > MOST_NAMED else "")
+    return Finding(
+        "accounts",
+        Level.WARNING,
+        f"The events of {len(mute):,} of {total:,} go nowhere, since no channel can be used: {named}.",
+        "Switch one on with `pingpilot account set EMAIL --channels email`, or link a chat with "
+        "`pingpilot link-code --account EMAIL`.",
     )
 
 

@@ -34,10 +34,14 @@ class EventStatus(StrEnum):
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"
     FAILED = "FAILED"
+    NO_CHANNEL = "NO_CHANNEL"
+    """It has none: no channel could take it when it was accepted, so it is stored and goes nowhere."""
 
 
 def status_of(deliveries: Collection[Delivery]) -> EventStatus:
     """Return an event's status: pending while any delivery is open, failed if any failed for good."""
+    if not deliveries:
+        return EventStatus.NO_CHANNEL
     if any(each.status in OPEN_STATUSES for each in deliveries):
         return EventStatus.PENDING
     return EventStatus.FAILED if Delivery.failed_for_good(deliveries) else EventStatus.DELIVERED
@@ -139,6 +143,7 @@ async def _matching(
     return [as_uuid(row["id"]) for row in rows]
 
 
+_ANY = "EXISTS (SELECT 1 FROM deliveries s WHERE s.event_id = e.id)"
 _ANY_OPEN = with_statuses("""
 EXISTS (SELECT 1 FROM deliveries s WHERE s.event_id = e.id AND s.status IN (:pending, :held, :sending))
 """)
@@ -155,7 +160,8 @@ EXISTS (
 _HAVING = {
     EventStatus.PENDING: _ANY_OPEN,
     EventStatus.FAILED: f"{_ANY_FAILED_FOR_GOOD} AND NOT {_ANY_OPEN}",
-    EventStatus.DELIVERED: f"NOT {_ANY_OPEN} AND NOT {_ANY_FAILED_FOR_GOOD}",
+    EventStatus.DELIVERED: f"{_ANY} AND NOT {_ANY_OPEN} AND NOT {_ANY_FAILED_FOR_GOOD}",
+    EventStatus.NO_CHANNEL: f"NOT {_ANY}",
 }
 
 

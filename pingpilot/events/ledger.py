@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -22,6 +23,15 @@ from pingpilot.events.submission import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _KnownEvent:
+    """The event that an idempotency key stands for."""
+
+    body_hash: str
+    event_id: UUID
+    goes_nowhere: bool
+
+
 class Ledger:
     """A batch's accounts as they are within its transaction. Made by `open`, ended by `close`."""
 
@@ -32,7 +42,7 @@ class Ledger:
         self._accepted: Counter[tuple[int, str]] = Counter()
         self._used: dict[int, int] = {}
         self._routes: dict[tuple[int, str], Route] = {}
-        self._known: dict[tuple[int, str], tuple[str, UUID]] = {}
+        self._known: dict[tuple[int, str], _KnownEvent] = {}
 
     @classmethod
     async def open(
@@ -66,12 +76,13 @@ class Ledger:
         A replay is answered whatever became of its category and the quota since.
         """
         account = submission.caller.account_id
-        body_hash, event_id = self._known.get((account, submission.idempotency_key or ""), ("", None))
-        if event_id and body_hash == submission.body_hash:
-            return Acceptance(event_id, self._used[account], replayed=True)
+        known = self._known.get((account, submission.idempotency_key or ""))
+        if known and known.body_hash == submission.body_hash:
+            used = self._used[account]
+            return Acceptance(known.event_id, used, replayed=True, goes_nowhere=known.goes_nowhere)
         if (account, submission.category) not in self._routes:
             return CategoryNotFound(submission.category)
-        if event_id:
+        if known:
             return IdempotencyKeyReused("The idempotency key was used for another event.")
         limit, used = submission.caller.limit, self._used[account]
         if limit is not None and used >= limit:
@@ -79,10 +90,12 @@ class Ledger:
         self._used[account] += 1
         self._accepted[account, submission.category] += 1
         route = self._routes[account, submission.category]
-        acceptance = Acceptance(uuid7(), self._used[account], route.channels_for(submission.caller))
+        channels = route.channels_for(submission.caller)
+        event_id, goes_nowhere = uuid7(), not channels
         if submission.idempotency_key:
-            self._known[account, submission.idempotency_key] = (submission.body_hash, acceptance.event_id)
-        return acceptance
+            known = _KnownEvent(submission.body_hash, event_id, goes_nowhere)
+            self._known[account, submission.idempotency_key] = known
+        return Acceptance(event_id, self._used[account], channels, goes_nowhere=goes_nowhere)
 
     async def close(self) -> None:
         """Give back what was charged for submissions that were not accepted; count the others by category."""
@@ -130,12 +143,15 @@ class Ledger:
         keys = sorted({submission.idempotency_key or "" for submission in named})
         rows = await query(
             self._connection,
-            "SELECT account_id, key, body_hash, event_id, created_at FROM idempotency_keys "  # noqa: S608
+            "SELECT account_id, key, body_hash, event_id, created_at, EXISTS "  # noqa: S608
+            "(SELECT 1 FROM deliveries d WHERE d.event_id = k.event_id) AS is_sent FROM idempotency_keys k "
             f"WHERE account_id IN ({marks(accounts)}) AND key IN ({marks(keys)})",
             [*accounts, *keys],
         )
         self._known = {
-            (row["account_id"], row["key"]): (row["body_hash"], as_uuid(row["event_id"]))
+            (row["account_id"], row["key"]): _KnownEvent(
+                row["body_hash"], as_uuid(row["event_id"]), goes_nowhere=not row["is_sent"]
+            )
             for row in rows
             if as_datetime(row["created_at"]) > self._now - IDEMPOTENCY_WINDOW
         }

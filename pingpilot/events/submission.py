@@ -50,9 +50,14 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """The word that an event is on the disk, and its channels. `events_used` is the month's count with it."""
+    """The word that an event is on the disk. `events_used` is the month's count with it.
+
+    `channels` are those it goes to, none for a replay, which sends nothing. `goes_nowhere` where the event
+    has no channel at all, a replay's first request included.
+    """
 
     event_id: UUID
     events_used: int
     channels: tuple[str, ...] = ()
     replayed: bool = False
+    goes_nowhere: bool = False

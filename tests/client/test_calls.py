@@ -51,12 +51,13 @@ async def test_an_event_is_stored_as_it_was_sent(caller: Caller) -> None:
     sent = await caller.send("sale", "Somebody bought a lamp", fields=fields)
 
     event = await caller("event", sent.event_id)
-    assert (sent.replayed, sent.delivery_status, sent.deliveries) == (False, None, ())
+    assert (sent.replayed, sent.delivery_status, sent.deliveries) == (False, "NO_CHANNEL", ())
+    assert "goes nowhere" in (sent.warning or "")
     assert (event.id, event.category) == (sent.event_id, "sale")
     assert (event.description, event.fields) == ("Somebody bought a lamp", fields)
     assert list(event.fields) == list(fields)
     assert event.created_at == datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-    assert (event.delivery_status, event.deliveries) == ("DELIVERED", ())
+    assert (event.delivery_status, event.deliveries) == ("NO_CHANNEL", ())
 
 
 async def test_an_event_has_a_title_that_leads_somewhere(caller: Caller) -> None:

@@ -34,6 +34,15 @@ def pingpilot(
 
 
 @pytest.fixture
+def configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of every channel, which nothing is sent over."""
+    monkeypatch.setenv("PINGPILOT_DISCORD_TOKEN", "a-token")
+    monkeypatch.setenv("PINGPILOT_TELEGRAM_TOKEN", "1:a-token")
+    monkeypatch.setenv("PINGPILOT_SMTP_HOST", "localhost")
+    monkeypatch.setenv("PINGPILOT_SMTP_FROM", "alerts@example.com")
+
+
+@pytest.fixture
 def alice(pingpilot: Pingpilot) -> str:
     """The address of an account on the free plan, without channels."""
     pingpilot("account", "create", "alice@example.com", "--channels", "")

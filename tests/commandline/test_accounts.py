@@ -71,18 +71,48 @@ def test_plans_have_the_limits_of_the_settings(
     assert shown.json["eventsLimit"] == 7
 
 
+@pytest.mark.usefixtures("configured")
 def test_a_new_account_has_the_channels_the_daemon_is_set_up_for(
     pingpilot: Pingpilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PINGPILOT_TELEGRAM_TOKEN", "1:a-token")
-    monkeypatch.setenv("PINGPILOT_SMTP_HOST", "localhost")
-    monkeypatch.setenv("PINGPILOT_SMTP_FROM", "alerts@example.com")
+    monkeypatch.delenv("PINGPILOT_DISCORD_TOKEN")
 
-    pingpilot(*CREATE)
+    created = pingpilot(*CREATE)
 
     assert channels(pingpilot) == ALL_OFF | {"telegram": True, "email": True}
+    assert "Discord: off, as PINGPILOT_DISCORD_TOKEN is not set\n" in created.out
+    assert "E-mail: on, alice@example.com\n" in created.out
+    assert "Warning: Events are refused until Telegram is linked" in created.err
 
 
+def test_a_new_account_whose_events_would_go_nowhere_is_told_so(pingpilot: Pingpilot) -> None:
+    created = pingpilot(*CREATE)
+    shown = pingpilot("account", "show", "alice@example.com", "--json")
+
+    assert created.code == 0
+    assert "Warning: No channel can be used, so events are stored and go nowhere: set up" in created.err
+    assert "then switch one on with `pingpilot account set alice@example.com --channels" in created.err
+    assert shown.json["warning"] in created.err
+
+
+@pytest.mark.parametrize("command", ["create", "set"])
+def test_a_channel_without_settings_is_not_switched_on(
+    pingpilot: Pingpilot, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("PINGPILOT_TELEGRAM_TOKEN", "1:a-token")
+    if command == "set":
+        pingpilot(*CREATE, "--channels", "")
+
+    refused = pingpilot("account", command, "alice@example.com", "--channels", "telegram,discord")
+
+    assert refused.code == 2
+    assert "Discord can't be switched on: this server is not set up for it. Set PINGPILOT_DISCORD_TOKEN" in (
+        refused.err
+    )
+    assert command == "create" or channels(pingpilot) == ALL_OFF
+
+
+@pytest.mark.usefixtures("configured")
 @pytest.mark.parametrize(
     ("given", "on"),
     [("", []), ("email", ["email"]), ("discord, telegram,", ["discord", "telegram"])],
@@ -149,6 +179,7 @@ def test_no_accounts_are_listed_as_a_hint(pingpilot: Pingpilot) -> None:
     assert listed.out == "No accounts yet: make one with `pingpilot account create EMAIL`.\n"
 
 
+@pytest.mark.usefixtures("configured")
 def test_an_account_is_shown_with_plan_quota_and_channels(pingpilot: Pingpilot) -> None:
     pingpilot(*CREATE, "--channels", "discord,email")
 
@@ -173,6 +204,7 @@ def test_an_account_can_change_its_plan(pingpilot: Pingpilot, alice: str) -> Non
     assert pingpilot("account", "show", alice, "--json").json["plan"] == "enterprise"
 
 
+@pytest.mark.usefixtures("configured")
 def test_channels_can_be_switched(pingpilot: Pingpilot, alice: str) -> None:
     switched = pingpilot("account", "set", alice, "--channels", "telegram,email")
 
@@ -189,7 +221,7 @@ def test_channels_can_be_switched(pingpilot: Pingpilot, alice: str) -> None:
     [
         ("account", "show", "nobody@example.com"),
         ("account", "set-plan", "nobody@example.com", "pro"),
-        ("account", "set", "nobody@example.com", "--channels", "email"),
+        ("account", "set", "nobody@example.com", "--combine"),
         ("key", "create", "--account", "nobody@example.com"),
         ("key", "list", "--account", "nobody@example.com"),
         ("key", "revoke", "default", "--account", "nobody@example.com"),

@@ -7,6 +7,8 @@ import pytest
 
 from .conftest import Pingpilot
 
+pytestmark = pytest.mark.usefixtures("configured")
+
 
 def test_quiet_hours_are_set_shown_and_taken_away(pingpilot: Pingpilot, alice: str) -> None:
     pingpilot("account", "set", alice, "--channels", "email")

@@ -138,7 +138,12 @@ async def test_each_status_is_listed_alone(mailed: Program) -> None:
     listed = {each: flat(await walk(mailed, f"status={each}&limit=2")) for each in EventStatus}
     failed_sales = flat(await walk(mailed, "status=FAILED&category=sale"))
 
-    assert listed == {"PENDING": ids[1:4], "DELIVERED": [ids[4]], "FAILED": [ids[0], ids[5]]}
+    assert listed == {
+        "PENDING": ids[1:4],
+        "DELIVERED": [ids[4]],
+        "FAILED": [ids[0], ids[5]],
+        "NO_CHANNEL": [],
+    }
     assert failed_sales == [ids[5]]
 
 
@@ -176,10 +181,11 @@ async def test_a_fallback_delivery_makes_up_for_what_failed(
 
 
 @ON_SQLITE
-async def test_an_event_without_channels_is_among_the_delivered(shop: Program) -> None:
+async def test_an_event_without_channels_is_listed_as_such(shop: Program) -> None:
     ids = await post(shop, "sale")
 
-    assert await walk(shop, "status=DELIVERED") == [ids]
+    assert await walk(shop, "status=NO_CHANNEL") == [ids]
+    assert await walk(shop, "status=DELIVERED") == [[]]
     assert await walk(shop, "status=PENDING") == [[]]
 
 
@@ -193,7 +199,7 @@ async def test_notices_are_not_listed(mailed: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["", "status=PENDING", "status=FAILED", "status=DELIVERED", "category=sale"]
+    "query", ["", "status=PENDING", "status=FAILED", "status=DELIVERED", "status=NO_CHANNEL", "category=sale"]
 )
 async def test_other_accounts_events_are_never_listed(shop: Program, mailed: Program, query: str) -> None:
     for event_id, status in zip(await post(mailed, *["sale"] * 3), ["failed", "delivered"], strict=False):

@@ -38,8 +38,10 @@ async def test_an_accepted_event_is_stored_as_it_was_sent(shop: Program) -> None
 
 
 @ON_SQLITE
-async def test_the_reply_names_the_event(shop: Program) -> None:
-    reply = await shop.post()
+async def test_the_reply_names_the_event(api: Api) -> None:
+    mailed = await api.sign_up(channels=["email"])
+
+    reply = await mailed.post()
 
     assert reply.status == 200
     assert reply.body["message"]

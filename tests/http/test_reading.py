@@ -61,12 +61,12 @@ async def test_an_events_status_follows_from_its_deliveries(
 
 
 @ON_SQLITE
-async def test_an_event_without_channels_counts_as_delivered(shop: Program) -> None:
+async def test_an_event_without_channels_says_so(shop: Program) -> None:
     event_id = (await shop.post()).body["eventId"]
 
     reply = await shop.get(f"/api/v1/events/{event_id}")
 
-    assert (reply.body["deliveryStatus"], reply.body["deliveries"]) == ("DELIVERED", [])
+    assert (reply.body["deliveryStatus"], reply.body["deliveries"]) == ("NO_CHANNEL", [])
 
 
 @ON_SQLITE

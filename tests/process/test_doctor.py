@@ -16,6 +16,7 @@ from pingpilot.doctor.machine import clock
 from tests.support.daemon import Daemon, a_daemon, command, command_of_a_user, free_port
 from tests.support.databases import SqliteCopies
 from tests.support.platforms import SMTP_PASSWORD, TELEGRAM_TOKEN, Platforms
+from tests.support.waiting import until
 
 
 class Report:
@@ -62,6 +63,20 @@ async def test_a_daemon_with_everything_is_well(daemon: Daemon) -> None:
     assert "@" in report.text("telegram")
     assert "lets us in" in report.text("email")
     assert "Agrees with Discord and Telegram" in report.text("clock")
+
+
+async def test_accounts_whose_events_go_nowhere_are_named_by_doctor_and_daemon(daemon: Daemon) -> None:
+    await daemon.create_account("bob@example.com", "--channels", "email")
+    await daemon.create_account("alice@example.com", "--channels", "")
+
+    await daemon.start()
+    report = await doctor(daemon.folder, daemon.settings)
+
+    assert report.levels["accounts"] == "warning"
+    assert "The events of 1 of 2 go nowhere, since no channel can be used: alice@example.com" in report.text(
+        "accounts"
+    )
+    await until(lambda: "Accounts have no channel that can be used" in daemon.log)
 
 
 @pytest.mark.parametrize(

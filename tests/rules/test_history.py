@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from models import Account, Delivery
+from models import Account, AccountChannel, Delivery
 from pingpilot.events.history import Effort, EventStatus, Wanted, list_events
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock
@@ -52,6 +52,8 @@ async def test_a_status_follows_from_all_deliveries(
     alice: Account, clock: ManualClock, effort: Effort
 ) -> None:
     ids = await accepted(alice, clock, *["sale"] * 7)
+    await AccountChannel.all().update(enabled=False)
+    (nowhere,) = await accepted(alice, clock, "sale")
     await settle(ids[0], telegram="failed", email="pending")
     await settle(ids[1], telegram="held", email="sending")
     await settle(ids[2], telegram="failed", email="failed")
@@ -65,6 +67,7 @@ async def test_a_status_follows_from_all_deliveries(
         EventStatus.PENDING: [[ids[0], ids[1]], [ids[4]]],
         EventStatus.FAILED: [[ids[2], ids[3]], [ids[6]]],
         EventStatus.DELIVERED: [[ids[5]]],
+        EventStatus.NO_CHANNEL: [[nowhere]],
     }
 
 
