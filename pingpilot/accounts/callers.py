@@ -1,12 +1,13 @@
 """Who is calling: an API key becomes a `Caller`, many keys a query."""
 
+import asyncio
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models import ApiKey, KeyScope
 from models.account_channel import Obstacle, obstacle_to
-from models.database import reader
+from models.database import reader, unit_of_work
 from models.names import split
 from models.sql import as_datetime, marks, query
 from pingpilot.accounts.keys import key_hash, key_prefix, looks_like_key
@@ -16,6 +17,7 @@ from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 
 _USE_RECORDED_EVERY = timedelta(minutes=1)
+_NOTED_WITHIN = 0.25  # seconds that a caller waits for that
 _KEYS = """
 SELECT k.id, k.hash, k.scope, k.categories, k.last_used_at, a.id AS account_id, a.email, a.plan,
        a.monthly_events, u.events, c.channel, c.address, c.suspended_reason
@@ -99,6 +101,11 @@ class Caller:
         return self.categories is None or category in self.categories
 
 
+@unit_of_work
+async def _write_use(key_ids: set[int], now: datetime) -> int:
+    return await ApiKey.filter(id__in=key_ids).update(last_used_at=now)
+
+
 class Authenticator:
     """Turns API keys into callers. Nothing is cached: a key revoked elsewhere is refused at once."""
 
@@ -106,6 +113,7 @@ class Authenticator:
         self._limits = limits
         self._clock = clock
         self._lookups: Batcher[str, Caller | None] = Batcher(self._look_up)
+        self._noting: asyncio.Future[int] | None = None
 
     async def caller_of(self, key: str) -> Caller | None:
         """Return who the key belongs to, None for one that is malformed, unknown, revoked or expired."""
@@ -123,8 +131,16 @@ class Authenticator:
             if own and (own.last_used_at is None or now - own.last_used_at >= _USE_RECORDED_EVERY):
                 stale.add(own.id)
         if stale:
-            await ApiKey.filter(id__in=stale).update(last_used_at=now)
+            await self._note_use(stale, now)
         return [found[key] for key in keys]
+
+    async def _note_use(self, key_ids: set[int], now: datetime) -> None:
+        """Write down when keys were used. A database that is locked or full refuses no good key for that."""
+        if self._noting and not self._noting.done():
+            return
+        self._noting = asyncio.ensure_future(_write_use(key_ids, now))
+        self._noting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait([self._noting], timeout=_NOTED_WITHIN)
 
     def _caller(self, key: _KeyInForce) -> Caller:
         states = {name: key.obstacles[name] for name in CHANNELS if name in key.obstacles}

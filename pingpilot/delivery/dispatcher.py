@@ -32,7 +32,7 @@ EXPIRY_CHECK = timedelta(seconds=15)
 """How often leases of dead daemons are looked for."""
 _DATABASE_PAUSE = 1.0  # seconds between tries while the database is away
 # A stop waits so many seconds for outcomes to be stored: a database that is away may take for ever
-_LAST_WRITES = 5.0
+_LAST_WRITES = 2.0
 
 
 class Dispatcher:
