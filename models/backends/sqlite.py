@@ -46,6 +46,8 @@ class Client(SqliteClient):
 
     async def create_connection(self, with_db: bool) -> None:
         self.pragmas["busy_timeout"] = round(self._busy * 1000)
+        # First without aiosqlite: its thread would report a failure to open to a loop that may have ended
+        await asyncio.to_thread(lambda: sqlite3.connect(self.filename).close())
         try:
             await super().create_connection(with_db)
         except BaseException:
