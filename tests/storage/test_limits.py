@@ -86,7 +86,7 @@ async def test_reads_go_on_while_another_program_keeps_the_file_locked(impatient
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_short_lock_is_waited_for(impatient: str) -> None:
     with locked(impatient):
-        writing = asyncio.create_task(Fact.write_probe(1000))
+        writing = asyncio.ensure_future(Fact.write_probe(1000))
         await asyncio.sleep(PATIENCE / 10)
 
     await writing
