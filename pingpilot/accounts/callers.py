@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from models import ApiKey, KeyScope
 from models.account_channel import Obstacle, obstacle_to
+from models.api_key import latest_expiry
 from models.database import reader, unit_of_work
 from models.names import split
 from models.sql import as_datetime, marks, query
@@ -25,7 +26,8 @@ FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 LEFT JOIN monthly_usage u ON u.account_id = a.id AND u.month = ?
 LEFT JOIN account_channels c ON c.account_id = a.id AND c.enabled
-WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?) AND k.prefix IN ({prefixes})
+WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ? AND k.expires_at <= ?)
+      AND k.prefix IN ({prefixes})
 """
 
 
@@ -50,7 +52,7 @@ async def _read_keys(prefixes: list[str], now: datetime) -> list[_KeyInForce]:
     """Return the keys in force that begin so: one row a key and channel, one key of these."""
     sql = _KEYS.format(prefixes=marks(prefixes))
     keys: dict[int, _KeyInForce] = {}
-    for row in await query(reader(), sql, [month_of(now), now, *prefixes]):
+    for row in await query(reader(), sql, [month_of(now), now, latest_expiry(now), *prefixes]):
         if row["id"] not in keys:
             keys[row["id"]] = _KeyInForce(
                 id=row["id"],
@@ -128,7 +130,7 @@ class Authenticator:
             digest = key_hash(key)
             own = next((each for each in known if hmac.compare_digest(each.hash, digest)), None)
             found[key] = self._caller(own) if own else None
-            if own and (own.last_used_at is None or now - own.last_used_at >= _USE_RECORDED_EVERY):
+            if own and (own.last_used_at is None or abs(now - own.last_used_at) >= _USE_RECORDED_EVERY):
                 stale.add(own.id)
         if stale:
             await self._note_use(stale, now)
