@@ -25,6 +25,7 @@ from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.config import PREFIX, Settings
+from pingpilot.daemon.identity import new_identity
 from pingpilot.daemon.parts import Part, build_parts
 from pingpilot.daemon.supervision import end, supervise
 from pingpilot.delivery.backlog import Backlog
@@ -70,7 +71,7 @@ class Daemon:
         `on_up` is called with the API's base URL once it answers. Raises `SettingsError` where the
         address to listen on can't be had.
         """
-        with _listening_socket(self._settings) as listener:
+        with _listening_socket(self._settings) as listener, new_identity(self._settings) as identity:
             base_url = self._settings.base_url(listener.getsockname()[1])
             unsubscriber = await Unsubscriber.load(base_url)
             self._parts = build_parts(
@@ -82,6 +83,7 @@ class Daemon:
                     unsubscriber=unsubscriber,
                     on_deliveries=self._wake,
                 ),
+                identity=identity,
                 settlements=self._settlements,
                 database=self._database,
                 metrics=self._metrics,

@@ -1,6 +1,7 @@
 """The dispatcher: one channel's worker. Claims what is due, sends it, records what came of it."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -41,6 +42,7 @@ _LAST_WRITES = 2.0
 class Dispatcher:
     """Delivers through one channel: up to `slots` messages at a time, one a recipient, at the pacer's pace.
 
+    `daemon_id` is no other daemon's, and `predecessors` are those of daemons that are certainly dead.
     `send_timeout` ends a send that hangs; `poll` is how often the database is asked without a wake-up,
     for what other processes put there.
     """
@@ -50,6 +52,7 @@ class Dispatcher:
         channel: Channel,
         *,
         daemon_id: str,
+        predecessors: Sequence[str] = (),
         pacer: Pacer,
         settlements: Settlements,
         health: Health,
@@ -61,6 +64,7 @@ class Dispatcher:
         poll: timedelta = timedelta(seconds=1),
     ) -> None:
         self._channel = channel
+        self._predecessors = predecessors
         self._queue = DeliveryQueue(channel=channel.name, daemon_id=daemon_id)
         self._journal = Journal(channel=channel.name, daemon_id=daemon_id)
         self._sender = Sender(channel, pacer=pacer, health=health, clock=clock, timeout=send_timeout)
@@ -90,13 +94,13 @@ class Dispatcher:
         self.wake()
 
     async def run(self) -> None:
-        """Deliver until `stop`. What this daemon was sending when it died is taken back first."""
+        """Deliver until `stop`. What its predecessors were sending when they died is taken back first."""
         recovered, claims_in_doubt = False, False
         while not self._stopping:
             self._awake.clear()
             try:
                 if not recovered:
-                    if count := await self._queue.recover(self._clock.now()):
+                    if count := await self._queue.recover(self._predecessors, self._clock.now()):
                         channel = self._channel.name
                         log.info("Deliveries taken back after a stop", channel=channel, count=count)
                     recovered = True

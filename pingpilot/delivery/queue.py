@@ -140,9 +140,9 @@ class DeliveryQueue:
         await query(connection(), _RELEASE, [self._channel, now])
 
     @unit_of_work
-    async def recover(self, now: datetime) -> int:
-        """Take back what this daemon was sending when it died; return how many. Called before it sends."""
-        return await self._take_back("leased_by = ?", [self._daemon_id], now)
+    async def recover(self, dead: Sequence[str], now: datetime) -> int:
+        """Take back what daemons that are certainly dead were sending; return how many."""
+        return await self._take_back(f"leased_by IN ({marks(dead)})", dead, now) if dead else 0
 
     @unit_of_work
     async def put_back(self, *, sparing: Sequence[int]) -> None:
