@@ -15,7 +15,7 @@ from pingpilot.storage.migrating import prepare_database
 
 T = TypeVar("T")
 
-_PATIENCE = 10.0  # seconds that a command waits for the daemon's commits and for a busy server
+_PATIENCE = 30.0  # seconds that a statement may take: a command may change many rows
 
 ACCOUNT = typer.Option("--account", help="The account's e-mail address.", metavar="EMAIL")
 AS_JSON = typer.Option("--json", help="Print JSON for programs.")

@@ -170,11 +170,12 @@ class Dispatcher:
         is_first, was_set = self._next_bring_forward is None, self._steps.noticed()
         if not (is_first or was_set or self._clock.monotonic() >= (self._next_bring_forward or 0)):
             return
+        # First: a database that takes too long for it shall not be asked again before it sends anything
+        self._next_bring_forward = self._clock.monotonic() + CLOCK_CHECK.total_seconds()
         asked_for = timedelta() if is_first or was_set else ASKED_FOR
         if count := await self._queue.bring_forward(self._clock.now(), asked_for=asked_for):
             # Mostly since a clock was ahead; at the start, a platform's wish for a pause is tried out as well
             log.info("Deliveries brought forward", channel=self._channel.name, count=count)
-        self._next_bring_forward = self._clock.monotonic() + CLOCK_CHECK.total_seconds()
 
     def _note_sent(self, task: asyncio.Task[None]) -> None:
         del self._sending[task]

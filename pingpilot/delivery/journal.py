@@ -18,8 +18,13 @@ from pingpilot.events import notices
 
 _FAIL_WAITING = with_statuses("""
 UPDATE deliveries SET status = :failed, next_attempt_at = NULL, last_error = ?
-WHERE account_id = ? AND channel = ? AND status IN (:pending, :held) RETURNING id, event_id
+WHERE id IN (
+    SELECT id FROM deliveries
+    WHERE account_id = ? AND channel = ? AND status IN (:pending, :held) ORDER BY id LIMIT ?
+) RETURNING id, event_id
 """)
+# In one transaction, whose time is limited; those beyond fail one by one when it is their turn
+MOST_FAILED_AT_ONCE = 5000
 _MOST_FALLBACKS = 500  # a statement: a suspension may fail a backlog of thousands
 # One an event: two channels may fail at the same time. Notices go to every channel anyway.
 _ADD_FALLBACKS = with_statuses("""
@@ -109,7 +114,9 @@ class Journal:
             claim.account_id, self._channel, address=claim.recipient.address, reason=reason
         ):
             return {}
-        waiting = await query(connection(), _FAIL_WAITING, [reason, claim.account_id, self._channel])
+        waiting = await query(
+            connection(), _FAIL_WAITING, [reason, claim.account_id, self._channel, MOST_FAILED_AT_ONCE]
+        )
         label = CHANNELS[self._channel].label
         await notices.post_notice(
             claim.account_id,

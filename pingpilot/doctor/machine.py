@@ -32,7 +32,7 @@ async def database(settings: Settings) -> Finding:
         return _folder(path.parent)
     try:
         async with open_database(settings.database):
-            await asyncio.wait_for(connection().execute_query("SELECT 1"), _PATIENCE)
+            await connection().execute_query("SELECT 1")
         return await asyncio.to_thread(_sqlite, path) if path else _postgres(settings)
     except (DatabaseUnavailable, sqlite3.Error, OSError) as exc:
         return Finding(
