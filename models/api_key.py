@@ -1,6 +1,6 @@
 """API keys: only their hashes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tortoise import fields
@@ -10,6 +10,7 @@ from tortoise.queryset import QuerySet
 
 from models.account import Account
 from models.names import split
+from pingpilot.clock import SKEW
 
 
 class KeyScope(StrEnum):
@@ -17,6 +18,15 @@ class KeyScope(StrEnum):
 
     SEND = "send"
     MANAGE = "manage"
+
+
+LONGEST_OVERLAP = timedelta(days=30)
+"""How long a key may be accepted beside the one that replaced it."""
+
+
+def latest_expiry(now: datetime) -> datetime:
+    """Return the latest end that a key in force can have."""
+    return now + LONGEST_OVERLAP + SKEW
 
 
 class ApiKey(Model):
@@ -55,7 +65,8 @@ class ApiKey(Model):
     @classmethod
     def in_force(cls, at: datetime) -> "QuerySet[ApiKey]":
         """Return the keys that are accepted at an instant, oldest first."""
-        unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=at)
+        # One that ends later than any can was rotated when a clock was ahead, and its time is over
+        unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=at, expires_at__lte=latest_expiry(at))
         return cls.filter(unexpired, revoked_at__isnull=True).order_by("id")
 
     @classmethod

@@ -2,12 +2,12 @@
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TextIO, TypeVar
 
 import asyncpg
 from tortoise import Tortoise
@@ -19,6 +19,7 @@ from tortoise.transactions import in_transaction
 
 from models import migrations
 from models.backends.asyncpg import how_to_connect, our_errors
+from models.sql import is_postgres, query
 from pingpilot.errors import DatabaseUnavailable
 
 P = ParamSpec("P")
@@ -39,11 +40,12 @@ _MODULES = [
     "models.link_guess",
     "models.monthly_usage",
 ]
+_MIGRATIONS = "tortoise_migrations"
+_OF_AN_EVENT = ("monthly_usage", "category_usage", "events", "deliveries", "idempotency_keys")
 _MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
 _SQLITE = {
     "journal_mode": "WAL",
     "synchronous": "FULL",
-    "busy_timeout": 5000,  # milliseconds
     "foreign_keys": "ON",
     # Fewer checkpoints, and a log that keeps its size between them: each costs commits a sync. Every
     # commit is synced to the log all the same.
@@ -51,37 +53,65 @@ _SQLITE = {
     "journal_size_limit": 64 * 1024 * 1024,
 }
 
+PATIENCE = 4.0
+"""Seconds that a call of the database, or a whole transaction, may take with its wait for a turn."""
+_CONNECTS_WITHIN = 3.0  # seconds
+_LOCKED_FOR = 10.0  # seconds that a migration waits for a table that others use
+MIGRATES_WITHIN = 60.0
+"""Seconds that a process waits for another one that migrates the same database."""
+_LOOKS_EVERY = 0.1  # seconds
+
 _READER = "reader"
 
 _units_under_way: set[asyncio.Task[Any]] = set()
 
 
-def tortoise_config(url: str, **pragmas: str) -> dict[str, Any]:
+def tortoise_config(url: str, *, patience: float | None = PATIENCE) -> dict[str, Any]:
     """Return Tortoise's configuration for a database URL of the settings.
 
     A commit returns when it is on the disk: `synchronous=FULL` on SQLite, `synchronous_commit=on` on
-    PostgreSQL.
+    PostgreSQL. `patience` None is for migrations: as long as it takes, and nothing read beside it.
     """
     if path := sqlite_path(url):
-        # One connection that does everything, and one for reads that must not queue behind a commit
-        engine, file = "models.backends.sqlite", {"file_path": str(path)}
-        connections = {
-            "default": {"engine": engine, "credentials": {**file, **_SQLITE, **pragmas}},
-            _READER: {"engine": engine, "credentials": {**file, **_SQLITE, "query_only": "ON"}},
-        }
+        engine, options = "models.backends.sqlite", {"file_path": str(path), "patience": patience, **_SQLITE}
+        if patience is None:  # foreign keys off, since rebuilding a parent table would delete its children
+            connections = {"default": {"engine": engine, "credentials": {**options, "foreign_keys": "OFF"}}}
+        else:
+            # One connection that does everything, and one for reads that must not queue behind a commit
+            connections = {
+                "default": {"engine": engine, "credentials": {**options, "reads_on": _READER}},
+                _READER: {"engine": engine, "credentials": {**options, "query_only": "ON"}},
+            }
     else:
-        credentials = {**how_to_connect(url), "maxsize": 10, "init": _begin_session, "reset": _keep_session}
+        credentials = {
+            **how_to_connect(url, at_most=_CONNECTS_WITHIN),
+            "maxsize": 10,
+            "patience": patience,
+            "init": partial(_begin_session, _time_limits(patience)),
+            "reset": _keep_session,
+        }
         connections = {"default": {"engine": "models.backends.asyncpg", "credentials": credentials}}
     app = {"models": _MODULES, "default_connection": "default", "migrations": "models.migrations"}
     return {"connections": connections, "apps": {"models": app}, "use_tz": True}
 
 
-async def _begin_session(connection: Any) -> None:
+async def _begin_session(time_limits: Mapping[str, str], connection: Any) -> None:
     """Set what holds for all that a connection does.
 
     Not as parameters of its start, of which PgBouncer refuses those it does not know.
     """
-    await connection.execute("SET synchronous_commit = on")
+    settings = {"synchronous_commit": "on", **time_limits}
+    await connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings.items()))
+
+
+def _time_limits(patience: float | None) -> dict[str, str]:
+    """Return PostgreSQL's own limits, in milliseconds.
+
+    They come a little before ours, so that an answer says what took so long and the connection stays.
+    """
+    if patience is None:
+        return {"lock_timeout": f"{_LOCKED_FOR * 1000:.0f}"}
+    return {"statement_timeout": f"{patience * 900:.0f}", "lock_timeout": f"{patience * 800:.0f}"}
 
 
 async def _keep_session(_connection: Any) -> None:
@@ -98,20 +128,30 @@ TORTOISE_ORM = tortoise_config("sqlite://:memory:")
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[None]:
+async def open_database(url: str, *, patience: float = PATIENCE) -> AsyncIterator[None]:
     """Connect the models to the database for the calling task and the tasks it makes afterwards.
 
-    On leaving, units of work still under way end first; without the closing, SQLite's thread would
-    keep the process alive for ever.
+    Every connection is opened here: one that failed later, for want of file descriptors, would take its
+    users with it. On leaving, units of work still under way end first; without the closing, SQLite's
+    thread would keep the process alive for ever. Raises `DatabaseUnavailable` where it can't be opened.
     """
     EXECUTOR_CACHE.clear()  # holds statements by the connection's name, whichever database that was
     try:
-        await Tortoise.init(config=tortoise_config(url))
+        await Tortoise.init(config=tortoise_config(url, patience=patience))
+        for client in {connection(), reader()}:
+            async with client.acquire_connection():
+                pass
         yield
     finally:
         while _units_under_way:
             await asyncio.wait(_units_under_way)
         await Tortoise.close_connections()
+
+
+def be_impatient(seconds: float) -> None:
+    """Give what is asked of the database from now on so many seconds only: the daemon is about to end."""
+    for client in {connection(), reader()}:
+        vars(client)["patience"] = seconds
 
 
 def connection() -> BaseDBAsyncClient:
@@ -152,33 +192,40 @@ def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, A
 
 @unit_of_work
 async def answers() -> None:
-    """Return when the database has answered. Raises `DatabaseUnavailable` when it does not."""
-    await connection().execute_query("SELECT 1")
+    """Return when an event could be written. Raises `DatabaseUnavailable` when it can't be.
+
+    Takes the locks that its tables ask for, and writes nothing.
+    """
+    async with transaction() as database:
+        if is_postgres(database):
+            await database.execute_query(f"LOCK TABLE {', '.join(_OF_AN_EVENT)} IN ROW EXCLUSIVE MODE")
 
 
 async def is_current(url: str) -> bool:
-    """Return whether every migration is applied; False also where the database can't be asked."""
+    """Return whether every migration is applied. Raises `DatabaseUnavailable`."""
     path = sqlite_path(url)
     with our_errors():
         if path and not path.exists():  # asking would make it
             return False
     async with open_database(url):
-        try:
-            rows = await connection().execute_query_dict("SELECT name FROM tortoise_migrations")
-        except DatabaseUnavailable:
+        there = (
+            "to_regclass(?)" if is_postgres(connection()) else "(SELECT 1 FROM sqlite_master WHERE name = ?)"
+        )
+        [row] = await query(connection(), f"SELECT {there} AS it", [_MIGRATIONS])
+        if row["it"] is None:
             return False
+        rows = await connection().execute_query_dict(f"SELECT name FROM {_MIGRATIONS}")  # noqa: S608
     return {each.name for each in iter_modules(migrations.__path__)} <= {row["name"] for row in rows}
 
 
 async def migrate(url: str) -> None:
     """Bring the schema up to date; several processes may call this at once, one of them works.
 
-    SQLite migrates with foreign keys off: rebuilding a parent table would delete its children. Raises
-    `DatabaseUnavailable`.
+    Raises `DatabaseUnavailable`.
     """
     async with _migration_lock(url):
         try:
-            await apply_migrations(config=tortoise_config(url, foreign_keys="OFF"))
+            await apply_migrations(config=tortoise_config(url, patience=None))
         finally:
             await Tortoise.close_connections()
 
@@ -190,12 +237,32 @@ async def _migration_lock(url: str) -> AsyncIterator[None]:
         if path := sqlite_path(url):
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.with_name(path.name + ".migrate-lock").open("w") as lock:
-                await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+                await _until(partial(_has_locked, lock))
                 yield
             return
-        holder = await asyncpg.connect(**how_to_connect(url))
+        holder = await asyncpg.connect(
+            **how_to_connect(url, at_most=_CONNECTS_WITHIN), command_timeout=_CONNECTS_WITHIN
+        )
         try:
-            await holder.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+            await _until(partial(holder.fetchval, "SELECT pg_try_advisory_lock($1)", _MIGRATION_LOCK))
             yield
         finally:
-            await holder.close()
+            holder.terminate()  # with it goes the lock, also where the server does not answer
+
+
+async def _until(is_locked: Callable[[], Awaitable[bool]]) -> None:
+    """Ask until it is so. Raises `DatabaseUnavailable` where another process migrates for too long."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + MIGRATES_WITHIN
+    while not await is_locked():
+        if loop.time() >= end:
+            raise DatabaseUnavailable(f"another process migrates it since {MIGRATES_WITHIN:g} seconds")
+        await asyncio.sleep(_LOOKS_EVERY)
+
+
+async def _has_locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,11 +1,15 @@
 """One-time codes that link a chat to an account."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tortoise import fields
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from models.account import Account
+from pingpilot.clock import SKEW
+
+CODE_LIFETIME = timedelta(minutes=10)
 
 
 class LinkCode(Model):
@@ -26,8 +30,15 @@ class LinkCode(Model):
         table = "link_codes"
         table_description = "Link codes"  # explicit: the docstring would break SQL
 
+    @classmethod
+    def valid(cls, at: datetime) -> "QuerySet[LinkCode]":
+        """Return the codes whose time is not over, used ones included."""
+        return cls.filter(expires_at__gt=at, expires_at__lte=at + CODE_LIFETIME + SKEW)
+
+    def is_valid(self, at: datetime) -> bool:
+        """Whether the code's time is not over; a code that lives too long was made when a clock was ahead."""
+        return at < self.expires_at <= at + CODE_LIFETIME + SKEW
+
     async def use(self, at: datetime) -> bool:
         """Mark the code as used; False where somebody else was first or its time is over."""
-        return bool(
-            await LinkCode.filter(id=self.id, used_at__isnull=True, expires_at__gt=at).update(used_at=at)
-        )
+        return bool(await LinkCode.valid(at).filter(id=self.id, used_at__isnull=True).update(used_at=at))

@@ -6,27 +6,54 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from pingpilot.errors import DatabaseUnavailable
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+PATIENCE = 4.5
+"""Seconds after which a batch counts as stuck: longer than the database may take for one."""
+SLOW = 1.0
+"""Seconds after which the failure of a batch is that of all who waited for it, lest they wait once more."""
+
+
+class Stuck(DatabaseUnavailable):
+    """A batch of work on the database does not come to an end; how it will, nobody knows."""
 
 
 class Batcher(Generic[Item, Result]):
     """Gathers single items into batches for `handle`, one batch at a time, in order of arrival.
 
     `handle` returns one entry an item, in the items' order; an entry that is an exception is raised
-    to that item's caller alone. If `handle` itself raises, every caller of the batch gets that error.
+    to that item's caller alone. If `handle` itself raises, every caller of the batch gets that error;
+    if that took long, so does everybody who waited for it. Nobody waits for a batch longer than
+    `patience` seconds: its callers, those who wait and those who come get `Stuck` until it has ended.
     """
 
     def __init__(
-        self, handle: Callable[[list[Item]], Awaitable[list[Result | Exception]]], *, most: int = 500
+        self,
+        handle: Callable[[list[Item]], Awaitable[list[Result | Exception]]],
+        *,
+        most: int = 500,
+        patience: float = PATIENCE,
+        slow: float = SLOW,
     ) -> None:
         self._handle = handle
         self._most = most
+        self._patience = patience
+        self._slow = slow
+        self._is_stuck = False
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, item: Item) -> Result:
-        """Return what `handle` made of the item; a caller that goes away leaves its item in the batch."""
+        """Return what `handle` made of the item; a caller that goes away leaves its item in the batch.
+
+        Raises what `handle` did, or `Stuck`.
+        """
+        if self._is_stuck:
+            raise _stuck()
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._worker is None:
@@ -49,15 +76,36 @@ class Batcher(Generic[Item, Result]):
             self._worker = None
 
     async def _handle_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        limit = loop.call_later(self._patience, self._give_up, batch)
         results: list[Result | Exception]
         try:
             results = await self._handle([item for item, _ in batch])
         except Exception as exc:  # noqa: BLE001  # whatever it is, it is the callers' to see
+            if loop.time() - began > self._slow:
+                batch = batch + self._waiting
+                self._waiting = []
             results = [exc] * len(batch)
+        finally:
+            limit.cancel()
+            self._is_stuck = False
         for (_, future), result in zip(batch, results, strict=True):
-            if future.done():  # its caller was cancelled meanwhile
+            if future.done():  # its caller was cancelled meanwhile, or told that it is stuck
                 continue
             if isinstance(result, Exception):
                 future.set_exception(result)
             else:
                 future.set_result(result)
+
+    def _give_up(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        """Let nobody wait any longer for a batch that is under way."""
+        self._is_stuck = True
+        waiting, self._waiting = self._waiting, []
+        for _, future in batch + waiting:
+            if not future.done():
+                future.set_exception(_stuck())
+
+
+def _stuck() -> Stuck:
+    return Stuck("What was asked for earlier has not come to an end.")

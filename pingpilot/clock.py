@@ -2,8 +2,12 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+SKEW = timedelta(minutes=1)
+"""How far the clocks of machines that share a database may differ, and be believed."""
+_STEP = 2.0  # seconds by which no clock is set just to follow another
 
 
 class Clock(Protocol):
@@ -17,6 +21,22 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
+
+
+class Steps:
+    """Notices when the wall clock was set: it and the monotonic one no longer go together."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._apart = self._difference()
+
+    def noticed(self) -> bool:
+        """Whether the wall clock was set since this was asked before."""
+        before, self._apart = self._apart, self._difference()
+        return abs(self._apart - before) > _STEP
+
+    def _difference(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
 
 
 class SystemClock:

@@ -50,8 +50,12 @@ class Misconfigured(PingPilotError):
 class DatabaseUnavailable(PingPilotError):
     """The database is away, full or can't do what it was asked; the text is the cause's type and words.
 
-    Raised in `models` alone, for whatever a database or its driver raises.
+    Raised in `models` for whatever a database or its driver raises, and for work on it that gets stuck.
     """
+
+
+class CommitInDoubt(DatabaseUnavailable):
+    """A commit was begun and its end never seen: what it holds may be stored, or not."""
 
 
 class DeliveryFailure(PingPilotError):

@@ -16,11 +16,11 @@ from pydantic import (
 from api.shapes.base import Shape, Time
 from api.shapes.validation import always_saying, invalid
 from models import ApiKey, KeyScope
+from models.api_key import LONGEST_OVERLAP
 from pingpilot.accounts.categories import NAME_PATTERN as CATEGORY_PATTERN
 from pingpilot.accounts.keys import (
     KEY_PREFIX,
     LONGEST_NAME,
-    LONGEST_OVERLAP,
     NAME_PATTERN,
     USUAL_OVERLAP,
     KeyRights,

@@ -1,8 +1,9 @@
 """PostgreSQL over asyncpg: a pool of connections."""
 
+import asyncio
 import ssl
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -18,37 +19,45 @@ from tortoise.backends.base.client import (
 )
 from tortoise.connection import get_connections
 
-from models.backends.errors import OF_ALL, GuardedTransaction, as_ours
+from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
 from pingpilot.database_url import parse_postgres_url
+from pingpilot.errors import CommitInDoubt
+
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, *OF_ALL)
+# What says nothing of the server's mind: the connection broke, or was cut off
+_NO_ANSWER = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+_CLOSES_WITHIN = 2.0  # seconds for a goodbye to a server that may not answer
 
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
-    as_ours,
-    failures=(asyncpg.PostgresError, asyncpg.InterfaceError, *OF_ALL),
-    conflicts=(asyncpg.IntegrityConstraintViolationError,),
+    as_ours, failures=_FAILURES, conflicts=(asyncpg.IntegrityConstraintViolationError,)
 )
 
 
-def how_to_connect(url: str) -> dict[str, Any]:
+def how_to_connect(url: str, *, at_most: float) -> dict[str, Any]:
     """Return the arguments of `asyncpg.connect`, and of `Client`, that reach the database of a URL.
 
-    What a URL may say beyond the place, such as `sslmode`, asyncpg takes in a DSN alone. The password stands
-    beside it, where no log shows it.
+    Connecting may take `at_most` seconds. What a URL may say beyond the place, such as `sslmode`, asyncpg
+    takes in a DSN alone. The password stands beside it, where no log shows it.
     """
     place = parse_postgres_url(url)
-    arguments: dict[str, Any] = {"dsn": place.dsn, "password": place.password}
-    if place.connect_timeout:
-        arguments["timeout"] = place.connect_timeout
+    timeout = min(place.connect_timeout or at_most, at_most)
+    arguments: dict[str, Any] = {"dsn": place.dsn, "password": place.password, "timeout": timeout}
     if place.trusts_system:
         arguments["ssl"] = ssl.create_default_context()
     return arguments
 
 
 class Client(AsyncpgDBClient):
-    """A pool of connections to one database, which `dsn` names in place of Tortoise's own arguments."""
+    """A pool of connections to one database, which `dsn` names in place of Tortoise's own arguments.
 
-    def __init__(self, *, dsn: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    A call, or a whole transaction, that takes longer than `patience` seconds with its wait for a connection
+    has that connection cut off: to cancel it instead would leave it in Tortoise's hands. None: no limit.
+    """
+
+    def __init__(self, *, dsn: str, patience: float | None = None, **options: Any) -> None:
+        super().__init__(**options)
         self._dsn = dsn
+        self.patience = patience
 
     async def create_pool(self, **kwargs: Any) -> Any:
         for name in ("host", "port", "user", "database"):
@@ -59,6 +68,26 @@ class Client(AsyncpgDBClient):
         with our_errors():
             await super().close()
 
+    async def _close(self) -> None:
+        if self._pool:
+            with suppress(TimeoutError):  # cut off then
+                await asyncio.wait_for(self._pool.close(), _CLOSES_WITHIN)
+            self._pool = None
+
+    async def take(self) -> "Hold":
+        """Return one of the pool's connections for one user; raises what asyncpg does, too."""
+        began = asyncio.get_running_loop().time()
+        if not self._pool:
+            async with self._pool_init_lock:
+                if not self._pool:
+                    await self.create_connection(with_db=True)
+        pool: Any = self._pool
+        try:
+            connection = await pool.acquire(timeout=self.patience)
+        except TimeoutError as exc:
+            raise no_answer_within(self.patience or 0) from exc
+        return Hold(pool, connection, began=began, patience=self.patience)
+
     def acquire_connection(self) -> "_Turn":
         return _Turn(self, self._pool_init_lock)
 
@@ -67,34 +96,73 @@ class Client(AsyncpgDBClient):
         return GuardedTransaction(transaction, our_errors)
 
 
+class Hold:
+    """A connection in the hands of one user, until it is given back or the time is over."""
+
+    def __init__(self, pool: Any, connection: Any, *, began: float, patience: float | None) -> None:
+        self.connection = connection
+        self._pool = pool
+        self._patience = patience
+        self._is_over = False
+        loop = asyncio.get_running_loop()
+        self._end = loop.call_at(began + patience, self._cut_off) if patience else None
+
+    async def release(self) -> None:
+        """Give the connection back."""
+        if self._end:
+            self._end.cancel()
+        await self._pool.release(self.connection)
+
+    def check(self, error: BaseException) -> None:
+        """Raise `DatabaseUnavailable` with the reason, where an error is due to the time that was over."""
+        if self._is_over and self._patience and isinstance(error, _NO_ANSWER):
+            raise no_answer_within(self._patience) from error
+
+    def _cut_off(self) -> None:
+        self._is_over = True
+        with suppress(asyncpg.InterfaceError):  # it is closed already
+            self.connection.terminate()
+
+
 class _TransactionClient(TransactionWrapper):
     """A connection as those see it who are within its transaction."""
+
+    def __init__(self, connection: AsyncpgDBClient, hold: Hold | None = None) -> None:
+        super().__init__(connection)
+        self.hold = hold
 
     def acquire_connection(self) -> "_TurnWithin":
         return _TurnWithin(self._lock, self)
 
     def _in_transaction(self) -> GuardedTransaction:
-        return GuardedTransaction(NestedTransactionContext(_TransactionClient(self)), our_errors)
+        return GuardedTransaction(NestedTransactionContext(_TransactionClient(self, self.hold)), our_errors)
 
 
 class _Turn(PoolConnectionWrapper[Any]):
     """One of the pool's connections, for one call."""
 
+    client: Client
+    _hold: Hold
+
     async def __aenter__(self) -> Any:
         with our_errors():
-            return await super().__aenter__()
+            self._hold = await self.client.take()
+        return self._hold.connection
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with our_errors():
-            await super().__aexit__(kind, error, trace)
+            await self._hold.release()
             if error:
+                self._hold.check(error)
                 raise error
 
 
 class _TurnWithin(ConnectionWrapper[Any]):
     """The transaction's connection, for one call."""
+
+    client: _TransactionClient
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -102,24 +170,50 @@ class _TurnWithin(ConnectionWrapper[Any]):
         await super().__aexit__(kind, error, trace)
         if error:
             with our_errors():
+                if self.client.hold:
+                    self.client.hold.check(error)
                 raise error
 
 
 class _Transaction(TransactionContextPooled):
     """A transaction on a connection of the pool."""
 
+    client: _TransactionClient
+    _hold: Hold
+
     async def __aenter__(self) -> TransactionalDBClient:
-        client: Any = self.client
-        await self.ensure_connection()
-        pool = client._parent._pool
-        client._connection = await pool.acquire()
+        parent: Any = self.client._parent
+        self._hold = self.client.hold = await parent.take()
+        self.client._connection = self._hold.connection
         try:
-            await client.begin()
-        except BaseException:
-            await pool.release(client._connection)  # Tortoise would keep it, until the pool had none left
+            await self.client.begin()
+        except BaseException as exc:
+            await self._hold.release()  # Tortoise would keep it, until the pool had none left
+            self._hold.check(exc)
             raise
-        self.token = get_connections().set(self.connection_name, client)
+        self.token = get_connections().set(self.connection_name, self.client)
         return self.client
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self.client._finalized:
+                return
+            if error is None:
+                await self._commit()
+            else:
+                with suppress(*_FAILURES):  # the server forgets the transaction of a connection that is gone
+                    await self.client.rollback()
+        finally:
+            get_connections().reset(self.token)
+            await self._hold.release()
+
+    async def _commit(self) -> None:
+        try:
+            await self.client.commit()
+        except _NO_ANSWER as exc:
+            raise CommitInDoubt(f"No answer to a commit: {type(exc).__name__}: {exc}") from exc
 
 
 client_class = Client

@@ -32,6 +32,11 @@ def as_ours(*, failures: Errors, conflicts: Errors) -> Iterator[None]:
         raise DatabaseUnavailable(f"{type(exc).__name__}: {exc}") from exc
 
 
+def no_answer_within(seconds: float) -> DatabaseUnavailable:
+    """Return the error of a call whose time is over."""
+    return DatabaseUnavailable(f"The database did not answer within {seconds:g} seconds.")
+
+
 class GuardedTransaction(TransactionContext):
     """A transaction whose begin and end raise our errors; what is raised within it passes as it is."""
 

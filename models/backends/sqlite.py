@@ -1,18 +1,24 @@
 """SQLite: one connection in a thread of its own, one user at a time."""
 
 import asyncio
+import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from types import TracebackType
+from typing import Any, cast
 
 import aiosqlite
 from tortoise.backends.base.client import ConnectionWrapper, NestedTransactionContext, TransactionalDBClient
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
-from tortoise.connection import get_connections
+from tortoise.connection import get_connection, get_connections
 
-from models.backends.errors import OF_ALL, GuardedTransaction, as_ours
+from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
+from pingpilot.errors import CommitInDoubt, DatabaseUnavailable
+
+_BUSY = 10.0  # seconds that another process may keep SQLite's lock where there is no other limit
+_CLOSE_ENOUGH = 0.1  # of the patience: SQLite is told its rest only where that has become less by so much
 
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
     as_ours, failures=(sqlite3.Error, *OF_ALL), conflicts=(sqlite3.IntegrityError,)
@@ -20,10 +26,27 @@ our_errors: Callable[[], AbstractContextManager[None]] = partial(
 
 
 class Client(SqliteClient):
-    """A connection to one file."""
+    """A connection to one file.
+
+    A user waits `patience` seconds at most, for those before it and for other processes together: all who
+    find the file locked give up in the same moment, not one after another. Queries outside a transaction
+    go to the connection called `reads_on`, if there is one: no lock for writing holds it up.
+    """
+
+    def __init__(
+        self, file_path: str, *, patience: float | None = None, reads_on: str | None = None, **options: Any
+    ) -> None:
+        super().__init__(file_path, **options)
+        self._busy = patience or _BUSY
+        # Before the others: setting the journal's mode waits for who has the lock
+        self.pragmas = {"busy_timeout": 0, **self.pragmas}
+        self._reads_on = reads_on
+        self.patience = patience
+        self._files: dict[str, tuple[int, int]] = {}
 
     async def create_connection(self, with_db: bool) -> None:
-        # The thread of an aiosqlite connection that can't be opened ends at any time, also after the loop
+        self.pragmas["busy_timeout"] = round(self._busy * 1000)
+        # First without aiosqlite: its thread would report a failure to open to a loop that may have ended
         await asyncio.to_thread(lambda: sqlite3.connect(self.filename).close())
         try:
             await super().create_connection(with_db)
@@ -31,6 +54,7 @@ class Client(SqliteClient):
             # Tortoise keeps a connection whose pragmas failed: its commits would not reach the disk
             await self.close()
             raise
+        self._files = {path: found for path in self._paths() if (found := _identity(path))}
 
     async def close(self) -> None:
         with our_errors():
@@ -42,21 +66,95 @@ class Client(SqliteClient):
     def _in_transaction(self) -> GuardedTransaction:
         return GuardedTransaction(_Transaction(_TransactionClient(self), self._lock), our_errors)
 
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
+        if self._reads_on and query.startswith("SELECT"):
+            return await get_connection(self._reads_on).execute_query(query, values)
+        return await super().execute_query(query, values)
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        if self._reads_on and query.lstrip().startswith("SELECT"):
+            return await get_connection(self._reads_on).execute_query_dict(query, values)
+        rows: list[dict[str, Any]] = await super().execute_query_dict(query, values)
+        return rows
+
+    async def take(self) -> aiosqlite.Connection:
+        """Return the connection for one user, who releases the lock. Raises `DatabaseUnavailable`."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(self.patience):
+                await self._lock.acquire()
+        except TimeoutError as exc:
+            raise no_answer_within(self.patience or 0) from exc
+        try:
+            rest = max(0.0, (self.patience or _BUSY) - (loop.time() - began))
+            connection = await self._be_ready(rest)
+        except BaseException:
+            self._lock.release()  # Tortoise would keep it, and everybody after this would wait for ever
+            raise
+        return connection
+
+    async def _be_ready(self, rest: float) -> aiosqlite.Connection:
+        """Connect, if need be, to a file that is still the one; it may be busy for so many seconds."""
+        if self._connection is None:
+            self._busy = rest
+            await self.create_connection(with_db=True)
+        connection = cast("aiosqlite.Connection", self._connection)
+        self.check_files()
+        if abs(rest - self._busy) > _CLOSE_ENOUGH * (self.patience or _BUSY):
+            await connection.execute(f"PRAGMA busy_timeout = {round(rest * 1000)}")
+            self._busy = rest
+        return connection
+
+    def check_files(self) -> None:
+        """Raise `DatabaseUnavailable` where what is open is no longer what the path leads to.
+
+        SQLite would go on with files that are gone with the process.
+        """
+        for path, opened in self._files.items():
+            if _identity(path) != opened:
+                raise DatabaseUnavailable(
+                    f"{path} was deleted or replaced while it was in use: "
+                    "stop PingPilot, put the right file in its place, and start it again."
+                )
+        if not self._files.keys() >= set(self._paths()):  # the log is made by the first who needs it
+            self._files |= {path: found for path in self._paths() if (found := _identity(path))}
+
+    def _paths(self) -> Sequence[str]:
+        return () if self.filename == ":memory:" else (self.filename, f"{self.filename}-wal")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return device and inode of what is at the path, None where there is nothing."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
 
 class _TransactionClient(SqliteTransactionWrapper):
     """The connection as those see it who are within a transaction."""
 
-    def acquire_connection(self) -> "_Turn":
-        return _Turn(self._lock, self)
+    _parent: Client
+
+    def acquire_connection(self) -> "_TurnWithin":
+        return _TurnWithin(self._lock, self)
 
     def _in_transaction(self) -> GuardedTransaction:
         return GuardedTransaction(NestedTransactionContext(_TransactionClient(self)), our_errors)
+
+    async def begin(self) -> None:
+        """Begin with the lock for writing: nothing after this waits for another process."""
+        if self._connection.in_transaction:  # of somebody who was cancelled; what it holds is not whole
+            await self._connection.rollback()
+        await self._connection.execute("BEGIN IMMEDIATE")
 
     async def commit(self) -> None:
         try:
             await super().commit()
         except sqlite3.Error:
-            # A full disk may leave the transaction open, and the next one begins by committing what is
+            # A full disk may leave the transaction open, and the next one could not begin
             await self._connection.rollback()
             raise
 
@@ -64,15 +162,25 @@ class _TransactionClient(SqliteTransactionWrapper):
 class _Turn(ConnectionWrapper[aiosqlite.Connection]):
     """The connection for one call."""
 
+    client: Client
+
     async def __aenter__(self) -> aiosqlite.Connection:
         with our_errors():
-            await self._lock.acquire()
-            try:
-                await self.ensure_connection()
-            except BaseException:
-                self._lock.release()  # Tortoise would keep it, and everybody after this would wait for ever
-                raise
+            self.connection = await self.client.take()
         return self.connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
+        if error:
+            with our_errors():
+                raise error
+        self.client.check_files()
+
+
+class _TurnWithin(ConnectionWrapper[aiosqlite.Connection]):
+    """The transaction's connection, for one call."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -86,22 +194,31 @@ class _Turn(ConnectionWrapper[aiosqlite.Connection]):
 class _Transaction(SqliteTransactionContext):
     """A transaction, which has the connection to itself."""
 
+    connection: _TransactionClient
     _trxlock: asyncio.Lock
 
     async def __aenter__(self) -> TransactionalDBClient:
-        await self._trxlock.acquire()
+        connection = await self.connection._parent.take()
+        self.connection._connection = connection
         try:
-            await self.ensure_connection()
             await self.connection.begin()
         except BaseException:
-            if self.connection._connection:  # begun after all, if only our wait for it was cancelled
-                with suppress(sqlite3.Error):
-                    await self.connection.rollback()
-            self._trxlock.release()  # as in `_Turn`
+            with suppress(sqlite3.Error):  # begun after all, if only our wait for it was cancelled
+                await connection.rollback()
+            self._trxlock.release()  # as in `take`
             raise
         self.token = get_connections().set(self.connection_name, self.connection)
-        client: TransactionalDBClient = self.connection
-        return client
+        return self.connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
+        if error is None:
+            try:
+                self.connection._parent.check_files()
+            except DatabaseUnavailable as exc:
+                raise CommitInDoubt(str(exc)) from exc
 
 
 client_class = Client

@@ -1,12 +1,14 @@
 """Who is calling: an API key becomes a `Caller`, many keys a query."""
 
+import asyncio
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models import ApiKey, KeyScope
 from models.account_channel import Obstacle, obstacle_to
-from models.database import reader
+from models.api_key import latest_expiry
+from models.database import reader, unit_of_work
 from models.names import split
 from models.sql import as_datetime, marks, query
 from pingpilot.accounts.keys import key_hash, key_prefix, looks_like_key
@@ -16,6 +18,7 @@ from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 
 _USE_RECORDED_EVERY = timedelta(minutes=1)
+_NOTED_WITHIN = 0.25  # seconds that a caller waits for that
 _KEYS = """
 SELECT k.id, k.hash, k.scope, k.categories, k.last_used_at, a.id AS account_id, a.email, a.plan,
        a.monthly_events, u.events, c.channel, c.address, c.suspended_reason
@@ -23,7 +26,8 @@ FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 LEFT JOIN monthly_usage u ON u.account_id = a.id AND u.month = ?
 LEFT JOIN account_channels c ON c.account_id = a.id AND c.enabled
-WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?) AND k.prefix IN ({prefixes})
+WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ? AND k.expires_at <= ?)
+      AND k.prefix IN ({prefixes})
 """
 
 
@@ -48,7 +52,7 @@ async def _read_keys(prefixes: list[str], now: datetime) -> list[_KeyInForce]:
     """Return the keys in force that begin so: one row a key and channel, one key of these."""
     sql = _KEYS.format(prefixes=marks(prefixes))
     keys: dict[int, _KeyInForce] = {}
-    for row in await query(reader(), sql, [month_of(now), now, *prefixes]):
+    for row in await query(reader(), sql, [month_of(now), now, latest_expiry(now), *prefixes]):
         if row["id"] not in keys:
             keys[row["id"]] = _KeyInForce(
                 id=row["id"],
@@ -99,6 +103,11 @@ class Caller:
         return self.categories is None or category in self.categories
 
 
+@unit_of_work
+async def _write_use(key_ids: set[int], now: datetime) -> int:
+    return await ApiKey.filter(id__in=key_ids).update(last_used_at=now)
+
+
 class Authenticator:
     """Turns API keys into callers. Nothing is cached: a key revoked elsewhere is refused at once."""
 
@@ -106,6 +115,7 @@ class Authenticator:
         self._limits = limits
         self._clock = clock
         self._lookups: Batcher[str, Caller | None] = Batcher(self._look_up)
+        self._noting: asyncio.Future[int] | None = None
 
     async def caller_of(self, key: str) -> Caller | None:
         """Return who the key belongs to, None for one that is malformed, unknown, revoked or expired."""
@@ -120,11 +130,19 @@ class Authenticator:
             digest = key_hash(key)
             own = next((each for each in known if hmac.compare_digest(each.hash, digest)), None)
             found[key] = self._caller(own) if own else None
-            if own and (own.last_used_at is None or now - own.last_used_at >= _USE_RECORDED_EVERY):
+            if own and (own.last_used_at is None or abs(now - own.last_used_at) >= _USE_RECORDED_EVERY):
                 stale.add(own.id)
         if stale:
-            await ApiKey.filter(id__in=stale).update(last_used_at=now)
+            await self._note_use(stale, now)
         return [found[key] for key in keys]
+
+    async def _note_use(self, key_ids: set[int], now: datetime) -> None:
+        """Write down when keys were used. A database that is locked or full refuses no good key for that."""
+        if self._noting and not self._noting.done():
+            return
+        self._noting = asyncio.ensure_future(_write_use(key_ids, now))
+        self._noting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait([self._noting], timeout=_NOTED_WITHIN)
 
     def _caller(self, key: _KeyInForce) -> Caller:
         states = {name: key.obstacles[name] for name in CHANNELS if name in key.obstacles}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models import Account, ApiKey, Category, KeyScope
+from models.api_key import LONGEST_OVERLAP
 from models.database import transaction, unit_of_work
 from models.names import joined
 from pingpilot.accounts.categories import unknown_category
@@ -187,7 +188,6 @@ async def is_manageable(account: Account) -> bool:
     )
 
 
-LONGEST_OVERLAP = timedelta(days=30)
 USUAL_OVERLAP = timedelta(days=1)
 
 

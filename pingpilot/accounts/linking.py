@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 from models import Account, AccountChannel, ApiKey, Fact, KeyScope, LinkCode, LinkGuess
 from models.database import transaction, unit_of_work
+from models.link_code import CODE_LIFETIME
 from pingpilot.accounts.keys import key_hash, looks_like_key
 from pingpilot.accounts.quiet_hours import reconsider
 from pingpilot.channels import CHANNELS
+from pingpilot.clock import SKEW
 from pingpilot.errors import LinkRefused, TooMany
 
-CODE_LIFETIME = timedelta(minutes=10)
 MOST_CODES = 10
 MOST_WRONG_GUESSES = 10
 GUESS_WINDOW = timedelta(hours=1)
@@ -53,7 +54,7 @@ async def create_link_code(account: Account, now: datetime) -> NewLinkCode:
     async with transaction():
         await Account.lock(account.id)
         await LinkCode.filter(expires_at__lt=now - _KEPT_AFTER_EXPIRY).delete()
-        codes = await LinkCode.filter(account_id=account.id, expires_at__gt=now).order_by("expires_at")
+        codes = await LinkCode.valid(now).filter(account_id=account.id).order_by("expires_at")
         if len(codes) >= MOST_CODES:
             raise TooMany(
                 f"This account got {MOST_CODES} codes in the last 10 minutes: "
@@ -74,8 +75,13 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
     `address` is where messages for them go: a Discord DM channel id, a Telegram chat id.
     Raises `LinkRefused` with a sentence for the user; each refusal of a wrong one counts as a guess.
     """
-    own_guesses = LinkGuess.filter(channel=user.channel, user_id=user.user_id)
-    if await own_guesses.filter(guessed_at__gt=now - GUESS_WINDOW).count() >= MOST_WRONG_GUESSES:
+    lately = LinkGuess.filter(
+        channel=user.channel,
+        user_id=user.user_id,
+        guessed_at__gt=now - GUESS_WINDOW,
+        guessed_at__lte=now + SKEW,
+    )
+    if await lately.count() >= MOST_WRONG_GUESSES:
         raise LinkRefused("There were too many wrong codes. Wait an hour, then try again with a new code.")
     try:
         async with transaction():
@@ -110,7 +116,7 @@ async def _account_behind(code_or_key: str, now: datetime) -> Account:
     code = await LinkCode.get_or_none(hash=_code_hash(code_or_key))
     if code is None:
         raise LinkRefused("This code is not right. Check it, or get a new one.")
-    if code.used_at is None and code.expires_at <= now:
+    if code.used_at is None and not code.is_valid(now):
         raise LinkRefused("This code has expired: it is valid for 10 minutes. Get a new one.")
     if not await code.use(now):
         raise LinkRefused("This code was used already. Get a new one.")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from models import Account, AccountChannel, Delivery, DeliveryStatus
 from pingpilot.accounts.durations import read_duration
 from pingpilot.channels import CHANNELS
+from pingpilot.clock import SKEW
 from pingpilot.errors import InvalidInput
 
 LONGEST_MUTE = timedelta(days=30)
@@ -30,7 +31,9 @@ class QuietHours:
 
     def quiet_until(self, now: datetime) -> datetime | None:
         """Return when the quiet that holds at `now` ends (aware UTC), None where it is not quiet."""
-        muted_until = self.muted_until if self.muted_until and self.muted_until > now else None
+        # Of a mute that is longer than any can be, the clock was ahead that began it
+        is_muted = self.muted_until and now < self.muted_until <= now + LONGEST_MUTE + SKEW
+        muted_until = self.muted_until if is_muted else None
         ends = [end for end in (muted_until, self._hours_until(now)) if end]
         return max(ends) if ends else None
 

@@ -15,6 +15,8 @@ from pingpilot.storage.migrating import prepare_database
 
 T = TypeVar("T")
 
+_PATIENCE = 30.0  # seconds that a statement may take: a command may change many rows
+
 ACCOUNT = typer.Option("--account", help="The account's e-mail address.", metavar="EMAIL")
 AS_JSON = typer.Option("--json", help="Print JSON for programs.")
 
@@ -28,11 +30,11 @@ def with_database(work: Callable[[Settings], Awaitable[T]]) -> T:
 
     async def run() -> T:
         await prepare_database(settings)
-        async with open_database(settings.database):
-            try:
+        try:
+            async with open_database(settings.database, patience=_PATIENCE):
                 return await work(settings)
-            except DatabaseUnavailable as exc:
-                raise PingPilotError(f"The database failed: {exc}.") from exc
+        except DatabaseUnavailable as exc:
+            raise PingPilotError(f"The database failed: {exc}.") from exc
 
     return asyncio.run(run())
 

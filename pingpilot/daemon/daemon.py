@@ -5,7 +5,8 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
@@ -19,13 +20,14 @@ from api.floods import FloodGuard
 from api.server import ApiRunner
 from api.services import Services
 from models.backends.errors import IntegrityConflict
-from models.database import open_database
+from models.database import PATIENCE, be_impatient, open_database
 from pingpilot.accounts.accounts import accounts_without_channel
 from pingpilot.accounts.callers import Authenticator
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.config import PREFIX, Settings
+from pingpilot.daemon.identity import new_identity
 from pingpilot.daemon.parts import Part, build_parts
 from pingpilot.daemon.supervision import end, supervise
 from pingpilot.delivery.backlog import Backlog
@@ -44,6 +46,9 @@ from pingpilot.telemetry.metrics import Metrics
 
 GRACE = timedelta(seconds=10)
 """How long requests and sends under way may go on when the daemon stops."""
+LATEST_END = timedelta(seconds=25)
+"""How long a stop may take in all, whatever does not answer."""
+_PATIENCE_AT_THE_END = 1.0  # seconds that the database may take for an answer when the grace is nearly over
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +76,7 @@ class Daemon:
         `on_up` is called with the API's base URL once it answers. Raises `SettingsError` where the
         address to listen on can't be had.
         """
-        with _listen(self._settings) as listener:
+        with _listen(self._settings) as listener, new_identity(self._settings) as identity:
             base_url = self._settings.base_url(listener.getsockname()[1])
             unsubscriber = await Unsubscriber.load(base_url)
             self._parts = build_parts(
@@ -83,6 +88,7 @@ class Daemon:
                     unsubscriber=unsubscriber,
                     on_deliveries=self._wake,
                 ),
+                identity=identity,
                 settlements=self._settlements,
                 database=self._database,
                 metrics=self._metrics,
@@ -114,6 +120,7 @@ class Daemon:
             side_tasks = [
                 tasks.create_task(self._housekeeper.run(), name="housekeeping"),
                 tasks.create_task(self._look_at_accounts(), name="look at accounts"),
+                tasks.create_task(self._database.run(), name="database watch"),
             ]
             for name, part in self._parts.items():
                 supervised = supervise(part.own.component, self._health, clock=self._clock)
@@ -125,6 +132,8 @@ class Daemon:
             self._settlements.close()
             for part in self._parts.values():
                 part.dispatcher.stop()
+            left = max(0.0, self._grace.total_seconds() - PATIENCE)
+            asyncio.get_running_loop().call_later(left, be_impatient, _PATIENCE_AT_THE_END)
             await asyncio.gather(
                 services.in_flight.none(self._grace),
                 *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
@@ -189,7 +198,7 @@ def _listen(settings: Settings) -> socket.socket:
 async def run(settings: Settings) -> None:
     """Migrate, serve until SIGTERM or SIGINT, stop in order; a second signal stops at once.
 
-    Raises `SettingsError`, or `PingPilotError` where the database can't be used.
+    Raises `SettingsError`, also where the database can't be used.
     """
     stop = asyncio.Event()
 
@@ -197,12 +206,42 @@ async def run(settings: Settings) -> None:
         if stop.is_set():
             os._exit(1)
         stop.set()
+        _end_at_the_latest(LATEST_END)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop_or_abort)
-    await prepare_database(settings)
-    async with open_database(settings.database):
-        await Daemon(settings).serve(stop, on_up=lambda _url: warn_of(settings))
+    if await _stopped_during(prepare_database(settings), stop):
+        return
+    try:
+        async with open_database(settings.database):
+            await Daemon(settings).serve(stop, on_up=lambda _url: warn_of(settings))
+    except DatabaseUnavailable as exc:  # at the start: later it is only away
+        raise SettingsError(f"The database can't be used: {exc}.") from exc
+
+
+async def _stopped_during(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Do the work, which a stop cancels; return whether one did. Raises what the work does."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait([working])
+        return True
+    working.result()
+    return stop.is_set()
+
+
+def _end_at_the_latest(seconds: timedelta) -> None:
+    """End the process then: a thread that the disk never answers would keep it alive for ever."""
+
+    def end_now() -> None:
+        log.error("PingPilot could not stop in order, and ends now")
+        os._exit(1)
+
+    timer = threading.Timer(seconds.total_seconds(), end_now)
+    timer.daemon = True
+    timer.start()
 
 
 def warn_of(settings: Settings) -> None:

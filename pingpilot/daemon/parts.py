@@ -1,10 +1,10 @@
 """The parts of the daemon: each channel that has its settings, made from its record, with its dispatcher."""
 
-import socket
 from dataclasses import dataclass
 
 from pingpilot.channels import CHANNELS, load
 from pingpilot.config import Settings
+from pingpilot.daemon.identity import Identity
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.parts import ChannelParts, Surroundings
@@ -26,6 +26,7 @@ def build_parts(
     settings: Settings,
     around: Surroundings,
     *,
+    identity: Identity,
     settlements: Settlements,
     database: DatabaseWatch,
     metrics: Metrics,
@@ -40,7 +41,8 @@ def build_parts(
         own: ChannelParts = load(kind.part)(own_settings, around)
         dispatcher = Dispatcher(
             own.channel,
-            daemon_id=f"{socket.gethostname()}:{settings.http_port}",
+            daemon_id=identity.name,
+            predecessors=identity.predecessors,
             pacer=Pacer(overall=kind.pace, per_recipient=kind.recipient_pace, clock=around.clock),
             settlements=settlements,
             health=around.health,

@@ -17,6 +17,8 @@ from pingpilot.errors import (
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 18_000, 36_000))
 """The waits after the first, second, … failed attempt; one more failure is the last."""
 JITTER = 0.2
+ASKED_FOR = timedelta(hours=1)
+"""The longest wait a platform usually asks for."""
 HOLDS_BACK = 3
 """A delivery waiting for one of its first retries keeps later ones to its recipient back, so that
 short outages keep the order; after that it steps aside, so that no message blocks a recipient."""
@@ -49,6 +51,11 @@ class Attempt:
 
 
 DELIVERED = Verdict(DeliveryStatus.DELIVERED, AttemptOutcome.DELIVERED, counted=True)
+
+
+def longest_wait(attempts: int) -> timedelta:
+    """Return the longest time that a delivery waits after so many attempts, one of which failed at least."""
+    return RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1] * (1 + JITTER)
 
 
 def interrupted(now: datetime) -> Verdict:

@@ -1,6 +1,7 @@
 """The dispatcher: one channel's worker. Claims what is due, sends it, records what came of it."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +11,8 @@ import structlog
 
 from models import DeliveryStatus
 from models.backends.errors import IntegrityConflict
-from pingpilot.clock import Clock
-from pingpilot.delivery.attempts import Attempt, untried
+from pingpilot.clock import Clock, Steps
+from pingpilot.delivery.attempts import ASKED_FOR, Attempt, untried
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.claims import Claim
 from pingpilot.delivery.journal import Journal
@@ -31,14 +32,17 @@ RELEASE_CHECK = timedelta(seconds=1)
 """How often deliveries are looked for whose quiet hours are over."""
 EXPIRY_CHECK = timedelta(seconds=15)
 """How often leases of dead daemons are looked for."""
+CLOCK_CHECK = timedelta(minutes=10)
+"""How often deliveries are looked for that another machine's clock made wait too long."""
 _DATABASE_PAUSE = 1.0  # seconds between tries while the database is away
 # A stop waits so many seconds for outcomes to be stored: a database that is away may take for ever
-_LAST_WRITES = 5.0
+_LAST_WRITES = 2.0
 
 
 class Dispatcher:
     """Delivers through one channel: up to `slots` messages at a time, one a recipient, at the pacer's pace.
 
+    `daemon_id` is no other daemon's, and `predecessors` are those of daemons that are certainly dead.
     `send_timeout` ends a send that hangs; `poll` is how often the database is asked without a wake-up,
     for what other processes put there.
     """
@@ -48,6 +52,7 @@ class Dispatcher:
         channel: Channel,
         *,
         daemon_id: str,
+        predecessors: Sequence[str] = (),
         pacer: Pacer,
         settlements: Settlements,
         health: Health,
@@ -59,6 +64,7 @@ class Dispatcher:
         poll: timedelta = timedelta(seconds=1),
     ) -> None:
         self._channel = channel
+        self._predecessors = predecessors
         self._queue = DeliveryQueue(channel=channel.name, daemon_id=daemon_id)
         self._journal = Journal(channel=channel.name, daemon_id=daemon_id)
         self._sender = Sender(channel, pacer=pacer, health=health, clock=clock, timeout=send_timeout)
@@ -75,6 +81,8 @@ class Dispatcher:
         self._stopping = False
         self._next_expiry_check = 0.0
         self._next_release = 0.0
+        self._steps = Steps(clock)
+        self._next_bring_forward: float | None = None
 
     def wake(self) -> None:
         """Look for due deliveries now."""
@@ -86,13 +94,13 @@ class Dispatcher:
         self.wake()
 
     async def run(self) -> None:
-        """Deliver until `stop`. What this daemon was sending when it died is taken back first."""
+        """Deliver until `stop`. What its predecessors were sending when they died is taken back first."""
         recovered, claims_in_doubt = False, False
         while not self._stopping:
             self._awake.clear()
             try:
                 if not recovered:
-                    if count := await self._queue.recover(self._clock.now()):
+                    if count := await self._queue.recover(self._predecessors, self._clock.now()):
                         channel = self._channel.name
                         log.info("Deliveries taken back after a stop", channel=channel, count=count)
                     recovered = True
@@ -139,6 +147,7 @@ class Dispatcher:
         free = self._sender.allowed(self._slots - under_way, under_way=under_way)
         if free <= 0:
             return 0
+        await self._mind_the_clock()
         if self._clock.monotonic() >= self._next_release:
             self._next_release = self._clock.monotonic() + RELEASE_CHECK.total_seconds()
             await self._queue.release_held(self._clock.now())
@@ -152,6 +161,21 @@ class Dispatcher:
                 self._sending[task] = claim.delivery_ids
                 task.add_done_callback(self._note_sent)
         return len(claims)
+
+    async def _mind_the_clock(self) -> None:
+        """At the start, when the clock was set and now and then, bring forward what waits for no reason.
+
+        A platform that is asked early, once, just names its wait again; another daemon's word is believed.
+        """
+        is_first, was_set = self._next_bring_forward is None, self._steps.noticed()
+        if not (is_first or was_set or self._clock.monotonic() >= (self._next_bring_forward or 0)):
+            return
+        # First: a database that takes too long for it shall not be asked again before it sends anything
+        self._next_bring_forward = self._clock.monotonic() + CLOCK_CHECK.total_seconds()
+        asked_for = timedelta() if is_first or was_set else ASKED_FOR
+        if count := await self._queue.bring_forward(self._clock.now(), asked_for=asked_for):
+            # Mostly since a clock was ahead; at the start, a platform's wish for a pause is tried out as well
+            log.info("Deliveries brought forward", channel=self._channel.name, count=count)
 
     def _note_sent(self, task: asyncio.Task[None]) -> None:
         del self._sending[task]

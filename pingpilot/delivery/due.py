@@ -62,6 +62,17 @@ async def read_due(ids: Sequence[int]) -> list[DueDelivery]:
     return [_due_delivery(row) for row in await query(connection(), _DUE.format(ids=marks(ids)), ids)]
 
 
+def quiet_hours_of(row: Row) -> QuietHours:
+    """Return the quiet hours of an account's channel, from a row that has their columns."""
+    return QuietHours(
+        time_zone=row["time_zone"],
+        start=row["quiet_from"],
+        end=row["quiet_until"],
+        silently=bool(row["quiet_silently"]),
+        muted_until=as_datetime(row["muted_until"]) if row["muted_until"] else None,
+    )
+
+
 def _due_delivery(row: Row) -> DueDelivery:
     color = notices.COLOR if row["notice"] else DEFAULT_COLOR
     if row["color"] and not row["notice"]:
@@ -83,13 +94,7 @@ def _due_delivery(row: Row) -> DueDelivery:
         fields=tuple(json.loads(row["fields_json"]).items()),
         created_at=as_datetime(row["created_at"]),
         passes_quiet_hours=bool(row["urgent"] or row["notice"]),
-        quiet_hours=QuietHours(
-            time_zone=row["time_zone"],
-            start=row["quiet_from"],
-            end=row["quiet_until"],
-            silently=bool(row["quiet_silently"]),
-            muted_until=as_datetime(row["muted_until"]) if row["muted_until"] else None,
-        ),
+        quiet_hours=quiet_hours_of(row),
         combine=bool(row["combine"]),
         address=None if obstacle else address,
         obstacle=obstacle,

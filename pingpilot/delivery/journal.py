@@ -18,8 +18,13 @@ from pingpilot.events import notices
 
 _FAIL_WAITING = with_statuses("""
 UPDATE deliveries SET status = :failed, next_attempt_at = NULL, last_error = ?
-WHERE account_id = ? AND channel = ? AND status IN (:pending, :held) RETURNING id, event_id
+WHERE id IN (
+    SELECT id FROM deliveries
+    WHERE account_id = ? AND channel = ? AND status IN (:pending, :held) ORDER BY id LIMIT ?
+) RETURNING id, event_id
 """)
+# In one transaction, whose time is limited; those beyond fail one by one when it is their turn
+MOST_FAILED_AT_ONCE = 5000
 _MOST_FALLBACKS = 500  # a statement: a suspension may fail a backlog of thousands
 # One an event: two channels may fail at the same time. Notices go to every channel anyway.
 _ADD_FALLBACKS = with_statuses("""
@@ -66,8 +71,8 @@ class Journal:
         """Write down what the attempt means for its deliveries; return the events whose deliveries changed.
 
         A recipient that is gone, or was refused on three days, has its channel suspended, what waits for it
-        failed, and the owner told on the channels that still work. What failed goes out again over its category's fallback channel.
-        Raises `DatabaseUnavailable`, or `IntegrityConflict` where an account is being deleted just now;
+        failed, and the owner told on the channels that still work. What failed goes out again over its
+        category's fallback channel. Raises `DatabaseUnavailable`, or `IntegrityConflict` where an account is being deleted just now;
         nothing is recorded then.
         """
         return await self._commits.submit(attempt)
@@ -131,7 +136,9 @@ class Journal:
             claim.account_id, self._channel, address=claim.recipient.address, reason=reason
         ):
             return {}
-        waiting = await query(connection(), _FAIL_WAITING, [reason, claim.account_id, self._channel])
+        waiting = await query(
+            connection(), _FAIL_WAITING, [reason, claim.account_id, self._channel, MOST_FAILED_AT_ONCE]
+        )
         label = CHANNELS[self._channel].label
         await notices.post_notice(
             claim.account_id,

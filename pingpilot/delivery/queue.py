@@ -8,11 +8,12 @@ from typing import Any
 from models import DeliveryAttempt
 from models.database import connection, transaction, unit_of_work
 from models.delivery import with_statuses
-from models.sql import is_postgres, marks, query
+from models.sql import as_datetime, is_postgres, marks, query
 from pingpilot.channels import CHANNELS
-from pingpilot.delivery.attempts import HOLDS_BACK, interrupted
+from pingpilot.clock import SKEW
+from pingpilot.delivery.attempts import HOLDS_BACK, RETRY_DELAYS, interrupted, longest_wait
 from pingpilot.delivery.claims import Claim, claim_over, companions_wanted
-from pingpilot.delivery.due import DueDelivery, read_due
+from pingpilot.delivery.due import DueDelivery, quiet_hours_of, read_due
 
 LEASE = timedelta(minutes=3)
 """Longer than any send takes with its wait for a turn: a lease that runs out belongs to a dead daemon."""
@@ -68,6 +69,23 @@ _PUT_BACK = with_statuses("""
 UPDATE deliveries SET status = :pending, leased_by = NULL, lease_until = NULL
 WHERE channel = ? AND status = :sending AND leased_by = ? AND id NOT IN ({spared}) RETURNING id
 """)
+_BRING_FORWARD = with_statuses("""
+UPDATE deliveries SET next_attempt_at = ?
+WHERE channel = ? AND status = :pending AND ({too_late}) RETURNING id
+""")
+_HELD = with_statuses("""
+SELECT d.account_id, MAX(d.next_attempt_at) AS latest, a.time_zone, ac.quiet_from, ac.quiet_until,
+       ac.quiet_silently, ac.muted_until
+FROM deliveries d
+JOIN accounts a ON a.id = d.account_id
+JOIN account_channels ac ON ac.account_id = d.account_id AND ac.channel = d.channel
+WHERE d.channel = ? AND d.status = :held
+GROUP BY d.account_id, a.time_zone, ac.quiet_from, ac.quiet_until, ac.quiet_silently, ac.muted_until
+""")
+_HOLD_UNTIL = with_statuses("""
+UPDATE deliveries SET next_attempt_at = ?
+WHERE channel = ? AND account_id = ? AND status = :held AND next_attempt_at > ? RETURNING id
+""")
 _TAKE_BACK = with_statuses("""
 UPDATE deliveries
 SET status = :pending, next_attempt_at = ?, leased_by = NULL, lease_until = NULL, last_error = ?
@@ -122,9 +140,9 @@ class DeliveryQueue:
         await query(connection(), _RELEASE, [self._channel, now])
 
     @unit_of_work
-    async def recover(self, now: datetime) -> int:
-        """Take back what this daemon was sending when it died; return how many. Called before it sends."""
-        return await self._take_back("leased_by = ?", [self._daemon_id], now)
+    async def recover(self, dead: Sequence[str], now: datetime) -> int:
+        """Take back what daemons that are certainly dead were sending; return how many."""
+        return await self._take_back(f"leased_by IN ({marks(dead)})", dead, now) if dead else 0
 
     @unit_of_work
     async def put_back(self, *, sparing: Sequence[int]) -> None:
@@ -137,11 +155,34 @@ class DeliveryQueue:
     async def expire_leases(self, now: datetime, *, sparing: Sequence[int]) -> int:
         """Take back what a daemon held longer than its lease; return how many.
 
-        `sparing` are the deliveries that the caller is sending itself, however long that takes.
+        A lease that ends later than any can was taken when that daemon's clock was wrong. `sparing` are
+        the deliveries that the caller is sending itself, however long that takes.
         """
         spared = sparing or [_NO_DELIVERY]
-        condition = f"lease_until < ? AND id NOT IN ({marks(spared)})"
-        return await self._take_back(condition, [now, *spared], now)
+        condition = f"(lease_until < ? OR lease_until > ?) AND id NOT IN ({marks(spared)})"
+        return await self._take_back(condition, [now, now + LEASE + SKEW, *spared], now)
+
+    @unit_of_work
+    async def bring_forward(self, now: datetime, *, asked_for: timedelta) -> int:
+        """Make due what waits longer than it can have to: its time was set by a clock that was ahead.
+
+        What waits because a platform asked for it is believed as far as `asked_for`. Returns how many
+        deliveries changed.
+        """
+        parts, latest = ["attempts <= forgiven AND next_attempt_at > ?"], [now + asked_for]
+        for attempts in range(1, len(RETRY_DELAYS)):
+            parts.append(f"attempts - forgiven = {attempts} AND next_attempt_at > ?")
+            latest.append(now + longest_wait(attempts) + SKEW)
+        parts.append(f"attempts - forgiven >= {len(RETRY_DELAYS)} AND next_attempt_at > ?")
+        latest.append(now + longest_wait(len(RETRY_DELAYS)) + SKEW)
+        sql = _BRING_FORWARD.format(too_late=" OR ".join(f"({part})" for part in parts))
+        changed = len(await query(connection(), sql, [now, self._channel, *latest]))
+        for row in await query(connection(), _HELD, [self._channel]):
+            until = quiet_hours_of(row).quiet_until(now) or now
+            if as_datetime(row["latest"]) > until:
+                values = [until, self._channel, row["account_id"], until]
+                changed += len(await query(connection(), _HOLD_UNTIL, values))
+        return changed
 
     async def _take_back(self, condition: str, values: Sequence[Any], now: datetime) -> int:
         verdict = interrupted(now)

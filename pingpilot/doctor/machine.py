@@ -39,7 +39,7 @@ async def database(settings: Settings) -> Finding:
         if path and not path.exists():
             return _folder(settings, path.parent)
         async with open_database(settings.database):
-            await asyncio.wait_for(connection().execute_query("SELECT 1"), _PATIENCE)
+            await connection().execute_query("SELECT 1")
         return await asyncio.to_thread(_sqlite, settings, path) if path else _postgres(settings)
     except PermissionError as exc:
         return Finding(

@@ -12,7 +12,7 @@ from models.database import transaction, unit_of_work
 from models.sql import insert_rows
 from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
-from pingpilot.errors import DatabaseUnavailable
+from pingpilot.errors import CommitInDoubt, DatabaseUnavailable
 from pingpilot.events.ledger import Ledger
 from pingpilot.events.submission import Acceptance, NotStored, Submission
 from pingpilot.storage.watch import DatabaseWatch
@@ -47,6 +47,7 @@ class Intake:
 
         Raises `CategoryNotFound`, `IdempotencyKeyReused` or `QuotaExceeded`, each for this submission
         alone, or `NotStored` for all of a batch whose commit failed; for one whose account is gone, alone.
+        Where nobody knows whether it was stored, it is another `DatabaseUnavailable`.
         """
         return await self._commits.submit(submission)
 
@@ -59,6 +60,8 @@ class Intake:
                 return await self._commit_apart(batch)
             self._metrics.commit_failures.inc()
             self._database.failed(exc, "A batch of events could not be stored", events=len(batch))
+            if isinstance(exc, CommitInDoubt):
+                raise
             raise NotStored("The event could not be stored.") from exc
         accepted = _accepted(batch, verdicts)
         self._metrics.note_commit(len(accepted), self._clock.monotonic() - began)
@@ -72,7 +75,7 @@ class Intake:
         for half in (batch[:middle], batch[middle:]):
             try:
                 verdicts += await self._commit(half)
-            except NotStored as exc:
+            except (NotStored, CommitInDoubt) as exc:
                 verdicts += [exc] * len(half)
         return verdicts
 

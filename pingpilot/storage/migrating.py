@@ -3,47 +3,79 @@
 import asyncio
 import os
 import sys
+import threading
+from asyncio.subprocess import DEVNULL, PIPE
 
 from models.database import is_current, migrate
-from pingpilot.config import PREFIX, Settings
-from pingpilot.errors import DatabaseUnavailable, PingPilotError
+from pingpilot.config import PREFIX, Settings, load_settings
+from pingpilot.errors import DatabaseUnavailable, PingPilotError, SettingsError
 
 
 async def prepare_database(settings: Settings) -> None:
-    """Bring the database's schema up to date. Raises `PingPilotError` where it can't be used.
+    """Bring the database's schema up to date. Raises `SettingsError` where it can't be used.
 
     Migrating takes a process of its own: Tortoise keeps 25 MB for it, which a daemon would never give back.
+    It ends with this one, however this one ends, since its standard input does.
     """
     try:
         if await is_current(settings.database):
             return
     except DatabaseUnavailable as exc:
-        raise _unusable(settings, exc) from exc
+        raise _cannot_be_used(settings, exc) from exc
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "pingpilot",
-        "migrate",
-        env={
-            **os.environ,
-            f"{PREFIX}DATA_DIR": str(settings.data_dir.absolute()),
-            f"{PREFIX}DATABASE_URL": settings.database_url or "",
-        },
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        __name__,
+        env={**os.environ, **_place(settings)},
+        stdin=PIPE,
+        stdout=DEVNULL,
+        stderr=PIPE,
     )
-    _, said = await process.communicate()
-    if process.returncode:
-        raise PingPilotError(said.decode(errors="replace").strip().removeprefix("Error: "))
+    try:
+        # Not `communicate`, which would close the standard input
+        said = await process.stderr.read() if process.stderr else b""
+        code = await process.wait()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
+    if code:
+        raise SettingsError(said.decode(errors="replace").strip() or f"The migration ended with {code}.")
 
 
 async def migrate_database(settings: Settings) -> None:
-    """Apply what migrations are missing, in this process. Raises `PingPilotError` as `prepare_database`."""
+    """Apply what migrations are missing, in this process. Raises `SettingsError` as `prepare_database`."""
     try:
         await migrate(settings.database)
     except DatabaseUnavailable as exc:
-        raise _unusable(settings, exc) from exc
+        raise _cannot_be_used(settings, exc) from exc
 
 
-def _unusable(settings: Settings, error: DatabaseUnavailable) -> PingPilotError:
-    return PingPilotError(f"The database can't be used ({error}): check {settings.database_variable}.")
+def _place(settings: Settings) -> dict[str, str]:
+    """Return where the database is, as the environment of a child in whatever folder."""
+    if settings.database_url:
+        return {f"{PREFIX}DATABASE_URL": settings.database_url}
+    return {f"{PREFIX}DATA_DIR": str(settings.data_dir.absolute())}
+
+
+def _cannot_be_used(settings: Settings, exc: DatabaseUnavailable) -> SettingsError:
+    return SettingsError(f"The database can't be used ({exc}): check {settings.database_variable}.")
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1):  # `sys.stdin` would be locked when the interpreter wants to end
+        pass
+    os._exit(1)
+
+
+def _main() -> None:
+    """Migrate as the child of `prepare_database`."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        asyncio.run(migrate_database(load_settings()))
+    except PingPilotError as exc:
+        sys.exit(str(exc))
+
+
+if __name__ == "__main__":
+    _main()

@@ -8,12 +8,14 @@ import structlog
 
 from models import Fact
 from models.database import answers
-from pingpilot.batching import Batcher
+from pingpilot.batching import Batcher, Stuck
 from pingpilot.clock import Clock
 from pingpilot.errors import DatabaseUnavailable
 
 ASKED_EVERY = 1.0
 """Seconds between questions to a database that is away or full."""
+LOOKED_AT_EVERY = 2.0
+"""Seconds between looks at a database of which nobody complains."""
 _PROBE = 64 * 1024  # bytes: the largest body of an event
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,12 @@ class DatabaseWatch:
         self._inquiry: asyncio.Task[None] | None = None
         self._questions: Batcher[None, bool] = Batcher(self._ask)
 
+    async def run(self) -> None:
+        """Look at the database now and then, for ever: nobody may ask for an event that it can't take."""
+        while True:
+            await self.is_well()
+            await self._clock.sleep(LOOKED_AT_EVERY)
+
     def failed(self, exc: Exception, what: str, **ids: Any) -> None:
         """Take note of work that the database did not do; returns at once.
 
@@ -43,7 +51,7 @@ class DatabaseWatch:
 
     async def is_well(self) -> bool:
         """Return whether the database answers; after a failure, whether it takes a write."""
-        if await self._questions.submit(None):
+        if await self._answers():
             return True
         self._inquire(self._wait_until_back())
         return False
@@ -68,7 +76,7 @@ class DatabaseWatch:
         self._inquiry.add_done_callback(forget)
 
     async def _look_into(self, exc: Exception, what: str, ids: dict[str, Any]) -> None:
-        if await self._questions.submit(None):
+        if await self._answers():
             log.error(what, exc_info=exc, **ids)
         else:
             await self._wait_until_back()
@@ -76,7 +84,13 @@ class DatabaseWatch:
     async def _wait_until_back(self) -> None:
         while self._is_away:
             await self._clock.sleep(ASKED_EVERY)
-            await self._questions.submit(None)
+            await self._answers()
+
+    async def _answers(self) -> bool:
+        try:
+            return await self._questions.submit(None)
+        except Stuck:
+            return False
 
     async def _ask(self, callers: list[None]) -> list[bool | Exception]:
         """Ask the database; where there is doubt, a write tells."""

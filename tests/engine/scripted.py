@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -127,6 +127,7 @@ class Engine:
         self,
         daemon_id: str = "daemon-1",
         *,
+        predecessors: Sequence[str] = (),
         slots: int = 50,
         send_timeout: timedelta = timedelta(seconds=30),
         poll: timedelta = timedelta(milliseconds=10),
@@ -135,6 +136,7 @@ class Engine:
         return self.composition.dispatcher(
             self.channel,
             daemon_id=daemon_id,
+            predecessors=predecessors,
             pace=pace,
             slots=slots,
             send_timeout=send_timeout,

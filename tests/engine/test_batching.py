@@ -5,18 +5,18 @@ import asyncio
 import pytest
 import structlog
 
-from pingpilot.batching import Batcher
+from pingpilot.batching import Batcher, Stuck
 from tests.support.waiting import until
 
 
 class Doubler:
     """Doubles numbers, one batch at a time; an odd one is refused, 13 breaks the whole batch."""
 
-    def __init__(self, *, most: int = 500) -> None:
+    def __init__(self, *, most: int = 500, patience: float = 60, slow: float = 60) -> None:
         self.batches: list[list[int]] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self.batcher: Batcher[int, int] = Batcher(self._handle, most=most)
+        self.batcher: Batcher[int, int] = Batcher(self._handle, most=most, patience=patience, slow=slow)
 
     async def _handle(self, items: list[int]) -> list[int | Exception]:
         self.batches.append(items)
@@ -99,6 +99,33 @@ async def test_a_caller_that_goes_away_harms_nobody_and_leaves_its_item() -> Non
     assert doubler.batches == [[2], [4, 6]]
     with pytest.raises(asyncio.CancelledError):
         await goes
+
+
+async def test_nobody_waits_for_a_batch_that_does_not_end() -> None:
+    doubler = Doubler(patience=0.05)
+    first = await doubler.hold(2)
+
+    outcomes = await asyncio.gather(*first, *doubler.submit(4), return_exceptions=True)
+    late = await asyncio.gather(*doubler.submit(6), return_exceptions=True)
+    doubler.gate.set()
+    await doubler.batcher.idle()
+
+    assert [type(each) for each in [*outcomes, *late]] == [Stuck] * 3
+    assert await asyncio.gather(*doubler.submit(8)) == [16]
+    assert doubler.batches == [[2], [8]]
+
+
+async def test_those_who_waited_for_a_batch_that_took_long_to_fail_do_not_wait_once_more() -> None:
+    doubler = Doubler(slow=0)
+    first = await doubler.hold(13)
+    later = doubler.submit(4)
+    await asyncio.sleep(0)
+
+    doubler.gate.set()
+    outcomes = await asyncio.gather(*first, *later, return_exceptions=True)
+
+    assert [repr(each) for each in outcomes] == ["RuntimeError('13')"] * 2
+    assert doubler.batches == [[13]]
 
 
 async def test_idle_waits_for_what_is_under_way_and_what_waits() -> None:

@@ -241,11 +241,11 @@ async def test_what_was_claimed_as_the_database_went_away_is_sent_once_it_is_bac
     engine: Engine, alice: Account
 ) -> None:
     await engine.post(alice, "Sold!")
-    await rename("accounts", "elsewhere")  # the claim is written before whose it is can be read
+    await rename("categories", "elsewhere")  # the claim is written before what it says can be read
 
     async with engine.running():
         await eventually(statuses, ["sending"])
-        await rename("elsewhere", "accounts")
+        await rename("elsewhere", "categories")
         await engine.status_is("delivered")
 
     assert engine.channel.tried == ["Sold!"]

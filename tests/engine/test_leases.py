@@ -18,13 +18,13 @@ async def die_while_sending(engine: Engine, daemon_id: str) -> None:
     assert claims
 
 
-async def test_a_daemon_takes_back_at_once_what_it_was_sending_when_it_died(
+async def test_a_daemon_takes_back_at_once_what_its_predecessor_was_sending_when_it_died(
     engine: Engine, alice: Account
 ) -> None:
     await engine.post(alice, "one", "two")
     await die_while_sending(engine, "daemon-1")
 
-    async with engine.running("daemon-1"):
+    async with engine.running("daemon-2", predecessors=["daemon-0", "daemon-1"]):
         await engine.status_is("delivered", "delivered")
 
     assert engine.channel.delivered == ["one", "two"]

@@ -7,6 +7,7 @@ import pytest
 from models import Account, AccountChannel, Delivery, Event
 from pingpilot.accounts.linking import unlink
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
+from pingpilot.delivery import journal
 from pingpilot.errors import PermanentFailure
 from tests.support.accounts import link_chat
 from tests.support.events import caller_for
@@ -37,6 +38,20 @@ async def test_a_recipient_that_is_gone_suspends_the_channel_at_once(engine: Eng
     assert (await telegram_of(alice)).suspended_reason == REASON
     assert [each.last_error for each in await deliveries()] == [REASON] * 3
     assert [each.next_attempt_at for each in await deliveries()] == [None] * 3
+
+
+async def test_a_backlog_beyond_what_one_commit_takes_fails_all_the_same(
+    engine: Engine, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "MOST_FAILED_AT_ONCE", 2)
+    engine.channel.fail(GONE)
+    await engine.post(alice, *map(str, range(6)))
+
+    async with engine.running():
+        await engine.status_is(*["failed"] * 6)
+
+    assert engine.channel.tried == ["0"]
+    assert {each.last_error for each in await deliveries()} == {REASON}
 
 
 async def test_who_waits_for_an_event_that_failed_with_the_channel_is_told(

@@ -1,9 +1,8 @@
 """A database that can't take an event, or does not answer at all."""
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -11,7 +10,7 @@ import pytest
 
 from models import CategoryUsage, Delivery, IdempotencyKey
 from models.database import connection
-from tests.support.databases import PostgresCopies
+from tests.support.databases import PostgresCopies, locked
 
 from .api import ON_SQLITE, SALE, Api, Program, Reply
 
@@ -125,15 +124,6 @@ async def test_a_database_that_does_not_answer_counts_as_away(shop: Program, dat
     await posting
     assert (during.status, during.body["parts"]["database"]) == (503, "down")
     assert (afterwards.status, afterwards.body["parts"]["database"]) == (200, "up")
-
-
-@contextmanager
-def locked(url: str) -> Iterator[None]:
-    """Hold the SQLite file's lock for writing, as another program might."""
-    with closing(sqlite3.connect(url.removeprefix("sqlite://"))) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.rollback()
 
 
 async def readiness_after(status: int, api: Api) -> Reply:

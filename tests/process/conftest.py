@@ -1,13 +1,24 @@
 """A daemon and the platforms it talks to."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.support.daemon import Daemon, a_daemon
+from tests.support.databases import PostgresCopies
 from tests.support.platforms import Platforms, running_platforms
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresCopies]:
+    """A server that no other test uses."""
+    with TemporaryDirectory(prefix="pingpilot-postgres-", ignore_cleanup_errors=True) as folder:
+        copies = PostgresCopies(Path(folder))
+        yield copies
+        copies.close()
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The database goes away, or its disk fills up, under load: nothing accepted is lost, nothing is repeated."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -16,15 +14,6 @@ EVENTS = 150
 AWAY, FULL = 10.0, 3.0  # seconds; an outcome that can't be stored is tried again each second
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture
-def own_postgres() -> Iterator[PostgresCopies]:
-    """A server that no other test uses."""
-    with TemporaryDirectory(prefix="pingpilot-postgres-", ignore_cleanup_errors=True) as folder:
-        copies = PostgresCopies(Path(folder))
-        yield copies
-        copies.close()
 
 
 async def test_a_postgres_that_goes_away_costs_nothing_that_was_accepted(

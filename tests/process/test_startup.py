@@ -1,14 +1,23 @@
 """Starting: what keeps the daemon from it, and what its log says."""
 
 import asyncio
+import fcntl
 import json
+import os
+import signal
 import socket
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.daemon import Daemon, a_daemon, command, command_of_a_user
 from tests.support.platforms import Platforms
+from tests.support.waiting import until
 
 OFF = {"discord": "DISCORD_TOKEN", "telegram": "TELEGRAM_TOKEN", "email": "SMTP_HOST"}
 
@@ -33,9 +42,71 @@ async def test_a_port_in_use_is_one_sentence(sqlite_url: str, tmp_path: Path) ->
 async def test_a_database_that_is_away_is_one_sentence(tmp_path: Path, url: str) -> None:
     ended = await command("run", settings={"PINGPILOT_DATABASE_URL": url}, folder=tmp_path)
 
-    assert ended.code == 1
+    assert ended.code == 2
     assert "check PINGPILOT_DATABASE_URL" in only_sentence(ended.err)
     assert "a-password" not in ended.err
+
+
+def text(file: Path) -> None:
+    file.write_text("no database\n" * 1000)
+
+
+def folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def cut_short(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("words", [("run",), ("account", "list")], ids=" ".join)
+@pytest.mark.parametrize("spoil", [text, folder, cut_short])
+async def test_a_file_that_is_no_database_is_one_sentence(
+    sqlite_url: str, tmp_path: Path, words: tuple[str, ...], spoil: Callable[[Path], None]
+) -> None:
+    spoil(Path(sqlite_url.removeprefix("sqlite://")))
+
+    ended = await command(*words, settings={"PINGPILOT_DATABASE_URL": sqlite_url}, folder=tmp_path)
+
+    assert ended.code == 2
+    assert "check PINGPILOT_DATABASE_URL" in only_sentence(ended.err)
+
+
+async def test_a_file_that_stays_locked_is_one_sentence_in_time(tmp_path: Path) -> None:
+    file = tmp_path / "pingpilot.sqlite3"
+    with closing(sqlite3.connect(file)) as other:  # with a journal of the old kind, so that nobody can read
+        other.execute("CREATE TABLE t (x)")
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+
+        ended = await command("run", settings={"PINGPILOT_DATA_DIR": str(tmp_path)}, folder=tmp_path)
+
+    assert ended.code == 2
+    assert "database is locked" in only_sentence(ended.err)
+    assert "check PINGPILOT_DATA_DIR" in ended.err
+    assert time.monotonic() - began < 20  # 5, on a machine that is not busy
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])
+async def test_a_migration_does_not_outlive_the_daemon_that_began_it(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    url = f"sqlite://{tmp_path / 'new.sqlite3'}"
+    with (tmp_path / "new.sqlite3.migrate-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as another process has it that migrates, and takes its time
+        async with a_daemon({}, database_url=url, folder=tmp_path) as daemon:
+            await daemon.launch()
+            process = psutil.Process(daemon.pid)
+            await until(lambda: bool(process.children()), timeout=30)
+            [child] = process.children()
+
+            process.send_signal(number)
+            ended = await daemon.wait()
+            await until(lambda: not child.is_running(), timeout=30)
+
+    assert ended == code
+    assert daemon.log == ""
 
 
 async def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:

@@ -2,16 +2,18 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tortoise import Tortoise
 from tortoise.exceptions import DoesNotExist
 
 from models import Account, AccountChannel, Plan
 from models.backends.errors import IntegrityConflict
-from models.database import connection, open_database, transaction
+from models.database import connection, tortoise_config, transaction
 from models.sql import query
 from pingpilot.errors import DatabaseUnavailable
 
@@ -36,6 +38,16 @@ async def add_account() -> Account:
     return await Account.create(email="a@example.com", plan=Plan.FREE, time_zone="UTC", created_at=AT)
 
 
+@asynccontextmanager
+async def not_yet_open(url: str) -> AsyncIterator[None]:
+    """Let the first call connect, which `open_database` does before there are any."""
+    await Tortoise.init(config=tortoise_config(url))
+    try:
+        yield
+    finally:
+        await Tortoise.close_connections()
+
+
 @pytest.fixture(params=["folder", "text"])
 def unusable(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A SQLite URL whose path is something else than a database."""
@@ -48,7 +60,7 @@ def unusable(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("call", [by_the_models, by_sql, in_a_transaction])
 async def test_a_file_that_is_no_database_fails_each_call_at_once(unusable: str, call: Call) -> None:
-    async with open_database(unusable):
+    async with not_yet_open(unusable):
         for _ in range(2):
             with pytest.raises(DatabaseUnavailable, match=r"^(Operational|Database)Error: "):
                 async with asyncio.timeout(10):
@@ -57,7 +69,7 @@ async def test_a_file_that_is_no_database_fails_each_call_at_once(unusable: str,
 
 @pytest.mark.parametrize("call", [by_the_models, by_sql, in_a_transaction])
 async def test_a_server_that_is_away_fails_each_call_at_once(call: Call) -> None:
-    async with open_database("postgres://somebody:a-password@127.0.0.1:1/pingpilot"):
+    async with not_yet_open("postgres://somebody:a-password@127.0.0.1:1/pingpilot"):
         for _ in range(2):
             with pytest.raises(DatabaseUnavailable, match=r"^ConnectionRefusedError: "):
                 async with asyncio.timeout(10):
@@ -121,7 +133,7 @@ async def test_a_connection_whose_pragmas_failed_is_not_used(sqlite_url: str) ->
     other = sqlite3.connect(path)
     other.execute("PRAGMA journal_mode = DELETE")
     other.execute("BEGIN EXCLUSIVE")
-    async with open_database(sqlite_url):
+    async with not_yet_open(sqlite_url):
         with pytest.raises(DatabaseUnavailable, match="locked"):
             await by_sql()
         other.rollback()

@@ -30,6 +30,10 @@ class ManualClock:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
+    def set_by(self, time: timedelta) -> None:
+        """Set the wall clock, as a person or NTP does; no time passes."""
+        self._now += time
+
     def advance_seconds(self, seconds: float) -> None:
         """Move the time on by seconds."""
         self.advance(timedelta(seconds=seconds))

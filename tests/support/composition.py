@@ -1,7 +1,7 @@
 """The parts of a daemon, put together for a test: over the open database, without a process or bots."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -72,6 +72,7 @@ class Composition:
         channel: Channel,
         *,
         daemon_id: str = "daemon-1",
+        predecessors: Sequence[str] = (),
         pace: Pace = UNPACED,
         slots: int = 50,
         send_timeout: timedelta = timedelta(seconds=90),
@@ -82,6 +83,7 @@ class Composition:
         return Dispatcher(
             channel,
             daemon_id=daemon_id,
+            predecessors=predecessors,
             pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=self.clock),
             settlements=self.settlements,
             health=self.health,

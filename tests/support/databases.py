@@ -2,15 +2,18 @@
 
 import asyncio
 import shutil
+import sqlite3
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import psutil
 
 from models.database import migrate
 
@@ -75,6 +78,20 @@ class PostgresCopies:
         """Start the server after `crash`; it recovers what was committed."""
         self._server.ensure_postgres_running()
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop all processes of the server where they are (SIGSTOP), until the block ends."""
+        server = psutil.Process(self._server.get_pid())
+        processes = [server, *server.children(recursive=True)]
+        for each in processes:
+            each.suspend()
+        try:
+            yield
+        finally:
+            for each in reversed(processes):
+                with suppress(psutil.NoSuchProcess):
+                    each.resume()
+
     def close(self) -> None:
         """Stop the server."""
         self._server.cleanup()
@@ -91,6 +108,27 @@ class PostgresCopies:
                 await connection.close()
 
         _run(run)
+
+
+@contextmanager
+def locked(url: str, how: str = "EXCLUSIVE") -> Iterator[None]:
+    """Hold a SQLite file's lock for writing, as another program might."""
+    with closing(sqlite3.connect(url.removeprefix("sqlite://"), isolation_level=None)) as other:
+        other.execute(f"BEGIN {how}")
+        yield
+        other.rollback()
+
+
+@contextmanager
+def taken_away(url: str, *, log_only: bool = False, replaced: bool = False) -> Iterator[None]:
+    """Move a SQLite file, or its log alone, elsewhere until the block ends; a copy may take its place."""
+    path = Path(url.removeprefix("sqlite://") + ("-wal" if log_only else ""))
+    away = path.with_name("away")
+    path.rename(away)
+    if replaced:
+        shutil.copy(away, path)
+    yield
+    away.rename(path)
 
 
 def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -1,0 +1,115 @@
+"""Who a daemon is: no two share a name, and only who is certainly dead is taken for dead."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from models import Delivery
+from models.database import open_database
+from pingpilot.config import Settings
+from pingpilot.daemon.identity import Identity, new_identity
+from pingpilot.sandbox.faults import Fault
+from tests.support.daemon import Daemon, environment
+from tests.support.platforms import Platforms
+
+PROGRAM = """
+import sys
+from pingpilot.config import load_settings
+from pingpilot.daemon.identity import new_identity
+with new_identity(load_settings()) as identity:
+    print(identity.name, flush=True)
+    sys.stdin.read()
+"""
+
+
+@asynccontextmanager
+async def another_daemon(settings: dict[str, str]) -> AsyncIterator[tuple[str, psutil.Process]]:
+    """A process that has an identity: its name, and the process."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, env=environment(settings), stdin=pipe, stdout=pipe
+    )
+    assert process.stdout
+    try:
+        yield (await process.stdout.readline()).decode().strip(), psutil.Process(process.pid)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The settings of two daemons at the same host, port and folder."""
+    own = {"PINGPILOT_DATA_DIR": str(tmp_path / "data"), "PINGPILOT_HTTP_PORT": "8080"}
+    if request.param == "postgres":
+        own["PINGPILOT_DATABASE_URL"] = "postgres://somebody@127.0.0.1/pingpilot"
+    return own
+
+
+@pytest.fixture
+def here(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return Settings()
+
+
+def identity(here: Settings) -> Identity:
+    with new_identity(here) as own:
+        return own
+
+
+async def test_a_daemon_at_the_same_host_and_port_has_another_name_and_is_left_alone_while_it_lives(
+    settings: dict[str, str], here: Settings
+) -> None:
+    async with another_daemon(settings) as (name, process):
+        beside = identity(here)
+        process.suspend()
+        beside_a_frozen_one = identity(here)
+        process.resume()
+
+    assert name not in (beside.name, beside_a_frozen_one.name)
+    assert beside.predecessors == beside_a_frozen_one.predecessors == ()
+
+
+async def test_who_was_killed_is_known_to_all_who_come_after(
+    settings: dict[str, str], here: Settings
+) -> None:
+    async with another_daemon(settings) as (first, process):
+        process.kill()
+        process.wait()
+    async with another_daemon(settings) as (second, _):
+        pass
+
+    assert identity(here).predecessors == (second, first)
+
+
+async def test_a_folder_that_cannot_be_written_costs_the_knowledge_alone(
+    here: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "data").write_text("no folder")
+
+    assert identity(here).predecessors == ()
+
+
+async def test_what_a_killed_daemon_was_sending_is_sent_again_soon(
+    daemon: Daemon, platforms: Platforms, key: str, sqlite_url: str
+) -> None:
+    calls = platforms.telegram.calls["sendMessage"]
+    platforms.telegram.faults.add(Fault.hold(asyncio.Event()), route="sendMessage")
+    await daemon.post(key, {"category": "bug", "description": "Two lamps do not light"})
+    await platforms.telegram.wait_for_calls("sendMessage", calls + 1)
+    async with open_database(sqlite_url):
+        leased_by = {row.leased_by for row in await Delivery.filter(status="sending")}
+
+    await daemon.kill()
+    await daemon.start()
+    await platforms.telegram.wait_for_messages(3)
+
+    assert len(leased_by) == 1
+    assert "Deliveries taken back after a stop" in daemon.log
