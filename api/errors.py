@@ -59,14 +59,26 @@ _WAIT = {"Retry-After": "{wait}"}
 _CODES: Mapping[str, Code] = {
     "missing_authorization": Code(
         HTTPStatus.UNAUTHORIZED,
-        "there is no Authorization header",
-        Sentence("Send your API key in the header `Authorization: Bearer pp_…`."),
+        "there is no Authorization header, and no X-API-Key",
+        Sentence("Send your API key in the header `Authorization: Bearer pp_…`, or as `X-API-Key: pp_…`."),
+        {
+            "in_address": Sentence(
+                "An API key is not taken from the address, which stands in logs: send it in the header "
+                "`Authorization: Bearer pp_…`, or as `X-API-Key: pp_…`, and rotate this one."
+            )
+        },
         headers=_CHALLENGE,
     ),
     "invalid_authorization_format": Code(
         HTTPStatus.UNAUTHORIZED,
-        "the Authorization header is not `Bearer <key>`",
+        "the Authorization header is neither `Bearer <key>` nor Basic with the key as its password",
         Sentence("The Authorization header is not of the form `Bearer pp_…`: write it like that."),
+        {
+            "basic": Sentence(
+                "The Authorization header is not Basic as it should be, the base64 of `anything:pp_…`: "
+                "give the key as the password, or send `Authorization: Bearer pp_…`."
+            )
+        },
         headers=_CHALLENGE,
     ),
     "invalid_api_key": Code(

@@ -24,6 +24,7 @@ _KEY = """
 An API key, `pp_…`, as `pingpilot key create` makes it. A key's scope tells what it may do: `send` posts
 events and nothing else, `manage` may do everything. Each call names the scope it needs.
 """
+_KEY_SCHEMES = ("apiKey", "apiKeyHeader", "basic")
 _REQUEST_HEADERS: Mapping[str, Json] = {
     "Idempotency-Key": {
         "description": "An id of your own: sending again within 24 hours answers the first event and "
@@ -70,6 +71,17 @@ def build(calls: Sequence[Call]) -> Json:
             "headers": {name: dict(header) for name, header in replies.HEADERS.items()},
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer", "description": cleandoc(_KEY)},
+                "apiKeyHeader": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-API-Key",
+                    "description": "The same key, for senders that can't send a bearer token.",
+                },
+                "basic": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "The same key as the password; the user name may be anything.",
+                },
             },
         },
     }
@@ -90,7 +102,7 @@ def _operation(call: Call, schemas: Schemas) -> Json:
         "tags": [call.tag],
         "summary": call.summary,
         "description": cleandoc(call.handler.__doc__ or "") + scope,
-        "security": [{"apiKey": [call.scope.value]}] if call.scope else [],
+        "security": [{name: [call.scope.value]} for name in _KEY_SCHEMES] if call.scope else [],
         "parameters": [*_parameters(call, schemas)],
         **body,
         "responses": replies.replies(call, schemas),

@@ -78,7 +78,8 @@ def test_a_call_has_words_replies_and_the_scope_it_needs(call: Call) -> None:
 
     assert operation["summary"]
     assert operation["description"]
-    assert operation["security"] == ([{"apiKey": [call.scope]}] if call.scope else [])
+    ways = ("apiKey", "apiKeyHeader", "basic")
+    assert operation["security"] == ([{way: [call.scope]} for way in ways] if call.scope else [])
     assert {str(status) for status in call.replies} <= operation["responses"].keys()
     assert ("401" in operation["responses"]) is bool(call.scope)
 

@@ -61,6 +61,10 @@ async def for_an_eleventh_code(shop: Program) -> Reply:
     return reply
 
 
+async def with_the_key_in_the_address(shop: Program) -> Reply:
+    return await shop.api.call("GET", f"{KEYS}?key={shop.key}")
+
+
 async def with_a_key_that_only_sends(shop: Program) -> Reply:
     return await (await with_key_for(shop)).get(KEYS)
 
@@ -150,7 +154,9 @@ def with_a_channel_on(channel: str) -> Provoke:
 
 PROVOKED: dict[str, Provoke] = {
     "missing_authorization": without_key,
-    "invalid_authorization_format": asking("GET", KEYS, Authorization="Basic a"),
+    "missing_authorization/in_address": with_the_key_in_the_address,
+    "invalid_authorization_format": asking("GET", KEYS, Authorization="pp_a"),
+    "invalid_authorization_format/basic": asking("GET", KEYS, Authorization="Basic a"),
     "invalid_api_key": asking("GET", KEYS, Authorization="Bearer pp_a"),
     "too_many_requests": after_many_bad_keys,
     "too_many_requests/link_codes": for_an_eleventh_code,
