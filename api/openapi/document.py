@@ -1,5 +1,6 @@
 """The document as a whole, and each call as one of its operations, with what goes in."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +44,7 @@ _REQUEST_HEADERS: Mapping[str, Json] = {
         "schema": {"type": "string"},
     },
 }
+_REFERENCE = re.compile('"#/components/([^"]+)"')
 _PART_OF_PATH = re.compile(r"{(\w+)[^{}]*}")  # with a pattern of the route's own, which is left out
 
 
@@ -57,10 +59,15 @@ def build(calls: Sequence[Call]) -> Json:
         operation_id = name if names[name] == 1 else f"{name}{names[name]}"  # one handler, several paths
         operations = paths.setdefault(shown_path(call.path), {})
         operations[call.method.lower()] = {"operationId": operation_id, **_operation(call, schemas)}
-    return {
+    document = {
         "openapi": "3.1.1",
-        "info": {"title": "PingPilot", "version": __version__, "description": cleandoc(_ABOUT)},
-        "servers": [{"url": "./"}],  # wherever the document came from, also below a proxy's path
+        "info": {
+            "title": "PingPilot",
+            "version": __version__,
+            "description": cleandoc(_ABOUT),
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "."}],  # wherever the document came from, also below a proxy's path
         "tags": [{"name": tag} for tag in dict.fromkeys(call.tag for call in calls)],
         "paths": paths,
         "components": {
@@ -85,6 +92,20 @@ def build(calls: Sequence[Call]) -> Json:
             },
         },
     }
+    return _without_unused(document)
+
+
+def _without_unused(document: Json) -> Json:
+    """Leave out components that nothing refers to: the shapes of queries, whose members are parameters."""
+    components = document["components"]
+    kept, found = set[str](), set(_REFERENCE.findall(json.dumps(document["paths"])))
+    while found:
+        kept |= found
+        named = [components[kind].get(name) for kind, name in (each.split("/") for each in found)]
+        found = set(_REFERENCE.findall(json.dumps(named))) - kept
+    for kind in ("schemas", "headers", "parameters"):
+        components[kind] = {name: each for name, each in components[kind].items() if f"{kind}/{name}" in kept}
+    return document
 
 
 def shown_path(route: str) -> str:

@@ -56,7 +56,7 @@ OverlapSeconds = Annotated[
 ]
 
 _KEPT_MANAGER: dict[str, Any] = {  # JSON Schema of what `_only_where_they_say_something` refuses
-    "properties": {"scope": {"const": KeyScope.MANAGE.value}, "categories": {"type": "array"}},
+    "properties": {"scope": {"const": KeyScope.MANAGE.value}, "categories": {"type": "array", "items": {}}},
     "required": ["scope", "categories"],
 }
 
