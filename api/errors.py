@@ -188,11 +188,16 @@ _CODES: Mapping[str, Code] = {
             {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="{scope}"'},  # RFC 6750, 3.1
         ),
         {
+            "web_page": Sentence(
+                "A key in a web page is everybody's, and this one may manage the account: use one made with "
+                "the scope 'send', and rotate this one.",
+                headers={"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="send"'},
+            ),
             "category": Sentence(
                 "This API key may not post to '{category}': it is kept to {allowed}, so use another key.",
                 {"category": "sale", "allowed": "'bug', 'question'"},
                 {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
-            )
+            ),
         },
     ),
     "category_not_found": Code(

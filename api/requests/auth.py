@@ -36,6 +36,8 @@ async def authenticate(request: web.Request) -> Caller:
     needed = request.app[SCOPES][request.match_info.handler]
     if not caller.may(needed):
         raise ApiError("insufficient_scope", scope=needed)
+    if caller.may(KeyScope.MANAGE) and services.cors.allows(request):
+        raise ApiError("insufficient_scope/web_page")
     return caller
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from api.cors import Cors
 from api.errors import codes, example_of
 from models import Account, ApiKey, Category, KeyScope
 from models.database import connection
@@ -67,6 +68,11 @@ async def with_the_key_in_the_address(shop: Program) -> Reply:
 
 async def with_a_key_that_only_sends(shop: Program) -> Reply:
     return await (await with_key_for(shop)).get(KEYS)
+
+
+async def with_a_key_that_manages_in_a_web_page(shop: Program) -> Reply:
+    shop.api.services.cors = Cors(("https://shop.example",))
+    return await shop.post(SALE, Origin="https://shop.example")
 
 
 async def to_another_category(shop: Program) -> Reply:
@@ -175,6 +181,7 @@ PROVOKED: dict[str, Provoke] = {
     "invalid_json/part_of_encoding": posting(gzip.compress(b"{}")[:-1], Content_Encoding="gzip"),
     "validation_error": posting(b"{}"),
     "insufficient_scope": with_a_key_that_only_sends,
+    "insufficient_scope/web_page": with_a_key_that_manages_in_a_web_page,
     "insufficient_scope/category": to_another_category,
     "category_not_found": posting(b'{"category": "sales"}'),
     "category_not_found/name": asking("GET", f"{CATEGORIES}/No"),
