@@ -14,8 +14,9 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from api.replies import json_reply, time_text
+from api.shapes.base import example_body
 from api.shapes.errors import EventFailure, InvalidJson, InvalidRequest, Problem, QuotaUsedUp
-from api.shapes.events import EVENT_ID
+from api.shapes.events import EVENT_ID, EventBody
 from pingpilot.channels import CHANNELS
 
 MAX_BODY = 64 * 1024
@@ -54,19 +55,32 @@ def _from_the_rules(example: str, **values: Any) -> Sentence:
     return Sentence("{sentence}", {"sentence": example, **values})
 
 
+_EXAMPLE = example_body(EventBody)
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _WAIT = {"Retry-After": "{wait}"}
 _CODES: Mapping[str, Code] = {
     "missing_authorization": Code(
         HTTPStatus.UNAUTHORIZED,
-        "there is no Authorization header",
-        Sentence("Send your API key in the header `Authorization: Bearer pp_…`."),
+        "there is no Authorization header, and no X-API-Key",
+        Sentence("Send your API key in the header `Authorization: Bearer pp_…`, or as `X-API-Key: pp_…`."),
+        {
+            "in_address": Sentence(
+                "An API key is not taken from the address, which stands in logs: send it in the header "
+                "`Authorization: Bearer pp_…`, or as `X-API-Key: pp_…`, and rotate this one."
+            )
+        },
         headers=_CHALLENGE,
     ),
     "invalid_authorization_format": Code(
         HTTPStatus.UNAUTHORIZED,
-        "the Authorization header is not `Bearer <key>`",
+        "the Authorization header is neither `Bearer <key>` nor Basic with the key as its password",
         Sentence("The Authorization header is not of the form `Bearer pp_…`: write it like that."),
+        {
+            "basic": Sentence(
+                "The Authorization header is not Basic as it should be, the base64 of `anything:pp_…`: "
+                "give the key as the password, or send `Authorization: Bearer pp_…`."
+            )
+        },
         headers=_CHALLENGE,
     ),
     "invalid_api_key": Code(
@@ -114,11 +128,29 @@ _CODES: Mapping[str, Code] = {
         HTTPStatus.BAD_REQUEST,
         "the body is not JSON",
         Sentence(
-            "The body is not JSON: {problem} at line {line}, column {column}: send an object.",
-            {"problem": "Expecting value", "line": 1, "column": 14},
+            "The body is not JSON: {problem} at line {line}, column {column}. A body that works: {example}",
+            {"problem": "Expecting value", "line": 1, "column": 14, "example": _EXAMPLE},
         ),
         {
-            "empty": Sentence("The body is empty: send an object.", {"line": 1, "column": 1}),
+            "empty": Sentence(
+                "The body is empty. A body that works: {example}",
+                {"line": 1, "column": 1, "example": _EXAMPLE},
+            ),
+            "form": Sentence(
+                "The body is a form (`name=value`), and JSON is wanted. A body that works: {example}",
+                {"line": 1, "column": 1, "example": _EXAMPLE},
+            ),
+            "quotes": Sentence(
+                "The body is not JSON: its double quotes are missing or spoilt, as by a shell. In sh, put "
+                "single quotes around the whole; on Windows, send a file with --data @event.json. "
+                "A body that works: {example}",
+                {"line": 1, "column": 2, "example": _EXAMPLE},
+            ),
+            "text": Sentence(
+                "The body is plain text, and JSON is wanted. A body that works: {example}",
+                {"line": 1, "column": 1, "example": _EXAMPLE},
+            ),
+            "utf16": Sentence("The body is UTF-16: send it as UTF-8."),
             "value": Sentence("The body is not JSON: {problem}.", {"problem": "NaN is not a JSON value"}),
             "utf8": Sentence("The body is not UTF-8: byte {byte} can't be read.", {"byte": 1}),
             "depth": Sentence("The body is nested too deeply: send a flat object."),
@@ -141,7 +173,7 @@ _CODES: Mapping[str, Code] = {
         Sentence(
             "The request is not valid: {problems}",
             {
-                "problems": "category: is required.",
+                "problems": f"category: is required. A body that works: {_EXAMPLE}",
                 "errors": [{"field": "category", "message": "is required."}],
             },
         ),
@@ -156,11 +188,16 @@ _CODES: Mapping[str, Code] = {
             {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="{scope}"'},  # RFC 6750, 3.1
         ),
         {
+            "web_page": Sentence(
+                "A key in a web page is everybody's, and this one may manage the account: use one made with "
+                "the scope 'send', and rotate this one.",
+                headers={"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="send"'},
+            ),
             "category": Sentence(
                 "This API key may not post to '{category}': it is kept to {allowed}, so use another key.",
                 {"category": "sale", "allowed": "'bug', 'question'"},
                 {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
-            )
+            ),
         },
     ),
     "category_not_found": Code(
@@ -196,6 +233,11 @@ _CODES: Mapping[str, Code] = {
         "the method is not possible at this address; `Allow` names those that are",
         Sentence("{method} is not possible here: use {allow}.", {"method": "PUT", "allow": "POST"}),
         headers={"Allow": "{allow}"},
+    ),
+    "precondition_failed": Code(
+        HTTPStatus.PRECONDITION_FAILED,
+        "the file is another than `If-Match` names",
+        Sentence("This file is another than the one that If-Match names: ask for it without If-Match."),
     ),
     "idempotency_key_reused": Code(
         HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -34,8 +34,9 @@ async def answer_requests(request: web.Request, handler: Handler) -> web.StreamR
     # Such as `/api/v1/events/{event_id}`, None for what there is not. The path itself would give whoever
     # writes one a metric of their own, and may hold an unsubscribe token, which is nothing for a log.
     template = resource.canonical if resource else None
-    response = await _answer(request, handler, template)
+    response = services.cors.preflight(request) or await _answer(request, handler, template)
     stamp(response, request_id)
+    services.cors.stamp(response, request)
     call = f"{request.match_info.route.method} {template}" if template else OTHER_CALL
     services.metrics.count_request(call, response.status)
     if known := request.get(KNOWN_CALLER):

@@ -8,6 +8,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from api.addresses import TrustedProxies
+from api.cors import Cors
 from api.floods import FloodGuard
 from pingpilot.accounts.callers import Authenticator, Caller
 from pingpilot.accounts.quota import PlanLimits
@@ -68,6 +69,7 @@ class Services:
     on_deliveries: Callable[[set[str]], None]
     floods: FloodGuard
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    cors: Cors = field(default_factory=Cors)
     in_flight: InFlight = field(default_factory=InFlight)
     stopping: bool = False
 

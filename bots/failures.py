@@ -56,7 +56,7 @@ class Failures:
         for number, each in enumerate(failed, 1):
             delivery = each.delivery
             emoji = f" {each.emoji} " if each.emoji else " "
-            description = _short(delivery.description, LONGEST_DESCRIPTION)
+            description = _short(delivery.summary, LONGEST_DESCRIPTION)
             channel = f"{CHANNELS[delivery.channel].label}{each.owner}"
             when = ago(self._clock.now() - delivery.created_at)
             error = _short(delivery.last_error or "no reason given", LONGEST_ERROR)

@@ -30,6 +30,7 @@ PREFIX = "PINGPILOT_"
 _OF_THE_CLIENT = ("url", "api_key")
 
 _EVERYWHERE = ("0.0.0.0", ANY_IPV6)  # noqa: S104  # every address of this machine
+_ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
 _HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
 
 
@@ -70,6 +71,18 @@ def _networks(value: Any) -> Any:
                 "must be addresses or networks with commas between, such as 127.0.0.1, 10.0.0.0/8"
             ) from None
     return networks
+
+
+def _origins(value: Any) -> Any:
+    """Return origins written with commas between them, as browsers send them."""
+    if not isinstance(value, str):
+        return value
+    origins = tuple(part.strip().rstrip("/").lower() for part in value.split(",") if part.strip())
+    if not all(each == "*" or _ORIGIN.fullmatch(each) for each in origins):
+        raise ValueError(
+            "must be origins with commas between, such as https://shop.example.com, or * for all"
+        )
+    return origins
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
@@ -117,6 +130,7 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: HttpUrl | None = None
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_networks)] = ()
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
 
     plan_free_events: int = Field(default=100, ge=0)
     plan_pro_events: int = Field(default=1000, ge=0)

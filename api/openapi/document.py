@@ -1,5 +1,6 @@
 """The document as a whole, and each call as one of its operations, with what goes in."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ _KEY = """
 An API key, `pp_…`, as `pingpilot key create` makes it. A key's scope tells what it may do: `send` posts
 events and nothing else, `manage` may do everything. Each call names the scope it needs.
 """
+_KEY_SCHEMES = ("apiKey", "apiKeyHeader", "basic")
 _REQUEST_HEADERS: Mapping[str, Json] = {
     "Idempotency-Key": {
         "description": "An id of your own: sending again within 24 hours answers the first event and "
@@ -42,6 +44,7 @@ _REQUEST_HEADERS: Mapping[str, Json] = {
         "schema": {"type": "string"},
     },
 }
+_REFERENCE = re.compile('"#/components/([^"]+)"')
 _PART_OF_PATH = re.compile(r"{(\w+)[^{}]*}")  # with a pattern of the route's own, which is left out
 
 
@@ -56,10 +59,15 @@ def build(calls: Sequence[Call]) -> Json:
         operation_id = name if names[name] == 1 else f"{name}{names[name]}"  # one handler, several paths
         operations = paths.setdefault(shown_path(call.path), {})
         operations[call.method.lower()] = {"operationId": operation_id, **_operation(call, schemas)}
-    return {
+    document = {
         "openapi": "3.1.1",
-        "info": {"title": "PingPilot", "version": __version__, "description": cleandoc(_ABOUT)},
-        "servers": [{"url": "./"}],  # wherever the document came from, also below a proxy's path
+        "info": {
+            "title": "PingPilot",
+            "version": __version__,
+            "description": cleandoc(_ABOUT),
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "."}],  # wherever the document came from, also below a proxy's path
         "tags": [{"name": tag} for tag in dict.fromkeys(call.tag for call in calls)],
         "paths": paths,
         "components": {
@@ -70,9 +78,34 @@ def build(calls: Sequence[Call]) -> Json:
             "headers": {name: dict(header) for name, header in replies.HEADERS.items()},
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer", "description": cleandoc(_KEY)},
+                "apiKeyHeader": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-API-Key",
+                    "description": "The same key, for senders that can't send a bearer token.",
+                },
+                "basic": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "The same key as the password; the user name may be anything.",
+                },
             },
         },
     }
+    return _without_unused(document)
+
+
+def _without_unused(document: Json) -> Json:
+    """Leave out components that nothing refers to: the shapes of queries, whose members are parameters."""
+    components = document["components"]
+    kept, found = set[str](), set(_REFERENCE.findall(json.dumps(document["paths"])))
+    while found:
+        kept |= found
+        named = [components[kind].get(name) for kind, name in (each.split("/") for each in found)]
+        found = set(_REFERENCE.findall(json.dumps(named))) - kept
+    for kind in ("schemas", "headers", "parameters"):
+        components[kind] = {name: each for name, each in components[kind].items() if f"{kind}/{name}" in kept}
+    return document
 
 
 def shown_path(route: str) -> str:
@@ -90,7 +123,7 @@ def _operation(call: Call, schemas: Schemas) -> Json:
         "tags": [call.tag],
         "summary": call.summary,
         "description": cleandoc(call.handler.__doc__ or "") + scope,
-        "security": [{"apiKey": [call.scope.value]}] if call.scope else [],
+        "security": [{name: [call.scope.value]} for name in _KEY_SCHEMES] if call.scope else [],
         "parameters": [*_parameters(call, schemas)],
         **body,
         "responses": replies.replies(call, schemas),

@@ -1,27 +1,25 @@
 """`GET /openapi.json`, and `GET /docs`, which shows it with the viewer this package carries."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import ETag, web
 
 from api.calls import Call
+from api.errors import ApiError
 from api.openapi.document import build
 from api.replies import encoded
 
 _STATIC = Path(__file__).parents[1] / "static"
 _VIEWER = _STATIC / "swagger-ui"
-_FILES = {
-    path.name: path
-    for path in (
-        _STATIC / "docs.css",
-        _STATIC / "docs.js",
-        _VIEWER / "swagger-ui.css",
-        _VIEWER / "swagger-ui-bundle.js",
-    )
-}
+_FILES = (
+    _STATIC / "docs.css",
+    _STATIC / "docs.js",
+    _VIEWER / "swagger-ui.css",
+    _VIEWER / "swagger-ui-bundle.js",
+)
 # By suffix, since the types that Python guesses differ from machine to machine
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 _HEADERS = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}  # no-cache: asks, by ETag
@@ -32,6 +30,26 @@ _PAGE_HEADERS = {
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
+
+
+class File:
+    """A file of this package with what a browser is told of it; read at the first request, and once."""
+
+    def __init__(self, path: Path, headers: Mapping[str, str]) -> None:
+        self._path = path
+        self._headers = headers
+
+    async def get(self, request: web.Request) -> web.Response:
+        """Return the file, whole; a range of it need not be served (RFC 9110, 14.2)."""
+        return _answer(request, self._content, self._tag, self._headers)
+
+    @cached_property
+    def _content(self) -> bytes:
+        return self._path.read_bytes()
+
+    @cached_property
+    def _tag(self) -> str:
+        return _tag_of(self._content)
 
 
 class Document:
@@ -47,32 +65,37 @@ class Document:
     @cached_property
     def tag(self) -> str:
         """What tells this document from those of other versions."""
-        return hashlib.sha256(self.text).hexdigest()[:32]
+        return _tag_of(self.text)
 
 
 def add_docs(app: web.Application, calls: Sequence[Call]) -> None:
     """Serve the document of these calls and the page that shows it."""
     app.router.add_get("/openapi.json", partial(get_document, Document(calls)))
-    app.router.add_get("/docs", get_page)
-    app.router.add_get("/docs/{file}", get_file)
+    app.router.add_get("/docs", File(_STATIC / "docs.html", _PAGE_HEADERS).get)
+    for path in _FILES:
+        file = File(path, {**_HEADERS, "Content-Type": _TYPES[path.suffix]})
+        app.router.add_get(f"/docs/{path.name}", file.get)
 
 
 async def get_document(document: Document, request: web.Request) -> web.Response:
     """Return the document, or 304 to those who have it."""
-    headers = {**_HEADERS, "ETag": f'"{document.tag}"'}
-    if any(known.value in (document.tag, "*") for known in request.if_none_match or ()):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=document.text, content_type="application/json", headers=headers)
+    return _answer(request, document.text, document.tag, {**_HEADERS, "Content-Type": "application/json"})
 
 
-async def get_page(_request: web.Request) -> web.FileResponse:
-    """Return the page; it may load nothing but this daemon's files."""
-    return web.FileResponse(_STATIC / "docs.html", headers=_PAGE_HEADERS)
+def _answer(request: web.Request, content: bytes, tag: str, headers: Mapping[str, str]) -> web.Response:
+    """Return the content, or 304 to those who have it; 412 to those who want another one (`If-Match`)."""
+    if request.if_match is not None and not _names(request.if_match, tag):
+        raise ApiError("precondition_failed")
+    headers = {**headers, "ETag": f'"{tag}"'}
+    if _names(request.if_none_match or (), tag):
+        kept = {name: value for name, value in headers.items() if name != "Content-Type"}
+        return web.Response(status=304, headers=kept)
+    return web.Response(body=content, headers=headers)
 
 
-async def get_file(request: web.Request) -> web.FileResponse:
-    """Return a file of the page, or 304 to those who have it."""
-    path = _FILES.get(request.match_info["file"])
-    if path is None:
-        raise web.HTTPNotFound
-    return web.FileResponse(path, headers={**_HEADERS, "Content-Type": _TYPES[path.suffix]})
+def _names(known: Iterable[ETag], tag: str) -> bool:
+    return any(each.value in (tag, "*") for each in known)
+
+
+def _tag_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]

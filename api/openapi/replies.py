@@ -11,7 +11,9 @@ from pingpilot.channels import CHANNELS
 
 _WITH_A_KEY = (
     "missing_authorization",
+    "missing_authorization/in_address",
     "invalid_authorization_format",
+    "invalid_authorization_format/basic",
     "invalid_api_key",
     "too_many_requests",
     "insufficient_scope",

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import math
+import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any, TypeVar
 
@@ -14,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from api.errors import MAX_BODY, ApiError
+from api.shapes.base import example_body, members_of
 from api.shapes.errors import InvalidMember
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -25,12 +28,20 @@ _MOST_DIGITS = 400  # a longer integer is over the largest float, so not a numbe
 _MOST_IN_SENTENCE = 3  # invalid members; `errors` has all of them
 _MESSAGES = {
     "missing": "is required.",
-    "extra_forbidden": "is not a member this call knows: remove it.",
+    "extra_forbidden": "is not a member this call knows: {hint}",
     "model_type": "must be a JSON object.",
     "dict_type": "must be an object of names and values.",
     "bool_type": "must be true or false.",
 }
-_QUERY_MESSAGES = {"extra_forbidden": "is not a parameter this call knows: remove it."}
+_QUERY_MESSAGES = {"extra_forbidden": "is not a parameter this call knows: {hint}"}
+_OF_FORM = {"missing", "extra_forbidden", "model_type", "model_attributes_type", "dict_type"}
+"""What is wrong with the form of a body rather than with one value: an example helps."""
+_FORM = re.compile(r"[\w.+%\[\]-]+=|--[\w'()+,./:=?-]+\r?\n")  # the beginning of a form, of either kind
+_WITHOUT_QUOTES = re.compile(r"'|\{\s*(?:[\w'’“]|\\)")  # what a shell leaves of JSON
+_PLAIN_TEXT = re.compile(r"[^\s{\[\"\d-]")
+_BOM, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+_LONGEST_NAME = 100  # of a member that is compared with those there are
+_JSON_WORDS = ("true", "false", "null", "NaN", "Infinity")
 
 
 async def read_body(request: web.Request, shape: type[Body]) -> Body:
@@ -38,7 +49,7 @@ async def read_body(request: web.Request, shape: type[Body]) -> Body:
 
     Raises the contract's `payload_too_large`, `request_timeout`, `invalid_json` and `validation_error`.
     """
-    data = _parsed(await _read(request))
+    data = _parsed(await _read(request), shape)
     try:
         return shape.model_validate(data)
     except ValidationError as exc:
@@ -49,7 +60,10 @@ async def read_body(request: web.Request, shape: type[Body]) -> Body:
             shape.model_validate({_unicode(name): data[name] for name in data})
         except ValidationError as exc:
             found = exc
-    raise invalid_request(*_invalid_members(found, _MESSAGES))
+    helps = any(error["type"] in _OF_FORM for error in found.errors(include_url=False, include_input=False))
+    raise invalid_request(
+        *_invalid_members(found, shape, _MESSAGES), example=example_body(shape) if helps else None
+    )
 
 
 def read_query(request: web.Request, shape: type[Body]) -> Body:
@@ -60,17 +74,19 @@ def read_query(request: web.Request, shape: type[Body]) -> Body:
     try:
         query = shape.model_validate(dict(given))
     except ValidationError as exc:
-        invalid += _invalid_members(exc, _QUERY_MESSAGES)
+        invalid += _invalid_members(exc, shape, _QUERY_MESSAGES)
     if invalid:
         raise invalid_request(*invalid)
     return query
 
 
-def invalid_request(*invalid: tuple[str, str]) -> ApiError:
+def invalid_request(*invalid: tuple[str, str], example: str | None = None) -> ApiError:
     """Return a `validation_error` that names each invalid member and says what it must be."""
     problems = " ".join(f"{field}: {message}" for field, message in invalid[:_MOST_IN_SENTENCE])
     if len(invalid) > _MOST_IN_SENTENCE:
         problems += f" (and {len(invalid) - _MOST_IN_SENTENCE} more)"
+    if example:
+        problems += f" A body that works: {example}"
     members = [InvalidMember(field=field, message=message) for field, message in invalid]
     return ApiError("validation_error", problems=problems, errors=members)
 
@@ -104,18 +120,34 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     return text
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes, shape: type[BaseModel]) -> Any:
+    body = body.removeprefix(_BOM)  # which Windows programs write
     try:
         return _DECODER.decode(body.decode())
     except UnicodeDecodeError as exc:
+        if body.startswith(_UTF_16):
+            raise ApiError("invalid_json/utf16") from None
         raise ApiError("invalid_json/utf8", byte=exc.start + 1) from None
     except json.JSONDecodeError as exc:
-        name = "invalid_json" if body.strip() else "invalid_json/empty"
-        raise ApiError(name, problem=exc.msg, line=exc.lineno, column=exc.colno) from None
+        cause = _likely_cause(body.decode().lstrip())
+        place = {"problem": exc.msg, "line": exc.lineno, "column": exc.colno}
+        raise ApiError(cause, example=example_body(shape), **place) from None
     except ValueError as exc:
         raise ApiError("invalid_json/value", problem=exc) from None
     except RecursionError:
         raise ApiError("invalid_json/depth") from None
+
+
+def _likely_cause(text: str) -> str:
+    """Return the error that fits a body which is not JSON: what somebody meant to send, by its beginning."""
+    if not text:
+        return "invalid_json/empty"
+    if _FORM.match(text):
+        return "invalid_json/form"
+    if _WITHOUT_QUOTES.match(text):
+        return "invalid_json/quotes"
+    is_text = _PLAIN_TEXT.match(text) and not text.startswith(_JSON_WORDS)
+    return "invalid_json/text" if is_text else "invalid_json"
 
 
 def _refuse_constant(name: str) -> Any:
@@ -128,7 +160,9 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _invalid_members(exc: ValidationError, messages: Mapping[str, str]) -> list[tuple[str, str]]:
+def _invalid_members(
+    exc: ValidationError, shape: type[BaseModel], messages: Mapping[str, str]
+) -> list[tuple[str, str]]:
     """Return the path of each invalid member, and what it must be."""
     errors: list[ErrorDetails] = exc.errors(include_url=False, include_input=False)
     found = []
@@ -136,8 +170,19 @@ def _invalid_members(exc: ValidationError, messages: Mapping[str, str]) -> list[
         first, rest = error["loc"][:2], error["loc"][2:]
         parts = (*first, *takewhile(lambda part: part != "[key]", rest))  # "[key]": its name, not its value
         path = ".".join(str(part) for part in parts) if parts else "body"
-        found.append((path, messages.get(error["type"], error["msg"])))
+        message = messages.get(error["type"], error["msg"])
+        if error["type"] == "extra_forbidden":
+            known = members_of(shape, nested=len(error["loc"]) > 1)
+            message = message.format(hint=_nearest(str(parts[-1]), known))
+        found.append((path, message))
     return found
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """Return what to do about a name that is not known."""
+    plain = {re.sub("[^a-z]", "", each.lower()): each for each in known}
+    near = get_close_matches(re.sub("[^a-z]", "", name[:_LONGEST_NAME].lower()), plain, n=1)
+    return f"did you mean '{plain[near[0]]}'?" if near else "remove it."
 
 
 def _unicode(text: str) -> str:

@@ -201,6 +201,7 @@ CALLS = tuple(
         needs_links=True,
         errors=(
             "insufficient_scope/category",
+            "insufficient_scope/web_page",
             "category_not_found",
             "category_not_found/removed",
             "idempotency_key_reused",

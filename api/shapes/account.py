@@ -13,7 +13,7 @@ from pydantic import (
     field_validator,
 )
 
-from api.shapes.base import ChannelName, Count, Shape, Time, without_defaults
+from api.shapes.base import ChannelName, Count, Shape, Time, patch_like
 from api.shapes.validation import always_saying, invalid
 from models import AccountChannel, Plan
 from pingpilot.accounts.preferences import AccountChange, ChannelChange
@@ -93,7 +93,7 @@ class RemovedLink(Shape):
     channel: ChannelName
 
 
-_PATCH = ConfigDict(extra="forbid", frozen=True, json_schema_extra=without_defaults)
+_PATCH = ConfigDict(extra="forbid", frozen=True, json_schema_extra=patch_like())
 
 
 def _channel_name(value: Any) -> str:
@@ -157,7 +157,11 @@ class ChannelPatch(BaseModel):
 class AccountPatch(BaseModel):
     """What changes of the account: what is not sent stays as it is."""
 
-    model_config = _PATCH
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra=patch_like({"timeZone": "Europe/Berlin", "channels": {"email": {"enabled": True}}}),
+    )
 
     time_zone: ZoneName = Field(default="", alias="timeZone")
     combine: StrictBool = True

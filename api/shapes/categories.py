@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from api.shapes.base import CategoryName, ChannelName, Shape, Time, without_defaults
+from api.shapes.base import CategoryName, ChannelName, Shape, Time, patch_like
 from api.shapes.validation import always_saying, invalid
 from pingpilot.accounts.categories import COLOR_PATTERN, CategoryChanges, is_one_emoji
 from pingpilot.channels import CHANNELS
@@ -75,6 +75,10 @@ class _Looks(BaseModel):
 class CategoryBody(_Looks):
     """A new category."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "deploy", "color": "#00b894", "emoji": "🚀"}]}
+    )
+
     name: CategoryName = Field(examples=["deploy"])
     color: Color
 
@@ -82,7 +86,7 @@ class CategoryBody(_Looks):
 class CategoryPatch(_Looks):
     """What changes of a category: what is not sent stays as it is, null takes away."""
 
-    model_config = ConfigDict(json_schema_extra=without_defaults)
+    model_config = ConfigDict(json_schema_extra=patch_like({"color": "#00b894", "emoji": "🚀"}))
 
     name: SkipJsonSchema[Any] = Field(default=None, exclude=True)
     color: Color = ""

@@ -30,6 +30,11 @@ from pingpilot.events.history import EventStatus, status_of
 from pingpilot.events.submission import shown_description
 from pingpilot.rendering.text import is_visible
 
+EVENT_EXAMPLE: dict[str, Any] = {
+    "category": "sale",
+    "description": "Somebody bought a lamp",
+    "fields": {"amount": 99.99},
+}
 MAX_DESCRIPTION = 4000
 MAX_FIELDS = 100
 MAX_TITLE = 200
@@ -72,7 +77,7 @@ _DESCRIPTION_SCHEMA = {"type": ["string", "null"], "maxLength": MAX_DESCRIPTION,
 _TITLE_SCHEMA = {"type": ["string", "null"], "maxLength": MAX_TITLE, "pattern": TITLE_PATTERN}
 _URL_SCHEMA = {"type": ["string", "null"], "maxLength": MAX_URL, "pattern": f"{URL_PATTERN}|^[ \\t\\r\\n]*$"}
 _FIELDS_SCHEMA = {
-    "type": "object",
+    "type": ["object", "null"],
     "maxProperties": MAX_FIELDS,
     "propertyNames": {"minLength": 1, "maxLength": MAX_FIELD_NAME, "pattern": _NO_NUL},
     "additionalProperties": {
@@ -93,7 +98,7 @@ Fields = Annotated[dict[FieldName, CheckedValue], WithJsonSchema(_FIELDS_SCHEMA)
 class EventBody(BaseModel):
     """What has happened."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [EVENT_EXAMPLE]})
 
     category: CategoryName = Field(description="One of the account's categories.", examples=["sale"])
     title: Title = Field(
@@ -112,7 +117,9 @@ class EventBody(BaseModel):
         examples=["Somebody bought a lamp"],
     )
     fields: Fields = Field(
-        default_factory=dict, description="Shown in the order given.", examples=[{"amount": 99.99}]
+        default_factory=dict,
+        description="Shown in the order given; absent or null: none.",
+        examples=[{"amount": 99.99}],
     )
 
     @field_validator("title", mode="plain", json_schema_input_type=Title)
@@ -150,6 +157,8 @@ class EventBody(BaseModel):
     @classmethod
     def _are_few(cls, fields: Any, check: ValidatorFunctionWrapHandler) -> dict[str, FieldValue]:
         """Name too many entries as well as each invalid one: pydantic's own limit would hide the latter."""
+        if fields is None:
+            return {}
         if not isinstance(fields, dict) or len(fields) <= MAX_FIELDS:
             return check(fields)  # type: ignore[no-any-return]
         problems = [InitErrorDetails(type=invalid(f"must have up to {MAX_FIELDS} entries."), input=None)]

@@ -56,7 +56,7 @@ OverlapSeconds = Annotated[
 ]
 
 _KEPT_MANAGER: dict[str, Any] = {  # JSON Schema of what `_only_where_they_say_something` refuses
-    "properties": {"scope": {"const": KeyScope.MANAGE.value}, "categories": {"type": "array"}},
+    "properties": {"scope": {"const": KeyScope.MANAGE.value}, "categories": {"type": "array", "items": {}}},
     "required": ["scope", "categories"],
 }
 
@@ -98,7 +98,9 @@ class NewKeyBody(BaseModel):
 class RotationBody(BaseModel):
     """The body of `POST /api/v1/keys/{id}/rotate`: how long the old key is accepted beside the new one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [{"overlapSeconds": 3600}]}
+    )
 
     overlap_seconds: OverlapSeconds = Field(
         default=int(USUAL_OVERLAP.total_seconds()), alias="overlapSeconds"

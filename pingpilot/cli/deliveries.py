@@ -53,7 +53,7 @@ def list_command(
                 each.status,
                 each.attempts,
                 day(each.created_at),
-                _short(f"{each.category}: {each.description}"),
+                _short(f"{each.category}: {each.summary}"),
                 _short(each.last_error or "–"),
             )
             for each in rows

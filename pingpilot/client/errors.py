@@ -92,6 +92,10 @@ class ApiError(ClientError):
         return self.message
 
 
+class PreconditionFailed(ApiError, code="precondition_failed"):
+    """A file of the server's pages is another than `If-Match` names."""
+
+
 class MissingAuthorization(ApiError, code="missing_authorization"):
     """No Authorization header arrived; a proxy may take it away."""
 

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from api.addresses import TrustedProxies
 from api.app import create_app
+from api.cors import Cors
 from api.floods import FloodGuard
 from api.server import ApiRunner
 from api.services import Services
@@ -176,6 +177,7 @@ class Daemon:
             on_deliveries=self._wake,
             floods=FloodGuard(clock=self._clock),
             proxies=TrustedProxies(self._settings.trusted_proxies),
+            cors=Cors(self._settings.cors_origins),
         )
 
     def _wake(self, names: set[str]) -> None:

@@ -27,12 +27,18 @@ class DeliveryReport:
     id: int
     event_id: UUID
     category: str
+    title: str | None
     description: str
     channel: str
     status: str
     attempts: int
     last_error: str | None
     created_at: datetime
+
+    @property
+    def summary(self) -> str:
+        """What the event said, its title first where it has one."""
+        return f"{self.title}: {self.description}" if self.title else self.description
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +76,8 @@ async def list_deliveries(selection: Selection, *, most: int = MOST_LISTED) -> l
     condition, values = selection.condition()
     rows = await query(
         connection(),
-        "SELECT d.id, d.event_id, d.channel, d.status, d.attempts, d.last_error, e.category, e.description, "  # noqa: S608
-        f"e.created_at FROM deliveries d JOIN events e ON e.id = d.event_id WHERE {condition} "
+        "SELECT d.id, d.event_id, d.channel, d.status, d.attempts, d.last_error, e.category, e.title, "  # noqa: S608
+        f"e.description, e.created_at FROM deliveries d JOIN events e ON e.id = d.event_id WHERE {condition} "
         "ORDER BY d.id DESC LIMIT ?",
         [*values, most],
     )
@@ -80,6 +86,7 @@ async def list_deliveries(selection: Selection, *, most: int = MOST_LISTED) -> l
             id=row["id"],
             event_id=as_uuid(row["event_id"]),
             category=row["category"],
+            title=row["title"],
             description=row["description"],
             channel=row["channel"],
             status=row["status"],

@@ -1,5 +1,9 @@
 """The page at `/docs`, as a person uses it: served by the daemon alone, with a box for the key."""
 
+import os
+from typing import Literal
+
+import pytest
 from playwright.async_api import Page
 
 from api.app import CALLS
@@ -34,8 +38,8 @@ async def test_a_person_tries_a_call_with_their_key(page: Page, sqlite: str, clo
         await page.goto(f"{api.url}/docs")
 
         await page.click("button.authorize")
-        await page.fill(".modal-ux input", program.key)
-        await page.click(".modal-ux button.authorize")
+        await page.locator(".modal-ux input").first.fill(program.key)
+        await page.locator(".modal-ux button.authorize").first.click()
         await page.click(".modal-ux .btn-done")
         await page.click(QUOTA)
         await page.click(f"{QUOTA} .try-out__btn")
@@ -43,11 +47,55 @@ async def test_a_person_tries_a_call_with_their_key(page: Page, sqlite: str, clo
         answer = page.locator(f"{QUOTA} .live-responses-table .response")
         status = await answer.locator(".response-col_status").inner_text()
         body = await answer.locator(".response-col_description").inner_text()
-        stored = await page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
+        stored = await page.evaluate("[localStorage.length, document.cookie]")
 
     assert status.startswith("200")
     assert '"plan": "pro"' in body
-    assert stored == [0, 0, ""]
+    assert stored == [0, ""]
+
+
+async def test_the_key_survives_a_reload_until_it_is_taken_away(
+    page: Page, sqlite: str, clock: ManualClock
+) -> None:
+    async with serving(clock) as api:
+        program = await api.sign_up()
+        await page.goto(f"{api.url}/docs")
+        await page.click("button.authorize")
+        await page.locator(".modal-ux input").first.fill(program.key)
+        await page.locator(".modal-ux button.authorize").first.click()
+        await page.click(".modal-ux .btn-done")
+
+        await page.reload()
+        await page.wait_for_selector("button.authorize.locked")
+        await page.click("button.authorize")
+        await page.locator(".modal-ux").get_by_text("Logout").first.click()
+        after_logout = await page.evaluate("sessionStorage.length")
+
+    assert after_logout == 0
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_answers_are_folded_and_the_page_follows_the_systems_colours(
+    page: Page, sqlite: str, clock: ManualClock, scheme: Literal["light", "dark"], width: int
+) -> None:
+    await page.emulate_media(color_scheme=scheme)
+    await page.set_viewport_size({"width": width, "height": 800})
+    async with serving(clock) as api:
+        await page.goto(f"{api.url}/docs")
+        await page.click(f"{QUOTA} .opblock-summary-control")
+        answers = page.locator(f"{QUOTA} details.answers")
+        folded = not await answers.locator("table").first.is_visible()
+        await answers.locator("summary").first.click()
+        opened = await answers.locator("table").first.is_visible()
+        brightness = await page.evaluate(_BRIGHTNESS)
+        sideways = await page.evaluate("document.documentElement.scrollWidth")
+        if folder := os.environ.get("SHOTS"):
+            await page.screenshot(path=f"{folder}/docs-{scheme}-{width}.png", full_page=False)
+
+    assert (folded, opened, sideways) == (True, True, width)
+    assert brightness[0] > 200 if scheme == "light" else brightness[0] < 60
+    assert abs(brightness[0] - brightness[1]) > 120  # a heading can be read on the page
 
 
 async def test_the_bodies_that_calls_are_shown_with_can_be_sent_as_they_stand(
@@ -70,6 +118,7 @@ async def test_a_phone_shows_an_open_call_without_scrolling_sideways(
     async with serving(clock) as api:
         await page.goto(f"{api.url}/docs")
         await page.click(QUOTA)
+        await page.click(f"{QUOTA} details.answers > summary")
         await page.wait_for_selector(f"{QUOTA} .responses-table")
 
         width = await page.evaluate("document.documentElement.scrollWidth")
@@ -86,6 +135,13 @@ async def _sent_as_it_stands(page: Page, call: str) -> str:
 
 
 _WITH_A_BODY = ("Events-postEvent", "Categories-postCategory", "Account-patchAccount", "Keys-postKey")
+_BRIGHTNESS = """
+() => {
+  const light = color => color.match(/[0-9.]+/g).slice(0, 3).map(Number).reduce((a, b) => a + b) / 3;
+  const style = selector => getComputedStyle(document.querySelector(selector));
+  return [light(style("body").backgroundColor), light(style(".swagger-ui .info .title").color)];
+}
+"""
 _METHOD_AND_PATH = """
 summaries => summaries.map(each =>
   each.querySelector(".opblock-summary-method").innerText + " " +

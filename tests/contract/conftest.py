@@ -19,6 +19,7 @@ async def daemon(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Daemon]:
     """A running daemon that delivers by e-mail alone: each event has a delivery, and none needs a link."""
     async with running_platforms() as platforms:
         settings = {name: value for name, value in platforms.settings.items() if "_SMTP_" in name}
+        settings["PINGPILOT_TRUSTED_PROXIES"] = "127.0.0.1"
         async with a_daemon(settings, database_url=sqlite_url, folder=tmp_path) as made:
             yield await made.start()
 

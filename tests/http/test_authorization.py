@@ -1,5 +1,7 @@
 """Who may call: API keys in the Authorization header."""
 
+from base64 import b64encode
+
 import pytest
 
 from models import Plan
@@ -11,13 +13,25 @@ pytestmark = ON_SQLITE
 
 UNKNOWN_KEY = f"pp_{'0' * 43}"
 NOT_BEARER = [
-    "Basic dXNlcjpwYXNz",
+    "Basic dXNlcg==",
+    "Basic not base64",
+    "Basic ü",
+    "Basic /////w==",
+    "Digest username=x",
     UNKNOWN_KEY,
     "",
     "Bearer two words",
     f"Bearer {UNKNOWN_KEY} {UNKNOWN_KEY}",
 ]
-NO_KEY_OF_OURS = ["Bearer", "Bearer ", f"Bearer {UNKNOWN_KEY}", "Bearer pp_short", "Bearer sk_ключ"]
+NO_KEY_OF_OURS = [
+    "Basic dXNlcjpwYXNz",
+    "Basic dXNlcjo=",
+    "Bearer",
+    "Bearer ",
+    f"Bearer {UNKNOWN_KEY}",
+    "Bearer pp_short",
+    "Bearer sk_ключ",
+]
 
 
 async def test_a_call_without_authorization_is_told_what_to_send(api: Api) -> None:
@@ -65,6 +79,36 @@ async def test_the_scheme_is_read_generously(shop: Program, form: str) -> None:
     reply = await shop.api.call("GET", "/api/v1/quota", headers={"Authorization": form.format(shop.key)})
 
     assert reply.status == 200
+
+
+@pytest.mark.parametrize("user", ["", "alice", "a b"])
+async def test_a_key_may_be_the_password_of_basic_authentication(shop: Program, user: str) -> None:
+    said = b64encode(f"{user}:{shop.key}".encode()).decode()
+
+    reply = await shop.api.call("GET", "/api/v1/quota", headers={"Authorization": f"Basic {said}"})
+
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize("beside", [{}, {"Authorization": "Basic cHJveHk6cHJveHk="}])
+async def test_a_key_may_come_as_x_api_key_whatever_a_proxy_wants(
+    shop: Program, beside: dict[str, str]
+) -> None:
+    reply = await shop.api.call("GET", "/api/v1/quota", headers={"X-API-Key": shop.key, **beside})
+    wrong = await shop.api.call("GET", "/api/v1/quota", headers={"X-API-Key": UNKNOWN_KEY, **beside})
+
+    assert reply.status == 200
+    assert wrong.verdict == (401, "invalid_api_key")
+
+
+@pytest.mark.parametrize("name", ["key", "token", "api_key"])
+async def test_a_key_in_the_address_is_refused_with_what_to_do(shop: Program, name: str) -> None:
+    reply = await shop.api.call("POST", f"{EVENT}?{name}={shop.key}", data=b'{"category": "sale"}')
+
+    assert reply.verdict == (401, "missing_authorization")
+    assert "not taken from the address" in reply.body["message"]
+    assert shop.key not in reply.text
+    assert await shop.stored_events() == 0
 
 
 async def test_a_key_revoked_just_now_is_refused_while_another_goes_on(shop: Program) -> None:

@@ -32,7 +32,6 @@ NOT_JSON: dict[str, bytes] = {
     "bad UTF-8": b'{"category": "\xff"}',
     "a surrogate in UTF-8": b'{"category": "sale", "description": "\xed\xa0\x80"}',
     "UTF-16": GOOD.decode().encode("utf-16"),
-    "a byte order mark": b"\xef\xbb\xbf" + GOOD,
     "nesting without end": b"[" * 60_000,
     "objects without end": b'{"a":' * 10_000,
 }
@@ -156,3 +155,36 @@ async def test_the_content_type_makes_no_difference(shop: Program, content_type:
     reply = await shop.send(json.dumps({"category": "sale"}).encode(), Content_Type=content_type)
 
     assert reply.status == 200
+
+
+async def test_a_byte_order_mark_does_no_harm(shop: Program) -> None:
+    reply = await shop.send(b"\xef\xbb\xbf" + GOOD)
+
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        (b"category=sale&description=Sold", "is a form"),
+        (b"category=sale", "is a form"),
+        (b"--X1\r\nContent-Disposition: form-data; name=category\r\n\r\nsale\r\n--X1--", "is a form"),
+        (b"Backup finished", "is plain text"),
+        (b"<event/>", "is plain text"),
+        (b"{category: sale}", "double quotes are missing"),
+        (b"'{category: sale}'", "double quotes are missing"),
+        (b"{'category': 'sale'}", "double quotes are missing"),
+        (b'{\\"category\\": \\"sale\\"}', "double quotes are missing"),
+        ("{“category”: “sale”}".encode(), "double quotes are missing"),
+        (b'{"category": "sale"', "line 1, column 20"),
+    ],
+)
+async def test_the_likely_cause_is_told_with_a_body_that_works(
+    shop: Program, body: bytes, cause: str
+) -> None:
+    reply = await shop.send(body, Content_Type="application/x-www-form-urlencoded")
+
+    assert reply.verdict == (400, "invalid_json")
+    assert cause in reply.body["message"]
+    _, _, example = reply.body["message"].partition("A body that works: ")
+    assert (await shop.send(example.encode())).status == 200

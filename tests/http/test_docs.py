@@ -41,12 +41,35 @@ async def test_who_has_a_file_gets_it_no_second_time(api: Api, path: str) -> Non
     assert changed.status == 200
 
 
+@pytest.mark.parametrize("path", FILES)
+async def test_conditions_and_ranges_are_answered_in_the_contracts_shape(api: Api, path: str) -> None:
+    whole = await api.call("GET", path)
+
+    other = await api.call("GET", path, headers={"If-Match": '"another"'})
+    same = await api.call("GET", path, headers={"If-Match": whole.headers["ETag"]})
+    old = await api.call("GET", path, headers={"If-Unmodified-Since": "Mon, 01 Jan 2001 00:00:00 GMT"})
+    ranges = [
+        await api.call("GET", path, headers={"Range": each}) for each in ("bytes=9-", "bytes=99999999-")
+    ]
+
+    assert other.verdict == (412, "precondition_failed")
+    assert [(each.status, each.text) for each in (same, old, *ranges)] == [(200, whole.text)] * 4
+
+
 async def test_the_document_is_the_same_each_time(api: Api) -> None:
     first, second = await api.call("GET", "/openapi.json"), await api.call("GET", "/openapi.json")
 
     assert first.text == second.text
     assert first.body["openapi"].startswith("3.1")
     assert "/api/v1/event" in first.body["paths"]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/unsubscribe/no-such-token"])
+async def test_no_page_may_be_framed(api: Api, path: str) -> None:
+    page = await api.call("GET", path)
+
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
 
 
 async def test_the_page_may_load_nothing_from_elsewhere(api: Api) -> None:

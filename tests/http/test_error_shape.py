@@ -1,5 +1,6 @@
 """Every error of every call has one shape."""
 
+import json
 from dataclasses import dataclass, field
 
 import pytest
@@ -94,12 +95,14 @@ WRONG = STRANGERS + BAD_BODIES + BAD_QUERIES + NOWHERE + WRONG_METHOD + NO_SUCH_
 
 
 def has_the_shape(reply: Reply) -> bool:
+    sentence, _, example = reply.body["message"].partition(" A body that works: ")
     return (
         reply.headers["Content-Type"] == "application/json"
         and bool(reply.headers["X-Request-Id"])
         and reply.headers["Server"] == "PingPilot"
-        and reply.body["message"][-1] in ".?"
-        and reply.body["message"][0].isupper()
+        and sentence[-1] in ".?"
+        and sentence[0].isupper()
+        and (not example or isinstance(json.loads(example), dict))
     )
 
 

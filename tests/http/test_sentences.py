@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from api.cors import Cors
 from api.errors import codes, example_of
 from models import Account, ApiKey, Category, KeyScope
 from models.database import connection
@@ -61,8 +62,17 @@ async def for_an_eleventh_code(shop: Program) -> Reply:
     return reply
 
 
+async def with_the_key_in_the_address(shop: Program) -> Reply:
+    return await shop.api.call("GET", f"{KEYS}?key={shop.key}")
+
+
 async def with_a_key_that_only_sends(shop: Program) -> Reply:
     return await (await with_key_for(shop)).get(KEYS)
+
+
+async def with_a_key_that_manages_in_a_web_page(shop: Program) -> Reply:
+    shop.api.services.cors = Cors(("https://shop.example",))
+    return await shop.post(SALE, Origin="https://shop.example")
 
 
 async def to_another_category(shop: Program) -> Reply:
@@ -150,13 +160,19 @@ def with_a_channel_on(channel: str) -> Provoke:
 
 PROVOKED: dict[str, Provoke] = {
     "missing_authorization": without_key,
-    "invalid_authorization_format": asking("GET", KEYS, Authorization="Basic a"),
+    "missing_authorization/in_address": with_the_key_in_the_address,
+    "invalid_authorization_format": asking("GET", KEYS, Authorization="pp_a"),
+    "invalid_authorization_format/basic": asking("GET", KEYS, Authorization="Basic a"),
     "invalid_api_key": asking("GET", KEYS, Authorization="Bearer pp_a"),
     "too_many_requests": after_many_bad_keys,
     "too_many_requests/link_codes": for_an_eleventh_code,
     "payload_too_large": posting(b" " * 70_000),
     "invalid_json": posting(b'{"category": }'),
     "invalid_json/empty": posting(b""),
+    "invalid_json/form": posting(b"category=sale&description=Sold"),
+    "invalid_json/quotes": posting(b"{category: sale}"),
+    "invalid_json/text": posting(b"Somebody bought a lamp"),
+    "invalid_json/utf16": posting('{"category": "sale"}'.encode("utf-16")),
     "invalid_json/value": posting(b'{"category": NaN}'),
     "invalid_json/utf8": posting(b"\xff"),
     "invalid_json/depth": posting(b"[" * 60_000),
@@ -165,6 +181,7 @@ PROVOKED: dict[str, Provoke] = {
     "invalid_json/part_of_encoding": posting(gzip.compress(b"{}")[:-1], Content_Encoding="gzip"),
     "validation_error": posting(b"{}"),
     "insufficient_scope": with_a_key_that_only_sends,
+    "insufficient_scope/web_page": with_a_key_that_manages_in_a_web_page,
     "insufficient_scope/category": to_another_category,
     "category_not_found": posting(b'{"category": "sales"}'),
     "category_not_found/name": asking("GET", f"{CATEGORIES}/No"),
@@ -175,6 +192,7 @@ PROVOKED: dict[str, Provoke] = {
     "not_found/channel": asking("DELETE", "/api/v1/links/pigeon"),
     "not_found/link": asking("DELETE", "/api/v1/links/telegram"),
     "method_not_allowed": asking("PUT", EVENT),
+    "precondition_failed": asking("GET", "/docs/docs.css", If_Match='"another"'),
     "idempotency_key_reused": under_a_used_key,
     "category_exists": asking("POST", CATEGORIES, {"name": "sale", "color": "#ffffff"}),
     "too_many_categories": beyond_the_last_category,

@@ -1,10 +1,14 @@
 """The shape of an event: what is wrong is named, member by member, and all of it."""
 
+import json
 from typing import Any
 
 import pytest
 
-from .api import ON_SQLITE, SALE, Program
+from api.app import CALLS
+from api.calls import Call
+
+from .api import EVENT, ON_SQLITE, SALE, Program
 
 pytestmark = ON_SQLITE
 
@@ -37,7 +41,6 @@ FAULTY: dict[str, tuple[Any, list[str]]] = {
     "description: too long": ({**SALE, "description": "a" * 4001}, ["description"]),
     "description: NUL": ({**SALE, "description": "a\0b"}, ["description"]),
     "description: a lone surrogate": ({**SALE, "description": "a\udfffb"}, ["description"]),
-    "fields: null": ({**SALE, "fields": None}, ["fields"]),
     "fields: an array": ({**SALE, "fields": []}, ["fields"]),
     "fields: a text": ({**SALE, "fields": "a"}, ["fields"]),
     "fields: one too many": (sale(**{f"f{n}": n for n in range(101)}), ["fields"]),
@@ -147,3 +150,73 @@ async def test_a_description_of_4000_characters_is_taken(shop: Program) -> None:
     reply = await shop.post({**SALE, "description": "𝔘" * 4000})
 
     assert reply.status == 200
+
+
+async def test_fields_may_be_null(shop: Program) -> None:
+    reply = await shop.post({**SALE, "fields": None})
+
+    event = (await shop.get(f"/api/v1/events/{reply.body['eventId']}")).body
+    assert event["fields"] == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("Sale", "sale"),
+        (" sale ", "sale"),
+        ("New User!", "new-user"),
+        ("new_user", "new-user"),
+        ("SALE", "sale"),
+    ],
+)
+async def test_a_category_in_another_spelling_is_told_the_right_one(
+    shop: Program, given: str, meant: str
+) -> None:
+    reply = await shop.post({"category": given})
+
+    assert reply.verdict == (422, "validation_error")
+    assert f"did you mean '{meant}'?" in reply.body["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "hint"),
+    [
+        (
+            "POST",
+            EVENT,
+            {"categroy": "sale"},
+            "categroy: is not a member this call knows: did you mean 'category'?",
+        ),
+        ("POST", EVENT, {**SALE, "Description": "x"}, "did you mean 'description'?"),
+        ("POST", EVENT, {**SALE, "xyz": 1}, "xyz: is not a member this call knows: remove it."),
+        ("PATCH", "/api/v1/account", {"time_zone": "UTC"}, "did you mean 'timeZone'?"),
+        ("PATCH", "/api/v1/account", {"channels": {"email": {"enable": True}}}, "did you mean 'enabled'?"),
+        ("PATCH", "/api/v1/categories/sale", {"colour": "#ffffff"}, "did you mean 'color'?"),
+        (
+            "GET",
+            "/api/v1/events?limt=3",
+            None,
+            "limt: is not a parameter this call knows: did you mean 'limit'?",
+        ),
+    ],
+)
+async def test_a_misspelt_member_is_told_its_nearest_name(
+    shop: Program, method: str, path: str, body: Any, hint: str
+) -> None:
+    reply = await shop.ask(method, path, body)
+
+    assert reply.verdict == (422, "validation_error")
+    assert hint in reply.body["message"]
+
+
+@pytest.mark.parametrize(
+    "call", [call for call in CALLS if call.body], ids=lambda call: f"{call.method} {call.path}"
+)
+async def test_a_body_of_the_wrong_form_is_answered_with_one_that_works(shop: Program, call: Call) -> None:
+    path = call.path.replace("{name}", "sale").replace("{key_id:\\d+}", "1").replace("{key_id}", "1")
+
+    reply = await shop.ask(call.method, path, [])
+
+    assert reply.verdict == (422, "validation_error")
+    _, _, example = reply.body["message"].partition("A body that works: ")
+    assert (await shop.ask(call.method, path, json.loads(example))).status in (200, 201)

@@ -186,3 +186,26 @@ def test_a_trusted_proxy_that_is_no_address_is_refused(monkeypatch: pytest.Monke
 
     with pytest.raises(SettingsError, match="PINGPILOT_TRUSTED_PROXIES is wrong: it must be addresses"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("https://Shop.example/, http://localhost:3000", ("https://shop.example", "http://localhost:3000")),
+        ("*", ("*",)),
+    ],
+)
+def test_origins_are_written_with_commas_between(
+    monkeypatch: pytest.MonkeyPatch, written: str, read: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PINGPILOT_CORS_ORIGINS", written)
+
+    assert load_settings().cors_origins == read
+
+
+@pytest.mark.parametrize("written", ["shop.example", "https://shop.example/page", "ftp://shop.example"])
+def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("PINGPILOT_CORS_ORIGINS", written)
+
+    with pytest.raises(SettingsError, match="PINGPILOT_CORS_ORIGINS is wrong: it must be origins"):
+        load_settings()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models import Delivery
+from models import Delivery, Event
 from pingpilot.events.deliveries import Selection, count_deliveries, list_deliveries, retry_deliveries
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
@@ -40,3 +40,15 @@ async def test_only_what_failed_is_tried_again_whatever_is_selected(
     assert retried == {"email": 1}
     assert await count_deliveries(Selection(status="failed")) == 1
     assert await count_deliveries(Selection(status="pending")) == 1
+
+
+async def test_a_title_stands_before_what_the_event_said(database: str, clock: ManualClock) -> None:
+    account = await new_account(clock, channels=["email"])
+    [delivery_id] = await failed_deliveries(account, clock, "sale")
+    event_id = (await Delivery.get(id=delivery_id)).event_id
+    [plain] = await list_deliveries(Selection(account.id))
+    await Event.filter(id=event_id).update(title="Order 1042")
+
+    [titled] = await list_deliveries(Selection(account.id))
+
+    assert titled.summary == f"Order 1042: {plain.summary}"

@@ -13,9 +13,11 @@ from pingpilot.accounts.exporting import SECTIONS, export_account
 from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.linking import create_link_code
 from pingpilot.channels import EMAIL
+from pingpilot.events.submission import Submission
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
-from tests.support.events import accept
+from tests.support.composition import Composition
+from tests.support.events import accept, caller_for
 
 
 @pytest.fixture
@@ -55,6 +57,20 @@ async def test_an_export_has_the_events_with_all_their_deliveries_and_attempts(
     assert event["deliveries"][0]["channel"] == "email"
     assert event["deliveries"][0]["history"][0]["reason"] == "busy"
     assert event["createdAt"].endswith("Z")
+
+
+async def test_an_export_has_an_events_title_and_where_it_leads(alice: Account, clock: ManualClock) -> None:
+    caller = await caller_for(alice, clock)
+    url = "https://shop.example/orders/1042"
+    await Composition(clock=clock).intake.submit(
+        Submission(caller, "sale", "Paid", "{}", title="Order 1042", url=url)
+    )
+    await accept(alice, clock, "sale")
+
+    titled, plain = (await exported(alice))["events"]
+
+    assert (titled["title"], titled["url"]) == ("Order 1042", url)
+    assert (plain["title"], plain["url"]) == (None, None)
 
 
 async def test_an_export_holds_no_secret(alice: Account, clock: ManualClock) -> None:
