@@ -12,7 +12,7 @@ from models.account_channel import obstacle_to
 from pingpilot.accounts import linking
 from pingpilot.accounts.accounts import channels_of
 from pingpilot.accounts.categories import report_categories
-from pingpilot.accounts.linking import ChatUser, accounts_of
+from pingpilot.accounts.linking import ChatUser, accounts_of, without_brackets
 from pingpilot.accounts.quiet_hours import mute, parse_duration
 from pingpilot.accounts.quota import PlanLimits, quota_of
 from pingpilot.channels import CHANNELS
@@ -68,8 +68,11 @@ class Commands:
 
     async def link(self, user: ChatUser, code: str, *, address: str) -> Reply:
         """Link this chat with a one-time code or an API key, and send it a first test notification."""
-        if not code.strip():
-            return Reply.of(("Please add the code: ", Code("/link CODE")), *NOT_LINKED.lines[1:2])
+        if not without_brackets(code):
+            return Reply.of(
+                ("Please add the code: ", Code("/link CODE")),
+                ("Your account's owner gets one with ", Code("pingpilot link-code"), "."),
+            )
         now = self._clock.now()
         try:
             account = await linking.link(user, code, address=address, now=now)
@@ -179,7 +182,9 @@ class Commands:
         commands: list[Line] = [
             (Code(f"/{each.name} {each.usage}".strip()), f" – {each.description}") for each in MENU
         ]
-        status: list[Line] = [("Linked to ", Bold(each.email), ".") for each in accounts]
+        status: list[Line] = []
+        for each in accounts:
+            status += [("Linked to ", Bold(each.email), "."), *await _suspensions(each, user.channel)]
         return Reply.of(
             "I bring you notifications from your programs.", *commands, *(status or NOT_LINKED.lines)
         )
@@ -189,18 +194,28 @@ async def _heading(account: Account, channel: str) -> list[Line]:
     """Return the account's address, why nothing is sent over the channel where it is suspended, and that
     its events go nowhere where no other can be used either.
     """
-    channels = await channels_of(account)
-    lines: list[Line] = [
-        (f"⚠️ Suspended: {row.suspended_reason} Send /link with a new code to resume.",)
-        for row in channels
-        if row.channel == channel and row.suspended_reason
-    ]
+    lines = await _suspensions(account, channel)
     if all(
         obstacle_to(enabled=row.enabled, address=row.address, suspended_reason=row.suspended_reason)
-        for row in channels
+        for row in await channels_of(account)
     ):
         lines.append(("⚠️ No channel can be used: new events are stored, and go nowhere.",))
     return [(Bold(account.email),), *lines]
+
+
+async def _suspensions(account: Account, channel: str) -> list[Line]:
+    """Return why nothing is sent over the channel and how that ends; no line where it is not suspended."""
+    return [
+        (
+            f"⚠️ Suspended, nothing is sent here: {row.suspended_reason} To resume, get a new code (",
+            Code("pingpilot link-code"),
+            ") and send me ",
+            Code("/link CODE"),
+            ".",
+        )
+        for row in await channels_of(account)
+        if row.channel == channel and row.suspended_reason
+    ]
 
 
 async def answered(command: Awaitable[Reply]) -> Reply:

@@ -14,11 +14,15 @@ from discord import app_commands
 
 from bots.commands import CRASHED, DESCRIPTIONS, Commands, answered
 from bots.discord.markup import view_of, written
-from bots.replies import Reply
+from bots.replies import Code, Reply
 from pingpilot.accounts.linking import ChatUser
 from pingpilot.channels import DISCORD
 
 LONGEST_CODE = 64
+OUTDATED = Reply.of(
+    "Discord showed you an old list of my commands: this one has changed or is gone.",
+    ("Restart Discord to get the new list. ", Code("/help"), " shows what there is."),
+)
 Tree = app_commands.CommandTree[discord.Client]
 
 log = structlog.get_logger(__name__)
@@ -88,12 +92,17 @@ def chat_user(interaction: discord.Interaction) -> ChatUser:
 
 async def report_failure(interaction: discord.Interaction, error: Exception) -> None:
     """Say that it failed in place of the answer, lest the user see "thinking…" for a quarter of an hour."""
-    log.error("A reply on Discord failed", exc_info=error)
+    reply = CRASHED
+    if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        log.info("Somebody used a slash command of an earlier version", reason=str(error))
+        reply = OUTDATED  # Discord's programs keep the list for hours
+    else:
+        log.error("A reply on Discord failed", exc_info=error)
     try:
         if interaction.response.is_done():
-            await interaction.edit_original_response(content=written(CRASHED))
+            await interaction.edit_original_response(content=written(reply))
         else:
-            await interaction.response.send_message(written(CRASHED), ephemeral=True)
+            await interaction.response.send_message(written(reply), ephemeral=True)
     except (discord.HTTPException, aiohttp.ClientError, OSError):
         log.warning("The user could not be told", exc_info=True)
 

@@ -23,7 +23,7 @@ from bots.telegram.channel import pause_named_by
 from bots.telegram.markup import keyboard, written
 from bots.telegram.message import NO_PREVIEW
 from pingpilot.accounts.keys import KEY_PREFIX
-from pingpilot.accounts.linking import ChatUser
+from pingpilot.accounts.linking import ChatUser, is_code_or_key, without_brackets
 from pingpilot.channels import TELEGRAM
 from pingpilot.rendering.text import cut_end
 
@@ -65,8 +65,8 @@ class ChatCommands:
         }
         for name, answer in answers.items():
             application.add_handler(CommandHandler(name, _handler(answer)))
-        anything = _handler(answers["help"])
-        application.add_handler(MessageHandler(filters.ChatType.PRIVATE & filters.TEXT, anything))
+        anything = filters.ChatType.PRIVATE & filters.TEXT
+        application.add_handler(MessageHandler(anything, _handler(self._read)))
         application.add_handler(CallbackQueryHandler(self._press))
 
         async def log_failure(_update: object, context: Context) -> None:
@@ -74,8 +74,13 @@ class ChatCommands:
 
         application.add_error_handler(log_failure)
 
+    async def _read(self, user: ChatUser, message: Message, _words: str) -> Reply:
+        """Answer what is no command: a code or key alone links, anything else is answered with help."""
+        text = message.text or ""
+        return await (self._link(user, message, text) if is_code_or_key(text) else self._commands.help(user))
+
     async def _link(self, user: ChatUser, message: Message, words: str) -> Reply:
-        if words.startswith(KEY_PREFIX):  # a key must not stay readable in the chat
+        if without_brackets(words).startswith(KEY_PREFIX):  # a key must not stay readable in the chat
             try:
                 await message.delete()
             except TelegramError:
@@ -108,7 +113,7 @@ def _handler(answer: Answer) -> Callable[[Update, Context], Coroutine[Any, Any, 
         if message.chat.type == Chat.PRIVATE:
             words = " ".join(context.args or ())
             reply = await answered(answer(chat_user(user), message, words))
-        await _send(message.chat, reply)
+        await _send(message.chat, reply, topic=_topic_of(message))
 
     return handle
 
@@ -118,13 +123,19 @@ def chat_user(user: User) -> ChatUser:
     return ChatUser(TELEGRAM.name, str(user.id), user.username)
 
 
-async def _send(chat: Chat, reply: Reply) -> None:
+def _topic_of(message: object) -> int | None:
+    """Return the forum topic a message is in; what was deleted tells nothing of it."""
+    return message.message_thread_id if isinstance(message, Message) and message.is_topic_message else None
+
+
+async def _send(chat: Chat, reply: Reply, *, topic: int | None) -> None:
     await _wait_out_flood_control(
         lambda: chat.send_message(
             written(reply),
             parse_mode=ParseMode.HTML,
             reply_markup=keyboard(reply),
             link_preview_options=NO_PREVIEW,
+            message_thread_id=topic,
         )
     )
 
@@ -155,7 +166,7 @@ async def _show(query: CallbackQuery, reply: Reply) -> None:
         )
     except BadRequest as exc:
         if _UNCHANGED not in exc.message.lower():
-            await _send(message.chat, reply)
+            await _send(message.chat, reply, topic=_topic_of(message))
 
 
 async def _wait_out_flood_control(request: Callable[[], Awaitable[Any]]) -> None:

@@ -1,6 +1,7 @@
 """Linking a chat to an account: always proven from the chat side, with a one-time code or an API key."""
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from datetime import datetime, timedelta
 from models import Account, AccountChannel, ApiKey, Fact, KeyScope, LinkCode, LinkGuess
 from models.database import transaction, unit_of_work
 from models.link_code import CODE_LIFETIME
-from pingpilot.accounts.keys import key_hash, looks_like_key
+from pingpilot.accounts.keys import KEY_PREFIX, key_hash, looks_like_key
 from pingpilot.accounts.quiet_hours import reconsider
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import SKEW
@@ -23,6 +24,7 @@ TELEGRAM_USERNAME = "telegram.username"
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O, 1 I L: they look alike
 _LENGTH = 8
 _KEPT_AFTER_EXPIRY = timedelta(days=1)
+_AROUND = re.compile(r"^[\W_]*(?:link\b[\W_]*)?|[\W_]+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
     try:
         async with transaction():
             await LinkGuess.filter(guessed_at__lte=now - GUESS_WINDOW).delete()  # a write, to come first
-            account = await _account_behind(code_or_key.strip(), now)
+            account = await _account_behind(without_brackets(code_or_key), now)
             await AccountChannel.link(
                 account.id,
                 user.channel,
@@ -141,7 +143,25 @@ async def accounts_of(channel: str, user_id: str) -> list[Account]:
     return await Account.filter(id__in=links).order_by("email")
 
 
+def without_brackets(text: str) -> str:
+    """Return a code or key without what people put around it: brackets as in `<CODE>`, quotes, `/link`."""
+    return _AROUND.sub("", text)
+
+
+def is_code_or_key(text: str) -> bool:
+    """Whether a message is nothing but a code or a key, or one mistyped; words people say are neither."""
+    bare = without_brackets(text)
+    if bare.startswith(KEY_PREFIX):
+        return not re.search(r"\s", bare)
+    normal = _normal(bare)
+    looks_so = len(normal) == _LENGTH and set(normal) <= set(_ALPHABET)
+    return looks_so and (bare == bare.upper() or not normal.isalpha())  # "transfer" is a word
+
+
 def _code_hash(code: str) -> str:
     """Hash a code as typed: case, spaces and dashes do not matter."""
-    normal = code.upper().replace("-", "").replace(" ", "")
-    return hashlib.sha256(normal.encode()).hexdigest()
+    return hashlib.sha256(_normal(code).encode()).hexdigest()
+
+
+def _normal(code: str) -> str:
+    return re.sub(r"[\W_]", "", code.upper())

@@ -9,6 +9,10 @@ from pingpilot.sandbox.faults import Fault
 
 from .bots import OnDiscord, as_read
 
+OUTDATED = (
+    "Discord showed you an old list of my commands: this one has changed or is gone.\n"
+    "Restart Discord to get the new list. /help shows what there is."
+)
 REFUSAL = Fault.error(400, "Invalid Form Body", code=50035)
 
 
@@ -64,6 +68,28 @@ async def test_a_command_that_could_not_be_deferred_is_answered(on_discord: OnDi
 
     assert as_read(reply.content) == CRASHED.lines[0][0]
     assert (reply.ephemeral, reply.deferred) == (True, False)
+
+
+async def test_a_command_that_is_gone_is_answered_with_what_to_do(on_discord: OnDiscord) -> None:
+    on_discord.stand_in.commands.append({"name": "status", "description": "Of an earlier version"})
+
+    with structlog.testing.capture_logs() as log:
+        reply = await on_discord.ask("/status")
+
+    assert reply == OUTDATED
+    assert [(each["event"], each["log_level"]) for each in log] == [
+        ("Somebody used a slash command of an earlier version", "info")
+    ]
+
+
+async def test_a_command_that_has_changed_is_answered_with_what_to_do(on_discord: OnDiscord) -> None:
+    mute = next(each for each in on_discord.stand_in.commands if each["name"] == "mute")
+    mute["options"][0]["name"] = "duration"
+
+    reply = await on_discord.ask("/mute 2h")
+
+    assert reply == OUTDATED
+    assert (await on_discord.ask("/help")).startswith("I bring you notifications")
 
 
 async def test_a_conversation_that_cannot_be_opened_links_nothing(on_discord: OnDiscord) -> None:

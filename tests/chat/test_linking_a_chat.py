@@ -13,6 +13,10 @@ from tests.support.accounts import new_account
 
 from .bots import Bots, OnDiscord, OnTelegram, Person
 
+SUSPENDED = (
+    "⚠️ Suspended, nothing is sent here: Blocked by <you>. "
+    "To resume, get a new code (pingpilot link-code) and send me /link CODE."
+)
 NOT_LINKED = "This chat is not linked to an account yet."
 
 
@@ -162,8 +166,52 @@ async def test_linking_again_lifts_a_suspension(person: Person, alice: Account, 
     await linked(alice, person, bots)
     lifted = await person.ask("/quota")
 
-    assert "⚠️ Suspended: Blocked by <you>. Send /link with a new code to resume." in suspended
+    assert SUSPENDED in suspended
     assert "Suspended" not in lifted
+
+
+@pytest.mark.parametrize("command", ["/help", "/categories"])
+async def test_a_suspension_is_told_wherever_the_account_is(
+    person: Person, alice: Account, bots: Bots, command: str
+) -> None:
+    await linked(alice, person, bots)
+    await AccountChannel.filter(account_id=alice.id).update(suspended_reason="Blocked by <you>.")
+
+    reply = await person.ask(command)
+
+    assert SUSPENDED in reply.splitlines()
+
+
+async def test_who_has_blocked_the_bot_and_starts_it_again_is_told_how_to_resume(
+    on_telegram: OnTelegram, alice: Account, bots: Bots
+) -> None:
+    await linked(alice, on_telegram, bots)
+    on_telegram.stand_in.block(on_telegram.user.id)
+    await AccountChannel.filter(account_id=alice.id).update(suspended_reason="Blocked by <you>.")
+    on_telegram.stand_in.unblock(on_telegram.user.id)
+
+    reply = await on_telegram.ask("/start")
+    await linked(alice, on_telegram, bots)
+
+    assert reply.endswith(f"Linked to alice@example.com.\n{SUSPENDED}")
+    assert (await link_of(alice, on_telegram)).suspended_reason is None
+
+
+@pytest.mark.parametrize("command", ["/link", "/link   ", "/link <>"])
+async def test_link_without_a_code_says_what_to_add(on_telegram: OnTelegram, command: str) -> None:
+    reply = await on_telegram.ask(command)
+
+    assert reply.splitlines() == [
+        "Please add the code: /link CODE",
+        "Your account's owner gets one with pingpilot link-code.",
+    ]
+
+
+@pytest.mark.parametrize("form", ["<{}>", "[{}]", "“{}”", "/link {}", "{}."])
+async def test_a_code_in_brackets_links(person: Person, alice: Account, bots: Bots, form: str) -> None:
+    reply = await person.ask(f"/link {form.format(await code_for(alice, bots))}")
+
+    assert reply.startswith("✅")
 
 
 async def test_discord_messages_go_to_the_direct_messages_wherever_linking_was_asked_for(

@@ -7,9 +7,11 @@ import structlog
 
 from bots.commands import MENU
 from models import Account, AccountChannel, Fact
+from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.linking import TELEGRAM_USERNAME, create_link_code
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.telegram import TelegramUser
+from pingpilot.telemetry.health import State
 from tests.support.waiting import until
 
 from .bots import Bots, OnTelegram
@@ -51,13 +53,105 @@ async def test_a_code_typed_in_a_group_links_nothing_and_stays_valid(
     assert link.address == on_telegram.user_id
 
 
-@pytest.mark.parametrize("text", ["hello", "/surprise", "K7QM2XNP", "<b>", "🎉"])
+@pytest.mark.parametrize(
+    "text", ["hello", "/surprise", "<b>", "🎉", "transfer", "Attached", "K7QM2XN", "two words", "link", "()"]
+)
 async def test_anything_else_said_in_private_is_answered_with_help(
     on_telegram: OnTelegram, text: str
 ) -> None:
     reply = await on_telegram.ask(text)
 
     assert reply.startswith("I bring you notifications from your programs.")
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "<{}>", "[{}]", "({})", " “{}”. ", "`{}`", "**{}**", "link {}", "/Link: {}", "/link <{}>"]
+)
+@pytest.mark.parametrize("kind", ["code", "lower-case code", "key"])
+async def test_a_code_or_key_alone_or_in_brackets_links(
+    on_telegram: OnTelegram, alice: Account, bots: Bots, form: str, kind: str
+) -> None:
+    if kind == "key":
+        _, code = await create_key(alice, "chat", bots.clock.now())
+    else:
+        code = (await create_link_code(alice, bots.clock.now())).code
+    if kind == "lower-case code":
+        while code.isalpha():  # one in eleven: in small letters, it may be a word
+            code = (await create_link_code(alice, bots.clock.now())).code
+        code = f"{code[:4]}-{code[4:]}".lower()
+
+    reply = await on_telegram.ask(form.format(code))
+
+    assert reply.startswith("✅ Linked to alice@example.com.")
+    assert len(on_telegram.stand_in.deleted) == (kind == "key")  # it does not stay readable
+
+
+@pytest.mark.parametrize("said", ["AAAAAAAA", "<aaaa-2222>", "pp_cutshort"])
+async def test_a_wrong_code_alone_is_a_guess_like_any_other(on_telegram: OnTelegram, said: str) -> None:
+    replies = [await on_telegram.ask(said) for _ in range(11)]
+
+    assert replies[0] == "This code is not right. Check it, or get a new one."
+    assert "too many wrong codes" in replies[-1]
+    assert len(on_telegram.stand_in.deleted) == (11 if said.startswith("pp_") else 0)
+
+
+async def test_an_answer_in_a_forum_stays_in_its_topic(on_telegram: OnTelegram) -> None:
+    for topic in (17, None, 42):
+        [reply] = await on_telegram.stand_in.say(
+            on_telegram.user, "/quota", chat_type="supergroup", topic=topic
+        )
+
+        assert (reply.text, reply.topic) == (ONLY_PRIVATE, topic)
+
+
+async def test_an_answer_in_a_topic_of_a_private_chat_stays_there(on_telegram: OnTelegram) -> None:
+    [reply] = await on_telegram.stand_in.say(on_telegram.user, "/help", topic=3)
+
+    assert reply.topic == 3
+
+
+UNREADABLE: list[object] = [
+    {"message_id": 1, "text": "a secret"},
+    {"message_id": 1, "date": "today", "chat": {"id": 5, "type": "private"}, "text": "a secret"},
+    {"message_id": 1, "date": 1, "chat": "a secret"},
+    "a secret",
+    ["a secret"],
+    7,
+]
+
+
+@pytest.mark.parametrize("content", UNREADABLE)
+async def test_an_update_the_library_can_not_read_is_skipped_after_one_line(
+    on_telegram: OnTelegram, bots: Bots, content: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING")
+
+    with structlog.testing.capture_logs() as log:
+        on_telegram.stand_in.send_update("message", content)
+        reply = await on_telegram.ask("/help")
+        on_telegram.stand_in.send_update("callback_query", {"id": 1})
+        again = await on_telegram.ask("/help")
+
+    assert reply == again
+    assert [(each["event"], each["kind"]) for each in log] == [
+        ("An update from Telegram can't be read and is skipped", "message"),
+        ("An update from Telegram can't be read and is skipped", "callback_query"),
+    ]
+    assert caplog.text == ""
+    assert "secret" not in str(log)
+    assert bots.health.parts["telegram"].state is State.UP
+
+
+async def test_an_update_without_an_id_is_no_busy_loop(on_telegram: OnTelegram, bots: Bots) -> None:
+    nonsense = Fault.status(200, body={"ok": True, "result": [{"message": {}}]})
+    on_telegram.stand_in.faults.add(nonsense, route="getUpdates", times=2)
+
+    await bots.wait_until("telegram", State.RETRYING)
+    reason = bots.health.parts["telegram"].reason
+    await bots.wait_until("telegram", State.UP)
+
+    assert reason == "Telegram: It sent an update without an id."
+    assert (await on_telegram.ask("/help")).startswith("I bring you")
 
 
 async def test_what_people_say_to_each_other_in_a_group_is_left_alone(on_telegram: OnTelegram) -> None:

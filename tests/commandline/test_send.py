@@ -1,6 +1,7 @@
 """`pingpilot send`, against a real daemon."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from tests.support.daemon import Daemon, Ended, a_daemon, command
+from tests.support.daemon import Daemon, Ended, a_daemon, command, execute
 from tests.support.databases import SqliteCopies
 from tests.support.proxy import Proxy, serving
 
@@ -103,6 +104,15 @@ async def test_an_event_is_sent_with_title_and_link(shop: Shop) -> None:
     event = await shop.event(sent)
     assert (event["title"], event["url"]) == ("Order 1042", "https://shop.example/orders/1042")
     assert (refused.code, "http or https address" in only_line(refused)) == (1, True)
+
+
+async def test_a_closed_standard_input_is_told(shop: Shop) -> None:
+    script = f"exec {sys.executable} -m pingpilot send sale --key {shop.key} -d - <&-"
+
+    ended = await execute("sh", "-c", script, settings={}, folder=shop.daemon.folder)
+
+    assert ended.code == 2
+    assert "-d - reads standard input, and that is closed" in only_line(ended)
 
 
 async def test_options_win_over_the_environment(shop: Shop) -> None:

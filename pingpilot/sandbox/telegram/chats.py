@@ -12,10 +12,21 @@ class Chats:
         self._blocked: set[int] = set()
         self._deactivated: set[int] = set()
         self._migrated: dict[int, int] = {}
+        self._topics: set[tuple[int, int]] = set()
 
     def meet(self, chat: Json) -> None:
         """Make a chat known."""
         self._known[chat["id"]] = chat
+
+    def open_topic(self, chat_id: int, topic: int) -> None:
+        """Let a forum have a topic."""
+        self._topics.add((chat_id, topic))
+
+    def topic_for_bot(self, chat_id: int, topic: int) -> int | None:
+        """Return the topic the bot writes to, None for 0; raises `Refused` where there is no such topic."""
+        if topic and (chat_id, topic) not in self._topics:
+            raise refused(400, "Bad Request: message thread not found")
+        return topic or None
 
     def block(self, chat_id: int) -> None:
         """Let a person have blocked the bot."""

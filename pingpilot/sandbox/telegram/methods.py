@@ -100,6 +100,7 @@ class BotApi:
             silent=params.flag("disable_notification"),
             reply_markup=_read_keyboard(params),
             previews_disabled=_disables_previews(params),
+            topic=self._chats.topic_for_bot(chat["id"], params.integer("message_thread_id")),
         )
         self.inbox.take(message)
         return self.as_json(message)

@@ -47,6 +47,7 @@ class TelegramMessage:
     silent: bool
     reply_markup: Json | None
     previews_disabled: bool
+    topic: int | None = None
     edited: bool = False
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 

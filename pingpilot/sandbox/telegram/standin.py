@@ -116,24 +116,39 @@ class TelegramStandIn(TelegramServer):
         self._chats.meet(user.private_chat())
 
     async def say(
-        self, user: TelegramUser, text: str, *, chat_type: ChatType = "private", timeout: float = 5.0
+        self,
+        user: TelegramUser,
+        text: str,
+        *,
+        chat_type: ChatType = "private",
+        topic: int | None = None,
+        timeout: float = 5.0,
     ) -> list[TelegramMessage]:
         """Let a person write to the bot; return what the bot sends into that chat, at least one message.
 
-        Raises `TimeoutError` if it sends nothing.
+        With a `topic`, the chat is a forum, and they write into that. Raises `TimeoutError` if it sends
+        nothing.
         """
         chat = chat_of(user, chat_type)
         self._chats.meet(chat)
         before = len(self.messages)
         message_id = self._api.next_message_id(chat["id"])
-        entities = command_entities(text)
-        self._updates.add("message", message_json(message_id, chat, user.as_json(), text, entities))
+        message = message_json(message_id, chat, user.as_json(), text, command_entities(text))
+        if topic is not None:
+            self._chats.open_topic(chat["id"], topic)
+            message |= {"message_thread_id": topic, "is_topic_message": True}
+            chat |= {"is_forum": True}
+        self._updates.add("message", message)
 
         def replies() -> list[TelegramMessage]:
             return [each for each in self.messages[before:] if each.chat_id == chat["id"]]
 
         await self._changes.until(lambda: bool(replies()), timeout=timeout, what="the bot's reply")
         return replies()
+
+    def send_update(self, kind: str, content: object) -> None:
+        """Send the bot an update of any content, such as one of a Bot API to come."""
+        self._updates.add(kind, content)
 
     async def press(
         self,

@@ -40,7 +40,7 @@ class UpdateQueue:
         """Whether somebody is long polling just now."""
         return self._poll is not None and self._poll.is_long and self._poll.is_heard()
 
-    def add(self, kind: str, content: Json) -> None:
+    def add(self, kind: str, content: object) -> None:
         """Queue an update, unless the bot has said that it wants none of this kind."""
         wanted = kind in self._allowed if self._allowed else kind not in NOT_SENT_UNASKED
         if wanted:

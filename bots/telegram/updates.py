@@ -1,0 +1,54 @@
+"""Updates that python-telegram-bot can't read, which would otherwise come again for ever."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from telegram import Update
+from telegram.error import TelegramError
+from telegram.request import HTTPXRequest
+
+log = structlog.get_logger(__name__)
+
+
+class ReadableUpdates(HTTPXRequest):
+    """Requests to Telegram; of an update that the library can't read, the id alone is left.
+
+    The library reads all of an answer's updates or none, and logs them whole. With the id alone, the update
+    counts as received, no handler takes it, and those after it are answered.
+    """
+
+    async def do_request(self, url: str, *args: Any, **options: Any) -> tuple[int, bytes]:
+        """Return status and body of a request's answer."""
+        status, body = await super().do_request(url, *args, **options)
+        is_updates = status == HTTPStatus.OK and url.endswith("/getUpdates")
+        return status, _readable(body) if is_updates else body
+
+
+def _readable(body: bytes) -> bytes:
+    try:
+        answer = json.loads(body)
+        updates = list(answer["result"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return body  # no JSON, or a refusal: for the library to tell
+    readable = [_checked(update) for update in updates]
+    return body if readable == updates else json.dumps({**answer, "result": readable}).encode()
+
+
+def _checked(update: Any) -> dict[str, Any]:
+    """Return an update, or what can be read of it. Raises `TelegramError` where not even that has an id."""
+    try:
+        Update.de_json(update, None)
+    except Exception as exc:  # whatever the library stumbles over
+        if not isinstance(update, dict) or type(update.get("update_id")) is not int:
+            raise TelegramError("It sent an update without an id.") from exc
+        kind = next((name for name in update if name != "update_id"), "")
+        log.warning(
+            "An update from Telegram can't be read and is skipped",
+            update_id=update["update_id"],
+            kind=kind[:40],
+            error=type(exc).__name__,
+        )
+        return {"update_id": update["update_id"]}
+    return dict(update)
