@@ -66,9 +66,9 @@ class Journal:
         """Write down what the attempt means for its deliveries; return the events whose deliveries changed.
 
         A recipient that is gone, or was refused on three days, has its channel suspended, what waits for it
-        failed, and the owner told on the channels that still work. What failed goes out again over its category's fallback channel.
-        Raises `DatabaseUnavailable`, or `IntegrityConflict` where an account is being deleted just now;
-        nothing is recorded then.
+        failed, and the owner told on the channels that still work. What failed goes out again over its
+        category's fallback channel. Raises `DatabaseUnavailable`, or `IntegrityConflict` where an account is
+        being deleted just now; nothing is recorded then.
         """
         return await self._commits.submit(attempt)
 

@@ -107,6 +107,7 @@ class Connector:
             raise
         try:
             await connection.connect()
+            await _greet(connection)
             if server.username and server.password:
                 await _log_in(connection, server.username, server.password.get_secret_value())
         except BaseException:
@@ -184,16 +185,22 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
+async def _greet(connection: aiosmtplib.SMTP) -> None:
+    """Say who we are and learn what the server offers; some old ones know HELO alone."""
+    if connection.is_ehlo_or_helo_needed:
+        try:
+            await connection.ehlo()
+        except aiosmtplib.SMTPHeloError:
+            if not connection.is_connected:
+                raise
+            await connection.helo()
+
+
 async def _log_in(connection: aiosmtplib.SMTP, username: str, password: str) -> None:
     """Log in with one try: servers count those that fail, and shut out whoever has too many.
 
     The library's `login` goes on with the next way to log in after a wrong password.
     """
-    if connection.is_ehlo_or_helo_needed:
-        try:
-            await connection.ehlo()
-        except aiosmtplib.SMTPHeloError:
-            await connection.helo()
     is_encrypted = connection.get_transport_info("sslcontext") is not None
     ways = {
         "plain": connection.auth_plain,

@@ -3,6 +3,7 @@
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 from pingpilot.email.channel import EmailChannel
 from pingpilot.email.connecting import MailServer
+from pingpilot.email.sender import mailbox
 from pingpilot.email.settings import EmailSettings
 from pingpilot.email.smtp import SmtpPool
 
@@ -11,7 +12,7 @@ def build(settings: EmailSettings, around: Surroundings) -> ChannelParts:
     """Return the channel, by settings that name a mail server."""
     channel = EmailChannel(
         SmtpPool(MailServer.of(settings)),
-        sender=settings.sender or "",
+        sender=mailbox(settings.sender or ""),
         unsubscribe_url=around.unsubscriber.url_for,
         health=around.health,
     )

@@ -9,6 +9,7 @@ from models import AccountChannel
 from models.ids import uuid7
 from pingpilot.delivery.channel import Notification
 from pingpilot.email.message import build_message
+from pingpilot.email.sender import mailbox
 from tests.http.api import serving
 from tests.support.clock import ManualClock
 
@@ -59,9 +60,8 @@ async def test_an_e_mail_shows_its_text_as_text_and_loads_nothing(page: Page) ->
 def _html_of(notification: Notification) -> str:
     raw = build_message(
         notification,
-        sender="PingPilot <alerts@example.com>",
+        sender=mailbox("PingPilot <alerts@example.com>"),
         recipient="ada@example.com",
-        message_id_domain="example.com",
         unsubscribe_url="http://127.0.0.1:9/unsubscribe/1.a",
     )
     body = message_from_bytes(raw, policy=policy.default).get_body(("html",))

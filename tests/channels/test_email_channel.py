@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from pingpilot.delivery.channel import Recipient
 from pingpilot.email.channel import EmailChannel
 from pingpilot.email.connecting import MailServer
+from pingpilot.email.sender import mailbox
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import (
     ChannelUnavailable,
@@ -44,7 +45,7 @@ async def channel_to(
 ) -> AsyncIterator[EmailChannel]:
     channel = EmailChannel(
         SmtpPool(server, most=most, timeout=timeout),
-        sender=sender,
+        sender=mailbox(sender),
         unsubscribe_url=lambda account_id: f"https://example.com/unsubscribe/{account_id}",
         health=Health(),
     )
@@ -296,8 +297,48 @@ async def test_an_address_no_mail_can_carry_is_gone(
     assert mail_stand_in.connections == 0
 
 
-async def test_a_sender_no_mail_can_carry_is_no_fault_of_the_recipient(mail_stand_in: MailStandIn) -> None:
-    async with channel_to(server_at(mail_stand_in), sender="ping..pilot@example.com") as channel:
+async def test_a_domain_in_any_script_is_sent_to_and_from(mail_stand_in: MailStandIn) -> None:
+    mail_stand_in.offers_smtputf8 = False
+
+    async with channel_to(server_at(mail_stand_in), sender="Büro <ping@bücher.example>") as channel:
+        await channel.send(Recipient(7, "alice@xn--bcher-kva.example"), SALE)
+
+    [mail] = mail_stand_in.mails
+    assert mail.sender == "ping@xn--bcher-kva.example"
+    assert mail.message["From"].addresses[0].addr_spec == mail.sender
+
+
+async def test_letters_beyond_ascii_are_sent_to_and_from_where_the_server_takes_them(
+    mail_stand_in: MailStandIn,
+) -> None:
+    async with channel_to(server_at(mail_stand_in), sender="Büro <büro@bücher.example>") as channel:
+        await channel.send(Recipient(7, "jürgen@example.org"), SALE)
+        await channel.send(BOB, SALE)
+
+    first, second = mail_stand_in.mails
+    assert (first.sender, first.recipients) == ("büro@xn--bcher-kva.example", ["jürgen@example.org"])
+    assert second.sender == first.sender
+    assert "To: jürgen@example.org".encode() in first.raw
+
+
+async def test_a_recipient_with_other_letters_is_told_at_once_where_the_server_takes_none(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    mail_stand_in.offers_smtputf8 = False
+
+    failure = await failure_of(channel, Recipient(7, "jürgen@example.org"))
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+    assert "SMTPUTF8" in failure.reason
+
+
+async def test_a_sender_with_other_letters_shows_before_the_first_mail(mail_stand_in: MailStandIn) -> None:
+    mail_stand_in.offers_smtputf8 = False
+
+    async with channel_to(server_at(mail_stand_in), sender="büro@example.com") as channel:
+        with pytest.raises(Misconfigured, match="Set PINGPILOT_SMTP_FROM"):
+            await channel.run()
         failure = await failure_of(channel)
 
     assert isinstance(failure, ChannelUnavailable)
@@ -489,7 +530,7 @@ async def watched(channel: EmailChannel) -> AsyncIterator["asyncio.Task[None]"]:
 async def test_the_mail_server_shows_as_up(mail_stand_in: MailStandIn) -> None:
     health = Health()
     pool = SmtpPool(server_at(mail_stand_in), timeout=TIMEOUT)
-    channel = EmailChannel(pool, sender=SENDER, unsubscribe_url=str, health=health)
+    channel = EmailChannel(pool, sender=mailbox(SENDER), unsubscribe_url=str, health=health)
 
     async with watched(channel):
         await until(lambda: "email" in health.parts)

@@ -17,6 +17,7 @@ from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.clock import Clock
 from pingpilot.email.channel import EmailChannel
 from pingpilot.email.connecting import MailServer
+from pingpilot.email.sender import mailbox
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.events.submission import Submission
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
@@ -88,7 +89,7 @@ class World:
         )
         return EmailChannel(
             SmtpPool(server, timeout=patience),
-            sender="ping@example.com",
+            sender=mailbox("ping@example.com"),
             unsubscribe_url=lambda account_id: f"https://example.com/unsubscribe/{account_id}",
             health=self.health,
         )

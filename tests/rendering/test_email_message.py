@@ -1,5 +1,6 @@
 import email
 import email.policy
+import re
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from pingpilot.delivery.channel import Notification
 from pingpilot.email.message import build_message, subject_for, text_color_on
+from pingpilot.email.sender import mailbox
 from pingpilot.rendering.color import linear_rgb
 from pingpilot.rendering.text import readable, readable_fields
 
@@ -22,10 +24,10 @@ def built(note: Notification, **changes: str) -> bytes:
     arguments = {
         "sender": "PingPilot <ping@ping.example>",
         "recipient": "alice@example.com",
-        "message_id_domain": "ping.example",
         "unsubscribe_url": UNSUBSCRIBE,
     }
-    return build_message(note, **(arguments | changes))
+    arguments |= changes
+    return build_message(note, **arguments | {"sender": mailbox(arguments["sender"])})  # type: ignore[arg-type]
 
 
 def parsed(raw: bytes) -> EmailMessage:
@@ -148,7 +150,9 @@ def test_user_text_is_no_html() -> None:
     [
         ("ping@ping.example", "ping@ping.example"),
         ('"Büro, Nord" <ping@ping.example>', '"Büro, Nord" <ping@ping.example>'),
-        ("Acme, Inc. <ping@ping.example>", '"Acme, Inc." <ping@ping.example>'),
+        ('"Büro\\, \\"Nord\\""<ping@ping.example>', '"Büro, \\"Nord\\"" <ping@ping.example>'),
+        ("Acme Inc. <ping@ping.example>", '"Acme Inc." <ping@ping.example>'),
+        (" <ping@ping.example> ", "ping@ping.example"),
         ("Büro <ping@bücher.example>", "Büro <ping@xn--bcher-kva.example>"),
     ],
 )
@@ -168,7 +172,8 @@ def test_a_sender_may_have_any_display_name(sender: str, shown: str) -> None:
         {"recipient": "a@b.example, eve@evil.example"},
         {"recipient": "nobody"},
         {"recipient": ""},
-        {"message_id_domain": "x\r\nBcc: eve@evil.example"},
+        {"sender": "a@x\r\nBcc: eve@evil.example"},
+        {"sender": '"x\r\nBcc: eve@evil.example" <a@b.example>'},
         {"unsubscribe_url": "https://x.example/\r\nBcc: eve@evil.example"},
         {"unsubscribe_url": "https://bücher.example/"},
     ],
@@ -176,6 +181,47 @@ def test_a_sender_may_have_any_display_name(sender: str, shown: str) -> None:
 def test_what_can_not_stand_in_a_header_is_refused(harm: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"."):
         built(notification(), **harm)
+
+
+@pytest.mark.parametrize(
+    ("sender", "right"),
+    [
+        ("Lovelace, Ada <ping@example.org>", '"Lovelace, Ada" <ping@example.org>'),
+        ("Acme (Berlin) <ping@example.org>", '"Acme (Berlin)" <ping@example.org>'),
+        ('Ada "the first" <ping@example.org>', '"Ada the first" <ping@example.org>'),
+        ("ping@example.com <ping@example.org>", '"ping@example.com" <ping@example.org>'),
+    ],
+)
+def test_a_sender_that_may_mean_two_things_is_refused_with_the_right_spelling(
+    sender: str, right: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"must have its name in quotes: {right}")):
+        mailbox(sender)
+
+    assert mailbox(right).address == "ping@example.org"
+
+
+def test_header_message_id_and_envelope_agree_on_the_sender() -> None:
+    sender = mailbox('"Lovelace, Ada" <ping@bücher.example>')
+
+    message = parsed(
+        build_message(
+            notification(), sender=sender, recipient="ada@bücher.example", unsubscribe_url=UNSUBSCRIBE
+        )
+    )
+
+    assert sender.address == "ping@xn--bcher-kva.example"
+    assert message["From"].addresses[0].addr_spec == sender.address
+    assert message["From"].addresses[0].display_name == "Lovelace, Ada"
+    assert message["Message-ID"].endswith("@xn--bcher-kva.example>")
+    assert message["To"] == "ada@xn--bcher-kva.example"
+
+
+def test_letters_beyond_ascii_stand_in_the_headers_as_they_are() -> None:
+    raw = built(notification("Grüße"), recipient="jürgen@bücher.example")
+
+    assert "\r\nTo: jürgen@xn--bcher-kva.example\r\n".encode() in raw
+    assert parsed(raw)["From"] == "PingPilot <ping@ping.example>"
 
 
 def test_an_encoded_word_in_user_text_stays_text() -> None:
