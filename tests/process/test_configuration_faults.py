@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 from models import AccountChannel, DeliveryAttempt, Event
 from pingpilot.accounts.keys import create_key
 from pingpilot.channels import CHANNELS, DISCORD, TELEGRAM
-from pingpilot.config import Settings
+from pingpilot.config import Settings, load_settings
 from pingpilot.daemon.daemon import Daemon
 from tests.channels.standins import keeping_discords_address, open_conversation
 from tests.support.accounts import link_chat, new_account
@@ -96,7 +96,7 @@ async def daemon(
     await link_chat(ada, DISCORD.name, clock, await open_conversation(platforms.discord, ADA))
     await link_chat(ada, TELEGRAM.name, clock, str(GRACE.id))
     with keeping_discords_address():
-        async with running(Settings(http_port=0), clock) as url, ClientSession() as http:
+        async with running(load_settings(http_port=0), clock) as url, ClientSession() as http:
             made = InProcess(url, key, clock, http)
             await made.wait_until(lambda: all_are(made, "up"), "all parts to be up")
             yield made
