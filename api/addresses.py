@@ -24,15 +24,13 @@ class TrustedProxies:
         address = _address(request.remote or "")
         hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
         for hop in reversed([each.strip() for each in hops if each.strip()]):
-            if not self._trusts(address) or (named := _address(hop)) is None:
+            trusted = address is not None and any(address in network for network in self._networks)
+            if not trusted or (named := _address(hop)) is None:
                 break
             address = named
         if isinstance(address, IPv6Address):
             return str(IPv6Network((int(address), _OWN_NETWORK), strict=False))
         return str(address or "local")
-
-    def _trusts(self, address: Address | None) -> bool:
-        return address is not None and any(address in network for network in self._networks)
 
 
 def _address(text: str) -> Address | None:

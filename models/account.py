@@ -38,7 +38,7 @@ class Account(Model):
     async def lock(cls, account_id: int) -> None:
         """Keep others who lock the account waiting until the transaction ends.
 
-        A write, so that SQLite takes its lock at once; to a column that is no key, so that PostgreSQL
+        A write, so that SQLite takes its lock at once; to a column that is not a key, so that PostgreSQL
         goes on inserting rows that refer to the account.
         """
         await cls.filter(id=account_id).update(plan=F("plan"))

@@ -65,6 +65,6 @@ class ApiKey(Model):
 
     @classmethod
     async def expire(cls, key_id: int, at: datetime) -> bool:
-        """Have a key refused from an instant on; False where that was settled before, or it was revoked."""
-        unsettled = cls.filter(id=key_id, revoked_at__isnull=True, expires_at__isnull=True)
-        return bool(await unsettled.update(expires_at=at))
+        """Have a key refused from an instant on; False where it has an end already, or was revoked."""
+        endless = cls.filter(id=key_id, revoked_at__isnull=True, expires_at__isnull=True)
+        return bool(await endless.update(expires_at=at))

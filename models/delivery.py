@@ -12,7 +12,7 @@ from models.event import Event
 
 
 class DeliveryStatus(StrEnum):
-    """Where a delivery stands; `SENDING` holds a lease until a time, `HELD` waits for quiet hours to end."""
+    """How far a delivery is; `SENDING` holds a lease until a time, `HELD` waits for quiet hours to end."""
 
     PENDING = "pending"
     HELD = "held"

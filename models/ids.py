@@ -51,6 +51,6 @@ def event_id_text(event_id: UUID) -> str:
 
 
 def parse_event_id(text: str) -> UUID | None:
-    """Return the id behind `evt_…`, or None where the text is no event id."""
+    """Return the id behind `evt_…`, or None where the text is not an event id."""
     match = _EVENT_ID.fullmatch(text)
     return UUID(hex=match[1]) if match else None

@@ -47,7 +47,7 @@ async def insert_rows(
 
 
 def marks(values: Sequence[Any]) -> str:
-    """Return `?, ?, …` for as many values, to stand in an `IN (…)`."""
+    """Return `?, ?, …` for as many values, to be put into an `IN (…)`."""
     return ", ".join("?" * len(values))
 
 

@@ -23,6 +23,8 @@ class Client(SqliteClient):
     """A connection to one file."""
 
     async def create_connection(self, with_db: bool) -> None:
+        # The thread of an aiosqlite connection that can't be opened ends at any time, also after the loop
+        await asyncio.to_thread(lambda: sqlite3.connect(self.filename).close())
         try:
             await super().create_connection(with_db)
         except BaseException:

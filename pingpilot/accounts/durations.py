@@ -13,6 +13,6 @@ _UNITS = {
 
 
 def read_duration(text: str) -> timedelta | None:
-    """Return the time of `30m`, `2h` or `1d`, None for a text that is none."""
+    """Return the time of `30m`, `2h` or `1d`, None for any other text."""
     match = _DURATION.fullmatch(text.strip().lower())
     return int(match[1]) * _UNITS[match[2]] if match else None

@@ -134,7 +134,8 @@ class Prompt:
                 self._platforms[words].refuse_next()
                 typer.echo(f"The next message to {words} will be refused.")
             elif first == "refuse" and words:
-                typer.echo(f"'{words}' is not a platform: try {' or '.join(self._platforms)}.")
+                bots = [name for name in self._platforms if CHANNELS[name].needs_link]
+                typer.echo(f"'{words}' is not a platform: try {' or '.join(bots)}.")
             elif line == "code":
                 typer.echo(f"Code: {await self._new_code()}")
             elif line in ("quit", "exit"):

@@ -17,7 +17,7 @@ PATIENCE = timedelta(seconds=2)
 """How long the database may take to answer before it counts as away."""
 FRESH = timedelta(seconds=5)
 """How long an answer serves all who ask: anybody may, and a million open deliveries take it 300 ms."""
-# Reads the entries of open deliveries in the index (channel, status, …), however many are settled
+# Reads the index (channel, status, …) where deliveries are open, however many are settled
 WAITING = with_statuses("""
 SELECT waiting.channel, waiting.status, waiting.depth, e.created_at FROM (
     SELECT channel, status, COUNT(*) AS depth, MIN(id) AS oldest FROM deliveries
@@ -64,18 +64,16 @@ class Backlog:
             self._metrics.hide_queue()
             return
         self._metrics.database_up.set(1)
-        for channel in CHANNELS:
-            self._show(channel, [each for each in waiting if each.channel == channel])
-
-    def _show(self, channel: str, waiting: list[Waiting]) -> None:
         now = self._clock.now()
-        queued = [each for each in waiting if each.status is not DeliveryStatus.HELD]
-        self._metrics.show_queue(
-            channel,
-            depth=sum(each.depth for each in queued),
-            oldest_age=max([timedelta(), *(now - each.oldest for each in queued)]),
-            held=sum(each.depth for each in waiting if each.status is DeliveryStatus.HELD),
-        )
+        for channel in CHANNELS:
+            own = [each for each in waiting if each.channel == channel]
+            queued = [each for each in own if each.status is not DeliveryStatus.HELD]
+            self._metrics.show_queue(
+                channel,
+                depth=sum(each.depth for each in queued),
+                oldest_age=max([timedelta(), *(now - each.oldest for each in queued)]),
+                held=sum(each.depth for each in own if each.status is DeliveryStatus.HELD),
+            )
 
 
 @unit_of_work

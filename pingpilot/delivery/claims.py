@@ -62,6 +62,11 @@ def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> 
     `label` is what people call the channel.
     """
     *older, shown = deliveries
+    obstacle = shown.suspended_reason
+    if shown.obstacle is Obstacle.OFF:
+        obstacle = f"{label} was switched off before this could be sent."
+    elif shown.obstacle is Obstacle.UNLINKED:
+        obstacle = f"{label} was unlinked before this could be sent."
     passes = any(each.passes_quiet_hours for each in deliveries)
     quiet_until = None if passes else shown.quiet_hours.quiet_until(now)
     silently = shown.quiet_hours.silently
@@ -83,7 +88,7 @@ def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> 
             silent=quiet_until is not None and silently,
         ),
         recipient=Recipient(shown.account_id, shown.address) if shown.address is not None else None,
-        obstacle=_obstacle_text(shown, label),
+        obstacle=obstacle,
         hold_until=None if silently else quiet_until,
     )
 
@@ -97,17 +102,6 @@ def _counted(older: Sequence[DueDelivery]) -> list[str]:
     if rest := sum(count for _, count in counts[_MOST_NAMED:]):
         named.append(f"{rest:,} others")
     return [f"{len(older):,} more: {', '.join(named)}"]
-
-
-def _obstacle_text(due: DueDelivery, label: str) -> str | None:
-    """Return the sentence that a delivery fails with, which its owner reads."""
-    match due.obstacle:
-        case Obstacle.OFF:
-            return f"{label} was switched off before this could be sent."
-        case Obstacle.UNLINKED:
-            return f"{label} was unlinked before this could be sent."
-        case _:
-            return due.suspended_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +118,7 @@ class Companions:
 def companions_wanted(due: DueDelivery, now: datetime) -> Companions | None:
     """Return what goes along with a delivery, None where it goes alone.
 
-    What has to wait for the end of quiet hours waits together, lest something urgent stand in line behind
+    What has to wait for the end of quiet hours waits together, lest something urgent queue up behind
     it; meanwhile, what passes is combined with its like. Elsewhere the account decides.
     """
     if due.obstacle:

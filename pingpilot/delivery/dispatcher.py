@@ -1,6 +1,7 @@
 """The dispatcher: one channel's worker. Claims what is due, sends it, records what came of it."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -99,12 +100,14 @@ class Dispatcher:
                     await self._queue.put_back(sparing=self._under_way())
                     claims_in_doubt = False
                 claimed = await self._fill_slots()
-            except DatabaseUnavailable as exc:
+            except (DatabaseUnavailable, IntegrityConflict) as exc:
                 self._database.failed(exc, "The queue can't be read", channel=self._channel.name)
-                claims_in_doubt = True  # one may stand although its answer is lost
+                claims_in_doubt = True  # one may be stored although its answer is lost
                 claimed = 0
             if not claimed:
-                await self._rest()
+                with suppress(TimeoutError):  # then the database is asked without a wake-up
+                    async with asyncio.timeout(self._poll.total_seconds()):
+                        await self._awake.wait()
 
     async def drain(self, grace: timedelta) -> None:
         """Let what is being sent finish within `grace`; what does not goes back to the queue.
@@ -153,14 +156,6 @@ class Dispatcher:
     def _note_sent(self, task: asyncio.Task[None]) -> None:
         del self._sending[task]
         self.wake()
-
-    async def _rest(self) -> None:
-        """Return when woken, or when it is time to ask the database again."""
-        try:
-            async with asyncio.timeout(self._poll.total_seconds()):
-                await self._awake.wait()
-        except TimeoutError:
-            pass
 
     async def _deliver(self, claim: Claim) -> None:
         attempt = await self._sender.attempt(claim)

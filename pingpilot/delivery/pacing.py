@@ -10,7 +10,7 @@ class Pacer:
     """Gives each message its turn under a rate for all and a rate for each recipient.
 
     Turns are handed out in order of asking (the generic cell rate algorithm, ITU-T I.371: one number
-    a rate, no timer). A rate of None is no limit.
+    a rate, no timer). None means no limit.
     """
 
     def __init__(self, *, overall: Rate | None, per_recipient: Rate | None, clock: Clock) -> None:

@@ -43,22 +43,18 @@ class Reporter:
                 self._unavailable.inc()
         if claim.recipient and verdict.outcome not in (None, AttemptOutcome.INTERRUPTED):
             self._seconds.observe(attempt.duration.total_seconds())
-        for delivery_id, event_id in claim.deliveries:
-            self._log(attempt, delivery_id, event_id)
-
-    def _log(self, attempt: Attempt, delivery_id: int, event_id: UUID) -> None:
-        claim, verdict = attempt.claim, attempt.verdict
         reason = verdict.reason
         if reason and claim.recipient:
             reason = claim.recipient.hidden_in(reason)
         went_together = claim.companions and verdict.status is not DeliveryStatus.HELD
         level = log.error if verdict.status is DeliveryStatus.FAILED else log.info
-        level(
-            f"Delivery {verdict.status.value}",
-            channel=self._channel,
-            delivery=delivery_id,
-            **({"combined": len(claim.deliveries)} if went_together else {}),
-            event_id=event_id_text(event_id),
-            attempt=claim.attempts + int(verdict.counted),
-            **({"reason": reason} if reason else {}),
-        )
+        for delivery_id, event_id in claim.deliveries:
+            level(
+                f"Delivery {verdict.status.value}",
+                channel=self._channel,
+                delivery=delivery_id,
+                **({"combined": len(claim.deliveries)} if went_together else {}),
+                event_id=event_id_text(event_id),
+                attempt=claim.attempts + int(verdict.counted),
+                **({"reason": reason} if reason else {}),
+            )

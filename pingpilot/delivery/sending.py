@@ -1,8 +1,7 @@
 """Sending: one attempt after another through a channel, in turn, with pauses where it asks for them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
@@ -74,8 +73,13 @@ class Sender:
     async def attempt(self, claim: Claim) -> Attempt:
         """Make one attempt and return what came of it; it raises nothing, and a cancelled one says so."""
         try:
-            # What waits for quiet hours to end is not sent: it takes no turn from what is urgent
-            async with self._turn(None if claim.hold_until else claim.recipient):
+            async with AsyncExitStack() as turn:
+                if claim.recipient and not claim.hold_until:
+                    # One message at a time to a recipient. What waits for quiet hours to end is not sent:
+                    # it takes no turn from what is urgent.
+                    address = claim.recipient.address
+                    await turn.enter_async_context(self._recipients.setdefault(address, asyncio.Lock()))
+                    await self._pacer.turn(address)
                 started_at, began = self._clock.now(), self._clock.monotonic()
                 try:
                     verdict = await self._verdict(claim)
@@ -86,16 +90,6 @@ class Sender:
         except asyncio.CancelledError:  # while it waited; only a stop cancels, the task ends here anyway
             now = self._clock.now()
             return Attempt(claim, untried(now), now, timedelta())
-
-    @asynccontextmanager
-    async def _turn(self, recipient: Recipient | None) -> AsyncIterator[None]:
-        """Let one message at a time through to a recipient, at the pacer's pace."""
-        if recipient is None:
-            yield
-            return
-        async with self._recipients.setdefault(recipient.address, asyncio.Lock()):
-            await self._pacer.turn(recipient.address)
-            yield
 
     async def _verdict(self, claim: Claim) -> Verdict:
         """Send the claim's message, if it may be sent now, and return what that means for its delivery."""

@@ -29,7 +29,7 @@ _FAILED = (DeliveryStatus.FAILED.value,)
 
 
 class EventStatus(StrEnum):
-    """How an event stands, derived from its deliveries."""
+    """What became of an event so far, derived from its deliveries."""
 
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"

@@ -107,7 +107,7 @@ class Ledger:
             )
 
     async def _charge(self, events: Mapping[int, int]) -> dict[int, int]:
-        """Add to the month counters and return where they stand.
+        """Add to the month counters and return what they are then.
 
         In the accounts' order, lest two daemons wait for each other.
         """

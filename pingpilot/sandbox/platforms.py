@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.faults import Fault
@@ -43,13 +43,20 @@ class Platform(Protocol):
         """Refuse the next message for good. Raises `ValueError` where it can't."""
 
 
-class DiscordInSandbox:
-    """Discord and a person who talks to the bot there."""
+class _Startable(Protocol):
+    async def start(self) -> None: ...
 
-    _person = DiscordUser(id="80351110224678912", name="you")
+    async def stop(self) -> None: ...
 
-    def __init__(self) -> None:
-        self._stand_in = DiscordStandIn(token=secrets.token_urlsafe(40))
+
+StandIn = TypeVar("StandIn", bound=_Startable)
+
+
+class _Played(Generic[StandIn]):
+    """Base of the three: what runs between entering and leaving is the stand-in."""
+
+    def __init__(self, stand_in: StandIn) -> None:
+        self._stand_in = stand_in
 
     async def __aenter__(self) -> Self:
         await self._stand_in.start()
@@ -57,6 +64,15 @@ class DiscordInSandbox:
 
     async def __aexit__(self, *_exc: object) -> None:
         await self._stand_in.stop()
+
+
+class DiscordInSandbox(_Played[DiscordStandIn]):
+    """Discord and a person who talks to the bot there."""
+
+    _person = DiscordUser(id="80351110224678912", name="you")
+
+    def __init__(self) -> None:
+        super().__init__(DiscordStandIn(token=secrets.token_urlsafe(40)))
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -81,21 +97,14 @@ class DiscordInSandbox:
         self._stand_in.faults.add(Fault.error(400, "Invalid Form Body", code=50035), route="POST channels/")
 
 
-class TelegramInSandbox:
+class TelegramInSandbox(_Played[TelegramStandIn]):
     """Telegram and a person who talks to the bot there."""
 
     _person = TelegramUser(id=5_550_001_111, username="you", first_name="You")
 
     def __init__(self) -> None:
         token = f"{secrets.randbelow(10**10):010}:{secrets.token_urlsafe(26)}"
-        self._stand_in = TelegramStandIn(token=token)
-
-    async def __aenter__(self) -> Self:
-        await self._stand_in.start()
-        return self
-
-    async def __aexit__(self, *_exc: object) -> None:
-        await self._stand_in.stop()
+        super().__init__(TelegramStandIn(token=token))
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -122,18 +131,11 @@ class TelegramInSandbox:
         self._stand_in.faults.add(refusal, route="sendMessage")
 
 
-class MailInSandbox:
+class MailInSandbox(_Played[MailStandIn]):
     """A mail server, and a mailbox that is only read."""
 
     def __init__(self) -> None:
-        self._stand_in = MailStandIn()
-
-    async def __aenter__(self) -> Self:
-        await self._stand_in.start()
-        return self
-
-    async def __aexit__(self, *_exc: object) -> None:
-        await self._stand_in.stop()
+        super().__init__(MailStandIn())
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -64,12 +65,8 @@ class Housekeeper:
 
     async def _remove(self, sql: str, before: object) -> int:
         removed = 0
-        while count := await _delete(sql, before):
+        delete = unit_of_work(partial(query, connection(), sql, [before, BATCH]))
+        while count := len(await delete()):
             removed += count
             await asyncio.sleep(_BREATH)
         return removed
-
-
-@unit_of_work
-async def _delete(sql: str, before: object) -> int:
-    return len(await query(connection(), sql, [before, BATCH]))

@@ -61,10 +61,11 @@ class DatabaseWatch:
             inquiry.close()
             return
         self._inquiry = asyncio.create_task(inquiry, name="database inquiry")
-        self._inquiry.add_done_callback(self._end_inquiry)
 
-    def _end_inquiry(self, _task: asyncio.Task[None]) -> None:
-        self._inquiry = None
+        def forget(_task: asyncio.Task[None]) -> None:
+            self._inquiry = None
+
+        self._inquiry.add_done_callback(forget)
 
     async def _look_into(self, exc: Exception, what: str, ids: dict[str, Any]) -> None:
         if await self._questions.submit(None):

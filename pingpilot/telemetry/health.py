@@ -9,7 +9,7 @@ log = structlog.get_logger(__name__)
 
 
 class State(StrEnum):
-    """How a part stands. `OFF`: not configured. `PAUSED`: needs a person, and is tried again now and then."""
+    """What a part does. `OFF`: not configured. `PAUSED`: needs a person, and is tried now and then."""
 
     OFF = "off"
     CONNECTING = "connecting"

@@ -31,17 +31,22 @@ class _Hide:
         self._known = re.compile(known) if known else None
 
     def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
-        return {name: self._clean(value) for name, value in event.items()}
-
-    def _clean(self, value: Any) -> Any:
-        if isinstance(value, int | float | bool) or value is None:
-            return value
-        text = _SECRET_SHAPES.sub(_HIDDEN, value if isinstance(value, str) else str(value))
-        return self._known.sub(_HIDDEN, text) if self._known else text
+        clean: EventDict = {}
+        for name, value in event.items():
+            clean[name] = value
+            if not isinstance(value, int | float | bool | None):
+                text = _SECRET_SHAPES.sub(_HIDDEN, value if isinstance(value, str) else str(value))
+                clean[name] = self._known.sub(_HIDDEN, text) if self._known else text
+        return clean
 
 
 def configure_logging(*, level: str, format_: str, secrets: Iterable[str]) -> None:
     """Send all log records to standard error as `console` lines or `json`, without any of `secrets`."""
+    renderer: Processor = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    if format_ == "json":
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,  # the request's id
         structlog.stdlib.add_log_level,
@@ -66,7 +71,7 @@ def configure_logging(*, level: str, format_: str, secrets: Iterable[str]) -> No
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _Hide(secrets),
-                _renderer(format_),
+                renderer,
             ],
         )
     )
@@ -84,11 +89,3 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
     Those get a 400, and would fill the log with tracebacks otherwise.
     """
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-def _renderer(format_: str) -> Processor:
-    if format_ == "json":
-        return structlog.processors.JSONRenderer(ensure_ascii=False)
-    return structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-    )

@@ -6,6 +6,7 @@ import pytest
 
 from models import Account, AccountChannel, Category, Delivery, DeliveryStatus, Plan
 from pingpilot.accounts.accounts import channels_of, create_account, find_account, set_plan
+from pingpilot.accounts.email_address import normal_email
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 from tests.support.accounts import new_account
@@ -174,3 +175,23 @@ async def test_switching_a_channel_has_what_it_holds_looked_at_anew(
     await change_account(account, off, clock.now())
 
     assert [each.next_attempt_at for each in await held] == [clock.now()]
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("alice@localhost", "alice@localhost"),
+        ("alice@mail.home.local", "alice@mail.home.local"),
+        ("alice@shop.test", "alice@shop.test"),
+        ("O'Hara+shop@Example.COM", "o'hara+shop@example.com"),
+        ("alice@bücher.example", "alice@xn--bcher-kva.example"),
+    ],
+)
+def test_addresses_of_networks_of_ones_own_are_as_good_as_others(text: str, stored: str) -> None:
+    assert normal_email(text) == stored
+
+
+@pytest.mark.parametrize("text", ['"a b"@x.de', "Al <al@x.de>", "al@[192.0.2.1]", f"{'a' * 65}@x.de"])
+def test_an_address_that_not_every_mail_server_takes_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="is not an e-mail address"):
+        normal_email(text)
