@@ -13,10 +13,10 @@ FieldValue = str | int | float | bool
 class Notification:
     """One event as a person shall see it, before any platform's form.
 
-    `color` is 0xRRGGBB; `fields` keep the sender's order; `created_at` is aware UTC; `silent` asks for a
-    message without a sound, where the platform can. Equal `event_id` and `delivery_id` mean the same
-    message: a channel derives from them whatever lets its platform drop a repeat (Discord's nonce, an
-    e-mail's Message-ID).
+    `color` is 0xRRGGBB; `fields` keep the sender's order; `created_at` is aware UTC, `time_zone` the
+    account's; `silent` asks for a message without a sound, where the platform can. Equal `event_id` and
+    `delivery_id` mean the same message: a channel derives from them whatever lets its platform drop a
+    repeat (Discord's nonce, an e-mail's Message-ID).
     """
 
     event_id: UUID
@@ -28,6 +28,7 @@ class Notification:
     fields: tuple[tuple[str, FieldValue], ...]
     created_at: datetime
     silent: bool = False
+    time_zone: str = "UTC"
 
     @property
     def title(self) -> str:

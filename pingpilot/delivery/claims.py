@@ -86,6 +86,7 @@ def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> 
             fields=shown.fields,
             created_at=shown.created_at,
             silent=quiet_until is not None and silently,
+            time_zone=shown.quiet_hours.time_zone,
         ),
         recipient=Recipient(shown.account_id, shown.address) if shown.address is not None else None,
         obstacle=obstacle,

@@ -1,16 +1,17 @@
 """A notification as a complete e-mail: headers, plain text and HTML."""
 
-from datetime import UTC
 from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from models.ids import event_id_text
 from pingpilot.accounts.email_address import split_address
 from pingpilot.delivery.channel import Notification
+from pingpilot.email.markup import pieces
 from pingpilot.email.sender import Mailbox
 from pingpilot.rendering.color import linear_rgb
 from pingpilot.rendering.text import cut_end, readable, readable_fields
@@ -97,6 +98,15 @@ def text_color_on(color: int) -> str:
     return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
 
 
+def _local_time(notification: Notification) -> str:
+    """Return when it happened in the account's time zone, with the zone's name."""
+    local = notification.created_at.astimezone(ZoneInfo(notification.time_zone))
+    zone = f"{local:%Z}"
+    if zone[:1] in "+-":  # many zones have no name, but their distance from UTC
+        zone = f"UTC{zone[:3]}:{zone[3:]}" if zone[3:] else f"UTC{zone}"
+    return f"{local:%Y-%m-%d %H:%M:%S} {zone}"
+
+
 def _rendered(template: str, notification: Notification, unsubscribe_url: str) -> str:
     return _TEMPLATES.get_template(template).render(
         title=notification.title,
@@ -104,7 +114,8 @@ def _rendered(template: str, notification: Notification, unsubscribe_url: str) -
         text_color=text_color_on(notification.color),
         description=readable(notification.description),
         fields=readable_fields(notification),
-        created=f"{notification.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        pieces=pieces,
+        created=_local_time(notification),
         event_id=event_id_text(notification.event_id),
         unsubscribe_url=unsubscribe_url,
     )
