@@ -223,9 +223,16 @@ async def _log_in(connection: aiosmtplib.SMTP, username: str, password: str) -> 
 
 def _failure(exc: Exception, server: MailServer) -> DeliveryFailure:
     """Sort what went wrong before any message: trouble that the settings cause pauses the channel."""
-    what = f"The mail server can't be used: {text_of(exc)}"
+    what = f"The mail server can't be used: {_words(exc, server)}"
     advice = _advice(exc, server)
     return TemporaryFailure(what) if advice is None else ChannelUnavailable(sentences(what, advice))
+
+
+def _words(exc: Exception, server: MailServer) -> str:
+    untrusted = next((e for e in (exc, exc.__cause__) if isinstance(e, ssl.SSLCertVerificationError)), None)
+    if untrusted is not None:
+        return f"its certificate is not accepted ({untrusted.verify_message.rstrip('.')})"
+    return text_of(exc).replace(" on port None", f" on port {server.port}")  # it got a socket, not a port
 
 
 def _advice(exc: Exception, server: MailServer) -> str | None:
