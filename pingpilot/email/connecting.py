@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiosmtplib
@@ -17,6 +18,9 @@ from pingpilot.errors import ChannelUnavailable, DeliveryFailure, TemporaryFailu
 
 _TLS_PORT = 465
 _TLS_TRIAL = 5.0  # seconds for finding out whether a server that says nothing waits for TLS
+_LOGIN_WAITS = (60.0, 120.0, 300.0, 600.0)
+"""Seconds after the first, second, … refused login until the next: at most four tries in ten minutes, since
+fail2ban by default shuts out whoever has five."""
 _UNKNOWN_MECHANISM, _WEAK_MECHANISM = 504, 534  # RFC 4954, 6: another way to log in may do
 _BEST_MECHANISMS = {True: ("plain", "login", "cram-md5"), False: ("cram-md5", "plain", "login")}
 """Ways to log in, best first, over an encrypted connection or not."""
@@ -62,20 +66,38 @@ class WantsTls(Exception):
 
 
 class Connector:
-    """Opens connections to one mail server."""
+    """Opens connections to one mail server.
 
-    def __init__(self, server: MailServer, *, timeout: float) -> None:
+    A login that was refused is not repeated for a while, and goes first alone: servers shut out whoever has
+    too many that fail. `monotonic` gives seconds.
+    """
+
+    def __init__(self, server: MailServer, *, timeout: float, monotonic: Callable[[], float]) -> None:
         self._server = server
         self._timeout = timeout
+        self._monotonic = monotonic
         self._resolver = Resolver(server.host, server.port)
         self._tls = server.tls_context
         self._helo = server.helo
+        self._one_login = asyncio.Lock()
+        self._login_works = server.username is None
+        self._refused_logins = 0
+        self._no_login_before = 0.0
+        self._refusal = ""
 
     async def connect(self) -> aiosmtplib.SMTP:
         """Return a connection that mail can be handed in over.
 
         Raises `ChannelUnavailable` where the settings are to blame, else `TemporaryFailure`.
         """
+        if self._login_works:
+            return await self._sorted_connect()
+        async with self._one_login:
+            if self._monotonic() < self._no_login_before:
+                raise ChannelUnavailable(self._refusal)
+            return await self._sorted_connect()
+
+    async def _sorted_connect(self) -> aiosmtplib.SMTP:
         try:
             if self._server.port == _TLS_PORT:
                 await self._check_security()
@@ -85,7 +107,14 @@ class Connector:
                 await self._check_security()
                 raise
         except (aiosmtplib.SMTPException, OSError, ValueError, WantsTls) as exc:
-            raise _failure(exc, self._server) from exc
+            failure = _failure(exc, self._server)
+            if type(failure) is ChannelUnavailable and isinstance(exc, aiosmtplib.SMTPAuthenticationError):
+                wait = _LOGIN_WAITS[min(self._refused_logins, len(_LOGIN_WAITS) - 1)]
+                self._login_works = False
+                self._refused_logins += 1
+                self._no_login_before = self._monotonic() + wait
+                self._refusal = failure.reason
+            raise failure from exc
 
     async def _connect(self) -> aiosmtplib.SMTP:
         server = self._server
@@ -110,6 +139,7 @@ class Connector:
             await _greet(connection)
             if server.username and server.password:
                 await _log_in(connection, server.username, server.password.get_secret_value())
+                self._login_works, self._refused_logins, self._no_login_before = True, 0, 0.0
         except BaseException:
             connection.close()
             raise

@@ -1,8 +1,9 @@
 """Kept-open connections to the mail server."""
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -21,13 +22,18 @@ class SmtpPool:
     """A few connections that stay open between messages; each carries one message at a time."""
 
     def __init__(
-        self, server: MailServer, *, most: int = 4, timeout: timedelta = timedelta(seconds=20)
+        self,
+        server: MailServer,
+        *,
+        most: int = 4,
+        timeout: timedelta = timedelta(seconds=20),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._server = server
         self._timeout = timeout.total_seconds()
         self._free = asyncio.Semaphore(most)
         self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
-        self._connector = Connector(server, timeout=self._timeout)
+        self._connector = Connector(server, timeout=self._timeout, monotonic=monotonic)
         self._served: deque[str] = deque(maxlen=_REMEMBERED)
 
     async def send(self, sender: str, recipient: str, message: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from pingpilot.errors import (
 from pingpilot.sandbox.faults import Fault, SmtpStage
 from pingpilot.sandbox.smtp import MailStandIn, Security
 from pingpilot.telemetry.health import Health, State
+from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
 from .notifications import OTHER, SALE
@@ -41,10 +43,15 @@ def server_at(stand_in: MailStandIn) -> MailServer:
 
 @asynccontextmanager
 async def channel_to(
-    server: MailServer, *, most: int = 4, sender: str = SENDER, timeout: timedelta = TIMEOUT
+    server: MailServer,
+    *,
+    most: int = 4,
+    sender: str = SENDER,
+    timeout: timedelta = TIMEOUT,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[EmailChannel]:
     channel = EmailChannel(
-        SmtpPool(server, most=most, timeout=timeout),
+        SmtpPool(server, most=most, timeout=timeout, monotonic=monotonic),
         sender=mailbox(sender),
         unsubscribe_url=lambda account_id: f"https://example.com/unsubscribe/{account_id}",
         health=Health(),
@@ -469,13 +476,16 @@ async def test_an_encrypted_server_with_a_login_is_served(
     assert stand_in.connections == 1
 
 
-async def test_a_wrong_password_makes_the_channel_unavailable(mail_stand_in: MailStandIn) -> None:
+async def test_a_wrong_password_makes_the_channel_unavailable(
+    mail_stand_in: MailStandIn, clock: ManualClock
+) -> None:
     mail_stand_in.username, mail_stand_in.password = "ping", "secret"
     server = replace(server_at(mail_stand_in), username="ping", password=SecretStr("wrong"))
 
-    async with channel_to(server) as channel:
+    async with channel_to(server, monotonic=clock.monotonic) as channel:
         failure = await failure_of(channel)
         mail_stand_in.password = "wrong"
+        clock.advance_seconds(60)
         await channel.send(ALICE, SALE)
 
     assert isinstance(failure, ChannelUnavailable)

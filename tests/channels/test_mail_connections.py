@@ -21,6 +21,7 @@ from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import ChannelUnavailable, TemporaryFailure
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.smtp import MailStandIn
+from tests.support.clock import ManualClock
 
 PATIENCE = timedelta(seconds=5)
 
@@ -101,6 +102,30 @@ async def test_a_wrong_password_costs_one_login(mail_stand_in: MailStandIn, offe
 
     assert mail_stand_in.logins == 1
     assert "Check PINGPILOT_SMTP_USERNAME and PINGPILOT_SMTP_PASSWORD." in reason
+
+
+async def test_a_wrong_password_costs_few_logins_however_much_waits(
+    mail_stand_in: MailStandIn, clock: ManualClock
+) -> None:
+    mail_stand_in.username, mail_stand_in.password = "ping", "secret"
+    server = replace(server_at(mail_stand_in), username="ping", password=SecretStr("wrong"))
+    pool = SmtpPool(server, timeout=PATIENCE, monotonic=clock.monotonic)
+
+    tries = (pool.check("ping@example.com") for _ in range(8))
+    at_once = await asyncio.gather(*tries, return_exceptions=True)
+    logins = [mail_stand_in.logins]
+    for _ in range(2 * 60 // 5):  # ten minutes, with a probe and a look at the server now and then
+        clock.advance_seconds(25)
+        with pytest.raises(ChannelUnavailable, match="535"):
+            await pool.check("ping@example.com")
+    logins.append(mail_stand_in.logins)
+    mail_stand_in.password = "wrong"
+    clock.advance_seconds(600)
+    await pool.check("ping@example.com")
+    await pool.close()
+
+    assert {type(each) for each in at_once} == {ChannelUnavailable}
+    assert logins == [1, 4]
 
 
 async def test_a_way_to_log_in_that_the_server_does_not_know_after_all_is_no_try(

@@ -88,7 +88,7 @@ class World:
             password=SecretStr("secret"),
         )
         return EmailChannel(
-            SmtpPool(server, timeout=patience),
+            SmtpPool(server, timeout=patience, monotonic=self.clock.monotonic),
             sender=mailbox("ping@example.com"),
             unsubscribe_url=lambda account_id: f"https://example.com/unsubscribe/{account_id}",
             health=self.health,
