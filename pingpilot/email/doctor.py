@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from pingpilot.channels import EMAIL
 from pingpilot.config import PREFIX
-from pingpilot.email.connecting import MailServer
 from pingpilot.email.sender import mailbox
+from pingpilot.email.server import MailServer
 from pingpilot.email.settings import EmailSettings
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure

@@ -2,8 +2,8 @@
 
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 from pingpilot.email.channel import EmailChannel
-from pingpilot.email.connecting import MailServer
 from pingpilot.email.sender import mailbox
+from pingpilot.email.server import MailServer
 from pingpilot.email.settings import EmailSettings
 from pingpilot.email.smtp import SmtpPool
 

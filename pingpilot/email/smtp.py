@@ -11,7 +11,8 @@ import aiosmtplib
 
 from pingpilot.config import PREFIX
 from pingpilot.email.answers import RefusedRecipient, on_message, on_recipient
-from pingpilot.email.connecting import Connector, MailServer
+from pingpilot.email.connecting import Connector
+from pingpilot.email.server import MailServer
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
 
 _NOOP_AFTER = 5.0  # seconds of idleness after which a connection is asked whether it still works

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from pingpilot.delivery.channel import Recipient
 from pingpilot.email.channel import EmailChannel
-from pingpilot.email.connecting import MailServer
 from pingpilot.email.sender import mailbox
+from pingpilot.email.server import MailServer
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import (
     ChannelUnavailable,

@@ -16,7 +16,7 @@ import pytest
 import trustme
 from pydantic import SecretStr
 
-from pingpilot.email.connecting import MailServer
+from pingpilot.email.server import MailServer
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import ChannelUnavailable, TemporaryFailure
 from pingpilot.sandbox.faults import Fault
@@ -245,7 +245,7 @@ HANGING = """
 import asyncio, socket, sys, time
 from datetime import timedelta
 from pingpilot.daemon.daemon import run_loop
-from pingpilot.email.connecting import MailServer
+from pingpilot.email.server import MailServer
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import TemporaryFailure
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from pingpilot.email.connecting import MailServer
+from pingpilot.email.server import MailServer
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
 from tests.support.daemon import free_port

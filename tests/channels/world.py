@@ -16,8 +16,8 @@ from models.ids import event_id_text
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.clock import Clock
 from pingpilot.email.channel import EmailChannel
-from pingpilot.email.connecting import MailServer
 from pingpilot.email.sender import mailbox
+from pingpilot.email.server import MailServer
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.events.submission import Submission
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
