@@ -4,6 +4,7 @@ import os
 import shutil
 import ssl
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -80,16 +81,23 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 @pytest.fixture(scope="module")
-def doors(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
+def doors(authority: trustme.CA) -> Iterator[dict[str, int]]:
     """Run Postfix; the ports by what they stand for."""
-    folder = tmp_path_factory.mktemp("postfix")
-    for parent in (folder, *folder.parents[:3]):
-        parent.chmod(parent.stat().st_mode | 0o055)  # it works under a user of its own
-    for name in ("queue", "data", "etc"):
-        (folder / name).mkdir()
-    shutil.chown(folder / "data", "postfix")
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
-    (folder / "etc" / "main.cf").write_text(_MAIN.format(folder=folder))
+    # Not pytest's folder, which is for one user alone: Postfix works under several
+    with tempfile.TemporaryDirectory(prefix="postfix-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for each in ("queue", "data", "etc"):
+            (folder / each).mkdir()
+        shutil.chown(folder / "data", "postfix")
+        certificate = authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem
+        certificate.write_to_path(str(folder / "server.pem"))
+        (folder / "etc" / "main.cf").write_text(_MAIN.format(folder=folder))
+        yield _started(folder)
+        _postfix(folder, "stop")
+
+
+def _started(folder: Path) -> dict[str, int]:
     for _ in range(3):  # somebody else may take one of the ports first
         ports = {name: free_port() for name in DOORS}
         listening = [
@@ -97,11 +105,8 @@ def doors(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> It
         ]
         (folder / "etc" / "master.cf").write_text(_SERVICES + "\n".join(listening) + "\n")
         if _postfix(folder, "start") == 0:
-            break
-    else:
-        pytest.fail((folder / "mail.log").read_text())
-    yield ports
-    _postfix(folder, "stop")
+            return ports
+    pytest.fail((folder / "mail.log").read_text())
 
 
 def _postfix(folder: Path, command: str) -> int:
