@@ -18,10 +18,10 @@ class Notification:
     """One event as a person shall see it, before any platform's form.
 
     `headline` is the sender's own title, `url` where the title leads, as they were sent; None where there
-    is none. `color` is 0xRRGGBB; `fields` keep the sender's order; `created_at` is aware UTC; `silent` asks
-    for a message without a sound, where the platform can. Equal `event_id` and `delivery_id` mean the same
-    message: a channel derives from them whatever lets its platform drop a repeat (Discord's nonce, an
-    e-mail's Message-ID).
+    is none. `color` is 0xRRGGBB; `fields` keep the sender's order; `created_at` is aware UTC, `time_zone` the
+    account's; `silent` asks for a message without a sound, where the platform can. Equal `event_id` and
+    `delivery_id` mean the same message: a channel derives from them whatever lets its platform drop a
+    repeat (Discord's nonce, an e-mail's Message-ID).
     """
 
     event_id: UUID
@@ -33,6 +33,7 @@ class Notification:
     fields: tuple[tuple[str, FieldValue], ...]
     created_at: datetime
     silent: bool = False
+    time_zone: str = "UTC"
     headline: str | None = None
     url: str | None = None
 

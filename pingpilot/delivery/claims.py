@@ -88,6 +88,7 @@ def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> 
             silent=quiet_until is not None and silently,
             headline=shown.title,
             url=shown.url,
+            time_zone=shown.quiet_hours.time_zone,
         ),
         recipient=Recipient(shown.account_id, shown.address) if shown.address is not None else None,
         obstacle=obstacle,

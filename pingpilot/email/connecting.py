@@ -4,78 +4,58 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import aiosmtplib
-from pydantic import SecretStr
 
-from pingpilot.config import PREFIX
-from pingpilot.email.answers import Login, Security, advice_on, sentences, text_of
+from pingpilot.email.obstacles import WantsTls, obstacle
 from pingpilot.email.resolving import Resolver, full_host_name
-from pingpilot.email.settings import EmailSettings
-from pingpilot.errors import ChannelUnavailable, DeliveryFailure, TemporaryFailure
+from pingpilot.email.server import MailServer
+from pingpilot.errors import ChannelUnavailable
 
 _TLS_PORT = 465
 _TLS_TRIAL = 5.0  # seconds for finding out whether a server that says nothing waits for TLS
+_LOGIN_WAITS = (60.0, 120.0, 300.0, 600.0)
+"""Seconds after the first, second, … refused login until the next: at most four tries in ten minutes, since
+fail2ban by default shuts out whoever has five."""
 _UNKNOWN_MECHANISM, _WEAK_MECHANISM = 504, 534  # RFC 4954, 6: another way to log in may do
 _BEST_MECHANISMS = {True: ("plain", "login", "cram-md5"), False: ("cram-md5", "plain", "login")}
 """Ways to log in, best first, over an encrypted connection or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """Where mail is handed in. `tls_context` None: the system's certificates, and those in `ca_file`.
+class Connector:
+    """Opens connections to one mail server.
 
-    `helo` is the name we greet with, None for this machine's own.
+    A login that was refused is not repeated for a while, and goes first alone: servers shut out whoever has
+    too many that fail. `monotonic` gives seconds.
     """
 
-    host: str
-    port: int
-    security: Security
-    username: str | None = None
-    password: SecretStr | None = None
-    tls_context: ssl.SSLContext | None = None
-    ca_file: str | None = None
-    helo: str | None = None
-
-    @classmethod
-    def of(cls, settings: EmailSettings) -> "MailServer":
-        """Return the server of the settings, which must name one."""
-        return cls(
-            host=settings.host or "",
-            port=settings.port_in_use,
-            security=settings.security,
-            username=settings.username,
-            password=settings.password,
-            ca_file=settings.ca_file,
-            helo=settings.helo,
-        )
-
-    @property
-    def login(self) -> Login:
-        """What advice about its answers depends on."""
-        return Login(user=self.username is not None, security=self.security)
-
-
-class WantsTls(Exception):
-    """The server waits for TLS from the start, which the settings don't say."""
-
-
-class Connector:
-    """Opens connections to one mail server."""
-
-    def __init__(self, server: MailServer, *, timeout: float) -> None:
+    def __init__(self, server: MailServer, *, timeout: float, monotonic: Callable[[], float]) -> None:
         self._server = server
         self._timeout = timeout
+        self._monotonic = monotonic
         self._resolver = Resolver(server.host, server.port)
         self._tls = server.tls_context
         self._helo = server.helo
+        self._one_login = asyncio.Lock()
+        self._login_works = server.username is None
+        self._refused_logins = 0
+        self._no_login_before = 0.0
+        self._refusal = ""
 
     async def connect(self) -> aiosmtplib.SMTP:
         """Return a connection that mail can be handed in over.
 
         Raises `ChannelUnavailable` where the settings are to blame, else `TemporaryFailure`.
         """
+        if self._login_works:
+            return await self._sorted_connect()
+        async with self._one_login:
+            if self._monotonic() < self._no_login_before:
+                raise ChannelUnavailable(self._refusal)
+            return await self._sorted_connect()
+
+    async def _sorted_connect(self) -> aiosmtplib.SMTP:
         try:
             if self._server.port == _TLS_PORT:
                 await self._check_security()
@@ -85,7 +65,14 @@ class Connector:
                 await self._check_security()
                 raise
         except (aiosmtplib.SMTPException, OSError, ValueError, WantsTls) as exc:
-            raise _failure(exc, self._server) from exc
+            failure = obstacle(exc, self._server)
+            if type(failure) is ChannelUnavailable and isinstance(exc, aiosmtplib.SMTPAuthenticationError):
+                wait = _LOGIN_WAITS[min(self._refused_logins, len(_LOGIN_WAITS) - 1)]
+                self._login_works = False
+                self._refused_logins += 1
+                self._no_login_before = self._monotonic() + wait
+                self._refusal = failure.reason
+            raise failure from exc
 
     async def _connect(self) -> aiosmtplib.SMTP:
         server = self._server
@@ -107,8 +94,10 @@ class Connector:
             raise
         try:
             await connection.connect()
+            await _greet(connection)
             if server.username and server.password:
                 await _log_in(connection, server.username, server.password.get_secret_value())
+                self._login_works, self._refused_logins, self._no_login_before = True, 0, 0.0
         except BaseException:
             connection.close()
             raise
@@ -184,16 +173,22 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
+async def _greet(connection: aiosmtplib.SMTP) -> None:
+    """Say who we are and learn what the server offers; some old ones know HELO alone."""
+    if connection.is_ehlo_or_helo_needed:
+        try:
+            await connection.ehlo()
+        except aiosmtplib.SMTPHeloError:
+            if not connection.is_connected:
+                raise
+            await connection.helo()
+
+
 async def _log_in(connection: aiosmtplib.SMTP, username: str, password: str) -> None:
     """Log in with one try: servers count those that fail, and shut out whoever has too many.
 
     The library's `login` goes on with the next way to log in after a wrong password.
     """
-    if connection.is_ehlo_or_helo_needed:
-        try:
-            await connection.ehlo()
-        except aiosmtplib.SMTPHeloError:
-            await connection.helo()
     is_encrypted = connection.get_transport_info("sslcontext") is not None
     ways = {
         "plain": connection.auth_plain,
@@ -212,66 +207,3 @@ async def _log_in(connection: aiosmtplib.SMTP, username: str, password: str) -> 
                 raise
         else:
             return
-
-
-def _failure(exc: Exception, server: MailServer) -> DeliveryFailure:
-    """Sort what went wrong before any message: trouble that the settings cause pauses the channel."""
-    what = f"The mail server can't be used: {text_of(exc)}"
-    advice = _advice(exc, server)
-    return TemporaryFailure(what) if advice is None else ChannelUnavailable(sentences(what, advice))
-
-
-def _advice(exc: Exception, server: MailServer) -> str | None:
-    """Return what a person has to do about it, None where it may pass by itself."""
-    broken_tls = next((each for each in (exc, exc.__cause__) if isinstance(each, ssl.SSLError)), None)
-    if broken_tls is not None:
-        return _tls_advice(broken_tls, server)
-    if isinstance(exc, aiosmtplib.SMTPResponseException):
-        return _advice_on_refusal(exc, server) if exc.code >= 500 else None  # noqa: PLR2004
-    if isinstance(exc, WantsTls):
-        return f"Set {PREFIX}SMTP_SECURITY to tls."
-    if isinstance(exc, aiosmtplib.SMTPNotSupported):
-        return (
-            f"Leave {PREFIX}SMTP_USERNAME and {PREFIX}SMTP_PASSWORD out if it wants no login, else check "
-            f"{PREFIX}SMTP_PORT and {PREFIX}SMTP_SECURITY."
-        )
-    if type(exc) is aiosmtplib.SMTPException:  # STARTTLS is not offered: the library has no class for it
-        return (
-            f"Set {PREFIX}SMTP_SECURITY to tls if it wants TLS from the start, or to none where nobody can "
-            "listen on the way."
-        )
-    return None
-
-
-def _advice_on_refusal(exc: aiosmtplib.SMTPResponseException, server: MailServer) -> str | None:
-    if isinstance(exc, aiosmtplib.SMTPConnectResponseError):
-        return advice_on(exc.message, server.login)
-    if isinstance(exc, aiosmtplib.SMTPHeloError):
-        return f"Set {PREFIX}SMTP_HELO to the full name of this machine, such as pingpilot.example.com."
-    if isinstance(exc, aiosmtplib.SMTPAuthenticationError):
-        return f"Check {PREFIX}SMTP_USERNAME and {PREFIX}SMTP_PASSWORD."
-    return f"Check {PREFIX}SMTP_SECURITY."  # STARTTLS was refused
-
-
-def _tls_advice(exc: ssl.SSLError, server: MailServer) -> str | None:
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return _certificate_advice(exc, server)
-    if isinstance(exc, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return None  # the connection was lost
-    if server.security == "tls" and exc.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-        return f"It does not speak TLS from the start: set {PREFIX}SMTP_SECURITY to starttls."
-    return "The two don't agree on how to encrypt: have the server's operator look at its TLS settings."
-
-
-def _certificate_advice(exc: ssl.SSLCertVerificationError, server: MailServer) -> str:
-    words = exc.verify_message.lower()
-    if "mismatch" in words or "not valid for" in words:
-        return f"Its certificate is for another name: set {PREFIX}SMTP_HOST to a name that stands in it."
-    if "expired" in words:
-        return "Its certificate has expired: have it renewed, and check this machine's clock."
-    if "not yet valid" in words:
-        return "Its certificate is not valid yet: check this machine's clock."
-    known = "is not in the file of" if server.ca_file else "is none that this machine knows: set"
-    return f"Who issued its certificate {known} {PREFIX}SMTP_CA_FILE" + (
-        "." if server.ca_file else " to a file with the issuer's certificate."
-    )

@@ -1,15 +1,18 @@
 """A notification as a complete e-mail: headers, plain text and HTML."""
 
-from datetime import UTC
 from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from models.ids import event_id_text
+from pingpilot.accounts.email_address import split_address
 from pingpilot.delivery.channel import Notification
+from pingpilot.email.markup import pieces
+from pingpilot.email.sender import Mailbox
 from pingpilot.rendering.color import linear_rgb
 from pingpilot.rendering.text import cut_end, readable, readable_fields, title_of
 
@@ -45,27 +48,29 @@ class MailPolicy(EmailPolicy):
 
 
 _POLICY = MailPolicy(linesep="\r\n", cte_type="7bit")
+_UTF8_POLICY = _POLICY.clone(utf8=True)  # RFC 6532
 
 
 def build_message(
     notification: Notification,
     *,
-    sender: str,
+    sender: Mailbox,
     recipient: str,
-    message_id_domain: str,
     unsubscribe_url: str,
 ) -> bytes:
     """Return the notification as the bytes of an RFC 5322 message, equal for each attempt to send it.
 
-    `sender` is an address with or without a display name. Raises `ValueError` where an
-    address or URL can't stand in a header.
+    Its headers are ASCII unless an address is not, which only servers with SMTPUTF8 take. Raises
+    `ValueError` where the recipient's address or the URL can't stand in a header.
     """
-    message = EmailMessage(policy=_POLICY)
-    message["From"] = _address(sender)
-    message["To"] = _address(recipient)
+    local, domain = split_address(recipient)
+    is_ascii = sender.local.isascii() and local.isascii()
+    message = EmailMessage(policy=_POLICY if is_ascii else _UTF8_POLICY)
+    message["From"] = sender.header
+    message["To"] = Address(username=local, domain=domain)
     message["Subject"] = subject_for(notification)
     message["Date"] = notification.created_at
-    message["Message-ID"] = f"<{notification.event_id.hex}.{notification.delivery_id}@{message_id_domain}>"
+    message["Message-ID"] = f"<{notification.event_id.hex}.{notification.delivery_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
     message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
@@ -93,6 +98,15 @@ def text_color_on(color: int) -> str:
     return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
 
 
+def _local_time(notification: Notification) -> str:
+    """Return when it happened in the account's time zone, with the zone's name."""
+    local = notification.created_at.astimezone(ZoneInfo(notification.time_zone))
+    zone = f"{local:%Z}"
+    if zone[:1] in "+-":  # many zones have no name, but their distance from UTC
+        zone = f"UTC{zone[:3]}:{zone[3:]}" if zone[3:] else f"UTC{zone}"
+    return f"{local:%Y-%m-%d %H:%M:%S} {zone}"
+
+
 def _rendered(template: str, notification: Notification, unsubscribe_url: str) -> str:
     return _TEMPLATES.get_template(template).render(
         title=title_of(notification),
@@ -101,16 +115,8 @@ def _rendered(template: str, notification: Notification, unsubscribe_url: str) -
         text_color=text_color_on(notification.color),
         description=readable(notification.description),
         fields=readable_fields(notification),
-        created=f"{notification.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        pieces=pieces,
+        created=_local_time(notification),
         event_id=event_id_text(notification.event_id),
         unsubscribe_url=unsubscribe_url,
     )
-
-
-def _address(text: str) -> Address:
-    """Return the address in `name@example.com` or `Display name <name@example.com>`."""
-    name, _, spec = text.strip().removesuffix(">").rpartition("<")
-    local, _, domain = spec.rpartition("@")
-    if not (local and domain):
-        raise ValueError(f"{text!r} is not an e-mail address.")
-    return Address(name.strip().strip('"'), addr_spec=f"{local}@{domain.encode('idna').decode()}")

@@ -2,7 +2,8 @@
 
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 from pingpilot.email.channel import EmailChannel
-from pingpilot.email.connecting import MailServer
+from pingpilot.email.sender import mailbox
+from pingpilot.email.server import MailServer
 from pingpilot.email.settings import EmailSettings
 from pingpilot.email.smtp import SmtpPool
 
@@ -10,8 +11,8 @@ from pingpilot.email.smtp import SmtpPool
 def build(settings: EmailSettings, around: Surroundings) -> ChannelParts:
     """Return the channel, by settings that name a mail server."""
     channel = EmailChannel(
-        SmtpPool(MailServer.of(settings)),
-        sender=settings.sender or "",
+        SmtpPool(MailServer.of(settings), monotonic=around.clock.monotonic),
+        sender=mailbox(settings.sender or ""),
         unsubscribe_url=around.unsubscriber.url_for,
         health=around.health,
     )

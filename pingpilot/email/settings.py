@@ -11,15 +11,14 @@ from pydantic_settings import SettingsConfigDict
 
 from pingpilot.config import PREFIX, ChannelSettings, lowered
 from pingpilot.email.resolving import FULL_NAME
+from pingpilot.email.sender import mailbox
 from pingpilot.errors import SettingsError
 
 SMTP_PORTS = {"none": 25, "starttls": 587, "tls": 465}
-_MAILBOX = re.compile(r'([^<>"\r\n]*|"[^"\r\n]*")<[^@\s<>]+@[^@\s<>]+>|[^@\s<>]+@[^@\s<>]+')
 
 
-def _mailbox(text: str) -> str:
-    if not _MAILBOX.fullmatch(text):
-        raise ValueError("must be an e-mail address, such as PingPilot <alerts@example.com>")
+def _sender(text: str) -> str:
+    mailbox(text)
     return text
 
 
@@ -59,7 +58,7 @@ class EmailSettings(ChannelSettings):
     username: str | None = None
     password: SecretStr | None = None
     security: Annotated[Literal["none", "starttls", "tls"], BeforeValidator(lowered)] = "starttls"
-    sender: Annotated[str, AfterValidator(_mailbox)] | None = Field(
+    sender: Annotated[str, AfterValidator(_sender)] | None = Field(
         default=None, validation_alias=f"{PREFIX}SMTP_FROM"
     )
 

@@ -1,16 +1,19 @@
 """Kept-open connections to the mail server."""
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import aiosmtplib
 
+from pingpilot.config import PREFIX
 from pingpilot.email.answers import RefusedRecipient, on_message, on_recipient
-from pingpilot.email.connecting import Connector, MailServer
-from pingpilot.errors import DeliveryFailure, TemporaryFailure
+from pingpilot.email.connecting import Connector
+from pingpilot.email.server import MailServer
+from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
 
 _NOOP_AFTER = 5.0  # seconds of idleness after which a connection is asked whether it still works
 _REMEMBERED = 50  # recipients that were served, for comparison
@@ -20,20 +23,27 @@ class SmtpPool:
     """A few connections that stay open between messages; each carries one message at a time."""
 
     def __init__(
-        self, server: MailServer, *, most: int = 4, timeout: timedelta = timedelta(seconds=20)
+        self,
+        server: MailServer,
+        *,
+        most: int = 4,
+        timeout: timedelta = timedelta(seconds=20),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._server = server
         self._timeout = timeout.total_seconds()
         self._free = asyncio.Semaphore(most)
         self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
-        self._connector = Connector(server, timeout=self._timeout)
+        self._connector = Connector(server, timeout=self._timeout, monotonic=monotonic)
         self._served: deque[str] = deque(maxlen=_REMEMBERED)
 
     async def send(self, sender: str, recipient: str, message: bytes) -> None:
         """Hand one message in. Raises `TemporaryFailure`, `PermanentFailure` or `ChannelUnavailable`."""
         async with self._connection() as connection:
+            _check_letters(connection, sender, recipient)
             try:
-                await connection.sendmail(sender, [recipient], message)
+                options = _options(sender, recipient)
+                await connection.sendmail(sender, [recipient], message, mail_options=options)
             except aiosmtplib.SMTPRecipientsRefused as exc:
                 judged = on_recipient(exc.recipients[0], self._server.login)
                 if isinstance(judged, RefusedRecipient):
@@ -45,10 +55,25 @@ class SmtpPool:
             self._served.remove(recipient)
         self._served.append(recipient)
 
-    async def check(self) -> None:
-        """Return once there is a working connection. Raises as `send` does."""
-        async with self._connection():
-            pass
+    async def check(self, sender: str) -> None:
+        """Return once there is a connection that mail of this sender can go over. Raises as `send` does."""
+        async with self._connection() as connection:
+            _check_letters(connection, sender)
+
+    async def rehearse(self, sender: str, recipient: str) -> None:
+        """Ask whether the server would take a mail, without sending one. Raises as `send` does."""
+        async with self._connection() as connection:
+            _check_letters(connection, sender, recipient)
+            try:
+                await _announce(connection, sender, recipient)
+                await connection.rset()
+            except aiosmtplib.SMTPRecipientRefused as exc:
+                judged = on_recipient(exc, self._server.login)
+                if isinstance(judged, RefusedRecipient):
+                    judged = judged.of_everybody() if judged.blames_us else judged.of_one()
+                raise judged from exc
+            except (aiosmtplib.SMTPException, OSError, ValueError) as exc:
+                raise on_message(exc, self._server.login) from exc
 
     async def close(self) -> None:
         """Take leave of the server on every idle connection."""
@@ -67,8 +92,7 @@ class SmtpPool:
         if other is None:
             return refused.of_everybody() if refused.blames_us else refused.of_one()
         try:
-            await connection.mail(sender)
-            await connection.rcpt(other)
+            await _announce(connection, sender, other)
         except aiosmtplib.SMTPResponseException as exc:
             if exc.code >= 500:  # noqa: PLR2004
                 return refused.of_everybody()
@@ -108,3 +132,26 @@ class SmtpPool:
             else:
                 return connection
         return None
+
+
+def _check_letters(connection: aiosmtplib.SMTP, sender: str, recipient: str = "") -> None:
+    """Raise a failure where an address has letters that the server does not take (RFC 6531)."""
+    if connection.supports_extension("smtputf8"):
+        return
+    only_ascii = "The mail server takes only ASCII letters in addresses, it does not offer SMTPUTF8"
+    if not sender.isascii():
+        raise ChannelUnavailable(f"{only_ascii}. Set {PREFIX}SMTP_FROM to an address without others.")
+    if not recipient.isascii():
+        raise PermanentFailure(f"{only_ascii}.", recipient_gone=True)
+
+
+def _options(*addresses: str) -> list[str]:
+    return [] if all(each.isascii() for each in addresses) else ["SMTPUTF8", "BODY=8BITMIME"]
+
+
+async def _announce(connection: aiosmtplib.SMTP, sender: str, recipient: str) -> None:
+    """Say MAIL and RCPT."""
+    options = _options(sender, recipient)
+    encoding = "utf-8" if options else "ascii"
+    await connection.mail(sender, options=options, encoding=encoding)
+    await connection.rcpt(recipient, encoding=encoding)

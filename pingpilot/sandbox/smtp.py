@@ -88,6 +88,8 @@ class MailStandIn:
         self.wants_full_name = False
         self.greylists = False
         self.asked_for: Counter[str] = Counter()
+        self.greetings: list[str] = []
+        self.mechanisms = "LOGIN PLAIN"
         self.logins = 0
         self._inbox = Inbox[Mail](Changes())
         self._server: asyncio.Server | None = None
@@ -266,8 +268,12 @@ class _Hooks:
         self, _smtp: SmtpSession, session: Session, _envelope: Envelope, hostname: str, replies: list[str]
     ) -> list[str]:
         session.host_name = hostname
-        offers_login = self._server.username is not None
-        return [reply for reply in replies if offers_login or not reply.startswith("250-AUTH")]
+        self._server.greetings.append(hostname)
+        without = [reply for reply in replies if not reply.startswith("250-AUTH")]
+        if self._server.username is None or len(without) == len(replies):
+            return without
+        *first, last = without
+        return [*first, f"250-AUTH {self._server.mechanisms}", last]
 
     def authenticate(
         self, _smtp: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: LoginPassword

@@ -2,13 +2,16 @@
 
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from typing import Literal
 
+import pytest
 from playwright.async_api import Page
 
 from models import AccountChannel
 from models.ids import uuid7
 from pingpilot.delivery.channel import Notification
 from pingpilot.email.message import build_message
+from pingpilot.email.sender import mailbox
 from tests.http.api import serving
 from tests.support.clock import ManualClock
 
@@ -56,12 +59,35 @@ async def test_an_e_mail_shows_its_text_as_text_and_loads_nothing(page: Page) ->
     assert requests == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_links_and_code_in_a_mail_fit_a_phone(page: Page, scheme: Literal["light", "dark"]) -> None:
+    traceback = 'Traceback:\n  File "/srv/' + "long/" * 40 + '"\nValueError: x'
+    notification = Notification(
+        event_id=uuid7(),
+        delivery_id=1,
+        category="error",
+        emoji=None,
+        color=0xF9A825,
+        description=f"See https://example.com/{'a' * 200} and `{'b' * 100}`.\n\n{traceback}",
+        fields=(("log", traceback),),
+        created_at=datetime(2026, 11, 23, tzinfo=UTC),
+    )
+
+    await page.set_viewport_size({"width": 360, "height": 640})
+    await page.emulate_media(color_scheme=scheme)
+    await page.set_content(_html_of(notification))
+
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360
+    code = page.locator("code")
+    assert "monospace" in await code.evaluate("each => getComputedStyle(each).fontFamily")
+    assert await page.locator("a.link").get_attribute("href") == f"https://example.com/{'a' * 200}"
+
+
 def _html_of(notification: Notification) -> str:
     raw = build_message(
         notification,
-        sender="PingPilot <alerts@example.com>",
+        sender=mailbox("PingPilot <alerts@example.com>"),
         recipient="ada@example.com",
-        message_id_domain="example.com",
         unsubscribe_url="http://127.0.0.1:9/unsubscribe/1.a",
     )
     body = message_from_bytes(raw, policy=policy.default).get_body(("html",))

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,7 +14,8 @@ from pydantic import SecretStr
 
 from pingpilot.delivery.channel import Recipient
 from pingpilot.email.channel import EmailChannel
-from pingpilot.email.connecting import MailServer
+from pingpilot.email.sender import mailbox
+from pingpilot.email.server import MailServer
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import (
     ChannelUnavailable,
@@ -25,6 +27,7 @@ from pingpilot.errors import (
 from pingpilot.sandbox.faults import Fault, SmtpStage
 from pingpilot.sandbox.smtp import MailStandIn, Security
 from pingpilot.telemetry.health import Health, State
+from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
 from .notifications import OTHER, SALE
@@ -40,11 +43,16 @@ def server_at(stand_in: MailStandIn) -> MailServer:
 
 @asynccontextmanager
 async def channel_to(
-    server: MailServer, *, most: int = 4, sender: str = SENDER, timeout: timedelta = TIMEOUT
+    server: MailServer,
+    *,
+    most: int = 4,
+    sender: str = SENDER,
+    timeout: timedelta = TIMEOUT,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[EmailChannel]:
     channel = EmailChannel(
-        SmtpPool(server, most=most, timeout=timeout),
-        sender=sender,
+        SmtpPool(server, most=most, timeout=timeout, monotonic=monotonic),
+        sender=mailbox(sender),
         unsubscribe_url=lambda account_id: f"https://example.com/unsubscribe/{account_id}",
         health=Health(),
     )
@@ -296,8 +304,48 @@ async def test_an_address_no_mail_can_carry_is_gone(
     assert mail_stand_in.connections == 0
 
 
-async def test_a_sender_no_mail_can_carry_is_no_fault_of_the_recipient(mail_stand_in: MailStandIn) -> None:
-    async with channel_to(server_at(mail_stand_in), sender="ping..pilot@example.com") as channel:
+async def test_a_domain_in_any_script_is_sent_to_and_from(mail_stand_in: MailStandIn) -> None:
+    mail_stand_in.offers_smtputf8 = False
+
+    async with channel_to(server_at(mail_stand_in), sender="Büro <ping@bücher.example>") as channel:
+        await channel.send(Recipient(7, "alice@xn--bcher-kva.example"), SALE)
+
+    [mail] = mail_stand_in.mails
+    assert mail.sender == "ping@xn--bcher-kva.example"
+    assert mail.message["From"].addresses[0].addr_spec == mail.sender
+
+
+async def test_letters_beyond_ascii_are_sent_to_and_from_where_the_server_takes_them(
+    mail_stand_in: MailStandIn,
+) -> None:
+    async with channel_to(server_at(mail_stand_in), sender="Büro <büro@bücher.example>") as channel:
+        await channel.send(Recipient(7, "jürgen@example.org"), SALE)
+        await channel.send(BOB, SALE)
+
+    first, second = mail_stand_in.mails
+    assert (first.sender, first.recipients) == ("büro@xn--bcher-kva.example", ["jürgen@example.org"])
+    assert second.sender == first.sender
+    assert "To: jürgen@example.org".encode() in first.raw
+
+
+async def test_a_recipient_with_other_letters_is_told_at_once_where_the_server_takes_none(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    mail_stand_in.offers_smtputf8 = False
+
+    failure = await failure_of(channel, Recipient(7, "jürgen@example.org"))
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+    assert "SMTPUTF8" in failure.reason
+
+
+async def test_a_sender_with_other_letters_shows_before_the_first_mail(mail_stand_in: MailStandIn) -> None:
+    mail_stand_in.offers_smtputf8 = False
+
+    async with channel_to(server_at(mail_stand_in), sender="büro@example.com") as channel:
+        with pytest.raises(Misconfigured, match="Set PINGPILOT_SMTP_FROM"):
+            await channel.run()
         failure = await failure_of(channel)
 
     assert isinstance(failure, ChannelUnavailable)
@@ -428,13 +476,16 @@ async def test_an_encrypted_server_with_a_login_is_served(
     assert stand_in.connections == 1
 
 
-async def test_a_wrong_password_makes_the_channel_unavailable(mail_stand_in: MailStandIn) -> None:
+async def test_a_wrong_password_makes_the_channel_unavailable(
+    mail_stand_in: MailStandIn, clock: ManualClock
+) -> None:
     mail_stand_in.username, mail_stand_in.password = "ping", "secret"
     server = replace(server_at(mail_stand_in), username="ping", password=SecretStr("wrong"))
 
-    async with channel_to(server) as channel:
+    async with channel_to(server, monotonic=clock.monotonic) as channel:
         failure = await failure_of(channel)
         mail_stand_in.password = "wrong"
+        clock.advance_seconds(60)
         await channel.send(ALICE, SALE)
 
     assert isinstance(failure, ChannelUnavailable)
@@ -489,7 +540,7 @@ async def watched(channel: EmailChannel) -> AsyncIterator["asyncio.Task[None]"]:
 async def test_the_mail_server_shows_as_up(mail_stand_in: MailStandIn) -> None:
     health = Health()
     pool = SmtpPool(server_at(mail_stand_in), timeout=TIMEOUT)
-    channel = EmailChannel(pool, sender=SENDER, unsubscribe_url=str, health=health)
+    channel = EmailChannel(pool, sender=mailbox(SENDER), unsubscribe_url=str, health=health)
 
     async with watched(channel):
         await until(lambda: "email" in health.parts)

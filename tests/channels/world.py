@@ -16,7 +16,8 @@ from models.ids import event_id_text
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.clock import Clock
 from pingpilot.email.channel import EmailChannel
-from pingpilot.email.connecting import MailServer
+from pingpilot.email.sender import mailbox
+from pingpilot.email.server import MailServer
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.events.submission import Submission
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
@@ -87,8 +88,8 @@ class World:
             password=SecretStr("secret"),
         )
         return EmailChannel(
-            SmtpPool(server, timeout=patience),
-            sender="ping@example.com",
+            SmtpPool(server, timeout=patience, monotonic=self.clock.monotonic),
+            sender=mailbox("ping@example.com"),
             unsubscribe_url=lambda account_id: f"https://example.com/unsubscribe/{account_id}",
             health=self.health,
         )

@@ -30,7 +30,8 @@ from tests.support.waiting import comes_true
 REASONS = {
     "discord": "Discord refuses the bot's token: set a valid one.",
     "telegram": "Telegram refuses the bot's token: set a valid one.",
-    "email": "The mail server can't be used: 535 5.7.8 Authentication credentials invalid",
+    "email": "The mail server can't be used: 535 5.7.8 Authentication credentials invalid. Check "
+    "PINGPILOT_SMTP_USERNAME and PINGPILOT_SMTP_PASSWORD.",
 }
 
 

@@ -1,5 +1,7 @@
 import email
 import email.policy
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from html.parser import HTMLParser
@@ -9,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pingpilot.delivery.channel import Notification
+from pingpilot.email.markup import pieces
 from pingpilot.email.message import build_message, subject_for, text_color_on
+from pingpilot.email.sender import mailbox
 from pingpilot.rendering.color import linear_rgb
 from pingpilot.rendering.text import readable, readable_fields, title_of
 
@@ -22,10 +26,10 @@ def built(note: Notification, **changes: str) -> bytes:
     arguments = {
         "sender": "PingPilot <ping@ping.example>",
         "recipient": "alice@example.com",
-        "message_id_domain": "ping.example",
         "unsubscribe_url": UNSUBSCRIBE,
     }
-    return build_message(note, **(arguments | changes))
+    arguments |= changes
+    return build_message(note, **arguments | {"sender": mailbox(arguments["sender"])})  # type: ignore[arg-type]
 
 
 def parsed(raw: bytes) -> EmailMessage:
@@ -148,7 +152,9 @@ def test_user_text_is_no_html() -> None:
     [
         ("ping@ping.example", "ping@ping.example"),
         ('"Büro, Nord" <ping@ping.example>', '"Büro, Nord" <ping@ping.example>'),
-        ("Acme, Inc. <ping@ping.example>", '"Acme, Inc." <ping@ping.example>'),
+        ('"Büro\\, \\"Nord\\""<ping@ping.example>', '"Büro, \\"Nord\\"" <ping@ping.example>'),
+        ("Acme Inc. <ping@ping.example>", '"Acme Inc." <ping@ping.example>'),
+        (" <ping@ping.example> ", "ping@ping.example"),
         ("Büro <ping@bücher.example>", "Büro <ping@xn--bcher-kva.example>"),
     ],
 )
@@ -168,7 +174,8 @@ def test_a_sender_may_have_any_display_name(sender: str, shown: str) -> None:
         {"recipient": "a@b.example, eve@evil.example"},
         {"recipient": "nobody"},
         {"recipient": ""},
-        {"message_id_domain": "x\r\nBcc: eve@evil.example"},
+        {"sender": "a@x\r\nBcc: eve@evil.example"},
+        {"sender": '"x\r\nBcc: eve@evil.example" <a@b.example>'},
         {"unsubscribe_url": "https://x.example/\r\nBcc: eve@evil.example"},
         {"unsubscribe_url": "https://bücher.example/"},
     ],
@@ -176,6 +183,47 @@ def test_a_sender_may_have_any_display_name(sender: str, shown: str) -> None:
 def test_what_can_not_stand_in_a_header_is_refused(harm: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"."):
         built(notification(), **harm)
+
+
+@pytest.mark.parametrize(
+    ("sender", "right"),
+    [
+        ("Lovelace, Ada <ping@example.org>", '"Lovelace, Ada" <ping@example.org>'),
+        ("Acme (Berlin) <ping@example.org>", '"Acme (Berlin)" <ping@example.org>'),
+        ('Ada "the first" <ping@example.org>', '"Ada the first" <ping@example.org>'),
+        ("ping@example.com <ping@example.org>", '"ping@example.com" <ping@example.org>'),
+    ],
+)
+def test_a_sender_that_may_mean_two_things_is_refused_with_the_right_spelling(
+    sender: str, right: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"must have its name in quotes: {right}")):
+        mailbox(sender)
+
+    assert mailbox(right).address == "ping@example.org"
+
+
+def test_header_message_id_and_envelope_agree_on_the_sender() -> None:
+    sender = mailbox('"Lovelace, Ada" <ping@bücher.example>')
+
+    message = parsed(
+        build_message(
+            notification(), sender=sender, recipient="ada@bücher.example", unsubscribe_url=UNSUBSCRIBE
+        )
+    )
+
+    assert sender.address == "ping@xn--bcher-kva.example"
+    assert message["From"].addresses[0].addr_spec == sender.address
+    assert message["From"].addresses[0].display_name == "Lovelace, Ada"
+    assert message["Message-ID"].endswith("@xn--bcher-kva.example>")
+    assert message["To"] == "ada@xn--bcher-kva.example"
+
+
+def test_letters_beyond_ascii_stand_in_the_headers_as_they_are() -> None:
+    raw = built(notification("Grüße"), recipient="jürgen@bücher.example")
+
+    assert "\r\nTo: jürgen@xn--bcher-kva.example\r\n".encode() in raw
+    assert parsed(raw)["From"] == "PingPilot <ping@ping.example>"
 
 
 def test_an_encoded_word_in_user_text_stays_text() -> None:
@@ -235,5 +283,68 @@ def test_every_message_holds_everything_in_both_parts(note: Notification) -> Non
     assert f"\n{description}\n" in text
     assert all(f"\n{name}: {value}\n" in text for name, value in fields)
     cells = [cell for cell in page.cells if cell.strip("\n")]
-    assert cells[:2] == [title_of(note), description]
-    assert cells[2:-1] == [text for field in fields for text in field]
+    assert cells[0] == title_of(note)
+    assert bare(cells[1]) == bare(description)
+    assert [bare(cell) for cell in cells[2:-1]] == [bare(text) for field in fields for text in field]
+
+
+def bare(text: str) -> str:
+    """Return a text without what the marks of code and the lines around it are made of."""
+    return re.sub(r"^```[^\n`]*$|[`\s]", "", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        ("See https://example.com/a?b=1&c=2#d.", ["https://example.com/a?b=1&c=2#d"]),
+        ("(see https://example.com/wiki/Ping_(x))", ["https://example.com/wiki/Ping_(x)"]),
+        ("<https://example.com/>, HTTP://EXAMPLE.COM!", ["https://example.com/", "HTTP://EXAMPLE.COM"]),
+        ('javascript:alert(1) data:x ftp://x.example "https://a.example/"', ["https://a.example/"]),
+        ("https://a.example/\"onclick='x'", ["https://a.example/"]),
+        ("`https://code.example/` is code", []),
+    ],
+)
+def test_links_are_links(text: str, links: list[str]) -> None:
+    page = Page(text_of(parsed(built(notification(text, ("where", text)))), "html"))
+
+    assert page.links == [*links, *links, UNSUBSCRIBE]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("run `ls -l` now", [("text", "run "), ("code", "ls -l"), ("text", " now")]),
+        ("a ` alone, ``two``", [("text", "a ` alone, ``two``")]),
+        ("Log:\n```sh\nls\n\ncd\n```\nend", [("text", "Log:"), ("block", "ls\n\ncd"), ("text", "end")]),
+        ("```\nnever closed", [("text", "```\nnever closed")]),
+        (
+            'Broken.\n\nTraceback:\n  File "x"\n    y()\nValueError: z',
+            [("text", "Broken."), ("block", 'Traceback:\n  File "x"\n    y()\nValueError: z')],
+        ),
+    ],
+)
+def test_code_is_told_from_text(text: str, expected: list[tuple[str, str]]) -> None:
+    assert [(piece.kind, piece.text) for piece in pieces(text)] == expected
+
+
+def test_code_stands_in_a_type_of_equal_widths() -> None:
+    html = text_of(parsed(built(notification("run `ls`"))), "html")
+
+    assert re.search(r"<code [^>]*font-family:ui-monospace[^>]*>ls</code>", html)
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("UTC", "2026-11-23 08:05:00 UTC"),
+        ("Europe/Berlin", "2026-11-23 09:05:00 CET"),
+        ("America/Sao_Paulo", "2026-11-23 05:05:00 UTC-03"),
+        ("Asia/Kathmandu", "2026-11-23 13:50:00 UTC+05:45"),
+    ],
+)
+def test_the_time_is_in_the_accounts_zone(zone: str, shown: str) -> None:
+    message = parsed(built(replace(notification(), time_zone=zone)))
+
+    assert shown in text_of(message, "plain")
+    assert shown in text_of(message, "html")
+    assert message["Date"].datetime == datetime(2026, 11, 23, 8, 5, tzinfo=UTC)

@@ -54,7 +54,16 @@ async def test_an_address_has_one_account(database: str, clock: ManualClock) -> 
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "alice", "alice@", "@example.com", "a b@example.com", "a@b@c.d", "ä@x.de", f"{'a' * 250}@x.de"),
+        *(
+            "",
+            "alice",
+            "alice@",
+            "@example.com",
+            "a b@example.com",
+            "a@b@c.d",
+            "ä@x_.de",
+            f"{'a' * 250}@x.de",
+        ),
         *("a..b@x.de", ".a@x.de", "a.@x.de", "a@-x.de", "a@x..de"),
     ],
 )
@@ -63,6 +72,23 @@ async def test_what_is_no_address_is_refused(sqlite: str, clock: ManualClock, te
         await new_account(clock, text)
 
     assert not await Account.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("Ada@Bücher.Example", "ada@xn--bcher-kva.example"),
+        ("Jürgen@example.org", "jürgen@example.org"),
+        ("ops@localhost", "ops@localhost"),
+        ("ops@mail.internal", "ops@mail.internal"),
+    ],
+)
+async def test_addresses_of_any_script_and_of_ones_own_network_are_taken(
+    sqlite: str, clock: ManualClock, text: str, stored: str
+) -> None:
+    account = await new_account(clock, text)
+
+    assert account.email == stored
 
 
 async def test_an_unknown_channel_is_refused_with_the_known_ones(sqlite: str, clock: ManualClock) -> None:

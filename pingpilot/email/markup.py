@@ -1,0 +1,84 @@
+"""What stands out in a text as mail programs show it: links, and code in a type of equal widths."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+_FENCED = re.compile(r"^```[^\n`]*\n(.*?)\n?^```[ \t]*$", re.MULTILINE | re.DOTALL)
+_PARAGRAPH = re.compile(r"[^\n]+(?:\n[^\n]+)*")
+_INDENTED = re.compile(r"^(?: {2}|\t)", re.MULTILINE)
+_IN_LINE = re.compile(r"(?<!`)`(?P<code>[^`\n]+)`(?!`)|(?P<link>\bhttps?://[^\s<>\"`]+)", re.IGNORECASE)
+_ENDS_NO_LINK = ".,:;!?'*_~"
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a text. A `block` of code stands on lines of its own, without those of its fence."""
+
+    kind: Literal["text", "link", "code", "block"]
+    text: str
+
+
+def pieces(text: str) -> list[Piece]:
+    """Return the text in parts; what is missing are backticks around code and line ends beside blocks."""
+    parts: list[Piece] = []
+    end = 0
+    for fenced in _FENCED.finditer(text):
+        parts += _paragraphs(text[end : fenced.start()])
+        parts.append(Piece("block", fenced[1]))
+        end = fenced.end()
+    parts += _paragraphs(text[end:])
+    return _without_line_ends_beside_blocks(parts)
+
+
+def _paragraphs(text: str) -> Iterator[Piece]:
+    """Yield what is indented, such as a traceback or JSON, as blocks."""
+    end = 0
+    for paragraph in _PARAGRAPH.finditer(text):
+        if "\n" in paragraph[0] and _INDENTED.search(paragraph[0]):
+            yield from _in_line(text[end : paragraph.start()])
+            yield Piece("block", paragraph[0])
+            end = paragraph.end()
+    yield from _in_line(text[end:])
+
+
+def _in_line(text: str) -> Iterator[Piece]:
+    end = 0
+    for found in _IN_LINE.finditer(text):
+        if found["code"] is not None:
+            piece, until = Piece("code", found["code"]), found.end()
+        else:
+            link = _link_in(found["link"])
+            piece, until = Piece("link", link), found.start() + len(link)
+        yield Piece("text", text[end : found.start()])
+        yield piece
+        end = until
+    yield Piece("text", text[end:])
+
+
+def _link_in(text: str) -> str:
+    """Return the link without what ends a sentence, or closes a bracket that was opened before it."""
+    while text:
+        last = text[-1]
+        opener = _BRACKETS.get(last)
+        if last not in _ENDS_NO_LINK and not (opener and text.count(last) > text.count(opener)):
+            return text
+        text = text[:-1]
+    return text
+
+
+def _without_line_ends_beside_blocks(parts: list[Piece]) -> list[Piece]:
+    """Return the parts with no empty lines around blocks, which have a margin."""
+    shown = [part for part in parts if part.text]
+    trimmed: list[Piece] = []
+    for number, part in enumerate(shown):
+        text = part.text
+        if part.kind == "text":
+            if number > 0 and shown[number - 1].kind == "block":
+                text = text.lstrip("\n")
+            if number + 1 < len(shown) and shown[number + 1].kind == "block":
+                text = text.rstrip("\n")
+        trimmed.append(Piece(part.kind, text))
+    return [part for part in trimmed if part.text]
