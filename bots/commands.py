@@ -14,7 +14,7 @@ from pingpilot.accounts.accounts import channels_of
 from pingpilot.accounts.categories import report_categories
 from pingpilot.accounts.linking import ChatUser, accounts_of
 from pingpilot.accounts.quiet_hours import mute, parse_duration
-from pingpilot.accounts.quota import PlanLimits, quota_of
+from pingpilot.accounts.quota import PlanLimits, percent_reached, quota_of
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 from pingpilot.errors import InvalidInput, LinkRefused
@@ -131,6 +131,8 @@ class Commands:
                 (f"{used} of {quota.limit:,} events used {plan}, {quota.remaining:,} left",),
                 (f"Resets on {quota.resets_at.day} {quota.resets_at:%B %Y} (UTC)",),
             ]
+            if percent_reached(quota.used, quota.limit):
+                lines.append((f"For more, ask {self._limits.contact}.",))
         return Reply(tuple(lines)) if lines else NOT_LINKED
 
     async def failed(self, user: ChatUser) -> Reply:

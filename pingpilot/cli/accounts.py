@@ -33,7 +33,9 @@ CHANNEL_NAMES = typer.Option(
 @app.command("create")
 def create_command(
     email: Annotated[str, EMAIL],
-    plan: Annotated[Plan, typer.Option(help="Its monthly quota.")] = Plan.FREE,
+    plan: Annotated[
+        Plan | None, typer.Option(help="Its monthly quota. [default: PINGPILOT_DEFAULT_PLAN, which is free]")
+    ] = None,
     monthly_events: Annotated[int | None, MONTHLY] = None,
     channels: Annotated[str | None, CHANNEL_NAMES] = None,
     as_json: Annotated[bool, AS_JSON] = False,
@@ -49,7 +51,7 @@ def create_command(
             undecided = {*CHANNELS} - {*chosen}
         new = await accounts.create_account(
             email,
-            plan=plan,
+            plan=plan or Plan(settings.default_plan),
             monthly_events=monthly_events,
             channels=chosen,
             now=datetime.now(UTC),
@@ -254,8 +256,7 @@ def _channel_changes(
 
 
 async def _quota(account: Account, settings: Settings) -> Quota:
-    limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
-    return await quota_of(account, limits, datetime.now(UTC))
+    return await quota_of(account, PlanLimits.of(settings), datetime.now(UTC))
 
 
 def _identity(account: Account) -> dict[str, Any]:

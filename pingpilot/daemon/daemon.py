@@ -57,7 +57,7 @@ class Daemon:
         self._database = DatabaseWatch(clock=self._clock)
         self._metrics = Metrics()
         self._settlements = Settlements()
-        self._limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
+        self._limits = PlanLimits.of(settings)
         self._housekeeper = Housekeeper(
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
         )
@@ -152,6 +152,7 @@ class Daemon:
                 clock=self._clock,
                 database=self._database,
                 metrics=self._metrics,
+                limits=self._limits,
                 on_deliveries=self._wake,
             ),
             settlements=self._settlements,

@@ -21,6 +21,8 @@ WRONG = [
     ("SMTP_FROM", "nobody", "e-mail address"),
     ("PLAN_FREE_EVENTS", "-1", "greater than or equal to 0"),
     ("PLAN_PRO_EVENTS", "many", "integer"),
+    ("DEFAULT_PLAN", "gold", "'free', 'pro' or 'enterprise'"),
+    ("CONTACT", "x" * 201, "one line of up to 200 characters"),
     ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
     ("LOG_FORMAT", "xml", "'console' or 'json'"),
 ]
