@@ -8,6 +8,7 @@ import aiohttp
 import discord
 from pydantic import SecretStr
 
+from bots.discord.bounds import bound_answers
 from bots.discord.message import nonce_for, render_embed
 from bots.discord.pauses import DEFAULT_PAUSE, watch_for_pauses
 from pingpilot.channels import DISCORD
@@ -82,7 +83,7 @@ class DiscordChannel:
                 max_messages=None,
                 allowed_mentions=discord.AllowedMentions.none(),
                 max_ratelimit_timeout=_LONGEST_WAIT,
-                http_trace=watch_for_pauses(),
+                http_trace=watch_for_pauses(bound_answers(aiohttp.TraceConfig())),
             )
             try:
                 await client.login(self._token.get_secret_value())

@@ -10,11 +10,11 @@ from pydantic import SecretStr
 from telegram import BotCommand, Update
 from telegram.error import InvalidToken, RetryAfter, TelegramError
 from telegram.ext import Application, ApplicationBuilder
-from telegram.request import HTTPXRequest
 
 from bots.commands import MENU, Commands
 from bots.telegram.channel import pause_named_by
 from bots.telegram.commands import ChatCommands
+from bots.telegram.requests import new_request
 from models import Fact
 from pingpilot.accounts.linking import TELEGRAM_USERNAME
 from pingpilot.channels import TELEGRAM
@@ -63,11 +63,7 @@ class TelegramBot:
             await self._stop(application)
 
     def _new_application(self) -> App:
-        request = HTTPXRequest(
-            connection_pool_size=_HANDLERS + 1,
-            read_timeout=_MARGIN,
-            pool_timeout=_MARGIN,
-        )
+        request = new_request(connections=_HANDLERS + 1, timeout=_MARGIN)
         application = (
             ApplicationBuilder()
             .token(self._token.get_secret_value())
