@@ -19,7 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from pingpilot.channels import CHANNELS, load
+from pingpilot.channels import CHANNELS, EMAIL, load
 from pingpilot.errors import SettingsError
 
 PREFIX = "PINGPILOT_"
@@ -154,6 +154,12 @@ class Settings(BaseSettings):
     def listening_url(self, port: int) -> str:
         """Return where programs on this machine reach the daemon."""
         return f"http://{_reachable(self.http_host)}:{port}"
+
+    @property
+    def links_lead_nowhere(self) -> bool:
+        """Whether the links in e-mails lead to this machine alone, where nobody else can follow them."""
+        is_here = self.http_host in ("0.0.0.0", "::", "127.0.0.1", "::1", "localhost")  # noqa: S104
+        return is_here and self.public_url is None and EMAIL.name in self.configured_channels
 
     def of(self, kind: type[T]) -> T:
         """Return one channel's own settings by their class."""

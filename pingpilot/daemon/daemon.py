@@ -200,6 +200,9 @@ async def run(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop_or_abort)
+    if settings.links_lead_nowhere:
+        url = settings.base_url(settings.http_port)
+        log.warning("Links in e-mails lead nowhere: set PINGPILOT_PUBLIC_URL", links_begin_with=url)
     await prepare_database(settings)
     async with open_database(settings.database):
         await Daemon(settings).serve(stop)

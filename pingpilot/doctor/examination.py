@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from models.database import sqlite_path
 from pingpilot.channels import CHANNELS, load
-from pingpilot.config import known_variables, load_settings, unknown_variables
+from pingpilot.config import PREFIX, known_variables, load_settings, unknown_variables
 from pingpilot.doctor import machine
 from pingpilot.errors import SettingsError
 from pingpilot.telemetry.findings import Dates, Finding, Level
@@ -29,6 +29,14 @@ async def examine() -> AsyncIterator[Finding]:
             Level.WARNING,
             "No channel is configured: events are stored and delivered nowhere.",
             "Copy .env.example to .env and set the tokens and the mail server.",
+        )
+    if settings.links_lead_nowhere:
+        yield Finding(
+            "links",
+            Level.WARNING,
+            f"Those in e-mails would begin with {settings.base_url(settings.http_port)}, where nobody else "
+            "can follow them.",
+            f"Set {PREFIX}PUBLIC_URL to the address that people reach this server by.",
         )
     for variable in unknown_variables():
         nearest = difflib.get_close_matches(variable, known_variables(), n=1, cutoff=0.8)
