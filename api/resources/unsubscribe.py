@@ -53,5 +53,10 @@ def _page(
     state: str, email: str = "", standing: Standing | None = None, *, status: int = 200
 ) -> web.Response:
     others = " and ".join(standing.others) if standing else ""
-    text = _pages.get_template("unsubscribe.html").render(state=state, email=email, others=others)
+    return page("unsubscribe.html", status=status, state=state, email=email, others=others)
+
+
+def page(template: str, *, status: int = 200, **values: str) -> web.Response:
+    """Return a page that loads nothing and tells nobody where its reader was."""
+    text = _pages.get_template(template).render(values)
     return web.Response(text=text, status=status, content_type="text/html", headers=_HEADERS)

@@ -17,6 +17,7 @@ from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_
 from pingpilot.accounts.quiet_hours import hours_text
 from pingpilot.accounts.quota import PlanLimits, Quota, quota_of
 from pingpilot.channels import CHANNELS, channel_named, check_channels
+from pingpilot.cli.confirming import ask_to_confirm
 from pingpilot.cli.runtime import AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
@@ -145,6 +146,10 @@ def set_plan_command(
 def set_command(
     email: Annotated[str, EMAIL],
     *,
+    new_email: Annotated[
+        str | None,
+        typer.Option("--email", metavar="NEW", help="Another address, once a link sent there is opened."),
+    ] = None,
     channels: Annotated[
         str | None,
         typer.Option(metavar="NAME,NAME", help="Switch these on and the others off; '' for none."),
@@ -172,10 +177,13 @@ def set_command(
 
     async def change(settings: Settings) -> tuple[list[str], str | None]:
         account = await accounts.find_account(email)
+        address = await ask_to_confirm(account, new_email, settings) if new_email else None
         _check_configured((name for name, each in asked.channels.items() if each.enabled), settings)
         await change_account(account, asked, datetime.now(UTC))
         own = await accounts.channels_of(account)
         lines = [f"{CHANNELS[each.channel].label}: {_channel_text(each, settings)}" for each in own]
+        if address:
+            lines.append(f"A link was sent to {address}: the address changes once it is opened there.")
         return lines, _warning(account, own, settings)
 
     lines, warning = with_database(change)

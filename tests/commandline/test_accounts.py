@@ -214,6 +214,13 @@ def test_an_account_can_change_its_plan(pingpilot: Pingpilot, alice: str) -> Non
     assert pingpilot("account", "show", alice, "--json").json["plan"] == "enterprise"
 
 
+def test_without_a_mail_server_no_address_is_changed(pingpilot: Pingpilot, alice: str) -> None:
+    refused = pingpilot("account", "set", alice, "--email", "alice@example.org")
+
+    assert refused.code == 2
+    assert "confirmed by a link sent there: set PINGPILOT_SMTP_HOST first" in refused.err
+
+
 @pytest.mark.usefixtures("configured")
 def test_channels_can_be_switched(pingpilot: Pingpilot, alice: str) -> None:
     switched = pingpilot("account", "set", alice, "--channels", "telegram,email")
