@@ -67,6 +67,8 @@ class DiscordChannel:
             raise _failure(exc) from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise TemporaryFailure(f"Discord can't be reached: {exc}") from exc
+        except ValueError as exc:  # broken JSON; its text may hold the message, which is nothing for a log
+            raise TemporaryFailure("Discord's answer can't be read.") from exc
 
     async def close(self) -> None:
         """Close the connections; a later send opens new ones."""

@@ -12,7 +12,10 @@ from bots.discord.channel import DiscordChannel
 from bots.discord.client import use_api
 from bots.telegram.channel import TelegramChannel
 from pingpilot.delivery.channel import Channel, Recipient
-from pingpilot.errors import TemporaryFailure
+from pingpilot.errors import LONGEST_REASON, DeliveryFailure, TemporaryFailure
+from pingpilot.sandbox.discord import DiscordStandIn
+from pingpilot.sandbox.faults import Fault
+from pingpilot.sandbox.telegram import TelegramStandIn
 
 from .notifications import SALE
 from .standins import TOKEN, keeping_discords_address
@@ -88,4 +91,32 @@ async def test_an_answer_that_unpacks_to_more_is_not_taken() -> None:
     packed = HEAD + b"Content-Encoding: gzip\r\nContent-Length: 80000000\r\n\r\n"
     async with endless(packed) as server, sending_to("telegram", server.url) as channel:
         with pytest.raises(TemporaryFailure, match="packed"):
+            await channel.send(Recipient(1, "4711"), SALE)
+
+
+@pytest.mark.parametrize("platform", ["discord", "telegram"])
+async def test_a_reason_can_be_stored_and_read_whatever_a_platform_says(
+    platform: str, discord_stand_in: DiscordStandIn, telegram_stand_in: TelegramStandIn
+) -> None:
+    words = "\x00\x1b[31m" + "no " * 100_000
+    stand_in = discord_stand_in if platform == "discord" else telegram_stand_in
+    stand_in.faults.add(Fault.error(400, words), times=None)
+
+    async with sending_to(platform, stand_in.url) as channel:
+        with pytest.raises(DeliveryFailure) as failure:
+            await channel.send(Recipient(1, "4711"), SALE)
+
+    reason = failure.value.reason
+    assert "no no no" in reason
+    assert len(reason) == LONGEST_REASON + 1
+    assert not set(reason) & {"\x00", "\x1b"}
+
+
+async def test_an_answer_of_discord_that_is_no_json_is_a_temporary_failure(
+    discord_stand_in: DiscordStandIn,
+) -> None:
+    discord_stand_in.faults.add(Fault.error(400, "\ud800"), times=None)
+
+    async with sending_to("discord", discord_stand_in.url) as channel:
+        with pytest.raises(TemporaryFailure, match="can't be read"):
             await channel.send(Recipient(1, "4711"), SALE)
