@@ -20,6 +20,7 @@ from pingpilot.cli.channels import (
     channel_changes,
     channel_lines,
     check_configured,
+    link_hint,
     print_warning,
     warning_for,
 )
@@ -65,7 +66,7 @@ def create_command(
             undecided=undecided,
         )
         own = await accounts.channels_of(new.account)
-        lines = channel_lines(own, settings)
+        lines = [*channel_lines(own, settings), *link_hint(new.account, own)]
         return new, lines, warning_for(new.account, own, settings)
 
     new, lines, warning = with_database(create)

@@ -44,14 +44,12 @@ def check_configured(names: Iterable[str], settings: Settings) -> None:
 
 
 def warning_for(account: Account, channels: Sequence[AccountChannel], settings: Settings) -> str | None:
-    """Return what keeps the account's events from going anywhere, and what to do; None where they do."""
+    """Return that the account's events go nowhere, and what to do; None where they go somewhere.
+
+    Those of an account that has a channel to link are refused until then, which `link_hint` tells.
+    """
     configured = settings.configured_channels
     on = [each for each in channels if each.enabled and each.channel in configured]
-    if unlinked := [CHANNELS[each.channel].label for each in on if not each.address]:
-        return (
-            f"Events are refused until {' and '.join(unlinked)} is linked: get a code with "
-            f"`pingpilot link-code --account {account.email}`, or switch it off."
-        )
     if any(each.suspended_reason is None for each in on):
         return None
     names = ",".join(configured) or "email"
@@ -60,6 +58,16 @@ def warning_for(account: Account, channels: Sequence[AccountChannel], settings: 
         f"No channel can be used, so events are stored and go nowhere: {setting_up}switch one on with "
         f"`pingpilot account set {account.email} --channels {names}`."
     )
+
+
+def link_hint(account: Account, channels: Sequence[AccountChannel]) -> list[str]:
+    """Return a line on the channels that are still to be linked, none where there are none."""
+    labels = [CHANNELS[each.channel].label for each in channels if each.enabled and not each.address]
+    if not labels:
+        return []
+    verb = "is" if len(labels) == 1 else "are"
+    how = f"`pingpilot link-code --account {account.email}`"
+    return [f"Events are refused until {' and '.join(labels)} {verb} linked: get a code with {how}."]
 
 
 def print_warning(warning: str | None) -> None:

@@ -82,7 +82,8 @@ def test_a_new_account_has_the_channels_the_daemon_is_set_up_for(
     assert channels(pingpilot) == ALL_OFF | {"telegram": True, "email": True}
     assert "Discord: off, as PINGPILOT_DISCORD_TOKEN is not set\n" in created.out
     assert "E-mail: on, alice@example.com\n" in created.out
-    assert "Warning: Events are refused until Telegram is linked" in created.err
+    assert "Events are refused until Telegram is linked: get a code with `pingpilot link-code" in created.out
+    assert created.err == ""
 
 
 def test_the_plan_of_new_accounts_is_a_setting(pingpilot: Pingpilot, monkeypatch: pytest.MonkeyPatch) -> None:
