@@ -10,6 +10,7 @@ from api.requests.auth import SCOPES
 from api.resources import (
     account,
     categories,
+    email_change,
     events,
     health,
     history,
@@ -48,4 +49,6 @@ def create_app(services: Services) -> web.Application:
     add_docs(app, CALLS)
     app.router.add_get("/unsubscribe/{token}", unsubscribe.get_unsubscribe)
     app.router.add_post("/unsubscribe/{token}", unsubscribe.post_unsubscribe)
+    app.router.add_get("/confirm-email/{token}", email_change.get_email_change)
+    app.router.add_post("/confirm-email/{token}", email_change.post_email_change)
     return app

@@ -294,8 +294,13 @@ _CODES: Mapping[str, Code] = {
         HTTPStatus.TOO_MANY_REQUESTS,
         "the month's quota is used up",
         Sentence(
-            "This month's {limit:,} events are used up: wait until {reset_date}, or choose a larger plan.",
-            {"limit": 100, "reset_date": "2026-12-01T00:00:00.000Z", "wait": 648000},
+            "This month's {limit:,} events are used up: wait until {reset_date}, or ask {contact} for more.",
+            {
+                "limit": 100,
+                "contact": "ops@example.com",
+                "reset_date": "2026-12-01T00:00:00.000Z",
+                "wait": 648000,
+            },
         ),
         headers=_WAIT,
         shape=QuotaUsedUp,

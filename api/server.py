@@ -16,6 +16,8 @@ from api.middleware import new_request_id, stamp
 
 HEAD_TIMEOUT = 10.0
 """Seconds in which a request's line and headers must be there, from their first byte or the connection."""
+WRITE_TIMEOUT = 30.0
+"""Seconds in which a client must take some of an answer that is waiting for it."""
 # Longer than the reverse proxies keep theirs (nginx 60 s), lest they write into a connection just closed
 KEEPALIVE = 75.0
 # aiohttp would answer a body it can't unpack by itself, as plain text; `api.requests.bodies` unpacks instead
@@ -25,22 +27,28 @@ _PROTOCOL: dict[str, Any] = {"auto_decompress": False, "keepalive_timeout": KEEP
 class ApiRunner(web.AppRunner):
     """Runs the application behind an `ApiServer`."""
 
-    def __init__(self, app: web.Application, *, head_timeout: float = HEAD_TIMEOUT) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        head_timeout: float = HEAD_TIMEOUT,
+        write_timeout: float = WRITE_TIMEOUT,
+    ) -> None:
         super().__init__(app, access_log=None, shutdown_timeout=1)
-        self._head_timeout = head_timeout
+        self._timeouts = {"head_timeout": head_timeout, "write_timeout": write_timeout}
 
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
-        return ApiServer(plain, head_timeout=self._head_timeout)
+        return ApiServer(plain, **self._timeouts)
 
 
 class ApiServer(web.Server):
     """Makes a handler a connection."""
 
-    def __init__(self, plain: web.Server, *, head_timeout: float) -> None:
+    def __init__(self, plain: web.Server, *, head_timeout: float, write_timeout: float) -> None:
         super().__init__(self._answer, request_factory=self._begin, **_PROTOCOL)
         self._plain_handler, self._plain_factory = plain.request_handler, plain.request_factory
-        self.head_timeout = head_timeout
+        self.head_timeout, self.write_timeout = head_timeout, write_timeout
 
     def __call__(self) -> "Connection":
         return Connection(self, loop=asyncio.get_running_loop(), access_log=None, **_PROTOCOL)
@@ -57,12 +65,13 @@ class ApiServer(web.Server):
 
 
 class Connection(web.RequestHandler):
-    """One connection. Who sends headers a byte at a time is cut off."""
+    """One connection. Who sends headers a byte at a time is cut off, and who takes no answer."""
 
     def __init__(self, server: ApiServer, **options: Any) -> None:
         super().__init__(server, **options)
-        self._head_timeout = server.head_timeout
+        self._head_timeout, self._write_timeout = server.head_timeout, server.write_timeout
         self._deadline: asyncio.TimerHandle | None = None
+        self._taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -70,7 +79,25 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._forget_deadline()
+        self._stop_waiting()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Called when much of an answer waits for the client to take it: give it some time for that."""
+        super().pause_writing()
+        self._cut_off_later(self.transport)
+
+    def resume_writing(self) -> None:
+        if self.transport is not None:  # not closing
+            self._stop_waiting()
+        super().resume_writing()
+
+    def force_close(self) -> None:
+        """Close the connection, which asyncio does once all is sent: end it where nobody takes that."""
+        transport = self.transport
+        super().force_close()
+        if transport is not None and transport.get_write_buffer_size():
+            self._cut_off_later(transport)
 
     def data_received(self, data: bytes) -> None:
         if self._waiter is not None:  # aiohttp waits for a request: what comes is no late body
@@ -94,6 +121,16 @@ class Connection(web.RequestHandler):
             return _refusal(ApiError("processing_failed"))
         reason = (message or "unknown").partition("\n")[0].rstrip(".: ")
         return _refusal(ApiError("bad_request", reason=reason.encode(errors="replace").decode()))
+
+    def _cut_off_later(self, transport: asyncio.Transport | None) -> None:
+        if self._taking is None and transport is not None:
+            loop = asyncio.get_running_loop()
+            self._taking = loop.call_later(self._write_timeout, transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
 
     def _await_head(self) -> None:
         if self._deadline is None:

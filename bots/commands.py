@@ -1,5 +1,6 @@
 """Every bot command, once, free of any platform: takes who asks and the words, returns a reply."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -7,18 +8,23 @@ import structlog
 
 from bots.failures import Failures
 from bots.replies import Bold, Code, Line, Reply, ago
-from models import Account
+from models import Account, AccountChannel
 from models.account_channel import obstacle_to
+from models.ids import uuid7
 from pingpilot.accounts import linking
 from pingpilot.accounts.accounts import channels_of
 from pingpilot.accounts.categories import report_categories
 from pingpilot.accounts.linking import ChatUser, accounts_of, without_brackets
 from pingpilot.accounts.quiet_hours import mute, parse_duration
-from pingpilot.accounts.quota import PlanLimits, quota_of
+from pingpilot.accounts.quota import PlanLimits, percent_reached, quota_of
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
-from pingpilot.errors import InvalidInput, LinkRefused
+from pingpilot.delivery.channel import Notification, Recipient
+from pingpilot.errors import DeliveryFailure, InvalidInput, LinkRefused, PermanentFailure
+from pingpilot.events import notices
 from pingpilot.events.notices import post_notice
+
+Send = Callable[[Recipient, Notification], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +50,7 @@ MENU = (
 )
 DESCRIPTIONS = {command.name: command.description for command in MENU}
 BAR_LENGTH = 10
+_TRIES_AFTER = (5.0, 30.0, 120.0)  # seconds
 NOT_LINKED = Reply.of(
     "This chat is not linked to an account yet.",
     ("Ask your account's owner for a code (", Code("pingpilot link-code"), "), then send me:"),
@@ -55,15 +62,18 @@ CRASHED = Reply.of("Something went wrong on our side. Please try again in a mome
 class Commands:
     """Answers chat users. Every method returns a reply and raises nothing a user could cause.
 
-    `on_deliveries` is told the channels that have something to do.
+    `on_deliveries` is told the channels that have something to do. `send` sends to a chat of the platform,
+    whether an account leads there or not, as `Channel.send`.
     """
 
     def __init__(
-        self, *, limits: PlanLimits, clock: Clock, on_deliveries: Callable[[set[str]], None]
+        self, *, limits: PlanLimits, clock: Clock, on_deliveries: Callable[[set[str]], None], send: Send
     ) -> None:
         self._limits = limits
         self._clock = clock
         self._on_deliveries = on_deliveries
+        self._send = send
+        self._under_way = set[asyncio.Task[None]]()
         self._failures = Failures(clock=clock, on_deliveries=on_deliveries)
 
     async def link(self, user: ChatUser, code: str, *, address: str) -> Reply:
@@ -75,17 +85,53 @@ class Commands:
             )
         now = self._clock.now()
         try:
-            account = await linking.link(user, code, address=address, now=now)
+            linked = await linking.link(user, code, address=address, now=now)
         except LinkRefused as exc:
             return Reply.of(str(exc))
-        label = CHANNELS[user.channel].label
+        account, label = linked.account, CHANNELS[user.channel].label
         text = f"{label} is linked to {account.email}. Your notifications arrive here from now on."
         await post_notice(account.id, text, channels=[user.channel], now=now)
         self._on_deliveries({user.channel})
+        if linked.old_address != address:
+            await self._tell_of_move(account, user, linked.old_address)
         return Reply.of(
             ("✅ Linked to ", Bold(account.email), "."),
             "A test notification is on its way. If it does not arrive, check that I may message you.",
         )
+
+    async def _tell_of_move(self, account: Account, user: ChatUser, old_address: str | None) -> None:
+        """Tell the account's other channels, and the chat that lost it, where its notifications go now.
+
+        Who took a code or a key would else have them without anybody noticing.
+        """
+        label, now = CHANNELS[user.channel].label, self._clock.now()
+        who = f"@{user.username}" if user.username else f"the user {user.user_id}"
+        remedy = "If that was not you, link your own chat again and revoke your API keys."
+        others = {row.channel for row in await AccountChannel.usable(account.id)} - {user.channel}
+        text = f"{label} of {account.email} goes to a chat with {who} from now on. {remedy}"
+        self._on_deliveries(await post_notice(account.id, text, channels=others, now=now))
+        if old_address:
+            text = f"The notifications of {account.email} no longer come here, but to another chat. {remedy}"
+            task = asyncio.create_task(self._tell_chat(Recipient(account.id, old_address), text))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _tell_chat(self, recipient: Recipient, text: str) -> None:
+        """Send a chat that no account leads to any more a notice; a few tries, since nothing keeps it."""
+        now = self._clock.now()
+        notice = Notification(uuid7(), 0, notices.SENDER, notices.EMOJI, notices.COLOR, text, (), now)
+        for pause in (*_TRIES_AFTER, None):
+            try:
+                await self._send(recipient, notice)
+            except PermanentFailure:
+                return  # the chat is gone, and nobody there can be told
+            except DeliveryFailure as exc:
+                if pause is None:
+                    log.warning("A chat was not told that it lost its account", reason=exc.reason)
+                    return
+                await self._clock.sleep(pause)
+            else:
+                return
 
     async def unlink(self, user: ChatUser, email: str = "") -> Reply:
         """Unlink this chat; whoever is linked to several accounts names one."""
@@ -99,7 +145,10 @@ class Commands:
         if len(accounts) > 1:
             choices: list[Line] = [(Code(f"/unlink {each.email}"),) for each in accounts]
             return Reply.of("This chat is linked to several accounts. Choose one:", *choices)
-        await linking.unlink(accounts[0], user.channel, self._clock.now())
+        now = self._clock.now()
+        await linking.unlink(accounts[0], user.channel, now)
+        text = f"{CHANNELS[user.channel].label} was unlinked from {accounts[0].email}, by its chat."
+        self._on_deliveries(await post_notice(accounts[0].id, text, now=now))
         return Reply.of(("Unlinked from ", Bold(accounts[0].email), ". Nothing more will be sent here."))
 
     async def categories(self, user: ChatUser) -> Reply:
@@ -134,6 +183,8 @@ class Commands:
                 (f"{used} of {quota.limit:,} events used {plan}, {quota.remaining:,} left",),
                 (f"Resets on {quota.resets_at.day} {quota.resets_at:%B %Y} (UTC)",),
             ]
+            if percent_reached(quota.used, quota.limit):
+                lines.append((f"For more, ask {self._limits.contact}.",))
         return Reply(tuple(lines)) if lines else NOT_LINKED
 
     async def failed(self, user: ChatUser) -> Reply:

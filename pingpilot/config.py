@@ -27,6 +27,7 @@ from pingpilot.errors import SettingsError
 from pingpilot.listening import ANY_IPV6
 
 PREFIX = "PINGPILOT_"
+MOST_CONTACT = 200
 _OF_THE_CLIENT = ("url", "api_key")
 
 _EVERYWHERE = ("0.0.0.0", ANY_IPV6)  # noqa: S104  # every address of this machine
@@ -38,6 +39,12 @@ def _http_url(url: str) -> str:
     if not _HTTP_URL.fullmatch(url):
         raise ValueError("must be an address like https://example.com")
     return url.rstrip("/")
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable() or len(text) > MOST_CONTACT:
+        raise ValueError(f"must be one line of up to {MOST_CONTACT} characters, such as ops@example.com")
+    return text.strip()
 
 
 def _upper(value: Any) -> Any:
@@ -134,6 +141,8 @@ class Settings(BaseSettings):
 
     plan_free_events: int = Field(default=100, ge=0)
     plan_pro_events: int = Field(default=1000, ge=0)
+    default_plan: Annotated[Literal["free", "pro", "enterprise"], BeforeValidator(lowered)] = "free"
+    contact: Annotated[str, AfterValidator(_one_line)] | None = None
 
     event_retention_days: int = Field(default=90, ge=1)
 

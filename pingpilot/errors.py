@@ -4,7 +4,12 @@ Failures of a send are sorted at the channel's edge, since what the engine does 
 class alone: retry it, fail it, wait, or pause the whole channel.
 """
 
+import re
 from datetime import datetime, timedelta
+
+LONGEST_REASON = 1000
+"""Characters of a failed delivery's reason."""
+_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class PingPilotError(Exception):
@@ -59,7 +64,15 @@ class CommitInDoubt(DatabaseUnavailable):
 
 
 class DeliveryFailure(PingPilotError):
-    """Base of what `Channel.send` raises when a message was not taken."""
+    """Base of what `Channel.send` raises when a message was not taken.
+
+    The reason is often a platform's words, which may be of any length and hold anything: it is stored, shown
+    and sent on, so it is cut, and has no control characters, of which PostgreSQL can't store one.
+    """
+
+    def __init__(self, reason: str) -> None:
+        plain = _UNSTORABLE.sub("", reason)
+        super().__init__(plain if len(plain) <= LONGEST_REASON else f"{plain[:LONGEST_REASON]}…")
 
     @property
     def reason(self) -> str:

@@ -1,5 +1,6 @@
 """Fixtures for all tests: real databases, TLS, and a clock that stands still until it is moved."""
 
+import logging
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -105,3 +106,14 @@ def serving(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     return context
+
+
+@pytest.fixture
+def fresh_log() -> Iterator[None]:
+    """Undo in the end what a test does with `configure_logging`."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    tests_own = structlog.get_config()
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.configure(**tests_own)

@@ -25,13 +25,11 @@ async def authenticate(request: web.Request) -> Caller:
     key = _key_in(request)
     services = request.app[SERVICES]
     address = services.proxies.client_of(request)
-    if wait := services.floods.wait_for(address, key):
-        raise ApiError("too_many_requests", wait=wait)
     caller = await services.authenticator.caller_of(key)
-    if caller is None:
-        services.floods.note_bad(address, key)
+    if caller is None:  # looked up first: many share an address, and only what is wrong may be refused
+        if wait := services.floods.note_bad(address):
+            raise ApiError("too_many_requests", wait=wait)
         raise ApiError("invalid_api_key")
-    services.floods.note_good(address, key)
     request[KNOWN_CALLER] = KnownCaller(caller, caller.events_used)
     needed = request.app[SCOPES][request.match_info.handler]
     if not caller.may(needed):

@@ -159,7 +159,13 @@ async def _submit(request: web.Request, caller: Caller, body: EventBody, key: st
     except QuotaExceeded as exc:
         request[KNOWN_CALLER].events_used = exc.limit
         wait = math.ceil((exc.resets_at - services.clock.now()).total_seconds())
-        raise ApiError("quota_exceeded", limit=exc.limit, reset_date=exc.resets_at, wait=wait) from None
+        raise ApiError(
+            "quota_exceeded",
+            limit=exc.limit,
+            reset_date=exc.resets_at,
+            wait=wait,
+            contact=services.limits.contact,
+        ) from None
     except NotStored:
         raise ApiError("processing_failed/not_stored") from None
 

@@ -15,6 +15,7 @@ from models import Account
 from pingpilot.accounts.linking import create_link_code, unlink
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import TooMany
+from pingpilot.events.notices import post_notice
 
 
 async def post_link_code(request: web.Request) -> web.Response:
@@ -49,9 +50,12 @@ async def delete_link(request: web.Request) -> web.Response:
         raise invalid_request(
             ("channel", f"{kind.label} needs no link: switch it off with PATCH /api/v1/account and {how}.")
         )
-    account = await Account.get(id=caller.account_id)
-    if not await unlink(account, kind.name, request.app[SERVICES].clock.now()):
+    account, services = await Account.get(id=caller.account_id), request.app[SERVICES]
+    now = services.clock.now()
+    if not await unlink(account, kind.name, now):
         raise ApiError("not_found/link", channel=kind.label)
+    text = f"{kind.label} was unlinked from {account.email}, with an API key."
+    services.on_deliveries(await post_notice(account.id, text, now=now))
     message = f"{kind.label} is unlinked, and switched off until it is linked again."
     return json_reply(RemovedLink(message=message, channel=kind.name))
 

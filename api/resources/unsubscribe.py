@@ -1,9 +1,16 @@
 """The unsubscribe link of e-mails: a page that asks, and the click that does it (RFC 8058)."""
 
+import structlog
 from aiohttp import web
 from jinja2 import Environment, PackageLoader
 
 from api.services import SERVICES
+from models import AccountChannel
+from pingpilot.accounts.unsubscribing import Standing
+from pingpilot.channels import EMAIL
+from pingpilot.events.notices import post_notice
+
+log = structlog.get_logger(__name__)
 
 _pages = Environment(loader=PackageLoader("api"), autoescape=True)
 _HEADERS = {
@@ -16,21 +23,41 @@ _HEADERS = {
 
 
 async def get_unsubscribe(request: web.Request) -> web.Response:
-    """Ask: a link alone switches nothing, since scanners of mail follow links."""
-    account = await request.app[SERVICES].unsubscriber.account_behind(request.match_info["token"])
-    return _page("ask", account.email) if account else _page("unknown", status=404)
+    """Ask, or tell that it is done: a link alone switches nothing, since scanners of mail follow links."""
+    unsubscriber = request.app[SERVICES].unsubscriber
+    account = await unsubscriber.account_behind(request.match_info["token"])
+    if account is None:
+        return _page("unknown", status=404)
+    standing = await unsubscriber.standing(account)
+    return _page("ask" if standing.gets_mail else "done", account.email, standing)
 
 
 async def post_unsubscribe(request: web.Request) -> web.Response:
-    """Switch the e-mails off, for the page's button and for mail programs' one click alike."""
+    """Switch the e-mails off, for the page's button and for mail programs' one click alike, or on again."""
     services = request.app[SERVICES]
-    account = await services.unsubscriber.account_behind(request.match_info["token"])
+    unsubscriber, now = services.unsubscriber, services.clock.now()
+    account = await unsubscriber.account_behind(request.match_info["token"])
     if account is None:
         return _page("unknown", status=404)
-    await services.unsubscriber.unsubscribe(account, services.clock.now())
-    return _page("done", account.email)
+    is_undone = "undo" in request.query
+    if await unsubscriber.switch_mail(account, on=is_undone, now=now):
+        log.info("E-mails are switched on again" if is_undone else "E-mails are off", account_id=account.id)
+        word = "on again" if is_undone else "off"
+        text = f"E-mails to {account.email} were switched {word}, with the link that is in each of them."
+        others = {row.channel for row in await AccountChannel.usable(account.id)} - {EMAIL.name}
+        services.on_deliveries(await post_notice(account.id, text, channels=others, now=now))
+    standing = await unsubscriber.standing(account)
+    return _page("undone" if standing.gets_mail else "done", account.email, standing)
 
 
-def _page(state: str, email: str = "", status: int = 200) -> web.Response:
-    text = _pages.get_template("unsubscribe.html").render(state=state, email=email)
+def _page(
+    state: str, email: str = "", standing: Standing | None = None, *, status: int = 200
+) -> web.Response:
+    others = " and ".join(standing.others) if standing else ""
+    return page("unsubscribe.html", status=status, state=state, email=email, others=others)
+
+
+def page(template: str, *, status: int = 200, **values: str) -> web.Response:
+    """Return a page that loads nothing and tells nobody where its reader was."""
+    text = _pages.get_template(template).render(values)
     return web.Response(text=text, status=status, content_type="text/html", headers=_HEADERS)

@@ -8,6 +8,7 @@ import aiohttp
 import discord
 from pydantic import SecretStr
 
+from bots.discord.bounds import bound_answers
 from bots.discord.message import nonce_for, render_embed
 from bots.discord.pauses import DEFAULT_PAUSE, watch_for_pauses
 from pingpilot.channels import DISCORD
@@ -70,6 +71,8 @@ class DiscordChannel:
             raise _failure(exc) from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise TemporaryFailure(f"Discord can't be reached: {exc}") from exc
+        except ValueError as exc:  # broken JSON; its text may hold the message, which is nothing for a log
+            raise TemporaryFailure("Discord's answer can't be read.") from exc
 
     async def close(self) -> None:
         """Close the connections; a later send opens new ones."""
@@ -86,7 +89,7 @@ class DiscordChannel:
                 max_messages=None,
                 allowed_mentions=discord.AllowedMentions.none(),
                 max_ratelimit_timeout=_LONGEST_WAIT,
-                http_trace=watch_for_pauses(),
+                http_trace=watch_for_pauses(bound_answers(aiohttp.TraceConfig())),
             )
             try:
                 await client.login(self._token.get_secret_value())

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bots.commands import Commands
+from bots.discord.bounds import bound_answers
 from bots.discord.commands import add_commands, press
 from bots.discord.settings import DISCORD_API
 from pingpilot.channels import DISCORD
@@ -73,6 +74,7 @@ class _Client(discord.Client):
             guild_ready_timeout=0,
             member_cache_flags=discord.MemberCacheFlags.none(),
             allowed_mentions=discord.AllowedMentions.none(),
+            http_trace=bound_answers(aiohttp.TraceConfig()),
         )
         self._health = health
         self.tree = app_commands.CommandTree(

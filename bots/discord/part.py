@@ -12,6 +12,11 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
     assert settings.token, "asked for only where `missing` is None"  # noqa: S101
     use_api(settings.api_url)
     channel = DiscordChannel(token=settings.token)
-    commands = Commands(limits=around.limits, clock=around.clock, on_deliveries=around.on_deliveries)
+    commands = Commands(
+        limits=around.limits,
+        clock=around.clock,
+        on_deliveries=around.on_deliveries,
+        send=channel.send,
+    )
     bot = DiscordBot(token=settings.token, api_url=settings.api_url, commands=commands, health=around.health)
     return ChannelParts(channel, bot, channel.close)

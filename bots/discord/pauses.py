@@ -13,8 +13,8 @@ DEFAULT_PAUSE = timedelta(seconds=5)
 """For a rate limit that names no time."""
 
 
-def watch_for_pauses() -> aiohttp.TraceConfig:
-    """Return what makes a client of discord.py raise our `RateLimited` where it must not wait by itself.
+def watch_for_pauses(trace: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
+    """Make a client of discord.py raise our `RateLimited` where it must not wait by itself; return its trace.
 
     For a pause of the whole bot it would let the send wait, and for ever those after it, should that one be
     cancelled meanwhile; for a pause without a time it raises `KeyError`. A conversation's own is left to it.
@@ -45,6 +45,5 @@ def watch_for_pauses() -> aiohttp.TraceConfig:
                 wait = DEFAULT_PAUSE
             raise RateLimited("Discord asks for a pause.", retry_after=wait, whole_channel=whole_channel)
 
-    trace = aiohttp.TraceConfig()
     trace.on_request_end.append(raise_pause)
     return trace

@@ -14,6 +14,7 @@ from telegram.ext import Application, ApplicationBuilder
 from bots.commands import MENU, Commands
 from bots.telegram.channel import pause_named_by
 from bots.telegram.commands import ChatCommands
+from bots.telegram.requests import new_request
 from bots.telegram.updates import ReadableUpdates
 from models import Fact
 from pingpilot.accounts.linking import TELEGRAM_USERNAME
@@ -63,11 +64,7 @@ class TelegramBot:
             await self._stop(application)
 
     def _new_application(self) -> App:
-        request = ReadableUpdates(
-            connection_pool_size=_HANDLERS + 1,
-            read_timeout=_MARGIN,
-            pool_timeout=_MARGIN,
-        )
+        request = new_request(ReadableUpdates, connections=_HANDLERS + 1, timeout=_MARGIN)
         application = (
             ApplicationBuilder()
             .token(self._token.get_secret_value())

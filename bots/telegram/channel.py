@@ -14,9 +14,9 @@ from telegram.error import (
     RetryAfter,
     TelegramError,
 )
-from telegram.request import HTTPXRequest
 
 from bots.telegram.message import NO_PREVIEW, render_html
+from bots.telegram.requests import new_request
 from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.errors import (
@@ -70,10 +70,7 @@ class TelegramChannel:
 
     async def _opened(self) -> Bot:
         def new_bot() -> Bot:
-            seconds = self._timeout.total_seconds()
-            request = HTTPXRequest(
-                connection_pool_size=_CONNECTIONS, read_timeout=seconds, pool_timeout=seconds
-            )
+            request = new_request(connections=_CONNECTIONS, timeout=self._timeout.total_seconds())
             return Bot(
                 self._token.get_secret_value(),
                 base_url=f"{self._api_url}/bot",

@@ -11,6 +11,11 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
     """Return the channel and its bot, by settings that have a token."""
     assert settings.token, "asked for only where `missing` is None"  # noqa: S101
     channel = TelegramChannel(token=settings.token, api_url=settings.api_url)
-    commands = Commands(limits=around.limits, clock=around.clock, on_deliveries=around.on_deliveries)
+    commands = Commands(
+        limits=around.limits,
+        clock=around.clock,
+        on_deliveries=around.on_deliveries,
+        send=channel.send,
+    )
     bot = TelegramBot(token=settings.token, api_url=settings.api_url, commands=commands, health=around.health)
     return ChannelParts(channel, bot, channel.close)

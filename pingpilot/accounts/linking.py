@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from models import Account, AccountChannel, ApiKey, Fact, KeyScope, LinkCode, LinkGuess
 from models.database import transaction, unit_of_work
 from models.link_code import CODE_LIFETIME
+from models.sql import is_postgres, query
 from pingpilot.accounts.keys import KEY_PREFIX, key_hash, looks_like_key
 from pingpilot.accounts.quiet_hours import reconsider
 from pingpilot.channels import CHANNELS
@@ -34,6 +35,14 @@ class NewLinkCode:
     code: str
     expires_at: datetime
     telegram_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The account a chat was linked to; `old_address` is where its channel went before, None for nowhere."""
+
+    account: Account
+    old_address: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +80,48 @@ async def create_link_code(account: Account, now: datetime) -> NewLinkCode:
 
 
 @unit_of_work
-async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime) -> Account:
-    """Link the chat user to the account that the code or API key belongs to, and return it.
+async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime) -> Linked:
+    """Link the chat user to the account that the code or API key belongs to.
 
     `address` is where messages for them go: a Discord DM channel id, a Telegram chat id.
     Raises `LinkRefused` with a sentence for the user; each refusal of a wrong one counts as a guess.
     """
-    lately = LinkGuess.filter(
-        channel=user.channel,
-        user_id=user.user_id,
-        guessed_at__gt=now - GUESS_WINDOW,
-        guessed_at__lte=now + SKEW,
-    )
-    if await lately.count() >= MOST_WRONG_GUESSES:
-        raise LinkRefused("There were too many wrong codes. Wait an hour, then try again with a new code.")
-    try:
-        async with transaction():
-            await LinkGuess.filter(guessed_at__lte=now - GUESS_WINDOW).delete()  # a write, to come first
-            account = await _account_behind(without_brackets(code_or_key), now)
-            await AccountChannel.link(
-                account.id,
-                user.channel,
-                address=address,
-                user_id=user.user_id,
-                username=user.username,
-                at=now,
+    guess = await _count_guess(user, now)
+    async with transaction():
+        await guess.delete()  # unless the code is refused, which rolls this back; a write, to come first
+        account = await _account_behind(without_brackets(code_or_key), now)
+        await Account.lock(account.id)
+        before = await AccountChannel.get_or_none(account_id=account.id, channel=user.channel)
+        await AccountChannel.link(
+            account.id,
+            user.channel,
+            address=address,
+            user_id=user.user_id,
+            username=user.username,
+            at=now,
+        )
+        await reconsider(account, user.channel, now)
+    return Linked(account, before.address if before else None)
+
+
+async def _count_guess(user: ChatUser, now: datetime) -> LinkGuess:
+    """Count a guess before it is judged, so that many at once are no more than the limit.
+
+    Raises `LinkRefused` beyond it. One user's guesses are counted one after another, on any daemon.
+    """
+    own = LinkGuess.filter(channel=user.channel, user_id=user.user_id)
+    async with transaction() as connection:
+        # A write, which is SQLite's lock; PostgreSQL needs one that no row stands for
+        await LinkGuess.filter(guessed_at__lte=now - GUESS_WINDOW).delete()
+        if is_postgres(connection):
+            name = f"link guesses {user.channel} {user.user_id}"
+            await query(connection, "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", [name])
+        lately = own.filter(guessed_at__gt=now - GUESS_WINDOW, guessed_at__lte=now + SKEW)
+        if await lately.count() >= MOST_WRONG_GUESSES:
+            raise LinkRefused(
+                "There were too many wrong codes. Wait an hour, then try again with a new code."
             )
-            await reconsider(account, user.channel, now)
-    except LinkRefused:
-        await LinkGuess.create(channel=user.channel, user_id=user.user_id, guessed_at=now)
-        raise
-    return account
+        return await LinkGuess.create(channel=user.channel, user_id=user.user_id, guessed_at=now)
 
 
 async def _account_behind(code_or_key: str, now: datetime) -> Account:

@@ -5,14 +5,29 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from models import Account, MonthlyUsage, Plan
+from pingpilot.config import Settings
+
+TOLD_AT = (80, 100)
+"""Percent of the limit at which an account is told, once each a month."""
+ALL = TOLD_AT[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class PlanLimits:
-    """Events a month of the plans that have a limit of their own; Enterprise has none."""
+    """Events a month of the plans that have a limit of their own; Enterprise has none.
+
+    `contact` is whom to ask for more, as it stands in sentences.
+    """
 
     free: int = 100
     pro: int = 1000
+    contact: str = "whoever runs this server"
+
+    @classmethod
+    def of(cls, settings: Settings) -> "PlanLimits":
+        """Return the limits that the settings name."""
+        given = {"contact": settings.contact} if settings.contact else {}
+        return cls(free=settings.plan_free_events, pro=settings.plan_pro_events, **given)
 
     def limit_of(self, plan: str, monthly_events: int | None) -> int | None:
         """Return an account's limit: its own where set, else its plan's; None means no limit."""
@@ -33,6 +48,21 @@ class Quota:
     @property
     def remaining(self) -> int | None:
         return None if self.limit is None else max(0, self.limit - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """An account has used so many percent of its limit, one of `TOLD_AT`."""
+
+    account_id: int
+    percent: int
+    used: int
+    limit: int
+
+
+def percent_reached(used: int, limit: int | None) -> int:
+    """Return the highest of `TOLD_AT` that is reached, 0 for none; a limit of 0 is no use of any."""
+    return max((each for each in TOLD_AT if limit and used * 100 >= limit * each), default=0)
 
 
 async def quota_of(account: Account, limits: PlanLimits, now: datetime) -> Quota:

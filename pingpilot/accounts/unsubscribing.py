@@ -3,15 +3,25 @@
 import hmac
 import re
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 
-from models import Account, Fact
+from models import Account, AccountChannel, Fact
 from models.database import transaction, unit_of_work
+from pingpilot.accounts.accounts import channels_of
 from pingpilot.accounts.preferences import switch_channel
-from pingpilot.channels import EMAIL
+from pingpilot.channels import CHANNELS, EMAIL
 
 _SECRET = "unsubscribe.secret"  # noqa: S105  # the name of the fact, not the secret
-_TOKEN = re.compile(r"(\d{1,18})\.([0-9a-f]{64})")
+_TOKEN = re.compile(r"([0-9]{1,18})\.([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether an account gets e-mails, and the labels of its other channels that can be used."""
+
+    gets_mail: bool
+    others: tuple[str, ...]
 
 
 class Unsubscriber:
@@ -48,11 +58,25 @@ class Unsubscriber:
             return None
         return await Account.get_or_none(id=int(match[1]))
 
+    async def standing(self, account: Account) -> Standing:
+        """Return what is true for the account now."""
+        own = await channels_of(account)
+        usable = {row.channel for row in await AccountChannel.usable(account.id)}
+        return Standing(
+            gets_mail=any(row.enabled for row in own if row.channel == EMAIL.name),
+            others=tuple(kind.label for kind in CHANNELS.values() if kind.name in usable - {EMAIL.name}),
+        )
+
     @unit_of_work
-    async def unsubscribe(self, account: Account, now: datetime) -> None:
-        """Switch the account's e-mail channel off; doing it twice changes nothing."""
+    async def switch_mail(self, account: Account, *, on: bool, now: datetime) -> bool:
+        """Switch the account's e-mail channel on or off; False where it is so already."""
         async with transaction():
-            await switch_channel(account, EMAIL.name, on=False, now=now)
+            await Account.lock(account.id)
+            row = await AccountChannel.get_or_none(account_id=account.id, channel=EMAIL.name)
+            if (row is not None and row.enabled) == on:
+                return False
+            await switch_channel(account, EMAIL.name, on=on, now=now)
+        return True
 
     def _signature(self, account_id: int) -> str:
         return hmac.digest(self._secret, f"unsubscribe {account_id}".encode(), "sha256").hex()

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +13,18 @@ import typer
 from models import Account, AccountChannel, Plan
 from pingpilot.accounts import accounts
 from pingpilot.accounts.exporting import export_account
-from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
-from pingpilot.accounts.quiet_hours import hours_text
+from pingpilot.accounts.preferences import AccountChange, change_account
 from pingpilot.accounts.quota import PlanLimits, Quota, quota_of
-from pingpilot.channels import CHANNELS, channel_named, check_channels
+from pingpilot.channels import CHANNELS
+from pingpilot.cli.channels import (
+    channel_changes,
+    channel_lines,
+    check_configured,
+    link_hint,
+    print_warning,
+    warning_for,
+)
+from pingpilot.cli.confirming import ask_to_confirm
 from pingpilot.cli.runtime import AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
@@ -33,7 +41,9 @@ CHANNEL_NAMES = typer.Option(
 @app.command("create")
 def create_command(
     email: Annotated[str, EMAIL],
-    plan: Annotated[Plan, typer.Option(help="Its monthly quota.")] = Plan.FREE,
+    plan: Annotated[
+        Plan | None, typer.Option(help="Its monthly quota. [default: PINGPILOT_DEFAULT_PLAN, which is free]")
+    ] = None,
     monthly_events: Annotated[int | None, MONTHLY] = None,
     channels: Annotated[str | None, CHANNEL_NAMES] = None,
     as_json: Annotated[bool, AS_JSON] = False,
@@ -44,20 +54,20 @@ def create_command(
         chosen, undecided = settings.configured_channels, set[str]()
         if channels is not None:
             chosen = names_in(channels)
-            _check_configured(chosen, settings)
+            check_configured(chosen, settings)
         else:
             undecided = {*CHANNELS} - {*chosen}
         new = await accounts.create_account(
             email,
-            plan=plan,
+            plan=plan or Plan(settings.default_plan),
             monthly_events=monthly_events,
             channels=chosen,
             now=datetime.now(UTC),
             undecided=undecided,
         )
         own = await accounts.channels_of(new.account)
-        lines = [f"{CHANNELS[each.channel].label}: {_channel_text(each, settings)}" for each in own]
-        return new, lines, _warning(new.account, own, settings)
+        lines = [*channel_lines(own, settings), *link_hint(new.account, own)]
+        return new, lines, warning_for(new.account, own, settings)
 
     new, lines, warning = with_database(create)
     if as_json:
@@ -68,7 +78,7 @@ def create_command(
     typer.echo("Keep the key: it is shown this once. Link chats with `pingpilot link-code`.")
     for line in lines:
         typer.echo(line)
-    _print_warning(warning)
+    print_warning(warning)
 
 
 @app.command("list")
@@ -102,7 +112,7 @@ def show_command(email: Annotated[str, EMAIL], as_json: Annotated[bool, AS_JSON]
         return account, await _quota(account, settings), await accounts.channels_of(account), settings
 
     account, quota, channels, settings = with_database(read)
-    warning = _warning(account, channels, settings)
+    warning = warning_for(account, channels, settings)
     if as_json:
         shown = {
             each.channel: {
@@ -117,9 +127,9 @@ def show_command(email: Annotated[str, EMAIL], as_json: Annotated[bool, AS_JSON]
         return
     typer.echo(f"{account.email} ({account.plan} plan), since {day(account.created_at)}")
     typer.echo(f"This month: {quota.used} of {_limit_text(quota)} events, resets {day(quota.resets_at)}")
-    for each in channels:
-        typer.echo(f"{CHANNELS[each.channel].label}: {_channel_text(each, settings)}")
-    _print_warning(warning)
+    for line in channel_lines(channels, settings):
+        typer.echo(line)
+    print_warning(warning)
 
 
 @app.command("set-plan")
@@ -143,6 +153,10 @@ def set_plan_command(
 def set_command(
     email: Annotated[str, EMAIL],
     *,
+    new_email: Annotated[
+        str | None,
+        typer.Option("--email", metavar="NEW", help="Another address, once a link sent there is opened."),
+    ] = None,
     channels: Annotated[
         str | None,
         typer.Option(metavar="NAME,NAME", help="Switch these on and the others off; '' for none."),
@@ -166,20 +180,23 @@ def set_command(
     """Change an account, all of it or nothing; switching a suspended channel on lifts the suspension."""
     if silently and not quiet:
         raise InvalidInput("--silently belongs to quiet hours: name them too, --quiet telegram=22:00-07:00.")
-    asked = AccountChange(time_zone, combine, _channel_changes(channels, quiet, silently=silently))
+    asked = AccountChange(time_zone, combine, channel_changes(channels, quiet, silently=silently))
 
     async def change(settings: Settings) -> tuple[list[str], str | None]:
         account = await accounts.find_account(email)
-        _check_configured((name for name, each in asked.channels.items() if each.enabled), settings)
+        address = await ask_to_confirm(account, new_email, settings) if new_email else None
+        check_configured((name for name, each in asked.channels.items() if each.enabled), settings)
         await change_account(account, asked, datetime.now(UTC))
         own = await accounts.channels_of(account)
-        lines = [f"{CHANNELS[each.channel].label}: {_channel_text(each, settings)}" for each in own]
-        return lines, _warning(account, own, settings)
+        lines = channel_lines(own, settings)
+        if address:
+            lines.append(f"A link was sent to {address}: the address changes once it is opened there.")
+        return lines, warning_for(account, own, settings)
 
     lines, warning = with_database(change)
     for line in lines:
         typer.echo(line)
-    _print_warning(warning)
+    print_warning(warning)
 
 
 @app.command("export")
@@ -234,28 +251,8 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-def _channel_changes(
-    channels: str | None, quiet: list[str] | None, *, silently: bool
-) -> dict[str, ChannelChange]:
-    """Return what `--channels` and `--quiet` change. Raises `InvalidInput`."""
-    on = None if channels is None else names_in(channels)
-    hours: dict[str, str] = {}
-    for text in quiet or []:
-        name, equals, times = text.partition("=")
-        if not equals:
-            raise InvalidInput(f"'{text}' is not valid: write quiet hours like telegram=22:00-07:00.")
-        hours[name] = times
-    check_channels([*(on or ()), *hours])
-    return {
-        name: ChannelChange(None if on is None else name in on, hours.get(name), silently)
-        for name in CHANNELS
-        if on is not None or name in hours
-    }
-
-
 async def _quota(account: Account, settings: Settings) -> Quota:
-    limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
-    return await quota_of(account, limits, datetime.now(UTC))
+    return await quota_of(account, PlanLimits.of(settings), datetime.now(UTC))
 
 
 def _identity(account: Account) -> dict[str, Any]:
@@ -268,59 +265,6 @@ def _usage(quota: Quota) -> dict[str, Any]:
         "eventsLimit": quota.limit,
         "resetDate": quota.resets_at.isoformat().replace("+00:00", "Z"),
     }
-
-
-def _check_configured(names: Iterable[str], settings: Settings) -> None:
-    """Raise `InvalidInput` for a channel that is to be on and has no settings: nothing could be sent."""
-    for name in names:
-        if missing := settings.channels[channel_named(name).name].missing:
-            raise InvalidInput(
-                f"{CHANNELS[name].label} can't be switched on: this server is not set up for it. "
-                f"Set {missing} first."
-            )
-
-
-def _warning(account: Account, channels: Sequence[AccountChannel], settings: Settings) -> str | None:
-    """Return what keeps the account's events from going anywhere, and what to do; None where they do."""
-    configured = settings.configured_channels
-    on = [each for each in channels if each.enabled and each.channel in configured]
-    if unlinked := [CHANNELS[each.channel].label for each in on if not each.address]:
-        return (
-            f"Events are refused until {' and '.join(unlinked)} is linked: get a code with "
-            f"`pingpilot link-code --account {account.email}`, or switch it off."
-        )
-    if any(each.suspended_reason is None for each in on):
-        return None
-    names = ",".join(configured) or "email"
-    setting_up = "" if configured else "set up a channel (`pingpilot doctor` says how), then "
-    return (
-        f"No channel can be used, so events are stored and go nowhere: {setting_up}switch one on with "
-        f"`pingpilot account set {account.email} --channels {names}`."
-    )
-
-
-def _print_warning(warning: str | None) -> None:
-    if warning:
-        typer.echo(f"Warning: {warning}", err=True)
-
-
-def _channel_text(channel: AccountChannel, settings: Settings) -> str:
-    missing = settings.channels[channel.channel].missing
-    if not channel.enabled:
-        return f"off, as {missing} is not set" if missing else "off"
-    if missing:
-        return f"on, but nothing is sent while {missing} is not set"
-    if channel.suspended_reason:
-        return f"suspended: {channel.suspended_reason}"
-    if not channel.address:
-        return "on, not linked yet"
-    text = f"on, {channel.username or channel.address}"
-    if channel.quiet_from is not None and channel.quiet_until is not None:
-        start, end = hours_text(channel.quiet_from, channel.quiet_until)
-        text += f", {'silent' if channel.quiet_silently else 'quiet'} {start}-{end}"
-    if channel.muted_until and channel.muted_until > datetime.now(UTC):
-        text += f", muted until {day(channel.muted_until)}"
-    return text
 
 
 def _limit_text(quota: Quota) -> str:

@@ -41,9 +41,9 @@ from pingpilot.listening import listening_socket
 from pingpilot.storage.housekeeping import Housekeeper
 from pingpilot.storage.migrating import prepare_database
 from pingpilot.storage.watch import DatabaseWatch
-from pingpilot.telemetry.doubts import doubts
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
+from pingpilot.telemetry.setting_warnings import setting_warnings
 
 GRACE = timedelta(seconds=10)
 """How long requests and sends under way may go on when the daemon stops."""
@@ -65,7 +65,7 @@ class Daemon:
         self._database = DatabaseWatch(clock=self._clock)
         self._metrics = Metrics()
         self._settlements = Settlements()
-        self._limits = PlanLimits(free=settings.plan_free_events, pro=settings.plan_pro_events)
+        self._limits = PlanLimits.of(settings)
         self._housekeeper = Housekeeper(
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
         )
@@ -164,6 +164,7 @@ class Daemon:
                 clock=self._clock,
                 database=self._database,
                 metrics=self._metrics,
+                limits=self._limits,
                 on_deliveries=self._wake,
             ),
             settlements=self._settlements,
@@ -248,8 +249,8 @@ def _end_at_the_latest(seconds: timedelta) -> None:
 
 def warn_of(settings: Settings) -> None:
     """Say in the log what about the settings is hardly meant so."""
-    for doubt in doubts(settings):
-        log.warning(doubt.text, advice=doubt.advice)
+    for warning in setting_warnings(settings):
+        log.warning(warning.text, advice=warning.advice)
 
 
 def run_loop(main: Callable[[], Any]) -> None:

@@ -7,8 +7,8 @@ from pingpilot.channels import CHANNELS, load
 from pingpilot.config import load_settings
 from pingpilot.doctor import machine
 from pingpilot.errors import SettingsError
-from pingpilot.telemetry.doubts import doubts
 from pingpilot.telemetry.findings import Dates, Finding, Level
+from pingpilot.telemetry.setting_warnings import setting_warnings
 
 _UNSEEN_SCHEMA = Finding("schema", Level.OFF, "Not looked at, since the database can't be used.")
 
@@ -24,8 +24,8 @@ async def examine() -> AsyncIterator[Finding]:
         return
     if names := settings.configured_channels:
         yield Finding("settings", Level.OK, f"Configured: {', '.join(names)}.")
-    for doubt in doubts(settings):
-        yield doubt
+    for warning in setting_warnings(settings):
+        yield warning
     database = await machine.database(settings)
     yield database
     schema = await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA

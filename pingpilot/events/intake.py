@@ -4,22 +4,28 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models import DeliveryStatus
 from models.backends.errors import IntegrityConflict
 from models.database import transaction, unit_of_work
 from models.sql import insert_rows
+from pingpilot.accounts.quota import ALL, PlanLimits, Reached
 from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
 from pingpilot.errors import CommitInDoubt, DatabaseUnavailable
 from pingpilot.events.ledger import Ledger
+from pingpilot.events.quota_notices import tell_of_quota
 from pingpilot.events.submission import Acceptance, NotStored, Submission
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.metrics import Metrics
 
 Accepted = Sequence[tuple[Submission, Acceptance]]
 Row = tuple[Any, ...]
+Verdicts = list[Acceptance | Exception]
+
+log = structlog.get_logger(__name__)
 
 
 class Intake:
@@ -34,11 +40,13 @@ class Intake:
         clock: Clock,
         database: DatabaseWatch,
         metrics: Metrics,
+        limits: PlanLimits,
         on_deliveries: Callable[[set[str]], None],
     ) -> None:
         self._clock = clock
         self._database = database
         self._metrics = metrics
+        self._limits = limits
         self._on_deliveries = on_deliveries
         self._commits: Batcher[Submission, Acceptance] = Batcher(self._commit)
 
@@ -54,7 +62,7 @@ class Intake:
     async def _commit(self, batch: list[Submission]) -> list[Acceptance | Exception]:
         began = self._clock.monotonic()
         try:
-            verdicts = await _store(batch, self._clock.now())
+            verdicts, reached, told = await self._store(batch, self._clock.now())
         except (DatabaseUnavailable, IntegrityConflict) as exc:
             if isinstance(exc, IntegrityConflict) and len(batch) > 1:
                 return await self._commit_apart(batch)
@@ -65,8 +73,30 @@ class Intake:
             raise NotStored("The event could not be stored.") from exc
         accepted = _accepted(batch, verdicts)
         self._metrics.note_commit(len(accepted), self._clock.monotonic() - began)
-        self._on_deliveries({channel for _, acceptance in accepted for channel in acceptance.channels})
+        self._on_deliveries({name for _, acceptance in accepted for name in acceptance.channels} | told)
+        for each in reached:
+            log.warning(
+                "A month's quota is used up" if each.percent == ALL else "A month's quota is nearly used up",
+                account_id=each.account_id,
+                used=each.used,
+                limit=each.limit,
+            )
         return verdicts
+
+    @unit_of_work
+    async def _store(
+        self, batch: list[Submission], now: datetime
+    ) -> tuple[Verdicts, list[Reached], set[str]]:
+        """Return the verdicts, who is told of their quota, and the channels that have to do with that."""
+        async with transaction() as connection:
+            ledger = await Ledger.open(connection, batch, now)
+            verdicts = [ledger.judge(submission) for submission in batch]
+            await ledger.close()
+            if accepted := _accepted(batch, verdicts):
+                await _insert(connection, accepted, now)
+            reached = ledger.reached()
+            told = await tell_of_quota(reached, self._limits.contact, now)
+        return verdicts, reached, told
 
     async def _commit_apart(self, batch: list[Submission]) -> list[Acceptance | Exception]:
         """Commit each half by itself: an account deleted since its key was checked fails nobody else."""
@@ -78,17 +108,6 @@ class Intake:
             except (NotStored, CommitInDoubt) as exc:
                 verdicts += [exc] * len(half)
         return verdicts
-
-
-@unit_of_work
-async def _store(batch: list[Submission], now: datetime) -> list[Acceptance | Exception]:
-    async with transaction() as connection:
-        ledger = await Ledger.open(connection, batch, now)
-        verdicts = [ledger.judge(submission) for submission in batch]
-        await ledger.close()
-        if accepted := _accepted(batch, verdicts):
-            await _insert(connection, accepted, now)
-    return verdicts
 
 
 def _accepted(batch: Sequence[Submission], verdicts: Sequence[Acceptance | Exception]) -> Accepted:

@@ -12,7 +12,7 @@ from models.idempotency_key import IDEMPOTENCY_WINDOW
 from models.ids import uuid7
 from models.names import split
 from models.sql import as_datetime, as_uuid, insert_rows, marks, query
-from pingpilot.accounts.quota import month_end, month_of
+from pingpilot.accounts.quota import Reached, month_end, month_of, percent_reached
 from pingpilot.events.routing import Route
 from pingpilot.events.submission import (
     Acceptance,
@@ -41,6 +41,8 @@ class Ledger:
         self._charged: Counter[int] = Counter()
         self._accepted: Counter[tuple[int, str]] = Counter()
         self._used: dict[int, int] = {}
+        self._limits: dict[int, int] = {}
+        self._told: dict[int, tuple[int, int | None]] = {}
         self._routes: dict[tuple[int, str], Route] = {}
         self._known: dict[tuple[int, str], _KnownEvent] = {}
 
@@ -85,8 +87,10 @@ class Ledger:
         if known:
             return IdempotencyKeyReused("The idempotency key was used for another event.")
         limit, used = submission.caller.limit, self._used[account]
-        if limit is not None and used >= limit:
-            return QuotaExceeded(limit, month_end(self._now))
+        if limit is not None:
+            self._limits[account] = limit
+            if used >= limit:
+                return QuotaExceeded(limit, month_end(self._now))
         self._used[account] += 1
         self._accepted[account, submission.category] += 1
         route = self._routes[account, submission.category]
@@ -96,6 +100,19 @@ class Ledger:
             known = _KnownEvent(submission.body_hash, event_id, goes_nowhere)
             self._known[account, submission.idempotency_key] = known
         return Acceptance(event_id, self._used[account], channels, goes_nowhere=goes_nowhere)
+
+    def reached(self) -> list[Reached]:
+        """Return the accounts to be told now how much of their limit they have used, and were not yet.
+
+        By where they stand, not by what this batch added: a limit may have been lowered since.
+        """
+        found = []
+        for account, limit in self._limits.items():
+            used, (told, told_limit) = self._used[account], self._told[account]
+            percent = percent_reached(used, limit)
+            if percent > (told if told_limit == limit else 0):
+                found.append(Reached(account, percent, used, limit))
+        return found
 
     async def close(self) -> None:
         """Give back what was charged for submissions that were not accepted; count the others by category."""
@@ -131,8 +148,11 @@ class Ledger:
             ("account_id", "month", "events"),
             [(account, month, count) for account, count in sorted(events.items())],
             "ON CONFLICT (account_id, month) DO UPDATE SET events = monthly_usage.events + excluded.events "
-            "RETURNING account_id, events",
+            "RETURNING account_id, events, told_percent, told_limit",
         )
+        self._told = {
+            row["account_id"]: (row["told_percent"], row["told_limit"]) for row in rows
+        } | self._told
         return {row["account_id"]: row["events"] for row in rows}
 
     async def _read_idempotency_keys(self, batch: Sequence[Submission]) -> None:

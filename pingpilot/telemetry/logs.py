@@ -17,10 +17,52 @@ _CHATTY = (
     *("httpx", "httpcore", "aiohttp.access", "discord", "telegram", "tortoise", "mail", "asyncio"),
     "aiosqlite",  # every statement with its values
 )
+_REPEATS_PEOPLE = "telegram.request"  # an answer it can't read, whole: texts and chat ids; we say what fails
 _WARNS_NEEDLESSLY = (
     *("discord.client", "discord.state"),  # no voice, no guilds intent
     "asyncpg.pool",  # a database that is away, with a traceback each time: we say so once
 )
+
+
+LONGEST_TEXT, LONGEST_TRACEBACK = 2000, 10_000
+"""Characters of one text of a record, and of its traceback; what is between head and end is left out."""
+_ENOUGH = 4 * LONGEST_TRACEBACK  # characters that are searched for secrets: more could not be shown anyway
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROLS_NOT_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _cut(text: str, limit: int) -> str:
+    """Return a text of up to so many characters and a word on the rest, with its end: that says most."""
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit // 2]} [… {len(text) - limit:,} characters left out …] {text[-limit // 2 :]}"
+
+
+class _Bound:
+    """Cuts long texts and writes control characters out, so that nobody's words look like a line of ours.
+
+    JSON writes out most by itself. A traceback has several lines: those are indented.
+    """
+
+    def __init__(self, *, is_json: bool) -> None:
+        self._controls = _CONTROLS_NOT_IN_JSON if is_json else _CONTROLS
+        self._is_json = is_json
+
+    def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
+        return {name: self._bounded(name, value) for name, value in event.items()}
+
+    def _bounded(self, name: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if name != "exception":
+            return self._escaped(_cut(value, LONGEST_TEXT))
+        text = _cut(value, LONGEST_TRACEBACK)
+        if self._is_json:
+            return self._escaped(text)
+        return "\n".join(f"  {self._escaped(line)}" for line in text.split("\n"))
+
+    def _escaped(self, text: str) -> str:
+        return self._controls.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class _Hide:
@@ -31,13 +73,14 @@ class _Hide:
         self._known = re.compile(known) if known else None
 
     def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
-        clean: EventDict = {}
-        for name, value in event.items():
-            clean[name] = value
-            if not isinstance(value, int | float | bool | None):
-                text = _SECRET_SHAPES.sub(_HIDDEN, value if isinstance(value, str) else str(value))
-                clean[name] = self._known.sub(_HIDDEN, text) if self._known else text
-        return clean
+        return {name: self._clean(value) for name, value in event.items()}
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, int | float | bool) or value is None:
+            return value
+        text = _cut(value if isinstance(value, str) else str(value), _ENOUGH)
+        text = _SECRET_SHAPES.sub(_HIDDEN, text)
+        return self._known.sub(_HIDDEN, text) if self._known else text
 
 
 def configure_logging(*, level: str, format_: str, secrets: Iterable[str]) -> None:
@@ -71,6 +114,7 @@ def configure_logging(*, level: str, format_: str, secrets: Iterable[str]) -> No
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _Hide(secrets),
+                _Bound(is_json=format_ == "json"),
                 renderer,
             ],
         )
@@ -80,12 +124,13 @@ def configure_logging(*, level: str, format_: str, secrets: Iterable[str]) -> No
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     for name in _WARNS_NEEDLESSLY:
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger(_REPEATS_PEOPLE).setLevel(logging.CRITICAL)
     logging.getLogger("aiohttp.server").addFilter(_is_worth_a_line)
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Whether a record of aiohttp is about more than a client that does not speak HTTP properly.
+    """Whether a record of aiohttp is about more than a client that does not speak HTTP properly, or left.
 
-    Those get a 400, and would fill the log with tracebacks otherwise.
+    The former get a 400; either could fill the log with tracebacks otherwise.
     """
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | ConnectionError))

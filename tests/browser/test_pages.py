@@ -32,7 +32,7 @@ async def test_a_person_stops_the_e_mails_with_one_button(
         switched_off = await AccountChannel.get(account_id=program.account.id, channel="email")
     assert "ada@example.com" in asked
     assert still_on.enabled
-    assert "has stopped sending e-mails to ada@example.com" in done
+    assert "sends no e-mails to ada@example.com" in done
     assert not switched_off.enabled
 
 

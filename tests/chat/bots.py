@@ -16,6 +16,7 @@ from pingpilot.accounts.quota import PlanLimits
 from pingpilot.channels import DISCORD, TELEGRAM
 from pingpilot.clock import SystemClock
 from pingpilot.daemon.supervision import supervise
+from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.parts import Component
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.telegram import TelegramMessage, TelegramStandIn, TelegramUser
@@ -28,11 +29,16 @@ from tests.support.waiting import until
 
 @dataclass(frozen=True, slots=True)
 class Bots:
-    """What every bot is made with; `woken` names the channels that the bots have given something to do."""
+    """What every bot is made with.
+
+    `woken` names the channels that the bots have given something to do, `told` the chats that were sent a
+    notice though no account leads there any more, and the notice.
+    """
 
     clock: ManualClock = field(default_factory=ManualClock)
     health: Health = field(default_factory=Health)
     woken: list[str] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
 
     def discord(self, stand_in: DiscordStandIn, token: str = TOKEN) -> DiscordBot:
         return DiscordBot(
@@ -46,7 +52,12 @@ class Bots:
 
     @property
     def commands(self) -> Commands:
-        return Commands(limits=PlanLimits(), clock=self.clock, on_deliveries=self.woken.extend)
+        return Commands(
+            limits=PlanLimits(), clock=self.clock, on_deliveries=self.woken.extend, send=self._send
+        )
+
+    async def _send(self, recipient: Recipient, notification: Notification) -> None:
+        self.told.append((recipient.address, notification.description))
 
     @asynccontextmanager
     async def supervised(

@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from bots.commands import MENU
-from models import Account, Category, MonthlyUsage, Plan
+from models import Account, AccountChannel, Category, MonthlyUsage, Plan
 from models.database import connection
 from tests.support.accounts import new_account
 from tests.support.events import accept
@@ -103,6 +103,30 @@ async def test_the_bar_never_lies(
     reply = await on_telegram.ask("/quota")
 
     assert reply.splitlines()[1:3] == shown
+
+
+async def test_a_quota_that_is_nearly_used_up_says_whom_to_ask(
+    person: Person, alice: Account, bots: Bots
+) -> None:
+    alice.monthly_events = 10
+    await alice.save()
+    await linked(alice, person, bots)
+    await set_used(alice, 8)
+
+    reply = await person.ask("/quota")
+
+    assert reply.splitlines()[-1] == "For more, ask whoever runs this server."
+
+
+async def test_an_account_whose_events_go_nowhere_is_told_with_its_quota(
+    person: Person, alice: Account, bots: Bots
+) -> None:
+    await linked(alice, person, bots)
+    await AccountChannel.filter(channel=person.channel).update(enabled=False)
+
+    reply = await person.ask("/quota")
+
+    assert reply.splitlines()[1] == "⚠️ No channel can be used: new events are stored, and go nowhere."
 
 
 async def test_an_account_without_a_limit_says_so(person: Person, bots: Bots) -> None:

@@ -10,6 +10,7 @@ from pingpilot.accounts.linking import create_link_code
 from pingpilot.channels import CHANNELS
 from pingpilot.sandbox.faults import Fault
 from tests.support.accounts import new_account
+from tests.support.waiting import until
 
 from .bots import Bots, OnDiscord, OnTelegram, Person
 
@@ -58,6 +59,42 @@ async def test_one_test_notification_is_queued_for_the_linked_chat(
         "Your notifications arrive here from now on."
     )
     assert bots.woken == [person.channel]
+
+
+async def test_the_other_channels_and_the_old_chat_are_told_that_a_link_moved(
+    person: Person, bots: Bots
+) -> None:
+    account = await new_account(bots.clock, "carol@example.com", channels=["email"])
+    friend = person.friend()
+    await linked(account, person, bots)
+    old_chat = (await link_of(account, person)).address
+    await Event.all().delete()
+
+    await linked(account, friend, bots)
+
+    label = CHANNELS[person.channel].label
+    notices = {
+        each.channel: (await each.event).description
+        for each in await Delivery.all().prefetch_related("event")
+    }
+    await until(lambda: bool(bots.told))
+    [(told, text)] = bots.told
+    assert notices.keys() == {person.channel, "email"}
+    assert notices["email"].startswith(f"{label} of carol@example.com goes to a chat with ")
+    assert "revoke your API keys" in notices["email"]
+    assert told == old_chat
+    assert text.startswith("The notifications of carol@example.com no longer come here, but to another chat.")
+
+
+async def test_linking_the_same_chat_again_tells_nobody_else(person: Person, bots: Bots) -> None:
+    account = await new_account(bots.clock, "carol@example.com", channels=["email"])
+    await linked(account, person, bots)
+    await Event.all().delete()
+
+    await linked(account, person, bots)
+
+    assert [each.channel for each in await Delivery.all()] == [person.channel]
+    assert bots.told == []
 
 
 async def test_a_wrong_a_used_and_an_expired_code_are_told_apart(

@@ -16,7 +16,7 @@ def test_a_new_account_shows_its_key_and_what_to_do_next(pingpilot: Pingpilot) -
     made = pingpilot(*CREATE)
 
     lines = made.out.splitlines()
-    assert (made.code, made.err) == (0, "")
+    assert made.code == 0
     assert lines[0] == "Account alice@example.com (free plan) is ready."
     assert looks_like_key(lines[1].removeprefix("API key: "))
     assert "pingpilot link-code" in lines[2]
@@ -25,7 +25,7 @@ def test_a_new_account_shows_its_key_and_what_to_do_next(pingpilot: Pingpilot) -
 def test_json_of_a_new_account_has_just_what_programs_need(pingpilot: Pingpilot) -> None:
     made = pingpilot(*CREATE, "--plan", "pro", "--json")
 
-    assert made.json.keys() == {"accountId", "email", "plan", "apiKey"}
+    assert made.json.keys() == {"accountId", "email", "plan", "apiKey", "warning"}
     assert (made.json["email"], made.json["plan"]) == ("alice@example.com", "pro")
     assert looks_like_key(made.json["apiKey"])
 
@@ -82,7 +82,18 @@ def test_a_new_account_has_the_channels_the_daemon_is_set_up_for(
     assert channels(pingpilot) == ALL_OFF | {"telegram": True, "email": True}
     assert "Discord: off, as PINGPILOT_DISCORD_TOKEN is not set\n" in created.out
     assert "E-mail: on, alice@example.com\n" in created.out
-    assert "Warning: Events are refused until Telegram is linked" in created.err
+    assert "Events are refused until Telegram is linked: get a code with `pingpilot link-code" in created.out
+    assert created.err == ""
+
+
+def test_the_plan_of_new_accounts_is_a_setting(pingpilot: Pingpilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PINGPILOT_DEFAULT_PLAN", "Enterprise")
+
+    pingpilot(*CREATE)
+    pingpilot("account", "create", "bob@example.com", "--plan", "pro")
+
+    listed = pingpilot("account", "list", "--json").json
+    assert [(each["plan"], each["eventsLimit"]) for each in listed] == [("enterprise", None), ("pro", 1000)]
 
 
 def test_a_new_account_whose_events_would_go_nowhere_is_told_so(pingpilot: Pingpilot) -> None:
@@ -202,6 +213,13 @@ def test_an_account_can_change_its_plan(pingpilot: Pingpilot, alice: str) -> Non
     assert to_pro.out == f"{alice} is on the pro plan: 1,000 events a month.\n"
     assert to_own.out == f"{alice} is on the enterprise plan: 25,000 events a month.\n"
     assert pingpilot("account", "show", alice, "--json").json["plan"] == "enterprise"
+
+
+def test_without_a_mail_server_no_address_is_changed(pingpilot: Pingpilot, alice: str) -> None:
+    refused = pingpilot("account", "set", alice, "--email", "alice@example.org")
+
+    assert refused.code == 2
+    assert "confirmed by a link sent there: set PINGPILOT_SMTP_HOST first" in refused.err
 
 
 @pytest.mark.usefixtures("configured")

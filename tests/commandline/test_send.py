@@ -65,7 +65,10 @@ async def test_an_event_is_sent_with_its_description_and_typed_fields(shop: Shop
     sent = await shop.send("sale", "-d", "Somebody bought a lamp", *fields)
 
     event = await shop.event(sent)
-    assert (sent.code, sent.err) == (0, "")
+    assert sent.code == 0
+    assert sent.err.startswith(
+        "Warning: The event is stored but goes nowhere: "
+    )  # the account has no channel
     assert (event["category"], event["description"]) == ("sale", "Somebody bought a lamp")
     assert event["fields"] == {
         "amount": 99.99,

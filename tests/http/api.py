@@ -142,11 +142,13 @@ class Program:
 
 
 @asynccontextmanager
-async def serving(clock: ManualClock, *, head_timeout: float = 10.0) -> AsyncIterator[Api]:
+async def serving(
+    clock: ManualClock, *, head_timeout: float = 10.0, write_timeout: float = 30.0
+) -> AsyncIterator[Api]:
     """Serve the API over the open database, and call it through one session."""
     composition = Composition(clock=clock)
     services = await composition.services()
-    runner = ApiRunner(create_app(services), head_timeout=head_timeout)
+    runner = ApiRunner(create_app(services), head_timeout=head_timeout, write_timeout=write_timeout)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

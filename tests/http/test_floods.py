@@ -39,7 +39,7 @@ async def test_a_flood_of_bad_keys_is_told_to_wait(api: Api) -> None:
 @pytest.mark.parametrize("call", WITH_KEY, ids=" ".join)
 async def test_every_call_with_a_key_refuses_a_flood(api: Api, call: Example) -> None:
     for _ in range(BURST):
-        api.services.floods.note_bad("127.0.0.1", UNKNOWN_KEY)
+        api.services.floods.note_bad("127.0.0.1")
 
     reply = await api.call(*call, headers={"Authorization": f"Bearer {UNKNOWN_KEY}"})
 
@@ -64,24 +64,14 @@ async def test_who_waits_may_try_again(api: Api, clock: ManualClock) -> None:
     assert (await guess(api)).verdict == TOO_MANY
 
 
-async def test_a_key_that_was_good_goes_on_while_others_guess_from_its_address(shop: Program) -> None:
-    await shop.post()
+async def test_good_keys_are_taken_while_others_guess_from_their_address(shop: Program) -> None:
+    # As after a restart: no key has been seen yet. Behind a proxy that is not trusted, this is everybody
     await flood(shop.api)
+    assert (await guess(shop.api)).verdict == TOO_MANY
 
-    reply = await shop.post()
+    replies = [await shop.post() for _ in range(30)]
 
-    assert reply.status == 200
-
-
-async def test_a_good_key_that_was_never_seen_waits_its_turn(shop: Program, clock: ManualClock) -> None:
-    await flood(shop.api)
-    while_flooded = await shop.post()
-
-    clock.advance_seconds(EVERY)
-    afterwards = await shop.post()
-
-    assert while_flooded.verdict == TOO_MANY
-    assert afterwards.status == 200
+    assert [reply.status for reply in replies] == [200] * 30
 
 
 async def test_a_revoked_key_is_refused_at_once_and_counts_even_if_it_was_good(shop: Program) -> None:
@@ -150,7 +140,6 @@ async def test_a_guard_remembers_so_many_addresses_and_no_more(api: Api) -> None
     guard = api.services.floods
 
     for number in range(REMEMBERED + 10):
-        guard.note_bad(str(number), "guess")
-        guard.note_good(str(number), "key")
+        guard.note_bad(str(number))
 
-    assert len(guard._buckets) == len(guard._good) == REMEMBERED
+    assert len(guard._buckets) == REMEMBERED

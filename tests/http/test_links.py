@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import AccountChannel, Fact, LinkCode
+from models import AccountChannel, Delivery, Event, Fact, LinkCode
 from pingpilot.accounts.linking import MOST_CODES, TELEGRAM_USERNAME, ChatUser, link
 
 from .api import ON_SQLITE, Api, Program
@@ -19,7 +19,7 @@ async def test_a_code_links_a_chat_to_the_account_of_the_key(shop: Program) -> N
     reply = await shop.ask("POST", CODES)
 
     body, code = reply.body, reply.body["code"]
-    account = await link(ALICE, code, address="5550001111", now=shop.api.clock.now())
+    linked = await link(ALICE, code, address="5550001111", now=shop.api.clock.now())
     assert reply.status == 201
     assert reply.headers["Cache-Control"] == "no-store"
     assert body == {
@@ -28,7 +28,7 @@ async def test_a_code_links_a_chat_to_the_account_of_the_key(shop: Program) -> N
         "expiresAt": "2026-11-23T12:10:00.000Z",
         "telegramUrl": None,
     }
-    assert account.id == shop.account.id
+    assert linked.account.id == shop.account.id
 
 
 @ON_SQLITE
@@ -98,6 +98,19 @@ async def test_a_chat_is_unlinked_and_its_channel_switched_off(api: Api, shop: P
     assert (row.enabled, row.address, row.user_id) == (False, None, None)
     assert (other.enabled, other.address) == (True, "4711")
     assert again.verdict == (404, "not_found")
+    assert not await Event.filter(notice=True).exists()  # no other channel could be told
+
+
+@ON_SQLITE
+async def test_the_other_channels_are_told_that_a_chat_was_unlinked(api: Api) -> None:
+    shop = await api.sign_up(channels=["email"])
+    await shop.link("telegram")
+
+    await shop.ask("DELETE", "/api/v1/links/telegram")
+
+    [notice] = await Event.filter(notice=True)
+    assert notice.description == "Telegram was unlinked from shop@example.com, with an API key."
+    assert [each.channel for each in await Delivery.all()] == ["email"]
 
 
 @ON_SQLITE

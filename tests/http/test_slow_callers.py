@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -9,7 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from api.requests import bodies
+from pingpilot.telemetry.logs import configure_logging
 from tests.support.clock import ManualClock
+from tests.support.waiting import until
 
 from .api import ON_SQLITE, Api, serving
 from .calls import ALL, WITH_BODY, Example
@@ -189,3 +193,68 @@ async def test_who_asks_before_sending_a_body_is_told_to_go_on(api: Api) -> None
 
     assert (interim, status) == (GO_ON, 200)
     assert await shop.stored_events() == 1
+
+
+def plain_socket(api: Api) -> socket.socket:
+    """Return a connection that takes as few bytes as the machine lets it."""
+    address = urlsplit(api.url)
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plain.connect((address.hostname, address.port))
+    plain.setblocking(False)
+    return plain
+
+
+@pytest.mark.parametrize("closes", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
+async def test_who_never_takes_an_answer_is_cut_off(database: str, clock: ManualClock, closes: bytes) -> None:
+    ask = b"GET /openapi.json HTTP/1.1\r\nHost: here\r\n"
+    loop = asyncio.get_running_loop()
+    async with serving(clock, write_timeout=0.5) as api:
+        with plain_socket(api) as plain:
+            await loop.sock_sendall(plain, (ask + b"\r\n") * 150 + ask + closes + b"\r\n")
+
+            def is_cut_off() -> bool:
+                try:
+                    plain.send(b"X")
+                except BlockingIOError:
+                    return False
+                except (ConnectionResetError, BrokenPipeError):
+                    return True
+                return False
+
+            await until(is_cut_off)
+        assert (await api.call("GET", "/healthz")).status == 200
+
+
+async def test_who_takes_an_answer_slowly_gets_all_of_it(database: str, clock: ManualClock) -> None:
+    loop = asyncio.get_running_loop()
+    async with serving(clock, write_timeout=0.5) as api:
+        whole = len((await api.call("GET", "/openapi.json")).text.encode())
+        with plain_socket(api) as plain:
+            head = b"GET /openapi.json HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+            await loop.sock_sendall(plain, head)
+            taken = 0
+            while some := await loop.sock_recv(plain, 16384):
+                taken += len(some)
+                await asyncio.sleep(0.05)
+
+    assert taken > whole
+
+
+async def test_who_asks_before_sending_and_leaves_is_worth_no_line(
+    api: Api, fresh_log: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(level="INFO", format_="console", secrets=[])
+    ask = b"POST /api/v1/event HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+    for number in range(50):
+        plain = plain_socket(api)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close() resets
+        plain.send(ask)
+        if number % 2:
+            await asyncio.sleep(0)
+        plain.close()
+
+    answer = await api.call("GET", "/healthz")
+
+    assert answer.status == 200
+    assert capsys.readouterr().err == ""

@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 import pytest
 import structlog
 
-from models import AccountChannel, Delivery, DeliveryStatus
+from models import AccountChannel, Delivery, DeliveryStatus, Event
 from models.database import connection
 from tests.support.waiting import until
 
 from .api import ON_SQLITE, Api, Program
 
+ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")  # digits, but not ours
 FORGED = [
     "1.{zeros}",
     "{other}.{signature}",
@@ -22,6 +23,7 @@ FORGED = [
     "{id}.{upper}",
 ]
 FORGED += ["{id}.{signature}0", "0{id}.{signature}%00", "%FF", "999999999999999999.{signature}", "x"]
+FORGED += ["{arabic}.{signature}", "²{id}.{signature}"]
 
 
 @pytest.fixture
@@ -72,6 +74,49 @@ async def test_posting_twice_is_as_good_as_once(reader: Program) -> None:
 
     assert [page.status for page in pages] == [200, 200]
     assert not await gets_mail(reader)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("linked", [True, False])
+async def test_every_page_says_what_is_true_for_this_account(reader: Program, linked: bool) -> None:
+    if linked:
+        await reader.link("telegram")
+    truth = "go on arriving on Telegram" if linked else "No other channel of this account can be used"
+
+    asked = await reader.api.call("GET", link_of(reader))
+    done = await reader.api.call("POST", link_of(reader))
+    looked_at_again = await reader.api.call("GET", link_of(reader))
+
+    assert [truth in page.text for page in (asked, done, looked_at_again)] == [True] * 3
+    assert ["Discord" in page.text for page in (asked, done)] == [False] * 2
+    assert "No more e-mails" in looked_at_again.text
+
+
+@ON_SQLITE
+async def test_unsubscribing_can_be_undone_on_the_page(reader: Program) -> None:
+    done = await reader.api.call("POST", link_of(reader))
+    assert 'action="?undo=yes"' in done.text
+
+    undone = await reader.api.call("POST", f"{link_of(reader)}?undo=yes")
+
+    assert "E-mails are on again" in undone.text
+    assert await gets_mail(reader)
+
+
+@ON_SQLITE
+async def test_the_other_channels_are_told_once(reader: Program) -> None:
+    await reader.link("telegram")
+
+    for _ in range(2):
+        await reader.api.call("POST", link_of(reader))
+    await reader.api.call("POST", f"{link_of(reader)}?undo=yes")
+
+    notices = [event.description for event in await Event.filter(notice=True).order_by("id")]
+    assert [notice.partition("were switched ")[2].partition(",")[0] for notice in notices] == [
+        "off",
+        "on again",
+    ]
+    assert [each.channel for each in await Delivery.all()] == ["telegram", "telegram"]
 
 
 @ON_SQLITE
@@ -131,7 +176,7 @@ async def test_a_forged_link_is_not_known(reader: Program, method: str, form: st
     account, _, signature = link_of(reader).rpartition("/")[2].partition(".")
     flipped = ("0" if signature[0] != "0" else "1") + signature[1:]
     parts = {"id": account, "other": int(account) + 1, "signature": signature, "flipped": flipped}
-    token = form.format(**parts, zeros="0" * 64, upper=signature.upper())
+    token = form.format(**parts, zeros="0" * 64, upper=signature.upper(), arabic=account.translate(ARABIC))
 
     page = await reader.api.call(method, f"/unsubscribe/{token}")
 

@@ -52,6 +52,7 @@ async def test_a_bare_machine_is_well_and_told_what_could_be_switched_on(tmp_pat
 
 
 async def test_a_daemon_with_everything_is_well(daemon: Daemon) -> None:
+    daemon.settings |= {"PINGPILOT_PUBLIC_URL": "https://ping.example.com"}
     await daemon.start()
 
     report = await doctor(daemon.folder, daemon.settings)
@@ -94,7 +95,8 @@ async def test_accounts_whose_events_go_nowhere_are_named_by_doctor_and_daemon(d
 async def test_what_a_platform_refuses_is_named_with_what_to_do(
     platforms: Platforms, tmp_path: Path, change: dict[str, str], subject: str, expected: str
 ) -> None:
-    settings = {**platforms.settings, "PINGPILOT_HTTP_PORT": str(free_port()), **change}
+    public = {"PINGPILOT_PUBLIC_URL": "https://ping.example.com"}
+    settings = {**platforms.settings, "PINGPILOT_HTTP_PORT": str(free_port()), **public, **change}
 
     report = await doctor(tmp_path, settings)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bots.discord.message import render_embed
 from bots.telegram.message import render_html
 from pingpilot.delivery.channel import Notification
+from pingpilot.email.sender import mailbox
 from pingpilot.email.message import build_message, subject_for
 from pingpilot.rendering.links import chat_link
 from pingpilot.rendering.text import utf16_length
@@ -24,9 +25,8 @@ def mail_parts(note: Notification) -> tuple[str, str]:
     """Return the plain text and the HTML."""
     raw = build_message(
         note,
-        sender="ping@ping.example",
+        sender=mailbox("ping@ping.example"),
         recipient="alice@example.com",
-        message_id_domain="ping.example",
         unsubscribe_url="https://ping.example/u",
     )
     message = email.message_from_bytes(raw, policy=email.policy.default)

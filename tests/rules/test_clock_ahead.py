@@ -47,7 +47,7 @@ async def test_a_link_code_from_a_clock_that_differs_by_seconds_works(
 ) -> None:
     new = await create_link_code(account, clock.now() + timedelta(seconds=30))
 
-    assert (await link(ADA, new.code, address="1", now=clock.now())).id == account.id
+    assert (await link(ADA, new.code, address="1", now=clock.now())).account.id == account.id
 
 
 async def test_codes_of_tomorrow_are_not_counted_today(account: Account, clock: ManualClock) -> None:
@@ -63,7 +63,7 @@ async def test_wrong_codes_of_tomorrow_lock_nobody_out_today(account: Account, c
             await link(ADA, "WRONG234", address="1", now=clock.now() + AHEAD)
     new = await create_link_code(account, clock.now())
 
-    assert (await link(ADA, new.code, address="1", now=clock.now())).id == account.id
+    assert (await link(ADA, new.code, address="1", now=clock.now())).account.id == account.id
 
 
 async def test_a_rotated_key_is_not_accepted_for_longer_than_it_can_be(

@@ -27,6 +27,8 @@ WRONG = [
     ("SMTP_CA_FILE", "/etc/passwd", "there is none in it"),
     ("PLAN_FREE_EVENTS", "-1", "it must be a whole number, 0 or more."),
     ("PLAN_PRO_EVENTS", "many", "whole number"),
+    ("DEFAULT_PLAN", "gold", "free, pro or enterprise"),
+    ("CONTACT", "x" * 201, "one line of up to 200 characters"),
     ("LOG_LEVEL", "loud", "it must be DEBUG, INFO, WARNING or ERROR."),
     ("LOG_FORMAT", "xml", "it must be console or json."),
 ]

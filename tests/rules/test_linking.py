@@ -1,11 +1,12 @@
 """Linking: codes work once and for a short time, guesses are limited, keys work too."""
 
+import asyncio
 import re
 from datetime import timedelta
 
 import pytest
 
-from models import Account, AccountChannel, Fact, KeyScope, LinkCode
+from models import Account, AccountChannel, Fact, KeyScope, LinkCode, LinkGuess
 from models.database import connection
 from pingpilot.accounts.accounts import channels_of
 from pingpilot.accounts.keys import KeyRights, create_key, new_key, revoke_key, rotate_key
@@ -27,7 +28,7 @@ BOB = ChatUser("telegram", "5550002222", "bob")
 
 
 async def _link(user: ChatUser, code: str, clock: ManualClock) -> Account:
-    return await link(user, code, address=user.user_id, now=clock.now())
+    return (await link(user, code, address=user.user_id, now=clock.now())).account
 
 
 async def test_a_code_links_the_chat_and_switches_the_channel_on(database: str, clock: ManualClock) -> None:
@@ -104,6 +105,28 @@ async def test_guesses_are_limited_for_a_user_and_an_hour(database: str, clock: 
     with pytest.raises(LinkRefused, match="too many"):
         await _link(ALICE, code, clock)
     assert (await _link(BOB, code, clock)).email == "alice@example.com"
+
+
+async def test_many_guesses_at_once_are_no_more_than_one_after_another(
+    database: str, clock: ManualClock
+) -> None:
+    tries = [_link(ALICE, f"WRNG{number:04}", clock) for number in range(1000, 1100)]
+
+    answers = [str(each) for each in await asyncio.gather(*tries, return_exceptions=True)]
+
+    assert sum("not right" in each for each in answers) == 10
+    assert sum("too many wrong codes" in each for each in answers) == 90
+    assert await LinkGuess.all().count() == 10
+
+
+async def test_right_codes_are_no_guesses(database: str, clock: ManualClock) -> None:
+    account = await new_account(clock)
+    for _ in range(12):
+        code = (await create_link_code(account, clock.now())).code
+        await _link(ALICE, code, clock)
+        clock.advance_seconds(61)
+
+    assert await LinkGuess.all().count() == 0
 
 
 async def test_after_an_hour_guesses_are_forgotten(sqlite: str, clock: ManualClock) -> None:

@@ -47,7 +47,11 @@ class Composition:
     def __post_init__(self) -> None:
         self.database = DatabaseWatch(clock=self.clock)
         self.intake = Intake(
-            clock=self.clock, database=self.database, metrics=self.metrics, on_deliveries=self._wake
+            clock=self.clock,
+            database=self.database,
+            metrics=self.metrics,
+            limits=self.limits,
+            on_deliveries=self._wake,
         )
 
     async def services(self) -> Services:

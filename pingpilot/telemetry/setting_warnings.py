@@ -7,12 +7,12 @@ from pingpilot.config import PREFIX, Settings, known_variables, unknown_variable
 from pingpilot.telemetry.findings import Finding, Level
 
 
-def doubts(settings: Settings) -> list[Finding]:
+def setting_warnings(settings: Settings) -> list[Finding]:
     """Return a warning for each thing about the settings that needs a second look."""
     found = []
     if not settings.configured_channels:
         found.append(
-            _doubt(
+            _warning(
                 "No channel is configured: events are stored and delivered nowhere.",
                 "Copy .env.example to .env and set the tokens and the mail server.",
             )
@@ -22,10 +22,10 @@ def doubts(settings: Settings) -> list[Finding]:
         advice = (
             f"Did you mean {nearest[0]}?" if nearest else "See .env.example for all: correct or remove it."
         )
-        found.append(_doubt(f"{variable} is not a setting, and has no effect.", advice))
+        found.append(_warning(f"{variable} is not a setting, and has no effect.", advice))
     if EMAIL.name in settings.configured_channels and settings.listens_everywhere and not settings.public_url:
         found.append(
-            _doubt(
+            _warning(
                 f"Unsubscribe links in e-mails lead to {settings.base_url(settings.http_port)}, "
                 "which only this machine can reach.",
                 f"Set {PREFIX}PUBLIC_URL to the address by which others reach it.",
@@ -34,5 +34,5 @@ def doubts(settings: Settings) -> list[Finding]:
     return found
 
 
-def _doubt(text: str, advice: str) -> Finding:
+def _warning(text: str, advice: str) -> Finding:
     return Finding("settings", Level.WARNING, text, advice)

@@ -1,0 +1,51 @@
+"""What the Telegram clients make their requests with: python-telegram-bot's, with a bound for the answers."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+from telegram.request import HTTPXRequest
+
+LONGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes of an answer; a hundred of the longest updates are a few million."""
+
+
+def new_request(kind: type[HTTPXRequest] = HTTPXRequest, *, connections: int, timeout: float) -> HTTPXRequest:
+    """Return a request object for so many connections; whoever waits for one, or for an answer, waits so long.
+
+    An answer that is longer than any of Telegram's fails as if the connection had broken.
+    """
+    return kind(
+        connection_pool_size=connections,
+        read_timeout=timeout,
+        pool_timeout=timeout,
+        httpx_kwargs={
+            # Few bytes may unpack to very many
+            "headers": {"Accept-Encoding": "identity"},
+            "event_hooks": {"response": [_bound]},
+        },
+    )
+
+
+async def _bound(response: httpx.Response) -> None:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise httpx.ReadError("the answer is packed, which was not asked for", request=response.request)
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101  # of an asynchronous client
+    response.stream = _BoundedStream(response.stream)
+
+
+class _BoundedStream(httpx.AsyncByteStream):
+    """A body that breaks off beyond `LONGEST_ANSWER`."""
+
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > LONGEST_ANSWER:
+                raise httpx.ReadError(f"the answer is over {LONGEST_ANSWER:,} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

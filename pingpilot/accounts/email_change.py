@@ -1,0 +1,101 @@
+"""Changing an account's e-mail address, once a link in the new mailbox was opened.
+
+The link holds all there is to know, signed with a key of the database: nothing is stored before it is used.
+"""
+
+import base64
+import binascii
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from models import Account, AccountChannel, Fact
+from models.backends.errors import IntegrityConflict
+from models.database import transaction, unit_of_work
+from pingpilot.accounts.accounts import find_account
+from pingpilot.accounts.email_address import normal_email
+from pingpilot.channels import CHANNELS, AddressSource
+from pingpilot.errors import AlreadyExists, NotFound
+
+LIFETIME = timedelta(days=1)
+_SECRET = "email_change.secret"  # noqa: S105  # the name of the fact, not the secret
+_TOKEN = re.compile(r"([0-9]{1,18})\.([0-9]{1,12})\.([A-Za-z0-9_-]{1,400})\.([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class EmailChange:
+    """A change that was asked for: the account as it is, and its address to be."""
+
+    account: Account
+    new: str
+
+
+class EmailChanges:
+    """Signs and honours links that confirm a new address; each ends with the address it was made for."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    @classmethod
+    async def load(cls) -> "EmailChanges":
+        """Return this with the database's key, made at the first call."""
+        return cls(await Fact.get_or_set(_SECRET, secrets.token_hex(32)))
+
+    async def prepare(self, account: Account, new: str, now: datetime) -> tuple[str, str]:
+        """Return the new address as it is stored, and the token of the link that confirms it.
+
+        Raises `InvalidInput`, or `AlreadyExists` where the address has an account.
+        """
+        address = normal_email(new)
+        await _check_free(address)
+        expires = int((now + LIFETIME).timestamp())
+        shown = base64.urlsafe_b64encode(address.encode()).decode().rstrip("=")
+        return address, f"{account.id}.{expires}.{shown}.{self._signature(account, address, expires)}"
+
+    async def change_behind(self, token: str, now: datetime) -> EmailChange | None:
+        """Return what a link's token stands for; None where it is not ours, too old, or was used."""
+        match = _TOKEN.fullmatch(token)
+        if not match or int(match[2]) < now.astimezone(UTC).timestamp():
+            return None
+        try:
+            new = base64.urlsafe_b64decode(match[3] + "=" * (-len(match[3]) % 4)).decode()
+        except (binascii.Error, ValueError):
+            return None
+        account = await Account.get_or_none(id=int(match[1]))
+        if account is None or not hmac.compare_digest(match[4], self._signature(account, new, int(match[2]))):
+            return None
+        return EmailChange(account, new)
+
+    def _signature(self, account: Account, new: str, expires: int) -> str:
+        said = f"email {account.id} {expires} {account.email} {new}"  # the old address: used once
+        return hmac.digest(self._secret, said.encode(), "sha256").hex()
+
+
+@unit_of_work
+async def change_email(change: EmailChange) -> None:
+    """Give the account its new address, where its e-mails go from now on; a suspension ends with the old.
+
+    Raises `AlreadyExists` where another account has it by now, `NotFound` where the account's own was
+    changed meanwhile.
+    """
+    try:
+        async with transaction():
+            account = Account.filter(id=change.account.id, email=change.account.email)
+            if not await account.update(email=change.new):
+                raise NotFound(f"The address is no longer {change.account.email}: ask for a new link.")
+            for kind in CHANNELS.values():
+                if kind.address is AddressSource.ACCOUNT_EMAIL:
+                    own = AccountChannel.filter(account_id=change.account.id, channel=kind.name)
+                    await own.update(address=change.new, suspended_reason=None)
+    except IntegrityConflict:
+        raise AlreadyExists(f"There is an account for {change.new} already.") from None
+
+
+async def _check_free(address: str) -> None:
+    try:
+        await find_account(address)
+    except NotFound:
+        return
+    raise AlreadyExists(f"There is an account for {address} already.")
