@@ -1,7 +1,7 @@
 # `make` lists what there is. Two commands do everything: `make run` to try PingPilot, `make test` to test it.
 
 PYTHON ?= python3
-PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP = .venv/bin/pip install --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help run test check lint format types imports
 
@@ -30,12 +30,15 @@ imports: .venv/dev ## import-linter: which room may import which
 	.venv/bin/lint-imports
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	@echo 'Making a virtual environment in .venv ...'
+	@$(PYTHON) -m venv .venv
 
 .venv/runtime: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) --editable .
+	@echo 'Installing what PingPilot needs into .venv, once: this takes about a minute.'
+	@$(PIP) --editable .
 	@touch $@
 
 .venv/dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) --editable '.[dev]'
+	@echo 'Installing what PingPilot and its tests need into .venv, once: this takes some minutes.'
+	@$(PIP) --editable '.[dev]'
 	@touch $@ .venv/runtime

@@ -1,26 +1,35 @@
 """`pingpilot sandbox`: the real daemon against local stand-ins, to try everything without any token.
 
-At its prompt, what a person types becomes what they do on the platforms.
+At its prompt, what a person types becomes what they do on the platforms. Each start begins with an empty
+database; the key, the port and the lines typed are kept in the data folder, so that a command copied once
+works again.
 """
 
 import asyncio
+import json
+import logging
 import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import typer
 
-from models import Account, Plan
+from models import Account, ApiKey, Plan
 from models.database import open_database
 from pingpilot.accounts.accounts import create_account
+from pingpilot.accounts.keys import key_hash, key_prefix, looks_like_key, new_key
 from pingpilot.accounts.linking import create_link_code
 from pingpilot.channels import CHANNELS, load
-from pingpilot.config import Settings, load_settings
+from pingpilot.cli.prompt import Prompt
+from pingpilot.config import PREFIX, Settings, load_settings
 from pingpilot.daemon.daemon import Daemon
+from pingpilot.errors import SettingsError
+from pingpilot.listening import listening_socket
 from pingpilot.sandbox.platforms import Platform
 from pingpilot.sandbox.terminal import Terminal
 from pingpilot.storage.migrating import prepare_database
@@ -30,7 +39,13 @@ GRACE = timedelta(seconds=1)
 HELP = """Type a command to a bot: `discord /quota`, `telegram /categories`, `telegram /help`.
 `refuse telegram` makes Telegram refuse the next message; `discord /failed` then lists it, and
 `discord press Retry 1` presses a button of that reply.
-`code` makes a new link code, for `discord /link CODE`. `quit` or Ctrl-C ends the sandbox."""
+`code` makes a new link code, for `discord /link CODE`. `curl` shows the command above again.
+`quit` or Ctrl-C ends the sandbox."""
+
+CURL = """  curl {base_url}/api/v1/event \\
+    -H 'Authorization: Bearer {api_key}' \\
+    -d '{{"category": "sale", "description": "Somebody bought a lamp", "fields": {{"amount": 99.99}}}}'
+"""
 
 WELCOME = """
 PingPilot is up at {base_url}, with stand-ins for Discord, Telegram and a mail server.
@@ -40,12 +55,19 @@ The account {email} is linked to both bots. Its API key:
 
 Send an event from another terminal, and watch it arrive below:
 
-  curl {base_url}/api/v1/event \\
-    -H 'Authorization: Bearer {api_key}' \\
-    -d '{{"category": "sale", "description": "Somebody bought a lamp", "fields": {{"amount": 99.99}}}}'
-
+{curl}
 {help}
 """
+
+_PORTS_TRIED = 50  # those after the one that is taken
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What stays the same over restarts."""
+
+    api_key: str
+    port: int
 
 
 async def run_sandbox(base: Settings) -> None:
@@ -53,52 +75,121 @@ async def run_sandbox(base: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    folder = base.data_dir / "sandbox"
+    kept = read_kept(folder / "kept.json")
+    port = free_port(base, kept.port if kept else base.http_port)
+    if kept is None:
+        kept = Kept(new_key(), port)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            keep(folder / "kept.json", kept)
+        except OSError as exc:
+            problem = exc.strerror or exc
+            raise SettingsError(
+                f"{folder} can't be written ({problem}): set another {PREFIX}DATA_DIR."
+            ) from exc
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pingpilot-sandbox-"))
+        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="pingpilot-sandbox-"))
         platforms: dict[str, Platform] = {
             name: await stack.enter_async_context(load(kind.stand_in)())
             for name, kind in CHANNELS.items()
             if kind.stand_in
         }
-        kept = {name: getattr(base, name) for name in base.model_fields_set if name != "database_url"}
+        overrides = {name: getattr(base, name) for name in base.model_fields_set}
+        overrides |= {"database_url": f"sqlite://{Path(temporary) / 'sandbox.sqlite3'}", "http_port": port}
         settings = load_settings(
-            channels={name: platform.settings for name, platform in platforms.items()},
-            database_url=f"sqlite://{Path(folder) / 'sandbox.sqlite3'}",
-            **kept,
+            channels={name: platform.settings for name, platform in platforms.items()}, **overrides
         )
         await prepare_database(settings)
         await stack.enter_async_context(open_database(settings.database))
         up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        async with asyncio.TaskGroup() as tasks:
-            guide = tasks.create_task(_guide(platforms, up, stop))
+        prompt = Prompt(history=folder / "history")
+        guide = asyncio.create_task(_guide(platforms, up, stop, kept=kept, prompt=prompt))
+        guide.add_done_callback(lambda _guide: stop.set())
+        try:
             await Daemon(settings, grace=GRACE).serve(stop, on_up=up.set_result)
-            guide.cancel()
+        finally:
+            if not guide.done():
+                guide.cancel()
+            await asyncio.wait([guide])
+        if not guide.cancelled():
+            guide.result()
 
 
-async def _guide(platforms: Mapping[str, Platform], up: asyncio.Future[str], stop: asyncio.Event) -> None:
+def read_kept(file: Path) -> Kept | None:
+    """Return what an earlier start kept there, None if there was none or somebody spoilt it."""
+    try:
+        kept = Kept(**json.loads(file.read_text()))
+        is_sound = looks_like_key(kept.api_key) and 0 < kept.port <= 65535  # noqa: PLR2004  # no port is above
+    except (OSError, ValueError, TypeError):
+        return None
+    return kept if is_sound else None
+
+
+def keep(file: Path, kept: Kept) -> None:
+    """Write it where `read_kept` finds it, for this user alone."""
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(asdict(kept)))
+
+
+def free_port(base: Settings, kept: int) -> int:
+    """Return the port to listen on: the one set or kept, else the next that is free, which is said."""
+    wanted = base.http_port if "http_port" in base.model_fields_set else kept
+    for port in (wanted, *range(wanted + 1, min(wanted + _PORTS_TRIED, 65536)), 0):
+        try:
+            with listening_socket(base.http_host, port) as listener:
+                free = int(listener.getsockname()[1])
+        except OSError:
+            continue
+        if wanted not in (0, free):
+            typer.echo(f"Port {wanted} is taken: this sandbox uses {free}.")
+        return free
+    return wanted  # what is wrong with the address, the daemon says
+
+
+async def _guide(
+    platforms: Mapping[str, Platform],
+    up: asyncio.Future[str],
+    stop: asyncio.Event,
+    *,
+    kept: Kept,
+    prompt: Prompt,
+) -> None:
     """Make an account, link it on both bots as a person would, show what to do, then read the prompt."""
     base_url = await up
     new = await create_account(
         EMAIL, plan=Plan.FREE, monthly_events=None, channels=list(platforms), now=datetime.now(UTC)
     )
-    terminal = Terminal(typer.echo, colors=sys.stdout.isatty())
+    key = kept.api_key
+    await ApiKey.filter(account=new.account).update(prefix=key_prefix(key), hash=key_hash(key))
+    terminal = Terminal(prompt.write, colors=sys.stdout.isatty())
     for name, platform in platforms.items():
         if CHANNELS[name].needs_link:
             await platform.link(await _code(new.account))
     for platform in platforms.values():
         platform.draw_on(terminal)
-    typer.echo(WELCOME.format(base_url=base_url, api_key=new.api_key, email=EMAIL, help=HELP))
-    if sys.stdin.isatty():
-        prompt = Prompt(platforms, terminal=terminal, new_code=lambda: _code(new.account), stop=stop)
-        await prompt.run()
+    curl = CURL.format(base_url=base_url, api_key=key)
+    typer.echo(WELCOME.format(base_url=base_url, api_key=key, email=EMAIL, curl=curl, help=HELP))
+    if not sys.stdin.isatty():
+        await stop.wait()
+        return
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(prompt)
+    person = Person(platforms, terminal=terminal, new_code=lambda: _code(new.account), curl=curl)
+    async with aclosing(prompt.lines()) as lines:
+        async for line in lines:
+            if line in ("quit", "exit"):
+                break
+            await person.do(line)
 
 
 async def _code(account: Account) -> str:
     return (await create_link_code(account, datetime.now(UTC))).code
 
 
-class Prompt:
-    """Reads lines from the terminal without holding up the loop. `new_code` makes a link code."""
+class Person:
+    """Does what is typed at the prompt. `new_code` makes a link code, `curl` is the welcome's command."""
 
     def __init__(
         self,
@@ -106,25 +197,15 @@ class Prompt:
         *,
         terminal: Terminal,
         new_code: Callable[[], Awaitable[str]],
-        stop: asyncio.Event,
+        curl: str,
     ) -> None:
         self._platforms = platforms
         self._terminal = terminal
         self._new_code = new_code
-        self._stop = stop
+        self._curl = curl
 
-    async def run(self) -> None:
-        """Carry out lines until the input ends."""
-        loop, lines = asyncio.get_running_loop(), asyncio.Queue[str]()
-        loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(sys.stdin.readline()))
-        try:
-            while line := await lines.get():
-                await self._carry_out(line.strip())
-        finally:
-            loop.remove_reader(sys.stdin.fileno())
-        self._stop.set()
-
-    async def _carry_out(self, line: str) -> None:
+    async def do(self, line: str) -> None:
+        """Carry out one line, and print what comes of it."""
         first, _, rest = line.partition(" ")
         words = rest.strip()
         try:
@@ -138,8 +219,8 @@ class Prompt:
                 typer.echo(f"'{words}' is not a platform: try {' or '.join(bots)}.")
             elif line == "code":
                 typer.echo(f"Code: {await self._new_code()}")
-            elif line in ("quit", "exit"):
-                self._stop.set()
+            elif line == "curl":
+                typer.echo(self._curl)
             elif line:
                 typer.echo(HELP)
         except (ValueError, TimeoutError) as exc:

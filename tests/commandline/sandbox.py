@@ -24,14 +24,15 @@ class Sandbox:
         self._master, self._slave = pty.openpty()
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self, *, terminal: bool) -> None:
+    async def start(self, *, terminal: bool, port_is_set: bool = True) -> None:
         """Run it until it has told what to do; without a terminal, input is closed and output a pipe."""
+        settings = {"PINGPILOT_HTTP_PORT": self.base_url.rpartition(":")[2]} if port_is_set else {}
         loop = asyncio.get_running_loop()
         output, write = (self._master, self._slave) if terminal else os.pipe()
         self._output = output
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "pingpilot", "sandbox"),
-            env=environment({"PINGPILOT_HTTP_PORT": self.base_url.rpartition(":")[2], "TERM": "xterm"}),
+            env=environment({**settings, "TERM": "xterm"}),
             cwd=self._folder,
             stdin=self._slave if terminal else asyncio.subprocess.DEVNULL,
             stdout=write,
@@ -42,10 +43,15 @@ class Sandbox:
         loop.add_reader(output, self._read)
         await self.shows(WELCOME)
         self.key = re.findall(r"pp_\w{43}", self.printed)[0]
+        self.base_url = re.findall(r"PingPilot is up at (http://[\d.:]+)", self.printed)[0]
 
     def type(self, line: str) -> None:
         """Type a line at its prompt."""
-        os.write(self._master, f"{line}\n".encode())
+        self.press(f"{line}\n")
+
+    def press(self, keys: str) -> None:
+        """Press keys at its prompt, such as `\\x1b[A` for the arrow up."""
+        os.write(self._master, keys.encode())
 
     def forget(self) -> None:
         """Look only at what comes from here on."""

@@ -98,6 +98,53 @@ async def test_a_line_from_outside_can_not_rewrite_the_terminal(sandbox: Sandbox
     assert "\x07" not in sandbox.printed
 
 
+async def test_a_port_that_is_taken_is_told_and_another_one_used(sandbox: Sandbox) -> None:
+    host, port = sandbox.base_url.removeprefix("http://").split(":")
+    with socket.create_server((host, int(port))):
+        await sandbox.start(terminal=False)
+
+    assert sandbox.printed.count(f"Port {port} is taken: this sandbox uses ") == 1
+    assert not sandbox.base_url.endswith(f":{port}")
+    await post_sale(sandbox)
+    assert "Traceback" not in sandbox.printed
+
+
+async def test_key_port_and_history_are_the_same_after_a_restart(sandbox: Sandbox) -> None:
+    await sandbox.start(terminal=True, port_is_set=False)
+    before = sandbox.key, sandbox.base_url
+    await type_and_see(sandbox, "telegram /categories", "question")
+    await type_and_see(sandbox, "curl", f"curl {sandbox.base_url}/api/v1/event")
+    await sandbox.shows("pingpilot> ")
+    sandbox.type("quit")
+    await sandbox.wait()
+    sandbox.forget()
+
+    await sandbox.start(terminal=True, port_is_set=False)
+
+    assert (sandbox.key, sandbox.base_url) == before
+    await post_sale(sandbox)
+    await sandbox.shows("pingpilot> ")
+    sandbox.forget()
+    sandbox.press("\x1b[A\x1b[A\n")  # twice up
+    await sandbox.shows("question")
+
+
+async def test_a_line_is_edited_and_stays_below_what_arrives(sandbox: Sandbox) -> None:
+    await sandbox.start(terminal=True)
+    await sandbox.shows("pingpilot> ")
+    await sandbox.shows("Telegram is linked to")
+    sandbox.forget()
+
+    sandbox.press("/quota")
+    await sandbox.shows("/quota")
+    await post_sale(sandbox)
+    await sandbox.shows("Unsubscribe:")
+    await sandbox.shows("\x1b[K\npingpilot> /quota")
+    sandbox.press("\x01discord \n")  # Ctrl-A is the line's beginning
+
+    await sandbox.shows("1 of 100 events used")
+
+
 async def type_and_see(sandbox: Sandbox, line: str, text: str) -> None:
     sandbox.forget()
     sandbox.type(line)
