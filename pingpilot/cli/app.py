@@ -1,16 +1,41 @@
 """All commands under one roof."""
 
+from typing import Annotated
+
 import typer
 
+from pingpilot import __version__
 from pingpilot.cli import accounts, categories, daemon, deliveries, keys, links, sending
 
 app = typer.Typer(
     name="pingpilot",
     help="POST an event, get it on Discord, Telegram and by e-mail.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pingpilot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda value: _show_version(wanted=value),
+            is_eager=True,
+            help="Show the version.",
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
+
+
 app.command("run")(daemon.run_command)
 app.command("doctor")(daemon.doctor_command)
 app.command("migrate")(daemon.migrate_command)

@@ -1,6 +1,7 @@
 """`pingpilot send`."""
 
 import json
+import logging
 import math
 import sys
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 from pingpilot.delivery.channel import FieldValue, field_text
 from pingpilot.errors import InvalidInput, PingPilotError
 
+TRIES_LOGGER = "pingpilot.client.tries"
 _GIVE_UP_AFTER = 60.0  # seconds: a daemon that is being restarted or moved is back by then
 _MOST_READ = 16 * 1024  # bytes of standard input: always more than the 4,000 characters of a description
 
@@ -40,6 +42,9 @@ def send_command(
         raise InvalidInput("There is no API key: pass --key or set PINGPILOT_API_KEY.")
     values = dict(_field(text) for text in fields or [])
     described = _described(description)
+    tries = logging.getLogger(TRIES_LOGGER)
+    tries.setLevel(logging.INFO)
+    tries.addHandler(_TellsFirst())
     try:
         with Client(url, key, give_up_after=_GIVE_UP_AFTER) as client:
             sent = client.send(category, described, title=title, url=link, fields=values)
@@ -53,6 +58,19 @@ def send_command(
         raise PingPilotError(f"{url} is not a PingPilot: check --url.") from exc
     except ClientError as exc:
         raise PingPilotError(str(exc)) from exc
+
+
+class _TellsFirst(logging.Handler):
+    """Says of the first try that failed why, so that nobody waits in the dark, and nothing of the others."""
+
+    _told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._told:
+            self._told = True
+            typer.echo(
+                f"{record.getMessage()} It goes on for {_GIVE_UP_AFTER:.0f} s, Ctrl-C ends it.", err=True
+            )
 
 
 def _described(text: str) -> str:

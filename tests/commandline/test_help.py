@@ -1,6 +1,12 @@
-"""Help, and words that are no command."""
+"""Help, the version, completion, and words that are no command."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+from pingpilot import __version__
 
 from .conftest import Pingpilot
 
@@ -47,3 +53,27 @@ def test_what_is_no_command_is_a_usage_error(pingpilot: Pingpilot, words: tuple[
 
     assert refused.code == 2
     assert "Usage: pingpilot" in refused.err
+
+
+def test_the_version_is_shown(pingpilot: Pingpilot) -> None:
+    shown = pingpilot("--version")
+
+    assert (shown.code, shown.out) == (0, f"pingpilot {__version__}\n")
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    program = str(Path(sys.executable).with_name("pingpilot"))
+    script = f"""
+        PATH={Path(program).parent}:$PATH
+        eval "$(_PINGPILOT_COMPLETE=source_bash pingpilot)"
+        complete_words() {{
+            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pingpilot_completion pingpilot
+            echo "${{COMPREPLY[*]}}"
+        }}
+        complete_words pingpilot acc
+        complete_words pingpilot account create --mon
+    """
+
+    completed = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+
+    assert completed.stdout.splitlines() == ["account", "--monthly-events"]

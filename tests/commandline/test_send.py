@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from tests.support.daemon import Daemon, Ended, a_daemon, command, execute
+from tests.support.daemon import Daemon, Ended, a_daemon, command, execute, free_port, running
 from tests.support.databases import SqliteCopies
 from tests.support.proxy import Proxy, serving
 
@@ -167,6 +167,22 @@ async def test_an_event_whose_answers_are_lost_is_sent_again_and_stored_once(sho
     assert len(proxy.idempotency_keys) == 3
     assert await shop.events_used() == before + 1
     assert (await shop.event(sent))["category"] == "sale"
+
+
+async def test_what_is_waited_for_is_said_at_the_first_retry(shop: Shop) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    settings = {"PINGPILOT_URL": url, "PINGPILOT_API_KEY": shop.key}
+
+    async with running("send", "sale", settings=settings, folder=shop.daemon.folder) as sending:
+        assert sending.stderr
+        async with asyncio.timeout(30):
+            said = (await sending.stderr.readline()).decode()
+        with pytest.raises(TimeoutError):  # nothing of the tries after it
+            await asyncio.wait_for(sending.stderr.read(1), 3)
+
+    assert url in said
+    assert "next try in" in said
+    assert "It goes on for 60 s, Ctrl-C ends it." in said
 
 
 async def test_a_daemon_that_comes_up_late_gets_the_event(

@@ -228,6 +228,23 @@ async def execute(
     return Ended(process.returncode or 0, out.decode(), err.decode())
 
 
+@asynccontextmanager
+async def running(
+    *words: str, settings: Mapping[str, str], folder: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a `pingpilot` command that does not end by itself; it is ended with the block."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *_PINGPILOT, *words, env=environment(settings), cwd=folder, stdout=pipe, stderr=pipe
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
 def free_port() -> int:
     """Return a port that nobody listens on, and that nobody is given as long as this process lives.
 
