@@ -68,9 +68,8 @@ class _TellsFirst(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if not self._told:
             self._told = True
-            typer.echo(
-                f"{record.getMessage()} It goes on for {_GIVE_UP_AFTER:.0f} s, Ctrl-C ends it.", err=True
-            )
+            reason = record.args[-1] if isinstance(record.args, tuple) else record.getMessage()
+            typer.echo(f"{reason} Trying again for {_GIVE_UP_AFTER:.0f} s; Ctrl-C ends it.", err=True)
 
 
 def _described(text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.support.daemon import ENDS_WITHIN, environment, free_port
 from tests.support.waiting import comes_true
 
+_PATIENCE = 45.0  # seconds, on a machine that is busy
 WELCOME = "`quit` or Ctrl-C ends the sandbox."
 
 
@@ -41,7 +42,7 @@ class Sandbox:
         if not terminal:
             os.close(write)
         loop.add_reader(output, self._read)
-        await self.shows(WELCOME)
+        await self.shows(f"{WELCOME}\n\npingpilot> " if terminal else WELCOME)
         self.key = re.findall(r"pp_\w{43}", self.printed)[0]
         self.base_url = re.findall(r"PingPilot is up at (http://[\d.:]+)", self.printed)[0]
 
@@ -64,7 +65,10 @@ class Sandbox:
             assert self._running.returncode is None, self.printed
             return self.printed.count(text) >= times
 
-        await comes_true(shown, f"{text!r}, after {self.printed!r}", timeout=30)
+        try:
+            await comes_true(shown, repr(text), timeout=_PATIENCE)
+        except TimeoutError as exc:
+            raise TimeoutError(f"{exc}, after {self.printed!r}") from None
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""

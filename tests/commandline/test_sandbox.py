@@ -123,7 +123,6 @@ async def test_key_port_and_history_are_the_same_after_a_restart(sandbox: Sandbo
 
     assert (sandbox.key, sandbox.base_url) == before
     await post_sale(sandbox)
-    await sandbox.shows("pingpilot> ")
     sandbox.forget()
     sandbox.press("\x1b[A\x1b[A\n")  # twice up
     await sandbox.shows("question")
@@ -131,7 +130,6 @@ async def test_key_port_and_history_are_the_same_after_a_restart(sandbox: Sandbo
 
 async def test_a_line_is_edited_and_stays_below_what_arrives(sandbox: Sandbox) -> None:
     await sandbox.start(terminal=True)
-    await sandbox.shows("pingpilot> ")
     await sandbox.shows("Telegram is linked to")
     sandbox.forget()
 
