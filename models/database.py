@@ -20,7 +20,7 @@ from tortoise.transactions import in_transaction
 from models import migrations
 from models.backends.asyncpg import how_to_connect, our_errors
 from models.sql import is_postgres, query
-from pingpilot.errors import DatabaseUnavailable
+from pingpilot.errors import DatabaseUnavailable, NewerSchema
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -202,7 +202,10 @@ async def answers() -> None:
 
 
 async def is_current(url: str) -> bool:
-    """Return whether every migration is applied. Raises `DatabaseUnavailable`."""
+    """Return whether every migration is applied.
+
+    Raises `DatabaseUnavailable`, or `NewerSchema` where there are others.
+    """
     path = sqlite_path(url)
     with our_errors():
         if path and not path.exists():  # asking would make it
@@ -214,8 +217,16 @@ async def is_current(url: str) -> bool:
         [row] = await query(connection(), f"SELECT {there} AS it", [_MIGRATIONS])
         if row["it"] is None:
             return False
-        rows = await connection().execute_query_dict(f"SELECT name FROM {_MIGRATIONS}")  # noqa: S608
-    return {each.name for each in iter_modules(migrations.__path__)} <= {row["name"] for row in rows}
+        # Another program's may stand beside ours
+        asked = f"SELECT name FROM {_MIGRATIONS} WHERE app = 'models'"  # noqa: S608
+        rows = await connection().execute_query_dict(asked)
+    ours, applied = {each.name for each in iter_modules(migrations.__path__)}, {row["name"] for row in rows}
+    if newer := sorted(applied - ours):
+        raise NewerSchema(
+            f"A newer PingPilot has changed this database ({newer[-1]}): run that version or a later one, or "
+            "put a backup from before the upgrade in its place."
+        )
+    return ours <= applied
 
 
 async def migrate(url: str) -> None:

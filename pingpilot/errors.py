@@ -63,6 +63,10 @@ class CommitInDoubt(DatabaseUnavailable):
     """A commit was begun and its end never seen: what it holds may be stored, or not."""
 
 
+class NewerSchema(PingPilotError):
+    """A later version has migrated the database, which this one would misread."""
+
+
 class DeliveryFailure(PingPilotError):
     """Base of what `Channel.send` raises when a message was not taken.
 

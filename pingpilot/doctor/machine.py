@@ -19,7 +19,7 @@ from pingpilot.accounts.accounts import accounts_without_channel
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.config import PREFIX, Settings
 from pingpilot.database_url import parse_postgres_url
-from pingpilot.errors import DatabaseUnavailable
+from pingpilot.errors import DatabaseUnavailable, NewerSchema
 from pingpilot.listening import listening_socket
 from pingpilot.telemetry.findings import Finding, Level
 
@@ -103,6 +103,9 @@ async def migrations(settings: Settings) -> Finding:
         return Finding("schema", Level.OK, "Made at the first start.")
     try:
         current = await is_current(settings.database)
+    except NewerSchema as exc:
+        sentence, _, advice = str(exc).partition(": ")
+        return Finding("schema", Level.PROBLEM, f"{sentence}.", f"{advice[0].upper()}{advice[1:]}")
     except DatabaseUnavailable:
         current = False
     if current:

@@ -46,7 +46,8 @@ async def prepare_database(settings: Settings) -> None:
 async def migrate_database(settings: Settings) -> None:
     """Apply what migrations are missing, in this process. Raises `SettingsError` as `prepare_database`."""
     try:
-        await migrate(settings.database)
+        if not await is_current(settings.database):
+            await migrate(settings.database)
     except DatabaseUnavailable as exc:
         raise _cannot_be_used(settings, exc) from exc
 

@@ -1,18 +1,23 @@
 """The Dockerfile and the Compose files, as far as they can be checked without a container engine."""
 
+import json
 import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 
 from api.app import CALLS
 from pingpilot import __version__
 from pingpilot.config import PREFIX, Settings
+from tests.support.daemon import execute
 
 ROOT = Path(__file__).parents[2]
 VARIABLES = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
@@ -53,18 +58,32 @@ def test_the_image_does_not_run_as_root_and_keeps_its_data_in_a_volume() -> None
     assert lines.index("USER pingpilot") < lines.index('CMD ["pingpilot", "run"]')
 
 
-def test_the_health_check_asks_a_call_that_there_is() -> None:
-    path = re.search(r"http://127\.0\.0\.1:8080(/\w+)", DOCKERFILE)
+@pytest.mark.parametrize("port_is_set", [True, False])
+async def test_the_health_check_asks_the_port_that_is_set(port_is_set: bool) -> None:
+    found = re.search(r"HEALTHCHECK[^[]*CMD (\[.+\])", DOCKERFILE)
+    assert found
+    asked: list[str] = []
 
-    assert path
-    assert path[1] in {call.path for call in CALLS if call.scope is None}
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response()
+
+    async with serving_gets(answer) as port:
+        _python, *words = json.loads(found[1])
+        if not port_is_set:  # 8080, which need not be free here
+            words[-1] = words[-1].replace("'8080'", f"'{port}'")
+        settings = {"PINGPILOT_HTTP_PORT": str(port) if port_is_set else ""}
+        ended = await execute(sys.executable, *words, settings=settings, folder=ROOT)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert asked[0] in {call.path for call in CALLS if call.scope is None}
 
 
 def test_the_port_is_the_same_everywhere() -> None:
     (published,) = compose("compose.yaml")["services"]["pingpilot"]["ports"]
 
     assert f"EXPOSE {Settings.model_fields['http_port'].default}" in DOCKERFILE
-    assert published.endswith(":8080")
+    assert published.endswith(":8080:${PINGPILOT_HTTP_PORT:-8080}")  # Compose reads .env, too
     assert published.startswith("127.0.0.1:")
 
 
@@ -104,3 +123,16 @@ def test_what_is_installed_has_every_file_that_is_read_at_run_time(tmp_path: Pat
     }
     assert read <= packed
     assert wheel.name.startswith(f"pingpilot-{__version__}-")
+
+
+@asynccontextmanager
+async def serving_gets(handler: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[int]:
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

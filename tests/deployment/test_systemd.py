@@ -1,5 +1,7 @@
 """The systemd unit."""
 
+import os
+import subprocess
 from configparser import RawConfigParser
 from pathlib import Path
 
@@ -7,7 +9,8 @@ import pytest
 
 from pingpilot.daemon.daemon import GRACE
 
-UNIT = Path(__file__).parents[2] / "deploy" / "pingpilot.service"
+DEPLOY = Path(__file__).parents[2] / "deploy"
+UNIT, SCRIPT = DEPLOY / "pingpilot.service", DEPLOY / "pingpilot"
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +35,27 @@ def test_the_service_may_write_its_own_folder_alone(service: dict[str, str]) -> 
 
 def test_a_stop_has_longer_than_the_daemon_takes(service: dict[str, str]) -> None:
     assert float(service["TimeoutStopSec"]) > 2 * GRACE.total_seconds()
+
+
+def test_commands_beside_it_run_as_the_daemon_does(service: dict[str, str], tmp_path: Path) -> None:
+    stand_in = tmp_path / "systemd-run"
+    stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    stand_in.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+
+    ran = subprocess.run(
+        [SCRIPT, "send", "sale", "--description", "two words"],
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    words = ran.stdout.splitlines()
+    given = dict(
+        word.removeprefix("--property=").split("=", 1) for word in words if word.startswith("--property=")
+    )
+    program = service["ExecStart"].split()[0]
+    assert given == {name: service[name] for name in given}
+    assert {"DynamicUser", "User", "StateDirectory", "EnvironmentFile", "Environment"} <= given.keys()
+    assert words[words.index(program) :] == [program, "send", "sale", "--description", "two words"]

@@ -116,6 +116,34 @@ async def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
     assert only_sentence(ended.err).startswith("Error: PINGPILOT_SMTP_FROM is missing")
 
 
+@pytest.mark.parametrize("words", [("run",), ("migrate",), ("account", "list")])
+async def test_a_database_of_a_newer_version_is_left_alone(
+    sqlite_url: str, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite://"))
+    with closing(sqlite3.connect(file)) as database:
+        database.execute(
+            "INSERT INTO tortoise_migrations (app, name, applied_at) "
+            "SELECT app, '9999_of_tomorrow', applied_at FROM tortoise_migrations LIMIT 1"
+        )
+        database.commit()
+    settings = {"PINGPILOT_DATABASE_URL": sqlite_url}
+
+    ended = await command(*words, settings=settings, folder=tmp_path)
+    examined = await command("doctor", "--json", settings=settings, folder=tmp_path)
+
+    assert ended.code == 1
+    assert only_sentence(ended.err) == (
+        "Error: A newer PingPilot has changed this database (9999_of_tomorrow): run that version or a later "
+        "one, or put a backup from before the upgrade in its place."
+    )
+    schema = next(each for each in examined.json["findings"] if each["subject"] == "schema")
+    assert (schema["level"], schema["text"].split(" (")[0]) == (
+        "problem",
+        "A newer PingPilot has changed this database",
+    )
+
+
 async def test_wrong_settings_are_all_told_a_line_each(tmp_path: Path) -> None:
     settings = {
         "PINGPILOT_HTTP_PORT": "many",
