@@ -60,8 +60,9 @@ def cut_short(file: Path) -> None:
     os.truncate(file, file.stat().st_size // 2)
 
 
-@pytest.mark.parametrize("words", [("run",), ("account", "list")], ids=" ".join)
-@pytest.mark.parametrize("spoil", [text, folder, cut_short])
+@pytest.mark.parametrize(
+    ("words", "spoil"), [(("run",), text), (("run",), folder), (("account", "list"), cut_short)]
+)
 async def test_a_file_that_is_no_database_is_one_sentence(
     sqlite_url: str, tmp_path: Path, words: tuple[str, ...], spoil: Callable[[Path], None]
 ) -> None:
