@@ -10,7 +10,7 @@ LONGEST_ANSWER = 16 * 1024 * 1024
 
 
 def new_request(kind: type[HTTPXRequest] = HTTPXRequest, *, connections: int, timeout: float) -> HTTPXRequest:
-    """Return a request object for so many connections; whoever waits for one, or for an answer, waits so long.
+    """Return a request object for so many connections, each wait (for one, for an answer) being as long.
 
     An answer that is longer than any of Telegram's fails as if the connection had broken.
     """

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bots.discord.message import render_embed
 from bots.telegram.message import render_html
 from pingpilot.delivery.channel import Notification
-from pingpilot.email.sender import mailbox
 from pingpilot.email.message import build_message, subject_for
+from pingpilot.email.sender import mailbox
 from pingpilot.rendering.links import chat_link
 from pingpilot.rendering.text import utf16_length
 
