@@ -144,7 +144,9 @@ async def test_an_update_the_library_can_not_read_is_skipped_after_one_line(
 
 async def test_an_update_without_an_id_is_no_busy_loop(on_telegram: OnTelegram, bots: Bots) -> None:
     nonsense = Fault.status(200, body={"ok": True, "result": [{"message": {}}]})
+    await on_telegram.stand_in.wait_polling()
     on_telegram.stand_in.faults.add(nonsense, route="getUpdates", times=2)
+    await on_telegram.ask("/help")  # which ends the poll under way
 
     await bots.wait_until("telegram", State.RETRYING)
     reason = bots.health.parts["telegram"].reason
