@@ -92,14 +92,14 @@ class Commands:
         text = f"{label} is linked to {account.email}. Your notifications arrive here from now on."
         await post_notice(account.id, text, channels=[user.channel], now=now)
         self._on_deliveries({user.channel})
-        if linked.old_address != address:
+        if linked.old_address and linked.old_address != address:
             await self._tell_of_move(account, user, linked.old_address)
         return Reply.of(
             ("✅ Linked to ", Bold(account.email), "."),
             "A test notification is on its way. If it does not arrive, check that I may message you.",
         )
 
-    async def _tell_of_move(self, account: Account, user: ChatUser, old_address: str | None) -> None:
+    async def _tell_of_move(self, account: Account, user: ChatUser, old_address: str) -> None:
         """Tell the account's other channels, and the chat that lost it, where its notifications go now.
 
         Who took a code or a key would else have them without anybody noticing.
@@ -110,11 +110,10 @@ class Commands:
         others = {row.channel for row in await AccountChannel.usable(account.id)} - {user.channel}
         text = f"{label} of {account.email} goes to a chat with {who} from now on. {remedy}"
         self._on_deliveries(await post_notice(account.id, text, channels=others, now=now))
-        if old_address:
-            text = f"The notifications of {account.email} no longer come here, but to another chat. {remedy}"
-            task = asyncio.create_task(self._tell_chat(Recipient(account.id, old_address), text))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+        text = f"The notifications of {account.email} no longer come here, but to another chat. {remedy}"
+        task = asyncio.create_task(self._tell_chat(Recipient(account.id, old_address), text))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def _tell_chat(self, recipient: Recipient, text: str) -> None:
         """Send a chat that no account leads to any more a notice; a few tries, since nothing keeps it."""

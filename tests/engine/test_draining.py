@@ -103,6 +103,6 @@ async def test_a_database_that_is_away_holds_up_no_stop(engine: Engine, alice: A
     await connection().execute_script("ALTER TABLE elsewhere RENAME TO delivery_attempts")
     engine.channel.release()
 
-    async with engine.running():
+    async with engine.running("daemon-2", predecessors=["daemon-1"]):
         await engine.status_is("delivered")
     assert await outcomes() == ["interrupted", "delivered"]

@@ -169,7 +169,7 @@ async def test_a_data_folder_that_can_not_be_used_is_told_as_such(tmp_path: Path
 
     ended = await command_of_a_user("run", settings={"PINGPILOT_DATA_DIR": place}, folder=tmp_path)
 
-    assert ended.code == 1
+    assert ended.code == 2
     assert only_sentence(ended.err).endswith("check PINGPILOT_DATA_DIR.")
 
 
