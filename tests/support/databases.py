@@ -9,13 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import psutil
 
 from models.database import migrate
+
+T = TypeVar("T")
 
 
 class SqliteCopies:
@@ -48,11 +50,15 @@ class PostgresCopies:
             self._execute(f"ALTER SYSTEM SET {setting} = off")
         self._execute("SELECT pg_reload_conf()")
         self._names = (f"test_{number}" for number in count(1))
+        self._emptied: list[str] = []
         self._execute("CREATE DATABASE template_pingpilot")
         _run(lambda: migrate(self._url("template_pingpilot")))
+        self._schema = _run(lambda: _schema_of(self._url("template_pingpilot")))
 
     def new(self, _folder: Path) -> str:
         """Return the URL of a fresh, migrated database."""
+        if self._emptied:
+            return self._emptied.pop()
         name = next(self._names)
         self._execute(f"CREATE DATABASE {name} TEMPLATE template_pingpilot STRATEGY FILE_COPY")
         return self._url(name)
@@ -64,8 +70,21 @@ class PostgresCopies:
         return self._url(name)
 
     def drop(self, url: str) -> None:
-        """Remove a database, whoever is still connected."""
-        self._execute(f"DROP DATABASE {urlsplit(url).path.strip('/')} WITH (FORCE)")
+        """Have a database be empty for another test or, where its test changed more than rows, gone.
+
+        Whoever is still connected is thrown out. Emptying takes a tenth of making and removing.
+        """
+        name = urlsplit(url).path.strip("/")
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+        self._execute(f"{others}'{name}'")
+        try:
+            if _run(lambda: _schema_of(url)) == self._schema:
+                _run(lambda: _empty(url))
+                self._emptied.append(url)
+                return
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            pass  # such as one that takes no connections any more
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def crash(self) -> None:
         """Stop the server at once, whatever it is doing."""
@@ -131,7 +150,46 @@ def taken_away(url: str, *, log_only: bool = False, replaced: bool = False) -> I
     away.rename(path)
 
 
-def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+# All that a test may change beside rows: tables with their columns and indexes, triggers, the database itself
+_SCHEMA = """
+SELECT array_agg(each ORDER BY each) FROM (
+    SELECT concat_ws(' ', c.relname, c.relkind, a.attname, a.atttypid, a.attnotnull, a.atthasdef) AS each
+    FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+    WHERE c.relnamespace = 'public'::regnamespace
+    UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class >= 16384
+    UNION ALL SELECT concat_ws(' ', 'check', conname, pg_get_constraintdef(oid))
+        FROM pg_constraint WHERE contype = 'c'
+    UNION ALL SELECT concat_ws(' ', 'migrated', id, name) FROM tortoise_migrations
+    UNION ALL SELECT concat_ws(' ', 'limit', datconnlimit, datallowconn)
+        FROM pg_database WHERE datname = current_database()
+    UNION ALL SELECT concat_ws(' ', 'setting', setconfig) FROM pg_db_role_setting
+        JOIN pg_database d ON d.oid = setdatabase WHERE d.datname = current_database()
+) AS everything
+"""
+
+
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations'"
+
+
+async def _schema_of(url: str) -> list[str]:
+    connection = await asyncpg.connect(url)
+    try:
+        return list(await connection.fetchval(_SCHEMA))
+    finally:
+        await connection.close()
+
+
+async def _empty(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        tables = [row[0] for row in await connection.fetch(_TABLES)]
+        await connection.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY")
+    finally:
+        await connection.close()
+
+
+def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine function on a thread and loop of its own, since the tests' loop may be running."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, main()).result()
+        return thread.submit(asyncio.run, main()).result()
