@@ -27,7 +27,11 @@ async def query(connection: BaseDBAsyncClient, sql: str, values: Iterable[Any] =
         head, *tail = sql.split("?")
         numbered = head + "".join(f"${next(numbers)}{part}" for part in tail)
         return await connection.execute_query_dict(numbered, list(values))
-    return await connection.execute_query_dict(sql, [_for_sqlite(value) for value in values])
+    texts = [
+        _timestamp(value) if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
+        for value in values
+    ]
+    return await connection.execute_query_dict(sql, texts)
 
 
 async def insert_rows(
@@ -60,12 +64,6 @@ def as_datetime(value: datetime | str) -> datetime:
 def as_uuid(value: UUID | str) -> UUID:
     """Return a raw UUID as the standard library's class: SQLite gives text, asyncpg a class of its own."""
     return UUID(str(value))
-
-
-def _for_sqlite(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return _timestamp(value)
-    return str(value) if isinstance(value, UUID) else value
 
 
 @lru_cache(maxsize=8)  # the rows of a batch share theirs

@@ -47,10 +47,6 @@ def _one_line(text: str) -> str:
     return text.strip()
 
 
-def _upper(value: Any) -> Any:
-    return value.upper() if isinstance(value, str) else value
-
-
 def lowered(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
@@ -146,7 +142,10 @@ class Settings(BaseSettings):
 
     event_retention_days: int = Field(default=90, ge=1)
 
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+    ] = "INFO"
     log_format: Annotated[Literal["console", "json"], BeforeValidator(lowered)] = "console"
 
     @cached_property
@@ -173,7 +172,8 @@ class Settings(BaseSettings):
 
     def listening_url(self, port: int) -> str:
         """Return where programs on this machine reach the daemon."""
-        return f"http://{_reachable(self.http_host)}:{port}"
+        host = "localhost" if self.http_host in _EVERYWHERE else self.http_host
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def of(self, kind: type[T]) -> T:
         """Return one channel's own settings by their class."""
@@ -198,12 +198,6 @@ class Settings(BaseSettings):
             *(secret for own in self.channels.values() for secret in own.secrets),
             *([password] if password else []),
         )
-
-
-def _reachable(host: str) -> str:
-    if host in _EVERYWHERE:
-        return "localhost"
-    return f"[{host}]" if ":" in host else host
 
 
 def load_settings(*, channels: Mapping[str, Mapping[str, Any]] | None = None, **overrides: Any) -> Settings:

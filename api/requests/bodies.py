@@ -6,7 +6,7 @@ import math
 import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any, TypeVar
@@ -173,16 +173,12 @@ def _invalid_members(
         message = messages.get(error["type"], error["msg"])
         if error["type"] == "extra_forbidden":
             known = members_of(shape, nested=len(error["loc"]) > 1)
-            message = message.format(hint=_nearest(str(parts[-1]), known))
+            plain = {re.sub("[^a-z]", "", each.lower()): each for each in known}
+            meant = re.sub("[^a-z]", "", str(parts[-1])[:_LONGEST_NAME].lower())
+            near = get_close_matches(meant, plain, n=1)
+            message = message.format(hint=f"did you mean '{plain[near[0]]}'?" if near else "remove it.")
         found.append((path, message))
     return found
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    """Return what to do about a name that is not known."""
-    plain = {re.sub("[^a-z]", "", each.lower()): each for each in known}
-    near = get_close_matches(re.sub("[^a-z]", "", name[:_LONGEST_NAME].lower()), plain, n=1)
-    return f"did you mean '{plain[near[0]]}'?" if near else "remove it."
 
 
 def _unicode(text: str) -> str:

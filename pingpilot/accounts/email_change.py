@@ -8,6 +8,7 @@ import binascii
 import hmac
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -49,7 +50,9 @@ class EmailChanges:
         Raises `InvalidInput`, or `AlreadyExists` where the address has an account.
         """
         address = normal_email(new)
-        await _check_free(address)
+        with suppress(NotFound):
+            await find_account(address)
+            raise AlreadyExists(f"There is an account for {address} already.")
         expires = int((now + LIFETIME).timestamp())
         shown = base64.urlsafe_b64encode(address.encode()).decode().rstrip("=")
         return address, f"{account.id}.{expires}.{shown}.{self._signature(account, address, expires)}"
@@ -91,11 +94,3 @@ async def change_email(change: EmailChange) -> None:
                     await own.update(address=change.new, suspended_reason=None)
     except IntegrityConflict:
         raise AlreadyExists(f"There is an account for {change.new} already.") from None
-
-
-async def _check_free(address: str) -> None:
-    try:
-        await find_account(address)
-    except NotFound:
-        return
-    raise AlreadyExists(f"There is an account for {address} already.")

@@ -44,12 +44,16 @@ class Prompt:
         """Yield each line that is typed, until the input ends; the next is asked for after the last."""
         loop, typed = asyncio.get_running_loop(), asyncio.Queue[str | None]()
         before = termios.tcgetattr(sys.stdin.fileno())
-        self._recall()
+        readline.parse_and_bind("set enable-bracketed-paste off")  # nobody would switch it off at the end
+        with suppress(OSError):
+            readline.read_history_file(self._history)
         threading.Thread(target=self._read, args=(loop, typed), name="prompt", daemon=True).start()
         try:
             while (line := await typed.get()) is not None:
                 yield line
-                self._remember()
+                readline.set_history_length(_LINES_KEPT)
+                with suppress(OSError):
+                    readline.write_history_file(self._history)
                 self._carried_out.set()
         finally:
             if self._is_waiting:
@@ -71,13 +75,3 @@ class Prompt:
                 loop.call_soon_threadsafe(typed.put_nowait, line)
             if line is not None:
                 self._carried_out.wait()
-
-    def _recall(self) -> None:
-        readline.parse_and_bind("set enable-bracketed-paste off")  # nobody would switch it off at the end
-        with suppress(OSError):
-            readline.read_history_file(self._history)
-
-    def _remember(self) -> None:
-        readline.set_history_length(_LINES_KEPT)
-        with suppress(OSError):
-            readline.write_history_file(self._history)

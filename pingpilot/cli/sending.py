@@ -41,13 +41,17 @@ def send_command(
     if not key.strip():
         raise InvalidInput("There is no API key: pass --key or set PINGPILOT_API_KEY.")
     values = dict(_field(text) for text in fields or [])
-    described = _described(description)
+    if description == "-":
+        if sys.stdin is None:
+            raise InvalidInput("-d - reads standard input, and that is closed: pipe a text into it.")
+        piped = sys.stdin.buffer.read(_MOST_READ)
+        description = piped.decode("utf-8-sig", errors="replace").removesuffix("\n")
     tries = logging.getLogger(TRIES_LOGGER)
     tries.setLevel(logging.INFO)
     tries.addHandler(_TellsFirst())
     try:
         with Client(url, key, give_up_after=_GIVE_UP_AFTER) as client:
-            sent = client.send(category, described, title=title, url=link, fields=values)
+            sent = client.send(category, description, title=title, url=link, fields=values)
         typer.echo(sent.event_id)
         if sent.warning:
             typer.echo(f"Warning: {sent.warning}", err=True)
@@ -70,15 +74,6 @@ class _TellsFirst(logging.Handler):
             self._told = True
             reason = record.args[-1] if isinstance(record.args, tuple) else record.getMessage()
             typer.echo(f"{reason} Trying again for {_GIVE_UP_AFTER:.0f} s; Ctrl-C ends it.", err=True)
-
-
-def _described(text: str) -> str:
-    """Return the description: what comes on standard input where it is `-`."""
-    if text != "-":
-        return text
-    if sys.stdin is None:
-        raise InvalidInput("-d - reads standard input, and that is closed: pipe a text into it.")
-    return sys.stdin.buffer.read(_MOST_READ).decode("utf-8-sig", errors="replace").removesuffix("\n")
 
 
 def _field(text: str) -> tuple[str, FieldValue]:

@@ -30,10 +30,14 @@ class Connection:
             raise NotConfigured("There is no API key", KEY_VARIABLE)
         if not _KEY.fullmatch(key):
             raise NotConfigured("The API key has characters that no key can have", KEY_VARIABLE)
+        try:  # of what is installed: `pingpilot`, or `pingpilot-client` with this same source
+            version = metadata.version(__name__.partition(".")[0].replace("_", "-"))
+        except metadata.PackageNotFoundError:  # a copied folder
+            version = "0"
         self._headers = httpx.Headers(
             {
                 "Authorization": f"Bearer {key}",
-                "User-Agent": f"pingpilot-client/{_version()}",
+                "User-Agent": f"pingpilot-client/{version}",
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",  # what is packed has no bound on its size
             }
@@ -75,14 +79,6 @@ def lost(exc: httpx.TransportError) -> Lost:
     if isinstance(exc, httpx.TimeoutException):
         return Lost("it did not answer in time.")
     return Lost(f"{str(exc) or type(exc).__name__}.")
-
-
-def _version() -> str:
-    """Return the version of what is installed: `pingpilot`, or `pingpilot-client` with this same source."""
-    try:
-        return metadata.version(__name__.partition(".")[0].replace("_", "-"))
-    except metadata.PackageNotFoundError:  # a copied folder
-        return "0"
 
 
 def _address(url: str | None) -> str:

@@ -91,7 +91,12 @@ class PingPilotHandler(logging.Handler):
         try:
             event = event_of(record, self.format(record) if self.formatter else record.getMessage())
             if not self._outbox.is_open and not _exit.has_begun:
-                self._reopen()
+                # After a close. `logging` has forgotten this handler, so its end is ours to see to
+                if self._sender:
+                    self._sender.resume()
+                self._stuck_at = None
+                self._outbox.open()
+                _exit.close_first(self)
             if self._sender:
                 self._sender.ensure_started()  # with the first record: a forked process has no thread yet
         except Exception:  # noqa: BLE001  # logging must not break the program
@@ -134,14 +139,6 @@ class PingPilotHandler(logging.Handler):
             else None
         )
         self._stuck_at = None
-
-    def _reopen(self) -> None:
-        """Send again after a close. `logging` has forgotten this handler, so its end is ours to see to."""
-        if self._sender:
-            self._sender.resume()
-        self._stuck_at = None
-        self._outbox.open()
-        _exit.close_first(self)
 
 
 def _is_being_configured() -> bool:

@@ -13,7 +13,6 @@ from .calls import Call
 from .errors import (
     ApiError,
     BusyOrAway,
-    ClientError,
     DeliveryFailed,
     NotAPingPilot,
     ProcessingFailed,
@@ -63,7 +62,14 @@ def read_reply(call: Call[T], outcome: Reply | Lost, url: str) -> T:
             pass
         else:
             raise error
-    raise _foreign_error(outcome, url)
+    # Some other program answered
+    if outcome.status in _BUSY_OR_AWAY:
+        raise Unreachable(f"{url} answered {outcome.status}.", retry_after(outcome.headers))
+    if outcome.status in _REDIRECTS:
+        hint = "it redirects, and the key is not sent elsewhere: name the address it leads to"
+    else:
+        hint = f"it answered {outcome.status} in another form: check the address"
+    raise NotAPingPilot(f"{url} is not a PingPilot: {hint}.")
 
 
 def _error(reply: Reply, body: Mapping[str, Any]) -> ApiError:
@@ -80,17 +86,6 @@ def _error(reply: Reply, body: Mapping[str, Any]) -> ApiError:
     if kind is ProcessingFailed and "eventId" in body:
         return DeliveryFailed(refusal, results.accepted(body, reply.headers))
     return kind(refusal)
-
-
-def _foreign_error(reply: Reply, url: str) -> ClientError:
-    """Return the error for an answer that some other program gave."""
-    if reply.status in _BUSY_OR_AWAY:
-        return Unreachable(f"{url} answered {reply.status}.", retry_after(reply.headers))
-    if reply.status in _REDIRECTS:
-        hint = "it redirects, and the key is not sent elsewhere: name the address it leads to"
-    else:
-        hint = f"it answered {reply.status} in another form: check the address"
-    return NotAPingPilot(f"{url} is not a PingPilot: {hint}.")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

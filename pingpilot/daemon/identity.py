@@ -39,7 +39,8 @@ def new_identity(settings: Settings) -> Iterator[Identity]:
     """
     name = f"{socket.gethostname()}:{settings.http_port}:{secrets.token_hex(8)}"
     try:
-        file = _locked(_place(settings))
+        path, lock = sqlite_path(settings.database), f"daemon-{settings.http_port}-lock"
+        file = _locked(path.with_name(f"{path.name}.{lock}") if path else settings.data_dir / lock)
     except OSError as exc:
         log.info("Nobody will know at once when this daemon is dead", reason=str(exc))
         yield Identity(name)
@@ -51,12 +52,6 @@ def new_identity(settings: Settings) -> Iterator[Identity]:
         file.truncate()
         file.flush()
         yield Identity(name, tuple(predecessors))
-
-
-def _place(settings: Settings) -> Path:
-    if path := sqlite_path(settings.database):
-        return path.with_name(f"{path.name}.daemon-{settings.http_port}-lock")
-    return settings.data_dir / f"daemon-{settings.http_port}-lock"
 
 
 def _locked(path: Path) -> TextIO:

@@ -159,7 +159,8 @@ class Dispatcher:
             for claim in claims:
                 task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")
                 self._sending[task] = claim.delivery_ids
-                task.add_done_callback(self._note_sent)
+                task.add_done_callback(self._sending.pop)
+                task.add_done_callback(lambda _: self.wake())
         return len(claims)
 
     async def _mind_the_clock(self) -> None:
@@ -176,10 +177,6 @@ class Dispatcher:
         if count := await self._queue.bring_forward(self._clock.now(), asked_for=asked_for):
             # Mostly since a clock was ahead; at the start, a platform's wish for a pause is tried out as well
             log.info("Deliveries brought forward", channel=self._channel.name, count=count)
-
-    def _note_sent(self, task: asyncio.Task[None]) -> None:
-        del self._sending[task]
-        self.wake()
 
     async def _deliver(self, claim: Claim) -> None:
         attempt = await self._sender.attempt(claim)

@@ -40,7 +40,11 @@ async def database(settings: Settings) -> Finding:
             return _folder(settings, path.parent)
         async with open_database(settings.database):
             await connection().execute_query("SELECT 1")
-        return await asyncio.to_thread(_sqlite, settings, path) if path else _postgres(settings)
+        if path:
+            return await asyncio.to_thread(_sqlite, settings, path)
+        place = parse_postgres_url(settings.database)
+        host = place.host or "a socket of this machine"
+        return Finding("database", Level.OK, f"PostgreSQL at {host}, database {place.database}.")
     except PermissionError as exc:
         return Finding(
             "database",
@@ -88,12 +92,6 @@ def _sqlite(settings: Settings, path: Path) -> Finding:
     if not _is_writable(path.parent):
         return _folder(settings, path.parent)
     return Finding("database", Level.OK, f"SQLite at {path}, {_size(path.stat().st_size)}.")
-
-
-def _postgres(settings: Settings) -> Finding:
-    place = parse_postgres_url(settings.database)
-    host = place.host or "a socket of this machine"
-    return Finding("database", Level.OK, f"PostgreSQL at {host}, database {place.database}.")
 
 
 async def migrations(settings: Settings) -> Finding:

@@ -59,13 +59,14 @@ def _log_in(login: Login) -> str:
     return f"Set {user} and {password}, or have the server take mail from this machine."
 
 
-def _encrypt(_login: Login) -> str:
-    return f"Set {PREFIX}SMTP_SECURITY to starttls, or to tls where the server wants TLS from the start."
-
-
 # Sure to be about us, even where a mailbox is called unknown in the same breath: it is the sender's
 _ABOUT_US = (
-    Grievance(re.compile(r"starttls", re.IGNORECASE), _encrypt),
+    Grievance(
+        re.compile(r"starttls", re.IGNORECASE),
+        lambda _: (
+            f"Set {PREFIX}SMTP_SECURITY to starttls, or to tls where the server wants TLS from the start."
+        ),
+    ),
     Grievance(
         re.compile(r"\b(helo|ehlo)\b", re.IGNORECASE),
         lambda _: f"Set {PREFIX}SMTP_HELO to the full name of this machine, such as pingpilot.example.com.",

@@ -36,16 +36,8 @@ class EmailChannel:
 
     async def send(self, recipient: Recipient, notification: Notification) -> None:
         """Send one e-mail. Raises the failures of `Channel.send`."""
-        message = self._build(recipient, notification)
         try:
-            await self._pool.send(self._sender.address, recipient.address, message)
-        except (ChannelUnavailable, TemporaryFailure):
-            self._trouble.set()
-            raise
-
-    def _build(self, recipient: Recipient, notification: Notification) -> bytes:
-        try:
-            return build_message(
+            message = build_message(
                 notification,
                 sender=self._sender,
                 recipient=recipient.address,
@@ -54,6 +46,11 @@ class EmailChannel:
         except ValueError as exc:
             reason = f"No mail can be sent to this address: {exc}"
             raise PermanentFailure(reason, recipient_gone=True) from exc
+        try:
+            await self._pool.send(self._sender.address, recipient.address, message)
+        except (ChannelUnavailable, TemporaryFailure):
+            self._trouble.set()
+            raise
 
     async def run(self) -> None:
         """Report whether the mail server can be used: now, and again after each trouble with a send.

@@ -16,16 +16,13 @@ class WantsTls(Exception):
 
 def obstacle(exc: Exception, server: MailServer) -> DeliveryFailure:
     """Sort what went wrong before any message: trouble that the settings cause pauses the channel."""
-    what = f"The mail server can't be used: {_words(exc, server)}"
-    advice = _advice(exc, server)
-    return TemporaryFailure(what) if advice is None else ChannelUnavailable(sentences(what, advice))
-
-
-def _words(exc: Exception, server: MailServer) -> str:
+    words = text_of(exc).replace(" on port None", f" on port {server.port}")  # it got a socket, not a port
     untrusted = next((e for e in (exc, exc.__cause__) if isinstance(e, ssl.SSLCertVerificationError)), None)
     if untrusted is not None:
-        return f"its certificate is not accepted ({untrusted.verify_message.rstrip('.')})"
-    return text_of(exc).replace(" on port None", f" on port {server.port}")  # it got a socket, not a port
+        words = f"its certificate is not accepted ({untrusted.verify_message.rstrip('.')})"
+    what = f"The mail server can't be used: {words}"
+    advice = _advice(exc, server)
+    return TemporaryFailure(what) if advice is None else ChannelUnavailable(sentences(what, advice))
 
 
 def _advice(exc: Exception, server: MailServer) -> str | None:

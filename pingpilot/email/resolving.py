@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -29,16 +30,14 @@ class Resolver:
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
-        self._under_way: asyncio.Future[list[Address]] | None = None
+        self._under_way: asyncio.Future[list[tuple[Any, ...]]] | None = None
 
     async def addresses(self) -> list[Address]:
         """Return where the host is. Raises `OSError`; to be called under a time limit."""
         if self._under_way is None or self._under_way.done():
-            self._under_way = _in_thread(self._look_up)
-        return await asyncio.shield(self._under_way)
-
-    def _look_up(self) -> list[Address]:
-        found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            look_up = partial(socket.getaddrinfo, self._host, self._port, type=socket.SOCK_STREAM)
+            self._under_way = _in_thread(look_up)
+        found = await asyncio.shield(self._under_way)
         return [(family, address) for family, _, _, _, address in found]
 
 

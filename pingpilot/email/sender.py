@@ -49,13 +49,10 @@ def mailbox(text: str) -> Mailbox:
         raise ValueError(
             f"must be an e-mail address, such as PingPilot <alerts@example.com> ({str(exc).rstrip('.')})"
         ) from exc
-    return Mailbox(_name(before.strip(), f"{local}@{domain}"), local, domain)
-
-
-def _name(text: str, address: str) -> str:
-    if quoted := _QUOTED.fullmatch(text):
-        return re.sub(r"\\(.)", r"\1", quoted[1])
-    if _SPECIAL.search(text):
-        name = re.sub(r'[\\"]', "", text)
-        raise ValueError(f'must have its name in quotes: "{name}" <{address}>')
-    return text
+    name = before.strip()
+    if quoted := _QUOTED.fullmatch(name):
+        name = re.sub(r"\\(.)", r"\1", quoted[1])
+    elif _SPECIAL.search(name):
+        bare = re.sub(r'[\\"]', "", name)
+        raise ValueError(f'must have its name in quotes: "{bare}" <{local}@{domain}>')
+    return Mailbox(name, local, domain)

@@ -2,6 +2,7 @@
 
 import re
 import ssl
+from contextlib import suppress
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Annotated, Literal
@@ -23,20 +24,16 @@ def _sender(text: str) -> str:
 
 
 def _greeting(name: str) -> str:
-    literal = re.fullmatch(r"\[(?:IPv6:)?([0-9A-Fa-f.:]+)\]", name)
-    if not (FULL_NAME.fullmatch(name) or (literal and _is_address(literal[1]))):
+    is_good = FULL_NAME.fullmatch(name) is not None
+    if literal := re.fullmatch(r"\[(?:IPv6:)?([0-9A-Fa-f.:]+)\]", name):
+        with suppress(ValueError):
+            ip_address(literal[1])
+            is_good = True
+    if not is_good:
         raise ValueError(
             "must be a full host name such as pingpilot.example.com, or an address such as [192.0.2.1]"
         )
     return name
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _certificates(file: str) -> str:

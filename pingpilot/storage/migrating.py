@@ -22,11 +22,15 @@ async def prepare_database(settings: Settings) -> None:
             return
     except DatabaseUnavailable as exc:
         raise _cannot_be_used(settings, exc) from exc
+    if settings.database_url:
+        place = {f"{PREFIX}DATABASE_URL": settings.database_url}
+    else:  # whatever folder the child is in
+        place = {f"{PREFIX}DATA_DIR": str(settings.data_dir.absolute())}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         __name__,
-        env={**os.environ, **_place(settings)},
+        env={**os.environ, **place},
         stdin=PIPE,
         stdout=DEVNULL,
         stderr=PIPE,
@@ -50,13 +54,6 @@ async def migrate_database(settings: Settings) -> None:
             await migrate(settings.database)
     except DatabaseUnavailable as exc:
         raise _cannot_be_used(settings, exc) from exc
-
-
-def _place(settings: Settings) -> dict[str, str]:
-    """Return where the database is, as the environment of a child in whatever folder."""
-    if settings.database_url:
-        return {f"{PREFIX}DATABASE_URL": settings.database_url}
-    return {f"{PREFIX}DATA_DIR": str(settings.data_dir.absolute())}
 
 
 def _cannot_be_used(settings: Settings, exc: DatabaseUnavailable) -> SettingsError:

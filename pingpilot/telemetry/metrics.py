@@ -34,7 +34,11 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._declare_intake()
-        self._declare_queue()
+        self.queue_depth = self._gauge("queue_depth", "Deliveries waiting or being sent.", "channel")
+        self.queue_oldest_age = self._gauge(
+            "queue_oldest_age_seconds", "Time since the oldest of these was accepted; 0 if none.", "channel"
+        )
+        self.queue_held = self._gauge("queue_held", "Deliveries waiting for quiet hours to end.", "channel")
         self._declare_sending()
         self.part_state = self._gauge(
             "part_state", "1 for the state that a part is in, 0 for the others.", "part", "state"
@@ -52,13 +56,6 @@ class Metrics:
         self.commit_duration = self._histogram(
             "commit_duration_seconds", "Time one commit of events took, with its questions.", _COMMIT_SECONDS
         )
-
-    def _declare_queue(self) -> None:
-        self.queue_depth = self._gauge("queue_depth", "Deliveries waiting or being sent.", "channel")
-        self.queue_oldest_age = self._gauge(
-            "queue_oldest_age_seconds", "Time since the oldest of these was accepted; 0 if none.", "channel"
-        )
-        self.queue_held = self._gauge("queue_held", "Deliveries waiting for quiet hours to end.", "channel")
 
     def _declare_sending(self) -> None:
         self.deliveries = self._counter(

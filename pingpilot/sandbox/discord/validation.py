@@ -145,13 +145,9 @@ def _bad_url(at: Path, url: str | None) -> Iterator[Problem]:
     if parts.scheme not in ("http", "https"):
         sentence = f"Scheme \"{parts.scheme}\" must be one of ('http', 'https')."
         yield at, "URL_TYPE_INVALID_SCHEME", sentence
-    elif not host or _is_bare(host) or any(character.isspace() for character in url):
+    # Discord takes a name without a dot, such as `localhost`, for no host
+    elif not host or not ("." in host or ":" in host) or any(character.isspace() for character in url):
         yield at, "URL_TYPE_INVALID_URL", "Not a well formed URL."
-
-
-def _is_bare(host: str) -> bool:
-    """Return whether it is a name without a dot, such as `localhost`, which Discord takes for no host."""
-    return "." not in host and ":" not in host
 
 
 def _texts(embed: Json) -> Iterator[str]:

@@ -93,7 +93,10 @@ class _Parser:
             self._fail(f'Unsupported start tag "{tag}"', at)
         entity: Entity = {"type": TAGS[tag], "offset": utf16_length(self.text)}
         if tag == "a":
-            entity["url"] = _checked(given.get("href", ""))
+            link = html.unescape(given.get("href", ""))
+            host = urlsplit(link).hostname or ""
+            # Telegram leaves out a link to a host without a dot
+            entity["url"] = link if "." in host or ":" in host or link.startswith("tg:") else ""
         if tag == "code" and given.get("class", "").startswith("language-"):
             entity["language"] = given["class"].removeprefix("language-")
         if tag == "blockquote" and "expandable" in given:
@@ -120,13 +123,6 @@ class _Parser:
 
     def _bytes_before(self, at: int) -> int:
         return len(self.source[:at].encode())
-
-
-def _checked(link: str) -> str:
-    """Return a link as Telegram takes it, nothing for one to a host without a dot, which it leaves out."""
-    link = html.unescape(link)
-    host = urlsplit(link).hostname or ""
-    return link if "." in host or ":" in host or link.startswith("tg:") else ""
 
 
 def parse_html(source: str) -> tuple[str, list[Entity]]:
