@@ -5,7 +5,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -64,10 +64,8 @@ async def test_headers_that_trickle_in_cut_the_connection(hasty: Api) -> None:
             writer.write(b"X")  # one header's name, which never ends
             await asyncio.sleep(0.02)
 
-        try:
+        with suppress(ConnectionResetError):  # a byte that crosses the end is answered with a reset
             assert await ended == b""
-        except ConnectionResetError:
-            pass  # cut all the same: a byte that crosses the end is answered with a reset
 
 
 async def test_a_connection_that_is_kept_open_may_rest_longer_than_a_head_may_take(hasty: Api) -> None:
