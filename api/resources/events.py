@@ -25,6 +25,7 @@ from pingpilot.accounts.callers import Caller
 from pingpilot.accounts.categories import unknown_category
 from pingpilot.batching import SLOW
 from pingpilot.channels import CHANNELS
+from pingpilot.events.history import EventStatus
 from pingpilot.events.notices import post_notice_once
 from pingpilot.events.submission import (
     Acceptance,
@@ -64,25 +65,23 @@ async def post_event(request: web.Request) -> web.Response:
     request[KNOWN_CALLER].events_used = acceptance.events_used
     services, event_id = request.app[SERVICES], event_id_text(acceptance.event_id)
     # At DEBUG: a line an event at INFO would cost intake more than a third of its speed
-    log.debug("Event replayed" if acceptance.replayed else "Event accepted", event_id=event_id)
+    said = "Event replayed" if acceptance.replayed else "Event accepted"
+    log.debug(said, event_id=event_id, goes_nowhere=acceptance.goes_nowhere)
     headers = {"Idempotent-Replayed": "true"} if acceptance.replayed else {}
     prefer = _WAIT.search(",".join(request.headers.getall("Prefer", [])))  # ignored where it can't be read
     wait = min(int(prefer[1]), LONGEST_WAIT) if prefer else 0
     if wait:
         headers["Preference-Applied"] = f"wait={wait}"
     if acceptance.goes_nowhere:
-        log.warning("An event goes nowhere", event_id=event_id, account_id=caller.account_id)
+        # No warning a line: its sender could fill the log. The start's log and the doctor name the account
         await _tell_owner(services, caller, body.category)
-        told = AcceptedEvent(
-            message=_ACCEPTED,
-            event_id=event_id,
-            warning=_why_nowhere(caller, body.category),
-            **delivery_summary([]),
-        )
-        return json_reply(told, headers=headers)
+        told = {"deliveryStatus": EventStatus.NO_CHANNEL, "deliveries": []}
+        warning = _why_nowhere(caller, body.category)
+        body_sent = {"message": _ACCEPTED, "eventId": event_id, "warning": warning, **told}
+        return json_reply(body_sent, headers=headers)
     if wait:
         return await _reply_when_settled(request, acceptance.event_id, wait, headers)
-    # An `AcceptedEvent` without the shape: this is the reply that has to be fast
+    # An `AcceptedEvent` without the shape, as above: these are the replies that have to be fast
     return json_reply({"message": _ACCEPTED, "eventId": event_id}, headers=headers)
 
 
