@@ -35,7 +35,7 @@ async def attach(flaky: FlakyPingPilot, logger: logging.Logger) -> AsyncIterator
     attached: list[tuple[PingPilotHandler, Client]] = []
 
     def make(client: Client | None = None, **options: object) -> PingPilotHandler:
-        client = client or Client(flaky.url, "pp_key", timeout=2, give_up_after=0.5)
+        client = client or Client(flaky.url, "pp_key", timeout=20, give_up_after=20)
         handler = PingPilotHandler(client=client, **options)  # type: ignore[arg-type]
         logger.addHandler(handler)
         attached.append((handler, client))
@@ -50,7 +50,12 @@ async def attach(flaky: FlakyPingPilot, logger: logging.Logger) -> AsyncIterator
 
 
 async def flush(handler: PingPilotHandler) -> None:
-    await asyncio.to_thread(handler.flush, 10)
+    await asyncio.to_thread(handler.flush, 30)
+
+
+def hasty(flaky: FlakyPingPilot) -> Client:
+    """A client that gives up soon, for a server that is away."""
+    return Client(flaky.url, "pp_key", timeout=2, give_up_after=0.5)
 
 
 def descriptions(flaky: FlakyPingPilot) -> list[str]:
@@ -142,7 +147,7 @@ async def test_a_storm_while_nobody_takes_it_loses_what_is_counted_and_nothing_e
     attach: Attach, logger: logging.Logger, flaky: FlakyPingPilot
 ) -> None:
     await flaky.stop()
-    handler = attach(capacity=50)
+    handler = attach(hasty(flaky), capacity=50)
 
     threads = [threading.Thread(target=storm, args=(logger, name)) for name in range(4)]
     for thread in threads:
@@ -161,9 +166,14 @@ async def test_a_storm_while_nobody_takes_it_loses_what_is_counted_and_nothing_e
 
 
 async def test_an_event_is_kept_while_the_server_is_away_for_longer_than_one_call_waits(
-    attach: Attach, logger: logging.Logger, flaky: FlakyPingPilot, capfd: pytest.CaptureFixture[str]
+    attach: Attach,
+    logger: logging.Logger,
+    flaky: FlakyPingPilot,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    flaky.faults.add(Fault.status(503, headers={"Retry-After": "1"}))  # the client gives up at once
+    monkeypatch.setattr("pingpilot.client.handler.LONGEST_PAUSE", 0.01)
+    flaky.faults.add(Fault.status(503, headers={"Retry-After": "60"}))  # the client gives up at once
     handler = attach()
 
     logger.error("Order failed")
@@ -196,7 +206,7 @@ async def test_a_server_that_hangs_blocks_nobody(
     attach: Attach, logger: logging.Logger, flaky: FlakyPingPilot
 ) -> None:
     flaky.faults.add(Fault.hang(), times=None)
-    handler = attach(capacity=5, flush_timeout=0.1)
+    handler = attach(hasty(flaky), capacity=5, flush_timeout=0.1)
     logger.error("Order failed")
     await flaky.wait_for_requests(1)
 

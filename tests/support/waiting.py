@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def eventually(probe: Callable[[], Awaitable[T]], expected: T, *, timeout: float = 10) -> None:
+async def eventually(probe: Callable[[], Awaitable[T]], expected: T, *, timeout: float = 30) -> None:
     """Return once `probe` gives what is expected; fail with what it gave last."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
@@ -16,7 +16,7 @@ async def eventually(probe: Callable[[], Awaitable[T]], expected: T, *, timeout:
         await asyncio.sleep(0.005)
 
 
-async def until(holds: Callable[[], bool], *, timeout: float = 10) -> None:
+async def until(holds: Callable[[], bool], *, timeout: float = 30) -> None:
     """Return once the condition holds; fail otherwise."""
 
     async def probe() -> bool:
@@ -25,7 +25,7 @@ async def until(holds: Callable[[], bool], *, timeout: float = 10) -> None:
     await eventually(probe, True, timeout=timeout)
 
 
-async def comes_true(holds: Callable[[], Awaitable[bool]], what: str, *, timeout: float = 15) -> None:
+async def comes_true(holds: Callable[[], Awaitable[bool]], what: str, *, timeout: float = 30) -> None:
     """Return once the condition holds; fail naming `what` otherwise. What `holds` raises comes at once."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
