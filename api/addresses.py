@@ -1,6 +1,7 @@
 """Who is at the other end: the caller's address, past the reverse proxies that are trusted."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
@@ -15,15 +16,20 @@ class TrustedProxies:
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._networks = [ip_network(each, strict=False) for each in networks]
+        # Who sends many requests sends them from one address
+        self._known = lru_cache(maxsize=256)(self._client)
 
     def client_of(self, request: web.Request) -> str:
         """Return the caller's address; for IPv6 its network, since one caller has billions of addresses.
 
         Read from the right: what stands left of the first address we don't trust may be made up.
         """
-        address = _address(request.remote or "")
-        hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
-        for hop in reversed([each.strip() for each in hops if each.strip()]):
+        given = request.headers.getall("X-Forwarded-For", [])
+        return self._known(request.remote or "", ",".join(given))
+
+    def _client(self, remote: str, forwarded_for: str) -> str:
+        address = _address(remote)
+        for hop in reversed([each.strip() for each in forwarded_for.split(",") if each.strip()]):
             trusted = address is not None and any(address in network for network in self._networks)
             if not trusted or (named := _address(hop)) is None:
                 break

@@ -1,15 +1,13 @@
 """The database: its configuration, opening, migrating and closing, and the unit of work."""
 
 import asyncio
-import fcntl
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
-from functools import partial, wraps
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from functools import wraps
+from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, ParamSpec, TextIO, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
-import asyncpg
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
 from tortoise.backends.base.executor import EXECUTOR_CACHE
@@ -18,8 +16,9 @@ from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.transactions import in_transaction
 
 from models import migrations
-from models.backends.asyncpg import how_to_connect, our_errors
+from models.backends import READER
 from models.sql import is_postgres, query
+from pingpilot.database_url import sqlite_path
 from pingpilot.errors import DatabaseUnavailable, NewerSchema
 
 P = ParamSpec("P")
@@ -42,28 +41,31 @@ _MODULES = [
 ]
 _MIGRATIONS = "tortoise_migrations"
 _OF_AN_EVENT = ("monthly_usage", "category_usage", "events", "deliveries", "idempotency_keys")
-_MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
-_SQLITE = {
-    "journal_mode": "WAL",
-    "synchronous": "FULL",
-    "foreign_keys": "ON",
-    # Fewer checkpoints, and a log that keeps its size between them: each costs commits a sync. Every
-    # commit is synced to the log all the same.
-    "wal_autocheckpoint": 4000,  # pages of 4 KiB
-    "journal_size_limit": 64 * 1024 * 1024,
-}
 
 PATIENCE = 4.0
 """Seconds that a call of the database, or a whole transaction, may take with its wait for a turn."""
-_CONNECTS_WITHIN = 3.0  # seconds
-_LOCKED_FOR = 10.0  # seconds that a migration waits for a table that others use
 MIGRATES_WITHIN = 60.0
 """Seconds that a process waits for another one that migrates the same database."""
 _LOOKS_EVERY = 0.1  # seconds
 
-_READER = "reader"
-
 _units_under_way: set[asyncio.Task[Any]] = set()
+
+
+class _Engine(Protocol):
+    """What a module of `models.backends` has."""
+
+    our_errors: Callable[[], AbstractContextManager[None]]
+
+    def connections(self, url: str, *, patience: float | None) -> dict[str, dict[str, Any]]:
+        """Return Tortoise's configuration of the connections; without patience they are for migrations."""
+
+    def migration_lock(self, url: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[bool]]]:
+        """Give what tries to lock other processes that migrate out, until it returns true."""
+
+
+def _engine(url: str) -> _Engine:
+    """Return the engine of a database; the other's driver, 2 MB and 15 ms of a start, is not loaded."""
+    return cast("_Engine", import_module(f"models.backends.{'sqlite' if sqlite_path(url) else 'asyncpg'}"))
 
 
 def tortoise_config(url: str, *, patience: float | None = PATIENCE) -> dict[str, Any]:
@@ -72,55 +74,12 @@ def tortoise_config(url: str, *, patience: float | None = PATIENCE) -> dict[str,
     A commit returns when it is on the disk: `synchronous=FULL` on SQLite, `synchronous_commit=on` on
     PostgreSQL. `patience` None is for migrations: as long as it takes, and nothing read beside it.
     """
-    if path := sqlite_path(url):
-        engine, options = "models.backends.sqlite", {"file_path": str(path), "patience": patience, **_SQLITE}
-        if patience is None:  # foreign keys off, since rebuilding a parent table would delete its children
-            connections = {"default": {"engine": engine, "credentials": {**options, "foreign_keys": "OFF"}}}
-        else:
-            # One connection that does everything, and one for reads that must not queue behind a commit
-            connections = {
-                "default": {"engine": engine, "credentials": {**options, "reads_on": _READER}},
-                _READER: {"engine": engine, "credentials": {**options, "query_only": "ON"}},
-            }
-    else:
-        credentials = {
-            **how_to_connect(url, at_most=_CONNECTS_WITHIN),
-            "maxsize": 10,
-            "patience": patience,
-            "init": partial(_begin_session, _time_limits(patience)),
-            "reset": _keep_session,
-        }
-        connections = {"default": {"engine": "models.backends.asyncpg", "credentials": credentials}}
     app = {"models": _MODULES, "default_connection": "default", "migrations": "models.migrations"}
-    return {"connections": connections, "apps": {"models": app}, "use_tz": True}
-
-
-async def _begin_session(time_limits: Mapping[str, str], connection: Any) -> None:
-    """Set what holds for all that a connection does.
-
-    Not as parameters of its start, of which PgBouncer refuses those it does not know.
-    """
-    settings = {"synchronous_commit": "on", **time_limits}
-    await connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings.items()))
-
-
-def _time_limits(patience: float | None) -> dict[str, str]:
-    """Return PostgreSQL's own limits, in milliseconds.
-
-    They come a little before ours, so that an answer says what took so long and the connection stays.
-    """
-    if patience is None:
-        return {"lock_timeout": f"{_LOCKED_FOR * 1000:.0f}"}
-    return {"statement_timeout": f"{patience * 900:.0f}", "lock_timeout": f"{patience * 800:.0f}"}
-
-
-async def _keep_session(_connection: Any) -> None:
-    """Spare asyncpg's reset of a released connection, a round trip: no statement here leaves a trace."""
-
-
-def sqlite_path(url: str) -> Path | None:
-    """Return the file of an SQLite URL, None for PostgreSQL."""
-    return Path(url.removeprefix("sqlite://").split("?")[0]) if url.startswith("sqlite://") else None
+    return {
+        "connections": _engine(url).connections(url, patience=patience),
+        "apps": {"models": app},
+        "use_tz": True,
+    }
 
 
 TORTOISE_ORM = tortoise_config("sqlite://:memory:")
@@ -170,7 +129,7 @@ def transaction() -> TransactionContext:
 def reader() -> BaseDBAsyncClient:
     """Return a connection for a query that sees what is committed, and waits for no commit under way."""
     is_sqlite = connection().capabilities.dialect == "sqlite"
-    return get_connection(_READER) if is_sqlite else connection()
+    return get_connection(READER) if is_sqlite else connection()
 
 
 def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T]]:
@@ -207,7 +166,7 @@ async def is_current(url: str) -> bool:
     Raises `DatabaseUnavailable`, or `NewerSchema` where there are others.
     """
     path = sqlite_path(url)
-    with our_errors():
+    with _engine(url).our_errors():
         if path and not path.exists():  # asking would make it
             return False
     async with open_database(url):
@@ -234,31 +193,12 @@ async def migrate(url: str) -> None:
 
     Raises `DatabaseUnavailable`.
     """
-    async with _migration_lock(url):
+    async with _engine(url).migration_lock(url) as has_locked:
+        await _until(has_locked)
         try:
             await apply_migrations(config=tortoise_config(url, patience=None))
         finally:
             await Tortoise.close_connections()
-
-
-@asynccontextmanager
-async def _migration_lock(url: str) -> AsyncIterator[None]:
-    """Keep other processes from migrating the same database: by a file beside it, or PostgreSQL's lock."""
-    with our_errors():
-        if path := sqlite_path(url):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.with_name(path.name + ".migrate-lock").open("w") as lock:
-                await _until(partial(_has_locked, lock))
-                yield
-            return
-        holder = await asyncpg.connect(
-            **how_to_connect(url, at_most=_CONNECTS_WITHIN), command_timeout=_CONNECTS_WITHIN
-        )
-        try:
-            await _until(partial(holder.fetchval, "SELECT pg_try_advisory_lock($1)", _MIGRATION_LOCK))
-            yield
-        finally:
-            holder.terminate()  # with it goes the lock, also where the server does not answer
 
 
 async def _until(is_locked: Callable[[], Awaitable[bool]]) -> None:
@@ -269,11 +209,3 @@ async def _until(is_locked: Callable[[], Awaitable[bool]]) -> None:
         if loop.time() >= end:
             raise DatabaseUnavailable(f"another process migrates it since {MIGRATES_WITHIN:g} seconds")
         await asyncio.sleep(_LOOKS_EVERY)
-
-
-async def _has_locked(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

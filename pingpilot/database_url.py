@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 FORM = "sqlite:///absolute/path.sqlite3 or postgres://user:password@host:port/database"
@@ -64,6 +65,11 @@ def check_database_url(url: str) -> str:
     else:
         parse_postgres_url(url)
     return url
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of an SQLite URL, None for PostgreSQL."""
+    return Path(url.removeprefix("sqlite://").split("?")[0]) if url.startswith("sqlite://") else None
 
 
 def parse_postgres_url(url: str) -> PostgresUrl:

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any, TypeVar
@@ -95,7 +96,7 @@ async def _read(request: web.Request) -> bytes:
     if (request.content_length or 0) > MAX_BODY:
         raise ApiError("payload_too_large")
     try:
-        async with asyncio.timeout(BODY_TIMEOUT):
+        async with nullcontext() if request.content.is_eof() else asyncio.timeout(BODY_TIMEOUT):
             body = await request.read()
     except TimeoutError:
         raise ApiError("request_timeout", seconds=round(BODY_TIMEOUT)) from None

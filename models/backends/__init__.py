@@ -7,3 +7,6 @@ belongs to them too.
 
 An engine's module must have its driver in its name: Tortoise chooses the schema editor by that.
 """
+
+READER = "reader"
+"""The connection for reads beside a commit under way, where the engine needs one."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -26,6 +26,9 @@ from pingpilot.errors import CommitInDoubt
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, *OF_ALL)
 # What says nothing of the server's mind: the connection broke, or was cut off
 _NO_ANSWER = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+_CONNECTS_WITHIN = 3.0  # seconds
+_LOCKED_FOR = 10.0  # seconds that a migration waits for a table that others use
+_MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
 _CLOSES_WITHIN = 2.0  # seconds for a goodbye to a server that may not answer
 
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
@@ -33,18 +36,64 @@ our_errors: Callable[[], AbstractContextManager[None]] = partial(
 )
 
 
-def how_to_connect(url: str, *, at_most: float) -> dict[str, Any]:
+def connections(url: str, *, patience: float | None) -> dict[str, dict[str, Any]]:
+    """Return Tortoise's configuration of the pool of connections."""
+    credentials = {
+        **_how_to_connect(url),
+        "maxsize": 10,
+        "patience": patience,
+        "init": partial(_begin_session, _time_limits(patience)),
+        "reset": _keep_session,
+    }
+    return {"default": {"engine": __name__, "credentials": credentials}}
+
+
+@asynccontextmanager
+async def migration_lock(url: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    """Give what tries to lock other processes that migrate out, until it returns true."""
+    with our_errors():
+        holder = await asyncpg.connect(**_how_to_connect(url), command_timeout=_CONNECTS_WITHIN)
+        try:
+            yield partial(holder.fetchval, "SELECT pg_try_advisory_lock($1)", _MIGRATION_LOCK)
+        finally:
+            holder.terminate()  # with it goes the lock, also where the server does not answer
+
+
+def _how_to_connect(url: str) -> dict[str, Any]:
     """Return the arguments of `asyncpg.connect`, and of `Client`, that reach the database of a URL.
 
-    Connecting may take `at_most` seconds. What a URL may say beyond the place, such as `sslmode`, asyncpg
-    takes in a DSN alone. The password stands beside it, where no log shows it.
+    What a URL may say beyond the place, such as `sslmode`, asyncpg takes in a DSN alone. The password
+    stands beside it, where no log shows it.
     """
     place = parse_postgres_url(url)
-    timeout = min(place.connect_timeout or at_most, at_most)
+    timeout = min(place.connect_timeout or _CONNECTS_WITHIN, _CONNECTS_WITHIN)
     arguments: dict[str, Any] = {"dsn": place.dsn, "password": place.password, "timeout": timeout}
     if place.trusts_system:
         arguments["ssl"] = ssl.create_default_context()
     return arguments
+
+
+async def _begin_session(time_limits: Mapping[str, str], connection: Any) -> None:
+    """Set what holds for all that a connection does.
+
+    Not as parameters of its start, of which PgBouncer refuses those it does not know.
+    """
+    settings = {"synchronous_commit": "on", **time_limits}
+    await connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings.items()))
+
+
+def _time_limits(patience: float | None) -> dict[str, str]:
+    """Return PostgreSQL's own limits, in milliseconds.
+
+    They come a little before ours, so that an answer says what took so long and the connection stays.
+    """
+    if patience is None:
+        return {"lock_timeout": f"{_LOCKED_FOR * 1000:.0f}"}
+    return {"statement_timeout": f"{patience * 900:.0f}", "lock_timeout": f"{patience * 800:.0f}"}
+
+
+async def _keep_session(_connection: Any) -> None:
+    """Spare asyncpg's reset of a released connection, a round trip: no statement here leaves a trace."""
 
 
 class Client(AsyncpgDBClient):

@@ -1,28 +1,74 @@
 """SQLite: one connection in a thread of its own, one user at a time."""
 
 import asyncio
+import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import aiosqlite
 from tortoise.backends.base.client import ConnectionWrapper, NestedTransactionContext, TransactionalDBClient
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connection, get_connections
 
+from models.backends import READER
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
+from pingpilot.database_url import sqlite_path
 from pingpilot.errors import CommitInDoubt, DatabaseUnavailable
 
+_PRAGMAS = {
+    "journal_mode": "WAL",
+    "synchronous": "FULL",
+    "foreign_keys": "ON",
+    # Fewer checkpoints, and a log that keeps its size between them: each costs commits a sync. Every
+    # commit is synced to the log all the same.
+    "wal_autocheckpoint": 4000,  # pages of 4 KiB
+    "journal_size_limit": 64 * 1024 * 1024,
+}
 _BUSY = 10.0  # seconds that another process may keep SQLite's lock where there is no other limit
 _CLOSE_ENOUGH = 0.1  # of the patience: SQLite is told its rest only where that has become less by so much
 
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
     as_ours, failures=(sqlite3.Error, *OF_ALL), conflicts=(sqlite3.IntegrityError,)
 )
+
+
+def connections(url: str, *, patience: float | None) -> dict[str, dict[str, Any]]:
+    """Return Tortoise's configuration: a connection that does everything, and one for reads alone.
+
+    The reads must not queue behind a commit. Without patience there is one, for migrations: foreign keys
+    are off, since rebuilding a parent table would delete its children.
+    """
+    options = {"file_path": str(sqlite_path(url)), "patience": patience, **_PRAGMAS}
+    if patience is None:
+        return {"default": {"engine": __name__, "credentials": {**options, "foreign_keys": "OFF"}}}
+    return {
+        "default": {"engine": __name__, "credentials": {**options, "reads_on": READER}},
+        READER: {"engine": __name__, "credentials": {**options, "query_only": "ON"}},
+    }
+
+
+@asynccontextmanager
+async def migration_lock(url: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    """Give what tries to lock other processes that migrate out, until it returns true."""
+    path = cast("Path", sqlite_path(url))
+    with our_errors():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_name(path.name + ".migrate-lock").open("w") as lock:
+            yield partial(_has_locked, lock)
+
+
+async def _has_locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class Client(SqliteClient):

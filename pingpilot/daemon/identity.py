@@ -12,8 +12,8 @@ from typing import TextIO
 
 import structlog
 
-from models.database import sqlite_path
 from pingpilot.config import Settings
+from pingpilot.database_url import sqlite_path
 
 _REMEMBERED = 10  # names of those who were here before; leases of older ones have run out
 

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 
-from models.database import sqlite_path
 from pingpilot.channels import CHANNELS, load
 from pingpilot.config import load_settings
+from pingpilot.database_url import sqlite_path
 from pingpilot.doctor import machine
 from pingpilot.errors import SettingsError
 from pingpilot.telemetry.findings import Dates, Finding, Level

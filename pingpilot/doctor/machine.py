@@ -13,12 +13,12 @@ import aiohttp
 
 from api.resources.health import DATABASE_MARK
 from models import Account
-from models.database import connection, is_current, open_database, sqlite_path
+from models.database import connection, is_current, open_database
 from models.sql import as_datetime
 from pingpilot.accounts.accounts import accounts_without_channel
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.config import PREFIX, Settings
-from pingpilot.database_url import parse_postgres_url
+from pingpilot.database_url import parse_postgres_url, sqlite_path
 from pingpilot.errors import DatabaseUnavailable, NewerSchema
 from pingpilot.listening import listening_socket
 from pingpilot.telemetry.findings import Finding, Level

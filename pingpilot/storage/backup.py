@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from models.database import sqlite_path
+from pingpilot.database_url import sqlite_path
 from pingpilot.errors import InvalidInput, NotFound, PingPilotError
 
 
