@@ -8,11 +8,10 @@ import structlog
 
 from bots.failures import Failures
 from bots.replies import Bold, Code, Line, Reply, ago
-from models import Account, AccountChannel
-from models.account_channel import obstacle_to
+from models import Account, Destination
 from models.ids import uuid7
 from pingpilot.accounts import linking
-from pingpilot.accounts.accounts import channels_of
+from pingpilot.accounts.accounts import direct_destinations
 from pingpilot.accounts.categories import report_categories
 from pingpilot.accounts.linking import ChatUser, accounts_of, without_brackets
 from pingpilot.accounts.quiet_hours import mute, parse_duration
@@ -90,7 +89,7 @@ class Commands:
             return Reply.of(str(exc))
         account, label = linked.account, CHANNELS[user.channel].label
         text = f"{label} is linked to {account.email}. Your notifications arrive here from now on."
-        await post_notice(account.id, text, channels=[user.channel], now=now)
+        await post_notice(account.id, text, only=user.channel, now=now)
         self._on_deliveries({user.channel})
         if linked.old_address and linked.old_address != address:
             await self._tell_of_move(account, user, linked.old_address)
@@ -107,9 +106,8 @@ class Commands:
         label, now = CHANNELS[user.channel].label, self._clock.now()
         who = f"@{user.username}" if user.username else f"the user {user.user_id}"
         remedy = "If that was not you, link your own chat again and revoke your API keys."
-        others = {row.channel for row in await AccountChannel.usable(account.id)} - {user.channel}
         text = f"{label} of {account.email} goes to a chat with {who} from now on. {remedy}"
-        self._on_deliveries(await post_notice(account.id, text, channels=others, now=now))
+        self._on_deliveries(await post_notice(account.id, text, but=user.channel, now=now))
         text = f"The notifications of {account.email} no longer come here, but to another chat. {remedy}"
         task = asyncio.create_task(self._tell_chat(Recipient(account.id, old_address), text))
         self._under_way.add(task)
@@ -245,10 +243,7 @@ async def _heading(account: Account, channel: str) -> list[Line]:
     its events go nowhere where no other can be used either.
     """
     lines = await _suspensions(account, channel)
-    if all(
-        obstacle_to(enabled=row.enabled, address=row.address, suspended_reason=row.suspended_reason)
-        for row in await channels_of(account)
-    ):
+    if not await Destination.usable(account.id).exists():
         lines.append(("⚠️ No channel can be used: new events are stored, and go nowhere.",))
     return [(Bold(account.email),), *lines]
 
@@ -263,7 +258,7 @@ async def _suspensions(account: Account, channel: str) -> list[Line]:
             Code("/link CODE"),
             ".",
         )
-        for row in await channels_of(account)
+        for row in await direct_destinations(account)
         if row.channel == channel and row.suspended_reason
     ]
 

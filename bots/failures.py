@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bots.replies import Action, Bold, Line, Reply, ago
 from models import Account, Category, DeliveryStatus
-from pingpilot.accounts.accounts import channels_of
+from pingpilot.accounts.destinations import destinations_of, label_of
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 from pingpilot.events import notices
@@ -130,12 +130,14 @@ async def _suspensions(accounts: Sequence[Account]) -> list[Line]:
     """Return a line for each suspended channel on which something failed: trying again would fail at once."""
     lines: list[Line] = []
     for account in accounts:
-        for row in await channels_of(account):
-            failed = Selection(account.id, status=DeliveryStatus.FAILED, channel=row.channel)
+        for row in await destinations_of(account):
+            failed = Selection(
+                account.id, status=DeliveryStatus.FAILED, channel=row.channel, destination=row.name
+            )
             if row.suspended_reason and await count_deliveries(failed):
                 kind, reason = CHANNELS[row.channel], _short(row.suspended_reason, LONGEST_ERROR)
                 remedy = "Link it" if kind.needs_link else "Switch it on"
-                which = f"{kind.label}{_owner(account, accounts)}"
+                which = f"{label_of(row.name)}{_owner(account, accounts)}"
                 lines.append((f"⚠️ {which} is suspended: {reason} {remedy} again first.",))
     return lines
 

@@ -4,12 +4,12 @@ Importing this package brings in no platform and opens no connection; `models.da
 """
 
 from models.account import Account, Plan
-from models.account_channel import AccountChannel
 from models.api_key import ApiKey, KeyScope
 from models.category import Category
 from models.category_usage import CategoryUsage
 from models.delivery import OPEN_STATUSES, Delivery, DeliveryStatus
 from models.delivery_attempt import AttemptOutcome, DeliveryAttempt
+from models.destination import Destination, DestinationKind
 from models.event import Event
 from models.fact import Fact
 from models.idempotency_key import IdempotencyKey
@@ -20,7 +20,6 @@ from models.monthly_usage import MonthlyUsage
 __all__ = [
     "OPEN_STATUSES",
     "Account",
-    "AccountChannel",
     "ApiKey",
     "AttemptOutcome",
     "Category",
@@ -28,6 +27,8 @@ __all__ = [
     "Delivery",
     "DeliveryAttempt",
     "DeliveryStatus",
+    "Destination",
+    "DestinationKind",
     "Event",
     "Fact",
     "IdempotencyKey",

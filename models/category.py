@@ -9,8 +9,9 @@ from models.account import Account
 class Category(Model):
     """A kind of event an account sends, with its looks: `color` is `#rrggbb`, `emoji` optional.
 
-    An `urgent` one passes quiet hours. `channels` are those its events go to, joined by commas; null means
-    all that the account has switched on. `fallback` is the channel used where one of them fails for good.
+    An `urgent` one passes quiet hours. `channels` are the names of the destinations its events go to, joined
+    by commas; null means all that the account has switched on. `fallback` is the destination used where one
+    of them fails for good.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -21,8 +22,8 @@ class Category(Model):
     color = fields.CharField(max_length=7)
     emoji = fields.CharField(max_length=64, null=True)
     urgent = fields.BooleanField(default=False, db_default=False)
-    channels = fields.CharField(max_length=128, null=True)
-    fallback = fields.CharField(max_length=16, null=True)
+    channels = fields.TextField(null=True)
+    fallback = fields.CharField(max_length=32, null=True)
     created_at = fields.DatetimeField()
 
     account_id: int

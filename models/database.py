@@ -26,12 +26,12 @@ T = TypeVar("T")
 
 _MODULES = [
     "models.account",
-    "models.account_channel",
     "models.api_key",
     "models.category",
     "models.category_usage",
     "models.delivery",
     "models.delivery_attempt",
+    "models.destination",
     "models.event",
     "models.fact",
     "models.idempotency_key",

@@ -34,12 +34,12 @@ def with_statuses(sql: str) -> str:
 
 
 class Delivery(Model):
-    """One event on its way to one channel of its account.
+    """One event on its way to one destination of its account, over the destination's channel.
 
     `attempts` counts the tries that count towards giving up, less the `forgiven` ones before somebody
     asked for another round. `leased_by` names the daemon that is sending it, `lease_until` when that claim
-    runs out. A fallback delivery goes out over its category's fallback channel, and `fallback_for` is the
-    id of the failed delivery it replaces; null for all others.
+    runs out. A fallback delivery goes to its category's fallback, and `fallback_for` is the id of the failed
+    delivery it replaces; null for all others.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -50,6 +50,7 @@ class Delivery(Model):
         "models.Account", related_name="deliveries", on_delete=fields.CASCADE
     )
     channel = fields.CharField(max_length=16)
+    destination = fields.CharField(max_length=32, db_default="")
     status = fields.CharField(max_length=16)
     attempts = fields.IntField(default=0, db_default=0)
     forgiven = fields.IntField(default=0, db_default=0)
@@ -86,4 +87,4 @@ class Delivery(Model):
     class Meta:
         table = "deliveries"
         table_description = "Deliveries"  # explicit: the docstring would break SQL
-        indexes = (("channel", "status", "account_id", "id", "attempts"),)
+        indexes = (("channel", "status", "account_id", "destination", "id", "attempts"),)

@@ -13,13 +13,17 @@ CODE_LIFETIME = timedelta(minutes=10)
 
 
 class LinkCode(Model):
-    """A code the account's owner got; only its SHA-256 is stored. It works once, for a short time."""
+    """A code the account's owner got; only its SHA-256 is stored. It works once, for a short time.
+
+    One made for a `room` links a room alone, as the destination of that name.
+    """
 
     id = fields.BigIntField(primary_key=True)
     account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
         "models.Account", related_name="link_codes", on_delete=fields.CASCADE
     )
     hash = fields.CharField(max_length=64, unique=True)
+    room = fields.CharField(max_length=32, null=True)
     created_at = fields.DatetimeField()
     expires_at = fields.DatetimeField(db_index=True)
     used_at = fields.DatetimeField(null=True)

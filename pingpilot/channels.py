@@ -21,6 +21,8 @@ class AddressSource(StrEnum):
     """A person proves from the chat side, with a code, that messages are wanted there."""
     ACCOUNT_EMAIL = "account_email"
     """It is the account's own e-mail address."""
+    GIVEN = "given"
+    """Its owner names it, as often as there are places: such a channel has no direct destination."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class ChannelKind:
 
     `name` is what is stored and what the API says, `label` what people read. `unlinked_code` is the API's
     error code for an account that has the channel switched on but not linked. `pace` holds for the channel
-    as a whole, `recipient_pace` for each address; None is no limit.
+    as a whole, `recipient_pace` for each address, `room_pace` for each room; None is no limit.
 
     The others name objects of the channel's folder as `module:object`, since this module stands below all
     of them; `load` brings them in:
@@ -61,11 +63,17 @@ class ChannelKind:
     unlinked_code: str | None = None
     pace: Rate | None = None
     recipient_pace: Rate | None = None
+    room_pace: Rate | None = None
 
     @property
     def needs_link(self) -> bool:
         """Whether a person must prove from the chat side where messages go."""
         return self.address is AddressSource.LINK
+
+    @property
+    def has_direct(self) -> bool:
+        """Whether each account has a destination of this channel's own name."""
+        return self.address is not AddressSource.GIVEN
 
 
 DISCORD = ChannelKind(
@@ -89,6 +97,7 @@ TELEGRAM = ChannelKind(
     # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
     pace=Rate(per_second=30, burst=30),
     recipient_pace=Rate(per_second=1, burst=2),
+    room_pace=Rate(per_second=20 / 60, burst=3),
     settings="bots.telegram.settings:TelegramSettings",
     part="bots.telegram.part:build",
     doctor="bots.telegram.doctor:check",

@@ -113,15 +113,27 @@ class RateLimited(DeliveryFailure):
 class PermanentFailure(DeliveryFailure):
     """The platform will never take this message.
 
-    `recipient_gone` tells that it will take no other for this recipient either: the account's
-    channel is suspended until it is linked or switched on again. `recipient_refused` tells that it is about
-    the recipient, not about the message, and that nobody knows for how long.
+    `recipient_gone` tells that it will take no other for this recipient either: the destination is
+    suspended until it is linked or switched on again. `recipient_refused` tells that it is about the
+    recipient, not about the message, and that nobody knows for how long.
     """
 
     def __init__(self, reason: str, *, recipient_gone: bool = False, recipient_refused: bool = False) -> None:
         super().__init__(reason)
         self.recipient_gone = recipient_gone
         self.recipient_refused = recipient_refused
+
+
+class RecipientMoved(DeliveryFailure):
+    """The recipient has another address now: nothing was sent, and the delivery goes there.
+
+    A `topic` of None is the room itself.
+    """
+
+    def __init__(self, reason: str, *, address: str, topic: str | None) -> None:
+        super().__init__(reason)
+        self.address = address
+        self.topic = topic
 
 
 class ChannelUnavailable(DeliveryFailure):

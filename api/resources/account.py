@@ -10,7 +10,7 @@ from api.requests.bodies import read_body
 from api.services import SERVICES
 from api.shapes.account import AccountPatch, ShownAccount, ShownChannel
 from models import Account
-from pingpilot.accounts.accounts import channels_of
+from pingpilot.accounts.accounts import direct_destinations
 from pingpilot.accounts.preferences import change_account
 from pingpilot.channels import CHANNELS
 from pingpilot.telemetry.health import State
@@ -48,7 +48,7 @@ async def _reply(request: web.Request, account: Account) -> web.Response:
         time_zone=account.time_zone,
         combine=account.combine,
         created_at=account.created_at,
-        channels=[ShownChannel.of(each, now) for each in await channels_of(account)],
+        channels=[ShownChannel.of(each, now) for each in await direct_destinations(account)],
     )
     return json_reply(shown)
 

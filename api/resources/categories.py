@@ -10,13 +10,14 @@ from api.calls import Call
 from api.errors import ApiError
 from api.replies import json_reply
 from api.requests.auth import authenticate
-from api.requests.bodies import read_body
+from api.requests.bodies import invalid_request, read_body
 from api.services import SERVICES
 from api.shapes.categories import CategoryBody, CategoryPatch, RemovedCategory, ShownCategories, ShownCategory
 from models import Account
 from pingpilot.accounts.categories import (
     NAME_PATTERN,
     CategoryReport,
+    UnknownDestination,
     change_category,
     count_events,
     create_category,
@@ -48,6 +49,8 @@ async def post_category(request: web.Request) -> web.Response:
         raise ApiError("category_exists", sentence=exc) from None
     except TooMany as exc:
         raise ApiError("too_many_categories", sentence=exc) from None
+    except UnknownDestination as exc:
+        raise invalid_request((exc.member, str(exc))) from None
     return await _reply(request, account, body.name, status=201)
 
 
@@ -67,6 +70,8 @@ async def patch_category(request: web.Request) -> web.Response:
         await change_category(account, name, body.changes)
     except NotFound as exc:
         raise ApiError("category_not_found", sentence=exc) from None
+    except UnknownDestination as exc:
+        raise invalid_request((exc.member, str(exc))) from None
     return await _reply(request, account, name)
 
 

@@ -23,8 +23,8 @@ from models import OPEN_STATUSES, Delivery, KeyScope
 from models.ids import event_id_text
 from pingpilot.accounts.callers import Caller
 from pingpilot.accounts.categories import unknown_category
+from pingpilot.accounts.destinations import label_of
 from pingpilot.batching import SLOW
-from pingpilot.channels import CHANNELS
 from pingpilot.events.history import EventStatus
 from pingpilot.events.notices import post_notice_once
 from pingpilot.events.submission import (
@@ -87,7 +87,7 @@ async def post_event(request: web.Request) -> web.Response:
 
 async def _tell_owner(services: Services, caller: Caller, category: str) -> None:
     """Tell the account's other channels, once a day, that a category's events go nowhere."""
-    if not caller.channels:
+    if not caller.targets:
         return  # nobody can be told; the sender is
     text = (
         f"An event of the category '{category}' went nowhere, since none of the category's channels can be "
@@ -99,14 +99,14 @@ async def _tell_owner(services: Services, caller: Caller, category: str) -> None
 
 def _why_nowhere(caller: Caller, category: str) -> str:
     """Return a sentence for the sender of an event that no channel can take, with what to do."""
-    if caller.channels:
+    if caller.targets:
         return (
             f"The event is stored but goes nowhere: none of the channels of the category '{category}' can be "
             "used now. Change them with `pingpilot category set`, or switch one of them on."
         )
     reason = "the account has no channel that is switched on"
     if caller.suspended:
-        labels = " and ".join(CHANNELS[name].label for name in caller.suspended)
+        labels = " and ".join(label_of(each.name) for each in caller.suspended)
         reason = f"{labels} {'is' if len(caller.suspended) == 1 else 'are'} suspended, and no other is on"
     # Who may only send is not to learn the account's address
     whose = caller.email if caller.may(KeyScope.MANAGE) else "EMAIL"
@@ -185,7 +185,7 @@ async def _reply_when_settled(
         await settlements.wait(event_id, min(left, _LOOK_AGAIN))
     told = {"event_id": event_id_text(event_id), **delivery_summary(deliveries)}
     if failed := Delivery.failed_for_good(deliveries):
-        labels = " and ".join(CHANNELS[each.channel].label for each in failed)
+        labels = " and ".join(label_of(each.destination) for each in failed)
         error = ApiError("processing_failed/not_delivered", channels=labels, **told)
         error.headers |= headers
         return error.reply()

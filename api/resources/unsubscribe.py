@@ -5,7 +5,6 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader
 
 from api.services import SERVICES
-from models import AccountChannel
 from pingpilot.accounts.unsubscribing import Standing
 from pingpilot.channels import EMAIL
 from pingpilot.events.notices import post_notice
@@ -44,8 +43,7 @@ async def post_unsubscribe(request: web.Request) -> web.Response:
         log.info("E-mails are switched on again" if is_undone else "E-mails are off", account_id=account.id)
         word = "on again" if is_undone else "off"
         text = f"E-mails to {account.email} were switched {word}, with the link that is in each of them."
-        others = {row.channel for row in await AccountChannel.usable(account.id)} - {EMAIL.name}
-        services.on_deliveries(await post_notice(account.id, text, channels=others, now=now))
+        services.on_deliveries(await post_notice(account.id, text, but=EMAIL.name, now=now))
     standing = await unsubscriber.standing(account)
     return _page("undone" if standing.gets_mail else "done", account.email, standing)
 

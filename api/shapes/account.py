@@ -15,7 +15,7 @@ from pydantic import (
 
 from api.shapes.base import ChannelName, Count, Shape, Time, patch_like
 from api.shapes.validation import always_saying, invalid
-from models import AccountChannel, Plan
+from models import Destination, Plan
 from pingpilot.accounts.preferences import AccountChange, ChannelChange
 from pingpilot.accounts.quiet_hours import check_time_zone, hours_text
 from pingpilot.channels import CHANNELS
@@ -46,7 +46,7 @@ class ShownChannel(Shape):
     muted_until: Time | None
 
     @classmethod
-    def of(cls, row: AccountChannel, now: datetime) -> "ShownChannel":
+    def of(cls, row: Destination, now: datetime) -> "ShownChannel":
         address = row.address
         if address is not None and CHANNELS[row.channel].needs_link:
             # The end of a chat's id is enough for the owner to know it again; the whole is for the bots

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from api.replies import time_text
 from api.shapes.validation import invalid
 from pingpilot.accounts.categories import NAME_PATTERN
+from pingpilot.accounts.destinations import NAME_PATTERN as DESTINATION_PATTERN
 from pingpilot.channels import CHANNELS
 
 
@@ -33,6 +34,7 @@ Json = dict[str, Any]
 Count = Annotated[int, Field(ge=0)]
 # The channels there are when the document is made
 ChannelName = Annotated[str, Field(json_schema_extra=lambda schema: schema.update(enum=[*CHANNELS]))]
+DestinationName = Annotated[str, Field(pattern=f"^{DESTINATION_PATTERN}$", examples=["ops-room"])]
 Time = Annotated[
     datetime,
     PlainSerializer(time_text, return_type=str),

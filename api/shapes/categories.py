@@ -1,16 +1,21 @@
 """Categories: the bodies that calls take, and what is answered of them."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from api.shapes.base import CategoryName, ChannelName, Shape, Time, patch_like
+from api.shapes.base import CategoryName, DestinationName, Shape, Time, patch_like
 from api.shapes.validation import always_saying, invalid
 from pingpilot.accounts.categories import COLOR_PATTERN, CategoryChanges, is_one_emoji
-from pingpilot.channels import CHANNELS
+from pingpilot.accounts.destinations import MOST_DESTINATIONS
+from pingpilot.accounts.destinations import NAME_PATTERN as DESTINATION_PATTERN
 
-SomeChannels = Annotated[list[ChannelName], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
+SomeDestinations = Annotated[
+    list[DestinationName],
+    Field(min_length=1, max_length=MOST_DESTINATIONS, json_schema_extra={"uniqueItems": True}),
+]
 EmojiText = Annotated[
     str,
     Field(
@@ -29,6 +34,14 @@ Color = Annotated[
 ]
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(DESTINATION_PATTERN, value) is not None
+
+
+def _has_twins(names: list[str]) -> bool:
+    return len(set(names)) < len(names)
+
+
 class _Looks(BaseModel):
     """What both calls take."""
 
@@ -36,8 +49,8 @@ class _Looks(BaseModel):
 
     emoji: EmojiText | None = None
     urgent: StrictBool = False
-    channels: SomeChannels | None = None
-    fallback: ChannelName | None = None
+    channels: SomeDestinations | None = None
+    fallback: DestinationName | None = None
 
     @field_validator("emoji", mode="before")
     @classmethod
@@ -48,20 +61,21 @@ class _Looks(BaseModel):
 
     @field_validator("channels", mode="before")
     @classmethod
-    def _are_channels(cls, value: Any) -> Any:
+    def _are_names(cls, value: Any) -> Any:
         if value is None:
             return None
         names = value if isinstance(value, list) else []
-        known = all(isinstance(name, str) and name in CHANNELS for name in names)
-        if not names or not known or len(set(names)) < len(names):
-            raise invalid(f"must be a list of channels ({', '.join(CHANNELS)}), each once, or null for all.")
+        if not 0 < len(names) <= MOST_DESTINATIONS or not all(map(_is_name, names)) or _has_twins(names):
+            raise invalid(
+                "must be a list of destinations, such as discord or ops-room, each once, or null for all."
+            )
         return value
 
     @field_validator("fallback", mode="before")
     @classmethod
-    def _is_a_channel(cls, value: Any) -> Any:
-        if value is not None and (not isinstance(value, str) or value not in CHANNELS):
-            raise invalid(f"must be one of {', '.join(CHANNELS)}, or null for none.")
+    def _is_a_name(cls, value: Any) -> Any:
+        if value is not None and not _is_name(value):
+            raise invalid("must be the name of a destination, such as email or ops-room, or null for none.")
         return value
 
     @property
@@ -107,10 +121,12 @@ class ShownCategory(Shape):
     color: str = Field(description="`#` and six hexadecimal digits.")
     emoji: str | None
     urgent: bool = Field(description="Whether its events pass quiet hours.")
-    channels: list[ChannelName] | None = Field(
-        description="Where its events go; null: all that are switched on."
+    channels: list[DestinationName] | None = Field(
+        description="The destinations its events go to; null: all that are switched on."
     )
-    fallback: ChannelName | None = Field(description="The channel used where one of them fails for good.")
+    fallback: DestinationName | None = Field(
+        description="The destination used where one of them fails for good."
+    )
     events_this_month: int
     last_event_at: Time | None
 

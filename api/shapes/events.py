@@ -196,8 +196,9 @@ EventId = Annotated[str, Field(pattern=EVENT_ID_PATTERN, examples=[EVENT_ID])]
 
 
 class ShownDelivery(Shape):
-    """One delivery of an event, to one channel."""
+    """One delivery of an event, to one destination."""
 
+    destination: str = Field(description="The destination's name; a direct one is named after its channel.")
     channel: ChannelName
     status: Literal["pending", "sending", "delivered", "failed"]
     attempts: Count = Field(description="Tries that count towards giving up.")
@@ -271,6 +272,7 @@ def delivery_summary(deliveries: Sequence[Delivery]) -> DeliverySummary:
         "delivery_status": status_of(deliveries),
         "deliveries": [
             ShownDelivery(
+                destination=each.destination,
                 channel=each.channel,
                 status="pending" if each.status == DeliveryStatus.HELD else each.status,
                 attempts=each.attempts,

@@ -5,10 +5,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from models import Account, AccountChannel, ApiKey, Plan
-from models.account_channel import USABLE
+from models import Account, ApiKey, Destination, DestinationKind, Plan
 from models.backends.errors import IntegrityConflict
 from models.database import connection, transaction, unit_of_work
+from models.destination import USABLE
 from models.sql import marks, query
 from pingpilot.accounts.categories import STARTERS, add_category
 from pingpilot.accounts.email_address import normal_email
@@ -56,9 +56,9 @@ async def create_account(
         except IntegrityConflict:
             raise AlreadyExists(f"There is an account for {address} already.") from None
         for kind in CHANNELS.values():
-            if kind.name in undecided:
-                continue  # no row: `channels_of` shows it as off
-            row = new_channel(account, kind)
+            if kind.name in undecided or not kind.has_direct:
+                continue  # no row: `direct_destinations` shows it as off
+            row = new_direct(account, kind)
             row.enabled = kind.name in channels
             await row.save()
         for name, emoji, color in STARTERS:
@@ -111,7 +111,7 @@ async def delete_account(account: Account, now: datetime) -> int:
 async def _retire(account: Account, now: datetime) -> None:
     async with transaction():
         await ApiKey.filter(account_id=account.id, revoked_at__isnull=True).update(revoked_at=now)
-        await AccountChannel.filter(account_id=account.id).update(enabled=False)
+        await Destination.filter(account_id=account.id).update(enabled=False)
 
 
 @unit_of_work
@@ -129,23 +129,35 @@ async def accounts_without_channel(configured: Collection[str]) -> list[str]:
     this server is set up for none of those.
     """
     sql = (
-        "SELECT a.email FROM accounts a WHERE NOT EXISTS (SELECT 1 FROM account_channels ac "  # noqa: S608
-        f"WHERE ac.account_id = a.id AND {USABLE} AND ac.channel IN ({marks([*configured, ''])})) "
+        "SELECT a.email FROM accounts a WHERE NOT EXISTS (SELECT 1 FROM destinations dest "  # noqa: S608
+        f"WHERE dest.account_id = a.id AND {USABLE} AND dest.channel IN ({marks([*configured, ''])})) "
         "ORDER BY a.email"
     )
     return [row["email"] for row in await query(connection(), sql, [*configured, ""])]
 
 
-async def channels_of(account: Account) -> list[AccountChannel]:
-    """Return the account's channels in the customary order; one it never had is off, and not stored."""
-    rows = {row.channel: row for row in await AccountChannel.filter(account_id=account.id)}
-    return [rows.get(kind.name) or new_channel(account, kind) for kind in CHANNELS.values()]
+async def direct_destinations(account: Account) -> list[Destination]:
+    """Return the account's direct destinations, one a channel in the customary order; one it never had is
+    off, and not stored.
+    """
+    rows = {
+        row.channel: row
+        for row in await Destination.filter(account_id=account.id, kind=DestinationKind.DIRECT)
+    }
+    return [rows.get(kind.name) or new_direct(account, kind) for kind in CHANNELS.values() if kind.has_direct]
 
 
-def new_channel(account: Account, kind: ChannelKind) -> AccountChannel:
-    """Return a channel the account does not have yet, off and not stored."""
+def new_direct(account: Account, kind: ChannelKind) -> Destination:
+    """Return a direct destination the account does not have yet, off and not stored."""
     address = account.email if kind.address is AddressSource.ACCOUNT_EMAIL else None
-    return AccountChannel(account_id=account.id, channel=kind.name, enabled=False, address=address)
+    return Destination(
+        account_id=account.id,
+        channel=kind.name,
+        kind=DestinationKind.DIRECT,
+        name=kind.name,
+        enabled=False,
+        address=address,
+    )
 
 
 def check_monthly_events(limit: int | None) -> None:

@@ -4,11 +4,12 @@ import asyncio
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from models import ApiKey, KeyScope
-from models.account_channel import Obstacle, obstacle_to
 from models.api_key import latest_expiry
 from models.database import reader, unit_of_work
+from models.destination import DestinationKind, Obstacle, obstacle_to
 from models.names import split
 from models.sql import as_datetime, marks, query
 from pingpilot.accounts.keys import key_hash, key_prefix, looks_like_key
@@ -21,19 +22,28 @@ _USE_RECORDED_EVERY = timedelta(minutes=1)
 _NOTED_WITHIN = 0.25  # seconds that a caller waits for that
 _KEYS = """
 SELECT k.id, k.hash, k.scope, k.categories, k.last_used_at, a.id AS account_id, a.email, a.plan,
-       a.monthly_events, u.events, c.channel, c.address, c.suspended_reason
+       a.monthly_events, u.events, d.channel, d.name, d.kind, d.address, d.suspended_reason
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 LEFT JOIN monthly_usage u ON u.account_id = a.id AND u.month = ?
-LEFT JOIN account_channels c ON c.account_id = a.id AND c.enabled
+LEFT JOIN destinations d ON d.account_id = a.id AND d.enabled
 WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ? AND k.expires_at <= ?)
       AND k.prefix IN ({prefixes})
+ORDER BY d.name
 """
+
+
+class Target(NamedTuple):
+    """A destination that events may go to: its name, and the channel that leads there."""
+
+    name: str
+    channel: str
+    is_direct: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _KeyInForce:
-    """A key with its account and month. `obstacles` are the channels that are switched on, None: usable."""
+    """A key with its account and month. `obstacles` are the destinations that are on, None: usable."""
 
     id: int
     hash: str
@@ -45,11 +55,11 @@ class _KeyInForce:
     plan: str
     monthly_events: int | None
     events_used: int
-    obstacles: dict[str, Obstacle | None]
+    obstacles: dict["Target", Obstacle | None]
 
 
 async def _read_keys(prefixes: list[str], now: datetime) -> list[_KeyInForce]:
-    """Return the keys in force that begin so: one row a key and channel, one key of these."""
+    """Return the keys in force that begin so: one row a key and destination, one key of these."""
     sql = _KEYS.format(prefixes=marks(prefixes))
     keys: dict[int, _KeyInForce] = {}
     for row in await query(reader(), sql, [month_of(now), now, latest_expiry(now), *prefixes]):
@@ -67,8 +77,9 @@ async def _read_keys(prefixes: list[str], now: datetime) -> list[_KeyInForce]:
                 events_used=row["events"] or 0,
                 obstacles={},
             )
-        if name := row["channel"]:
-            keys[row["id"]].obstacles[name] = obstacle_to(
+        if name := row["name"]:
+            target = Target(name, row["channel"], is_direct=row["kind"] == DestinationKind.DIRECT)
+            keys[row["id"]].obstacles[target] = obstacle_to(
                 enabled=True, address=row["address"], suspended_reason=row["suspended_reason"]
             )
     return list(keys.values())
@@ -79,8 +90,8 @@ class Caller:
     """The account behind a valid key, as it was when the request came in.
 
     `scope` is what the key allows, `categories` are the only ones it may post to (None: all). `limit`
-    None: no limit. Of the channels that are switched on, `unlinked` lack a link, `suspended` lost their
-    recipient, and `channels` can be used.
+    None: no limit. Of the destinations that are switched on, the direct ones of the channels `unlinked` lack
+    a link, the `suspended` lost their recipient, and the `targets` can be used.
     """
 
     key_id: int
@@ -91,8 +102,8 @@ class Caller:
     limit: int | None
     events_used: int
     unlinked: tuple[str, ...]
-    suspended: tuple[str, ...]
-    channels: tuple[str, ...]
+    suspended: tuple[Target, ...]
+    targets: tuple[Target, ...]
 
     def may(self, scope: KeyScope) -> bool:
         """Whether the key allows what needs this scope: `manage` includes `send`."""
@@ -145,7 +156,13 @@ class Authenticator:
         await asyncio.wait([self._noting], timeout=_NOTED_WITHIN)
 
     def _caller(self, key: _KeyInForce) -> Caller:
-        states = {name: key.obstacles[name] for name in CHANNELS if name in key.obstacles}
+        # In the channels' order, each with its direct destination first
+        states = {
+            target: key.obstacles[target]
+            for channel in CHANNELS
+            for target in sorted(key.obstacles, key=lambda each: not each.is_direct)
+            if target.channel == channel
+        }
         return Caller(
             key_id=key.id,
             scope=key.scope,
@@ -154,7 +171,11 @@ class Authenticator:
             email=key.email,
             limit=self._limits.limit_of(key.plan, key.monthly_events),
             events_used=key.events_used,
-            unlinked=tuple(name for name, state in states.items() if state is Obstacle.UNLINKED),
-            suspended=tuple(name for name, state in states.items() if state is Obstacle.SUSPENDED),
-            channels=tuple(name for name, state in states.items() if state is None),
+            unlinked=tuple(
+                each.channel
+                for each, state in states.items()
+                if state is Obstacle.UNLINKED and each.is_direct
+            ),
+            suspended=tuple(each for each, state in states.items() if state is Obstacle.SUSPENDED),
+            targets=tuple(each for each, state in states.items() if state is None),
         )

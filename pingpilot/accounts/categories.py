@@ -10,12 +10,12 @@ from typing import Any, TypedDict
 
 import regex
 
-from models import Account, Category, CategoryUsage
+from models import Account, Category, CategoryUsage, Destination
 from models.database import connection, transaction, unit_of_work
 from models.names import joined, split
 from models.sql import Row, as_datetime, query
 from pingpilot.accounts.quota import month_of
-from pingpilot.channels import CHANNELS, check_channels
+from pingpilot.channels import CHANNELS
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
 
 STARTERS = (("bug", "🐛", "#ff6b6b"), ("sale", "💰", "#ffeb3b"), ("question", "🤔", "#6c5ce7"))
@@ -53,6 +53,7 @@ async def create_category(account: Account, name: str, looks: CategoryChanges, n
     columns = _columns(looks)
     async with transaction():
         await Account.lock(account.id)
+        columns |= await _checked_route(account, looks)
         if await Category.exists(account_id=account.id, name=name):
             raise AlreadyExists(
                 f"There is a category '{name}' already: choose another name, or change that one."
@@ -67,6 +68,8 @@ async def change_category(account: Account, name: str, changes: CategoryChanges)
     """Change what is named, all of it or nothing. Raises `InvalidInput` or `NotFound`."""
     columns = _columns(changes)
     async with transaction():
+        await Account.lock(account.id)
+        columns |= await _checked_route(account, changes)
         own = Category.filter(account_id=account.id, name=name)
         if columns:
             await own.update(**columns)
@@ -94,11 +97,46 @@ async def unknown_category(account_id: int, name: str) -> str:
     return f"There is no category '{name}': {hint}"
 
 
-def check_route(channels: Collection[str] | None, fallback: str | None) -> None:
-    """Raise `InvalidInput` for names that are not channels, and for an empty list."""
-    if channels is not None and not channels:
-        raise InvalidInput("A category goes to at least one channel, or null for all that are switched on.")
-    check_channels([*(channels or ()), *([fallback] if fallback else [])])
+class UnknownDestination(InvalidInput):
+    """A category is to go where the account has no destination; `member` is what named it."""
+
+    def __init__(self, member: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.member = member
+
+
+async def _checked_route(account: Account, changes: CategoryChanges) -> dict[str, Any]:
+    """Return where the events are to go, as it is stored. Raises `InvalidInput` for an empty list, or
+    `UnknownDestination`.
+    """
+    columns: dict[str, Any] = {}
+    if not {"channels", "fallback"} & changes.keys():
+        return columns
+    # A channel's direct destination may be named before the account has it
+    direct = [kind.name for kind in CHANNELS.values() if kind.has_direct]
+    own: Any = await Destination.filter(account_id=account.id).order_by("name").values_list("name", flat=True)
+    known = [*direct, *[name for name in own if name not in direct]]
+    if "channels" in changes:
+        named = changes["channels"]
+        if named is not None and not named:
+            raise InvalidInput(
+                "A category goes to at least one destination, or null for all that are switched on."
+            )
+        chosen = [*(named or ())]
+        _check_known("channels", chosen, known)
+        columns["channels"] = joined([name for name in known if name in chosen]) if chosen else None
+    if "fallback" in changes:
+        fallback = columns["fallback"] = changes["fallback"]
+        _check_known("fallback", [fallback] if fallback is not None else [], known)
+    return columns
+
+
+def _check_known(member: str, names: Collection[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UnknownDestination(
+                member, f"'{name}' is not a destination of this account: choose from {', '.join(known)}."
+            )
 
 
 # https://unicode.org/reports/tr51/#EBNF_and_Regex, up to 53 code points: the column takes 64 characters
@@ -136,9 +174,6 @@ def _columns(changes: CategoryChanges) -> dict[str, Any]:
     emoji = changes.get("emoji")
     if emoji is not None and not is_one_emoji(emoji):
         raise InvalidInput("A category's emoji is one emoji, such as 🐛; leave it out for none.")
-    check_route(changes.get("channels"), changes.get("fallback"))
-    if changes.get("channels") is not None:
-        columns["channels"] = joined(name for name in CHANNELS if name in (changes["channels"] or ()))
     return columns
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from models import Account, AccountChannel, Fact
+from models import Account, Destination, Fact
 from models.backends.errors import IntegrityConflict
 from models.database import transaction, unit_of_work
 from pingpilot.accounts.accounts import find_account
@@ -90,7 +90,7 @@ async def change_email(change: EmailChange) -> None:
                 raise NotFound(f"The address is no longer {change.account.email}: ask for a new link.")
             for kind in CHANNELS.values():
                 if kind.address is AddressSource.ACCOUNT_EMAIL:
-                    own = AccountChannel.filter(account_id=change.account.id, channel=kind.name)
+                    own = Destination.filter(account_id=change.account.id, name=kind.name)
                     await own.update(address=change.new, suspended_reason=None)
     except IntegrityConflict:
         raise AlreadyExists(f"There is an account for {change.new} already.") from None

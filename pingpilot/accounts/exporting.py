@@ -10,12 +10,12 @@ from tortoise.models import Model
 
 from models import (
     Account,
-    AccountChannel,
     ApiKey,
     Category,
     CategoryUsage,
     Delivery,
     DeliveryAttempt,
+    Destination,
     Event,
     IdempotencyKey,
     LinkCode,
@@ -25,7 +25,7 @@ from models.ids import event_id_text
 from models.names import split
 
 SECTIONS: Mapping[str, type[Model]] = {
-    "channels": AccountChannel,
+    "destinations": Destination,
     "keys": ApiKey,
     "categories": Category,
     "monthlyUsage": MonthlyUsage,
@@ -37,7 +37,8 @@ SECTIONS: Mapping[str, type[Model]] = {
 PAGE = 500
 """Events read at once."""
 
-_LEFT_OUT = {"account_id", "hash", "body_hash"}  # hashes of keys and codes help nobody but a guesser
+# Hashes of keys and codes help nobody but a guesser, and a secret is shown once
+_LEFT_OUT = {"account_id", "hash", "body_hash", "secret", "former_secret"}
 _MEANT: Mapping[str, Callable[[Any], Any]] = {
     "fields_json": json.loads,
     "event_id": event_id_text,

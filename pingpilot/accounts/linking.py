@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import Account, AccountChannel, ApiKey, Fact, KeyScope, LinkCode, LinkGuess
+from models import Account, ApiKey, Destination, DestinationKind, Fact, KeyScope, LinkCode, LinkGuess
 from models.database import transaction, unit_of_work
 from models.link_code import CODE_LIFETIME
 from models.sql import is_postgres, query
@@ -91,8 +91,8 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
         await guess.delete()  # unless the code is refused, which rolls this back; a write, to come first
         account = await _account_behind(without_brackets(code_or_key), now)
         await Account.lock(account.id)
-        before = await AccountChannel.get_or_none(account_id=account.id, channel=user.channel)
-        await AccountChannel.link(
+        before = await Destination.get_or_none(account_id=account.id, name=user.channel)
+        await Destination.link(
             account.id,
             user.channel,
             address=address,
@@ -151,15 +151,16 @@ async def unlink(account: Account, channel: str, now: datetime) -> bool:
 
     A mute ends with it: it was the chat's.
     """
-    if not CHANNELS[channel].needs_link or not await AccountChannel.unlink(account.id, channel):
+    if not CHANNELS[channel].needs_link or not await Destination.unlink(account.id, channel):
         return False
     await reconsider(account, channel, now)
     return True
 
 
 async def accounts_of(channel: str, user_id: str) -> list[Account]:
-    """Return the accounts a chat user is linked to, by address."""
-    links = await AccountChannel.filter(channel=channel, user_id=user_id).values_list("account_id", flat=True)
+    """Return the accounts whose notifications come to a chat user directly, by address."""
+    own = Destination.filter(channel=channel, user_id=user_id, kind=DestinationKind.DIRECT)
+    links = await own.values_list("account_id", flat=True)
     return await Account.filter(id__in=links).order_by("email")
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from models import Account, AccountChannel
+from models import Account, Destination
 from models.database import transaction, unit_of_work
-from pingpilot.accounts.accounts import new_channel, set_combine
+from pingpilot.accounts.accounts import new_direct, set_combine
 from pingpilot.accounts.quiet_hours import reconsider, set_quiet_hours, set_time_zone
 from pingpilot.channels import CHANNELS, check_channels
 
@@ -49,9 +49,7 @@ async def change_account(account: Account, change: AccountChange, now: datetime)
             if name not in change.channels:
                 continue
             wanted = change.channels[name]
-            # The account may be older than the channel: then there is no row to change yet
-            new = new_channel(account, CHANNELS[name])
-            await AccountChannel.bulk_create([new], ignore_conflicts=True)
+            await _make_sure_of(account, name)
             if wanted.enabled is not None:
                 await switch_channel(account, name, on=wanted.enabled, now=now)
             if wanted.quiet_hours is not None:
@@ -64,6 +62,11 @@ async def switch_channel(account: Account, channel: str, *, on: bool, now: datet
 
     Its suspension ends, and what it holds is looked at anew.
     """
-    address = new_channel(account, CHANNELS[channel]).address  # of a row that is not there yet
-    await AccountChannel.switch(account.id, channel, on=on, address=address)
+    await _make_sure_of(account, channel)
+    await Destination.switch(account.id, channel, on=on)
     await reconsider(account, channel, now)
+
+
+async def _make_sure_of(account: Account, channel: str) -> None:
+    """Store a channel's direct destination, as one that is off, for an account older than the channel."""
+    await Destination.bulk_create([new_direct(account, CHANNELS[channel])], ignore_conflicts=True)

@@ -1,4 +1,4 @@
-"""Quiet hours: when an account's channel waits, or whispers, and how people set that."""
+"""Quiet hours: when an account's destination waits, or whispers, and how people set that."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from models import Account, AccountChannel, Delivery, DeliveryStatus
+from models import Account, Delivery, DeliveryStatus, Destination
 from pingpilot.accounts.durations import read_duration
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import SKEW
@@ -19,8 +19,9 @@ _DAY = 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """When one channel of an account is quiet. `start` and `end` are minutes after midnight in `time_zone`;
-    the hours may go past midnight. `silently`: messages go out without a sound instead of waiting.
+    """When one destination of an account is quiet. `start` and `end` are minutes after midnight in
+    `time_zone`; the hours may go past midnight. `silently`: messages go out without a sound instead of
+    waiting.
     """
 
     time_zone: str
@@ -98,33 +99,32 @@ async def set_time_zone(account: Account, name: str, *, now: datetime) -> None:
     """Set the account's time zone, which its quiet hours follow. Raises `InvalidInput`."""
     account.time_zone = check_time_zone(name)
     await account.save(update_fields=["time_zone"])
-    for channel in CHANNELS:
-        await reconsider(account, channel, now)
+    await reconsider(account, None, now)
 
 
 async def set_quiet_hours(
-    account: Account, channel: str, hours: str, *, silently: bool, now: datetime
+    account: Account, destination: str, hours: str, *, silently: bool, now: datetime
 ) -> None:
-    """Set the channel's quiet hours from `22:00-07:00`, or take them away with `off`."""
+    """Set the destination's quiet hours from `22:00-07:00`, or take them away with `off`."""
     start, end = (None, None) if hours.strip().lower() == "off" else parse_hours(hours)
-    row = AccountChannel.filter(account_id=account.id, channel=channel)
+    row = Destination.filter(account_id=account.id, name=destination)
     await row.update(quiet_from=start, quiet_until=end, quiet_silently=silently)
-    await reconsider(account, channel, now)
+    await reconsider(account, destination, now)
 
 
-async def mute(account: Account, channel: str, until: datetime | None, *, now: datetime) -> bool:
-    """Mute the channel until an instant; None ends it.
+async def mute(account: Account, destination: str, until: datetime | None, *, now: datetime) -> bool:
+    """Mute the destination until an instant; None ends it.
 
     Returns whether what comes meanwhile waits: where quiet hours are silent, it goes out without a sound.
     """
-    row = AccountChannel.filter(account_id=account.id, channel=channel)
+    row = Destination.filter(account_id=account.id, name=destination)
     await row.update(muted_until=until)
-    await reconsider(account, channel, now)
+    await reconsider(account, destination, now)
     return not await row.filter(quiet_silently=True).exists()
 
 
-async def reconsider(account: Account, channel: str, now: datetime) -> None:
-    """Let what is held be looked at anew: it goes out, or waits for another end."""
-    await Delivery.filter(account_id=account.id, channel=channel, status=DeliveryStatus.HELD).update(
-        next_attempt_at=now
-    )
+async def reconsider(account: Account, destination: str | None, now: datetime) -> None:
+    """Let what a destination holds, or each, be looked at anew: it goes out, or waits for another end."""
+    # The index begins with the channel: without one, all would be read
+    held = Delivery.filter(channel__in=list(CHANNELS), status=DeliveryStatus.HELD, account_id=account.id)
+    await (held.filter(destination=destination) if destination else held).update(next_attempt_at=now)

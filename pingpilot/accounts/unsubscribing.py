@@ -6,9 +6,9 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from models import Account, AccountChannel, Fact
+from models import Account, Destination, Fact
 from models.database import transaction, unit_of_work
-from pingpilot.accounts.accounts import channels_of
+from pingpilot.accounts.accounts import direct_destinations
 from pingpilot.accounts.preferences import switch_channel
 from pingpilot.channels import CHANNELS, EMAIL
 
@@ -60,8 +60,8 @@ class Unsubscriber:
 
     async def standing(self, account: Account) -> Standing:
         """Return what is true for the account now."""
-        own = await channels_of(account)
-        usable = {row.channel for row in await AccountChannel.usable(account.id)}
+        own = await direct_destinations(account)
+        usable = {row.channel for row in await Destination.usable(account.id)}
         return Standing(
             gets_mail=any(row.enabled for row in own if row.channel == EMAIL.name),
             others=tuple(kind.label for kind in CHANNELS.values() if kind.name in usable - {EMAIL.name}),
@@ -72,7 +72,7 @@ class Unsubscriber:
         """Switch the account's e-mail channel on or off; False where it is so already."""
         async with transaction():
             await Account.lock(account.id)
-            row = await AccountChannel.get_or_none(account_id=account.id, channel=EMAIL.name)
+            row = await Destination.get_or_none(account_id=account.id, name=EMAIL.name)
             if (row is not None and row.enabled) == on:
                 return False
             await switch_channel(account, EMAIL.name, on=on, now=now)

@@ -10,8 +10,9 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from models import Account, AccountChannel, Plan
+from models import Account, Destination, Plan
 from pingpilot.accounts import accounts
+from pingpilot.accounts.destinations import destinations_of
 from pingpilot.accounts.exporting import export_account
 from pingpilot.accounts.preferences import AccountChange, change_account
 from pingpilot.accounts.quota import PlanLimits, Quota, quota_of
@@ -65,7 +66,7 @@ def create_command(
             now=datetime.now(UTC),
             undecided=undecided,
         )
-        own = await accounts.channels_of(new.account)
+        own = await destinations_of(new.account)
         lines = [*channel_lines(own, settings), *link_hint(new.account, own)]
         return new, lines, warning_for(new.account, own, settings)
 
@@ -107,15 +108,15 @@ def list_command(as_json: Annotated[bool, AS_JSON] = False) -> None:
 def show_command(email: Annotated[str, EMAIL], as_json: Annotated[bool, AS_JSON] = False) -> None:
     """Show one account: plan, quota and channels."""
 
-    async def read(settings: Settings) -> tuple[Account, Quota, list[AccountChannel], Settings]:
+    async def read(settings: Settings) -> tuple[Account, Quota, list[Destination], Settings]:
         account = await accounts.find_account(email)
-        return account, await _quota(account, settings), await accounts.channels_of(account), settings
+        return account, await _quota(account, settings), await destinations_of(account), settings
 
     account, quota, channels, settings = with_database(read)
     warning = warning_for(account, channels, settings)
     if as_json:
         shown = {
-            each.channel: {
+            each.name: {
                 "enabled": each.enabled,
                 "linked": each.address is not None,
                 "username": each.username,
@@ -187,7 +188,7 @@ def set_command(
         address = await ask_to_confirm(account, new_email, settings) if new_email else None
         check_configured((name for name, each in asked.channels.items() if each.enabled), settings)
         await change_account(account, asked, datetime.now(UTC))
-        own = await accounts.channels_of(account)
+        own = await destinations_of(account)
         lines = channel_lines(own, settings)
         if address:
             lines.append(f"A link was sent to {address}: the address changes once it is opened there.")

@@ -8,7 +8,7 @@ import typer
 from pingpilot.accounts import categories
 from pingpilot.accounts.accounts import find_account
 from pingpilot.accounts.categories import CategoryReport, report_categories, report_category
-from pingpilot.channels import CHANNELS
+from pingpilot.accounts.destinations import label_of
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
@@ -20,10 +20,11 @@ NAME = typer.Argument(metavar="NAME", help="1 to 64 of a-z, 0-9 and '-'.")
 ROUTED_TO = typer.Option(
     "--channels",
     metavar="NAME,NAME",
-    help=f"The channels its events go to, of those switched on; '{ALL}' for all of them.",
+    help=f"The destinations its events go to, of those switched on; '{ALL}' for all of them.",
 )
 FALLBACK = typer.Option(
-    metavar="NAME", help=f"The channel used only where one of the others fails for good; '{NONE}' for none."
+    metavar="NAME",
+    help=f"The destination used only where another one fails for good; '{NONE}' for none.",
 )
 
 
@@ -128,21 +129,23 @@ def _route(channels: str | None, fallback: str | None) -> categories.CategoryCha
     if channels is not None:
         route["channels"] = None if channels.strip() == ALL else names_in(channels)
         if route["channels"] == []:
-            raise InvalidInput(f"Name the channels, such as telegram,email, or '{ALL}' for all that are on.")
+            raise InvalidInput(
+                f"Name the destinations, such as telegram,email, or '{ALL}' for all that are on."
+            )
     if fallback is not None:
         route["fallback"] = None if fallback.strip() == NONE else fallback.strip()
         if not fallback.strip():
-            raise InvalidInput(f"Name the channel to fall back to, or '{NONE}'.")
+            raise InvalidInput(f"Name the destination to fall back to, or '{NONE}'.")
     return route
 
 
 def _route_text(category: CategoryReport) -> str:
     """Return where its events go; a fallback among its channels is the fallback alone."""
-    reserve = CHANNELS[category.fallback].label if category.fallback else None
-    named = [CHANNELS[name].label for name in category.channels or () if name != category.fallback]
+    reserve = label_of(category.fallback) if category.fallback else None
+    named = [label_of(name) for name in category.channels or () if name != category.fallback]
     first = " and ".join(named)
     if category.channels is None:
-        first = f"all {'other ' if reserve else ''}channels that are switched on"
+        first = f"all {'other ' if reserve else ''}destinations that are switched on"
     if first and reserve:
         first += f", and to {reserve} where that fails"
     return f"The category '{category.name}' goes to {first or reserve}."

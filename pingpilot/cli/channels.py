@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import typer
 
-from models import Account, AccountChannel
+from models import Account, Destination
+from pingpilot.accounts.destinations import label_of
 from pingpilot.accounts.preferences import ChannelChange
 from pingpilot.accounts.quiet_hours import hours_text
 from pingpilot.channels import CHANNELS, channel_named, check_channels
@@ -43,7 +44,7 @@ def check_configured(names: Iterable[str], settings: Settings) -> None:
             )
 
 
-def warning_for(account: Account, channels: Sequence[AccountChannel], settings: Settings) -> str | None:
+def warning_for(account: Account, channels: Sequence[Destination], settings: Settings) -> str | None:
     """Return that the account's events go nowhere, and what to do; None where they go somewhere.
 
     Those of an account that has a channel to link are refused until then, which `link_hint` tells.
@@ -60,9 +61,9 @@ def warning_for(account: Account, channels: Sequence[AccountChannel], settings: 
     )
 
 
-def link_hint(account: Account, channels: Sequence[AccountChannel]) -> list[str]:
+def link_hint(account: Account, channels: Sequence[Destination]) -> list[str]:
     """Return a line on the channels that are still to be linked, none where there are none."""
-    labels = [CHANNELS[each.channel].label for each in channels if each.enabled and not each.address]
+    labels = [label_of(each.name) for each in channels if each.enabled and not each.address]
     if not labels:
         return []
     verb = "is" if len(labels) == 1 else "are"
@@ -75,12 +76,17 @@ def print_warning(warning: str | None) -> None:
         typer.echo(f"Warning: {warning}", err=True)
 
 
-def channel_lines(channels: Sequence[AccountChannel], settings: Settings) -> list[str]:
-    """Return a line for each channel: how it stands, and where it leads."""
-    return [f"{CHANNELS[each.channel].label}: {_channel_text(each, settings)}" for each in channels]
+def channel_lines(channels: Sequence[Destination], settings: Settings) -> list[str]:
+    """Return a line for each destination: how it stands, and where it leads."""
+    lines = []
+    for each in channels:
+        label = CHANNELS[each.channel].label
+        name = label if each.name == each.channel else f"{each.name} ({label})"
+        lines.append(f"{name}: {_channel_text(each, settings)}")
+    return lines
 
 
-def _channel_text(channel: AccountChannel, settings: Settings) -> str:
+def _channel_text(channel: Destination, settings: Settings) -> str:
     missing = settings.channels[channel.channel].missing
     if not channel.enabled:
         return f"off, as {missing} is not set" if missing else "off"
@@ -90,7 +96,7 @@ def _channel_text(channel: AccountChannel, settings: Settings) -> str:
         return f"suspended: {channel.suspended_reason}"
     if not channel.address:
         return "on, not linked yet"
-    text = f"on, {channel.username or channel.address}"
+    text = f"on, {channel.title or channel.username or channel.address}"
     if channel.quiet_from is not None and channel.quiet_until is not None:
         start, end = hours_text(channel.quiet_from, channel.quiet_until)
         text += f", {'silent' if channel.quiet_silently else 'quiet'} {start}-{end}"

@@ -41,7 +41,7 @@ async def ask_to_confirm(account: Account, new: str, settings: Settings) -> str:
     parts: ChannelParts = load(EMAIL.part)(own, around)
     message = Notification(uuid7(), 0, notices.SENDER, notices.EMOJI, notices.COLOR, text, (), now)
     try:
-        await parts.channel.send(Recipient(account.id, address), message)
+        await parts.channel.send(Recipient(account.id, address, destination=EMAIL.name), message)
     except DeliveryFailure as exc:
         raise PingPilotError(f"The link could not be sent to {address}: {exc.reason}") from exc
     finally:

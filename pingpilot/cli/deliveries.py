@@ -45,11 +45,11 @@ def list_command(
         print_json([_row(each) for each in rows])
         return
     print_table(
-        ("ID", "CHANNEL", "STATUS", "ATTEMPTS", "CREATED", "EVENT", "LAST ERROR"),
+        ("ID", "DESTINATION", "STATUS", "ATTEMPTS", "CREATED", "EVENT", "LAST ERROR"),
         [
             (
                 each.id,
-                each.channel,
+                each.destination,
                 each.status,
                 each.attempts,
                 day(each.created_at),
@@ -103,6 +103,7 @@ def _row(report: deliveries.DeliveryReport) -> dict[str, Any]:
         "eventId": event_id_text(report.event_id),
         "category": report.category,
         "channel": report.channel,
+        "destination": report.destination,
         "status": report.status,
         "attempts": report.attempts,
         "lastError": report.last_error,

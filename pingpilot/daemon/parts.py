@@ -43,7 +43,12 @@ def build_parts(
             own.channel,
             daemon_id=identity.name,
             predecessors=identity.predecessors,
-            pacer=Pacer(overall=kind.pace, per_recipient=kind.recipient_pace, clock=around.clock),
+            pacer=Pacer(
+                overall=kind.pace,
+                per_recipient=kind.recipient_pace,
+                per_room=kind.room_pace,
+                clock=around.clock,
+            ),
             settlements=settlements,
             health=around.health,
             database=database,

@@ -11,11 +11,14 @@ from pingpilot.errors import (
     DeliveryFailure,
     PermanentFailure,
     RateLimited,
+    RecipientMoved,
     TemporaryFailure,
 )
 
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 18_000, 36_000))
 """The waits after the first, second, … failed attempt; one more failure is the last."""
+AFTER_A_MOVE = timedelta(seconds=1)
+"""The wait before a message goes to its recipient's new address."""
 JITTER = 0.2
 ASKED_FOR = timedelta(hours=1)
 """The longest wait a platform usually asks for."""
@@ -26,7 +29,10 @@ short outages keep the order; after that it steps aside, so that no message bloc
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an attempt's end means for its delivery. `next_attempt_at` is set where it stays pending."""
+    """What an attempt's end means for its delivery. `next_attempt_at` is set where it stays pending.
+
+    `recipient_gone` and `moved_to` are what it means for the destination.
+    """
 
     status: DeliveryStatus
     outcome: AttemptOutcome | None
@@ -34,6 +40,7 @@ class Verdict:
     reason: str | None = None
     next_attempt_at: datetime | None = None
     recipient_gone: bool = False
+    moved_to: RecipientMoved | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,10 @@ def verdict_on(failure: DeliveryFailure, *, attempts_before: int, now: datetime)
     if isinstance(failure, RateLimited):
         at = now + failure.retry_after
         return Verdict(DeliveryStatus.PENDING, AttemptOutcome.RATE_LIMITED, False, failure.reason, at)
+    if isinstance(failure, RecipientMoved):
+        # Not at once: a platform that sends us round in circles is not asked without a pause
+        at = now + AFTER_A_MOVE
+        return Verdict(DeliveryStatus.PENDING, None, False, next_attempt_at=at, moved_to=failure)
     if isinstance(failure, PermanentFailure):
         outcome = AttemptOutcome.REFUSED if failure.recipient_refused else AttemptOutcome.FAILED
         return Verdict(

@@ -1,11 +1,13 @@
 """What the engine and a channel say to each other: a notification and a recipient."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
+
+from models.destination import DestinationKind
 
 FieldValue = str | int | float | bool
 
@@ -55,10 +57,25 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Where a channel sends to: a Discord DM channel id, a Telegram chat id or an e-mail address."""
+    """Where a channel sends to.
+
+    `address` is a Discord channel id, a Telegram chat id, an e-mail address or a URL, `topic` a topic's id
+    within a Telegram chat. `mention` is whom the message calls: None for nobody, `here`, or a Discord role's
+    id. `secrets` are what a webhook is signed with, the present one first.
+    """
 
     account_id: int
     address: str
+    destination: str = ""
+    kind: DestinationKind = DestinationKind.DIRECT
+    topic: str | None = None
+    mention: str | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def is_room(self) -> bool:
+        """Whether others are there too: nothing of an account is told in a room."""
+        return self.kind in (DestinationKind.ROOM, DestinationKind.TOPIC)
 
     def hidden_in(self, text: str) -> str:
         """Return a text for the log, without the address: mail servers like to repeat it."""

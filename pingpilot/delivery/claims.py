@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from models.account_channel import Obstacle
+from models.destination import Obstacle
+from pingpilot.channels import CHANNELS
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.due import DueDelivery
 
@@ -19,14 +20,15 @@ _MOST_NAMED = 10  # categories in the line that counts what is not shown
 class Claim:
     """One message to send: the delivery it is about, leased to this daemon, and those that go with it.
 
-    `recipient` is None where its channel can't be used any more, for the `obstacle` given. `hold_until`
-    is the end of quiet hours that it has to wait for. `companions` are older deliveries of the same
-    account that the message counts instead of showing, each with its event.
+    `recipient` is None where its destination can't be used any more, for the `obstacle` given. `hold_until`
+    is the end of quiet hours that it has to wait for. `companions` are older deliveries to the same
+    destination that the message counts instead of showing, each with its event.
     """
 
     delivery_id: int
     event_id: UUID
     account_id: int
+    destination: str
     attempts: int
     notification: Notification
     recipient: Recipient | None
@@ -57,11 +59,12 @@ class Claim:
 
 
 def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> Claim:
-    """Return one message over deliveries of one account, oldest first: it shows the newest in full.
+    """Return one message over deliveries to one destination, oldest first: it shows the newest in full.
 
     `label` is what people call the channel.
     """
     *older, shown = deliveries
+    label = label if shown.destination in CHANNELS else f"The destination '{shown.destination}'"
     obstacle = shown.suspended_reason
     if shown.obstacle is Obstacle.OFF:
         obstacle = f"{label} was switched off before this could be sent."
@@ -74,6 +77,7 @@ def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> 
         delivery_id=shown.id,
         event_id=shown.event_id,
         account_id=shown.account_id,
+        destination=shown.destination,
         attempts=shown.attempts,
         companions=tuple((each.id, each.event_id) for each in older),
         notification=Notification(
@@ -90,7 +94,7 @@ def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> 
             url=shown.url,
             time_zone=shown.quiet_hours.time_zone,
         ),
-        recipient=Recipient(shown.account_id, shown.address) if shown.address is not None else None,
+        recipient=shown.recipient,
         obstacle=obstacle,
         hold_until=None if silently else quiet_until,
     )

@@ -6,25 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from models.account_channel import Obstacle, obstacle_to
 from models.database import connection
+from models.destination import DestinationKind, Obstacle, obstacle_to
 from models.sql import Row, as_datetime, as_uuid, marks, query
 from pingpilot.accounts.quiet_hours import QuietHours
-from pingpilot.delivery.channel import FieldValue
+from pingpilot.delivery.channel import FieldValue, Recipient
 from pingpilot.events import notices
 
 DEFAULT_COLOR = 0x7F8C8D
 """Of a category that was removed after its event came in."""
 _DUE = """
-SELECT d.id, d.event_id, d.account_id, d.attempts - d.forgiven AS attempts, e.category, e.title, e.url,
-       e.description, e.fields_json, e.notice, e.created_at, c.color, c.emoji, c.urgent, a.time_zone,
-       a.combine, ac.enabled, ac.address, ac.suspended_reason, ac.quiet_from, ac.quiet_until,
-       ac.quiet_silently, ac.muted_until
+SELECT d.id, d.event_id, d.account_id, d.destination, d.attempts - d.forgiven AS attempts, e.category,
+       e.title, e.url, e.description, e.fields_json, e.notice, e.created_at, c.color, c.emoji, c.urgent,
+       a.time_zone, a.combine, dest.kind, dest.enabled, dest.address, dest.topic, dest.suspended_reason,
+       dest.quiet_from, dest.quiet_until, dest.quiet_silently, dest.muted_until, dest.mention,
+       dest.secret, dest.former_secret, dest.former_secret_until
 FROM deliveries d
 JOIN events e ON e.id = d.event_id
 JOIN accounts a ON a.id = d.account_id
 LEFT JOIN categories c ON c.account_id = d.account_id AND c.name = e.category
-LEFT JOIN account_channels ac ON ac.account_id = d.account_id AND ac.channel = d.channel
+LEFT JOIN destinations dest ON dest.account_id = d.account_id AND dest.name = d.destination
 WHERE d.id IN ({ids}) ORDER BY d.id
 """
 
@@ -33,13 +34,15 @@ WHERE d.id IN ({ids}) ORDER BY d.id
 class DueDelivery:
     """One delivery with its event, and its account's choices as they are now.
 
-    `attempts` are those of the present round. `color` is 0xRRGGBB. `address` is None where its channel
-    can't be used, for the `obstacle` given, which has a reason of its own where it is a suspension.
+    `attempts` are those of the present round. `color` is 0xRRGGBB. `recipient` is None where its
+    destination can't be used, for the `obstacle` given, which has a reason of its own where it is a
+    suspension.
     """
 
     id: int
     event_id: UUID
     account_id: int
+    destination: str
     attempts: int
     category: str
     emoji: str | None
@@ -52,9 +55,14 @@ class DueDelivery:
     passes_quiet_hours: bool
     quiet_hours: QuietHours
     combine: bool
-    address: str | None
+    recipient: Recipient | None
     obstacle: Obstacle | None
     suspended_reason: str | None
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Which destination it goes to: its account and its name."""
+        return self.account_id, self.destination
 
 
 async def read_due(ids: Sequence[int]) -> list[DueDelivery]:
@@ -63,7 +71,7 @@ async def read_due(ids: Sequence[int]) -> list[DueDelivery]:
 
 
 def quiet_hours_of(row: Row) -> QuietHours:
-    """Return the quiet hours of an account's channel, from a row that has their columns."""
+    """Return the quiet hours of a destination, from a row that has their columns."""
     return QuietHours(
         time_zone=row["time_zone"],
         start=row["quiet_from"],
@@ -77,13 +85,14 @@ def _due_delivery(row: Row) -> DueDelivery:
     color = notices.COLOR if row["notice"] else DEFAULT_COLOR
     if row["color"] and not row["notice"]:
         color = int(row["color"].removeprefix("#"), 16)
-    # An account without a row for the channel never switched it on
+    # A destination that is not there any more, or not yet, is off
     enabled, address, suspended_reason = bool(row["enabled"]), row["address"], row["suspended_reason"]
     obstacle = obstacle_to(enabled=enabled, address=address, suspended_reason=suspended_reason)
     return DueDelivery(
         id=row["id"],
         event_id=as_uuid(row["event_id"]),
         account_id=row["account_id"],
+        destination=row["destination"],
         attempts=row["attempts"],
         category=row["category"],
         emoji=notices.EMOJI if row["notice"] else row["emoji"],
@@ -96,7 +105,22 @@ def _due_delivery(row: Row) -> DueDelivery:
         passes_quiet_hours=bool(row["urgent"] or row["notice"]),
         quiet_hours=quiet_hours_of(row),
         combine=bool(row["combine"]),
-        address=None if obstacle else address,
+        recipient=None if obstacle else _recipient(row),
         obstacle=obstacle,
         suspended_reason=suspended_reason,
+    )
+
+
+def _recipient(row: Row) -> Recipient:
+    secrets = [row["secret"]] if row["secret"] else []
+    if row["former_secret"]:
+        secrets.append(row["former_secret"])
+    return Recipient(
+        row["account_id"],
+        row["address"],
+        destination=row["destination"],
+        kind=DestinationKind(row["kind"]),
+        topic=row["topic"],
+        mention=row["mention"],
+        secrets=tuple(secrets),
     )

@@ -6,38 +6,42 @@ from uuid import UUID
 
 from tortoise.expressions import F
 
-from models import AccountChannel, AttemptOutcome, Delivery, DeliveryAttempt, DeliveryStatus
-from models.account_channel import USABLE
+from models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryStatus, Destination
 from models.database import connection, transaction, unit_of_work
 from models.delivery import with_statuses
+from models.destination import USABLE
 from models.sql import as_datetime, as_uuid, is_postgres, marks, query
 from pingpilot.batching import Batcher
 from pingpilot.channels import CHANNELS
 from pingpilot.delivery.attempts import Attempt
+from pingpilot.errors import RecipientMoved
 from pingpilot.events import notices
 
 _FAIL_WAITING = with_statuses("""
 UPDATE deliveries SET status = :failed, next_attempt_at = NULL, last_error = ?
 WHERE id IN (
     SELECT id FROM deliveries
-    WHERE account_id = ? AND channel = ? AND status IN (:pending, :held) ORDER BY id LIMIT ?
+    WHERE channel = ? AND status IN (:pending, :held) AND account_id = ? AND destination = ?
+    ORDER BY id LIMIT ?
 ) RETURNING id, event_id
 """)
 # In one transaction, whose time is limited; those beyond fail one by one when it is their turn
 MOST_FAILED_AT_ONCE = 5000
 _MOST_FALLBACKS = 500  # a statement: a suspension may fail a backlog of thousands
-# One an event: two channels may fail at the same time. Notices go to every channel anyway.
+# One an event: two destinations may fail at the same time. Notices go to every one anyway.
 _ADD_FALLBACKS = with_statuses("""
 INSERT INTO deliveries
-  (event_id, account_id, channel, status, attempts, forgiven, next_attempt_at, stands_in_for)
-SELECT e.id, e.account_id, c.fallback, :pending, 0, 0, e.created_at, MIN(d.id)
+  (event_id, account_id, channel, destination, status, attempts, forgiven, next_attempt_at, stands_in_for)
+SELECT e.id, e.account_id, dest.channel, dest.name, :pending, 0, 0, e.created_at, MIN(d.id)
 FROM deliveries d
 JOIN events e ON e.id = d.event_id
 JOIN categories c ON c.account_id = e.account_id AND c.name = e.category
-JOIN account_channels ac ON ac.account_id = e.account_id AND ac.channel = c.fallback
+JOIN destinations dest ON dest.account_id = e.account_id AND dest.name = c.fallback
 WHERE d.id IN ({failed}) AND d.status = :failed AND NOT e.notice AND {usable}
-  AND NOT EXISTS (SELECT 1 FROM deliveries other WHERE other.event_id = e.id AND other.channel = c.fallback)
-GROUP BY e.id, e.account_id, c.fallback, e.created_at
+  AND NOT EXISTS (
+    SELECT 1 FROM deliveries other WHERE other.event_id = e.id AND other.destination = c.fallback
+  )
+GROUP BY e.id, e.account_id, dest.channel, dest.name, e.created_at
 RETURNING id
 """)
 _LOCK_EVENTS = """
@@ -51,10 +55,12 @@ _GONE_AFTER_DAYS = 3
 _REFUSED_BEFORE = with_statuses("""
 SELECT a.started_at FROM delivery_attempts a
 JOIN deliveries d ON d.id = a.delivery_id
-WHERE d.account_id = ? AND d.channel = ? AND d.status = :failed AND a.outcome = ? AND a.started_at < ?
+WHERE d.channel = ? AND d.status = :failed AND d.account_id = ? AND d.destination = ?
+  AND a.outcome = ? AND a.started_at < ?
   AND NOT EXISTS (
-    SELECT 1 FROM deliveries taken WHERE taken.account_id = d.account_id AND taken.channel = d.channel
-      AND taken.status = :delivered AND taken.delivered_at > a.started_at
+    SELECT 1 FROM deliveries taken WHERE taken.channel = d.channel AND taken.status = :delivered
+      AND taken.account_id = d.account_id AND taken.destination = d.destination
+      AND taken.delivered_at > a.started_at
   )
 """)
 
@@ -70,9 +76,9 @@ class Journal:
     async def record(self, attempt: Attempt) -> set[UUID]:
         """Write down what the attempt means for its deliveries; return the events whose deliveries changed.
 
-        A recipient that is gone, or was refused on three days, has its channel suspended, what waits for it
-        failed, and the owner told on the channels that still work. What failed goes out again over its
-        category's fallback channel. Raises `DatabaseUnavailable`, or `IntegrityConflict` where an account is
+        A recipient that is gone, or was refused on three days, has its destination suspended, what waits
+        for it failed, and the owner told on the channels that still work. What failed goes out again over its
+        category's fallback. Raises `DatabaseUnavailable`, or `IntegrityConflict` where an account is
         being deleted just now; nothing is recorded then.
         """
         return await self._commits.submit(attempt)
@@ -91,6 +97,8 @@ class Journal:
                 changed.append(attempt.claim.event_ids)
                 if attempt.verdict.status is DeliveryStatus.FAILED:
                     failed += attempt.claim.delivery_ids
+                if moved := attempt.verdict.moved_to:
+                    await self._move(attempt, moved)
                 if attempt.verdict.recipient_gone or await self._is_refused_for_days(attempt):
                     waiting = await self._suspend(attempt)
                     changed[-1] = attempt.claim.event_ids | set(waiting.values())
@@ -118,31 +126,54 @@ class Journal:
             delivered_at=attempt.ended_at if delivered else None,
         )
 
+    async def _move(self, attempt: Attempt, moved: RecipientMoved) -> None:
+        """Let all destinations that led there lead to the new address; tell their owner of a lost topic."""
+        recipient = attempt.claim.recipient
+        if recipient is None:
+            return
+        lost_topic = recipient.topic if moved.topic is None else None
+        if moved.address != recipient.address:  # the whole room moved, and its topics with it
+            await Destination.move_room(self._channel, recipient.address, to=moved.address)
+        elif lost_topic is not None and await Destination.leave_topic(
+            self._channel, recipient.address, lost_topic
+        ):
+            text = (
+                f"{moved.reason} What goes to '{recipient.destination}' comes to the whole room from now on."
+            )
+            await notices.post_notice(attempt.claim.account_id, text, now=attempt.ended_at)
+
     async def _is_refused_for_days(self, attempt: Attempt) -> bool:
         if attempt.verdict.outcome is not AttemptOutcome.REFUSED:
             return False
         today = attempt.started_at.replace(hour=0, minute=0, second=0, microsecond=0)
-        values = [attempt.claim.account_id, self._channel, AttemptOutcome.REFUSED.value, today]
+        claim = attempt.claim
+        own = [self._channel, claim.account_id, claim.destination]
+        values = [*own, AttemptOutcome.REFUSED.value, today]
         before = await query(connection(), _REFUSED_BEFORE, values)
         days = {as_datetime(row["started_at"]).date() for row in before}
         return len(days) + 1 >= _GONE_AFTER_DAYS
 
     async def _suspend(self, attempt: Attempt) -> dict[int, UUID]:
-        """Suspend the recipient's channel; return what waited for it and failed with it: ids with events."""
+        """Suspend the destination; return what waited for it and failed with it: ids with events."""
         claim, reason = attempt.claim, attempt.verdict.reason or ""
         if not reason.endswith((".", "!", "?")):  # a platform's words; others follow them
             reason += "."
-        if claim.recipient is None or not await AccountChannel.suspend(
-            claim.account_id, self._channel, address=claim.recipient.address, reason=reason
+        if claim.recipient is None or not await Destination.suspend(
+            claim.account_id, claim.destination, address=claim.recipient.address, reason=reason
         ):
             return {}
         waiting = await query(
-            connection(), _FAIL_WAITING, [reason, claim.account_id, self._channel, MOST_FAILED_AT_ONCE]
+            connection(),
+            _FAIL_WAITING,
+            [reason, self._channel, claim.account_id, claim.destination, MOST_FAILED_AT_ONCE],
         )
         label = CHANNELS[self._channel].label
+        what = f"{label} is suspended for your account"
+        if claim.destination not in CHANNELS:
+            what = f"The destination '{claim.destination}' ({label}) is suspended"
         await notices.post_notice(
             claim.account_id,
-            f"{label} is suspended for your account: {reason} Link or switch it on again to go on.",
+            f"{what}: {reason} Link or switch it on again to go on.",
             now=attempt.ended_at,
         )
         return {row["id"]: as_uuid(row["event_id"]) for row in waiting}
@@ -172,7 +203,7 @@ async def _write_history(attempts: list[Attempt]) -> None:
 
 
 async def add_fallback_deliveries(failed: Sequence[int]) -> None:
-    """Queue a delivery over the fallback channel for each event of these deliveries that has none there yet.
+    """Queue a delivery to the fallback for each event of these deliveries that has none there yet.
 
     Called within the transaction that failed them. The fallback's dispatcher finds what is new by itself.
     """

@@ -7,24 +7,32 @@ _MOST_REMEMBERED = 10_000  # recipients
 
 
 class Pacer:
-    """Gives each message its turn under a rate for all and a rate for each recipient.
+    """Gives each message its turn under a rate for all and a rate for each recipient, or each room.
 
     Turns are handed out in order of asking (the generic cell rate algorithm, ITU-T I.371: one number
     a rate, no timer). None means no limit.
     """
 
-    def __init__(self, *, overall: Rate | None, per_recipient: Rate | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        overall: Rate | None,
+        per_recipient: Rate | None,
+        per_room: Rate | None = None,
+        clock: Clock,
+    ) -> None:
         self._overall = overall
         self._per_recipient = per_recipient
+        self._per_room = per_room
         self._clock = clock
         self._next_overall = 0.0
         self._next_by_recipient: dict[str, float] = {}
 
-    async def turn(self, address: str) -> None:
-        """Return when a message to this address may be sent."""
-        if self._per_recipient:
+    async def turn(self, address: str, *, in_room: bool = False) -> None:
+        """Return when a message to this address may be sent. The topics of a room share its rate."""
+        if rate := self._per_room if in_room else self._per_recipient:
             slot = self._next_by_recipient.get(address, 0.0)
-            wait, self._next_by_recipient[address] = self._take(self._per_recipient, slot)
+            wait, self._next_by_recipient[address] = self._take(rate, slot)
             if (
                 len(self._next_by_recipient) > _MOST_REMEMBERED
             ):  # those whose turn is long past need no memory

@@ -21,21 +21,23 @@ LEASE = timedelta(minutes=3)
 MOST_COMBINED = 2000
 """Deliveries that one round of claims adds to those it found due."""
 _NO_DELIVERY = 0  # an id that none has, since SQL knows no empty list
-# One delivery of each account that has none being sent, where it is due: its oldest waiting one, or one
-# that has stepped aside.
+# One delivery of each destination that has none being sent, where it is due: its oldest waiting one, or
+# one that has stepped aside.
 _DUE = with_statuses("""
 SELECT id FROM deliveries
 WHERE id IN (
     SELECT MIN(id) FROM deliveries
     WHERE id IN (
         SELECT MIN(id) FROM deliveries
-        WHERE channel = ? AND status = :pending AND attempts <= ? GROUP BY account_id
+        WHERE channel = ? AND status = :pending AND attempts <= ? GROUP BY account_id, destination
         UNION ALL
         SELECT id FROM deliveries WHERE channel = ? AND status = :pending AND attempts > ?
     )
     AND next_attempt_at <= ?
-    AND account_id NOT IN (SELECT account_id FROM deliveries WHERE channel = ? AND status = :sending)
-    GROUP BY account_id
+    AND (account_id, destination) NOT IN (
+        SELECT account_id, destination FROM deliveries WHERE channel = ? AND status = :sending
+    )
+    GROUP BY account_id, destination
 )
 AND status = :pending
 ORDER BY next_attempt_at, id LIMIT ?
@@ -54,6 +56,7 @@ WHERE id IN ({ids}) AND status = :pending RETURNING id
 _COMPANIONS = with_statuses("""
 SELECT h.id AS head, w.id, (e.notice OR COALESCE(c.urgent, FALSE)) AS passes FROM deliveries h
 JOIN deliveries w ON w.account_id = h.account_id AND w.channel = h.channel AND w.status = :pending
+    AND w.destination = h.destination
     AND w.attempts = h.attempts AND w.next_attempt_at <= ?
     AND (h.attempts = 0 AND h.last_error IS NULL AND w.last_error IS NULL
          OR w.next_attempt_at = h.next_attempt_at)
@@ -74,17 +77,19 @@ UPDATE deliveries SET next_attempt_at = ?
 WHERE channel = ? AND status = :pending AND ({too_late}) RETURNING id
 """)
 _HELD = with_statuses("""
-SELECT d.account_id, MAX(d.next_attempt_at) AS latest, a.time_zone, ac.quiet_from, ac.quiet_until,
-       ac.quiet_silently, ac.muted_until
+SELECT d.account_id, d.destination, MAX(d.next_attempt_at) AS latest, a.time_zone, dest.quiet_from,
+       dest.quiet_until, dest.quiet_silently, dest.muted_until
 FROM deliveries d
 JOIN accounts a ON a.id = d.account_id
-JOIN account_channels ac ON ac.account_id = d.account_id AND ac.channel = d.channel
+JOIN destinations dest ON dest.account_id = d.account_id AND dest.name = d.destination
 WHERE d.channel = ? AND d.status = :held
-GROUP BY d.account_id, a.time_zone, ac.quiet_from, ac.quiet_until, ac.quiet_silently, ac.muted_until
+GROUP BY d.account_id, d.destination, a.time_zone, dest.quiet_from, dest.quiet_until, dest.quiet_silently,
+         dest.muted_until
 """)
 _HOLD_UNTIL = with_statuses("""
 UPDATE deliveries SET next_attempt_at = ?
-WHERE channel = ? AND account_id = ? AND status = :held AND next_attempt_at > ? RETURNING id
+WHERE channel = ? AND account_id = ? AND destination = ? AND status = :held AND next_attempt_at > ?
+RETURNING id
 """)
 _TAKE_BACK = with_statuses("""
 UPDATE deliveries
@@ -101,7 +106,7 @@ class DeliveryQueue:
         self._daemon_id = daemon_id
 
     async def claim(self, most: int, now: datetime) -> list[Claim]:
-        """Lease what is due, one message an account at a time, oldest first; return what to send."""
+        """Lease what is due, one message a destination at a time, oldest first; return what to send."""
         due = _DUE + ("FOR UPDATE SKIP LOCKED" if is_postgres(connection()) else "")
         name = self._channel
         values = [name, HOLDS_BACK, name, HOLDS_BACK, now, name, most]
@@ -112,13 +117,13 @@ class DeliveryQueue:
         heads = await read_due([row["id"] for row in rows])
         companions = await self._claim_companions(heads, now)
         label = CHANNELS[self._channel].label
-        return [claim_over([head, *companions[head.account_id]], label, now) for head in heads]
+        return [claim_over([head, *companions[head.place]], label, now) for head in heads]
 
     async def _claim_companions(
         self, heads: Sequence[DueDelivery], now: datetime
-    ) -> defaultdict[int, list[DueDelivery]]:
-        """Lease what goes along with the heads, one an account; return it by account, oldest first."""
-        leased: defaultdict[int, list[DueDelivery]] = defaultdict(list)
+    ) -> defaultdict[tuple[int, str], list[DueDelivery]]:
+        """Lease what goes along with the heads, one a destination; return it by destination, oldest first."""
+        leased: defaultdict[tuple[int, str], list[DueDelivery]] = defaultdict(list)
         wanted = {head.id: each for head in heads if (each := companions_wanted(head, now))}
         if not wanted:
             return leased
@@ -132,7 +137,7 @@ class DeliveryQueue:
             sql = _CLAIM_STILL_PENDING.format(ids=marks(chosen))
             rows = await query(connection(), sql, [self._daemon_id, now + LEASE, *chosen])
             for due in await read_due([row["id"] for row in rows]):
-                leased[due.account_id].append(due)
+                leased[due.place].append(due)
         return leased
 
     async def release_held(self, now: datetime) -> None:
@@ -180,7 +185,7 @@ class DeliveryQueue:
         for row in await query(connection(), _HELD, [self._channel]):
             until = quiet_hours_of(row).quiet_until(now) or now
             if as_datetime(row["latest"]) > until:
-                values = [until, self._channel, row["account_id"], until]
+                values = [until, self._channel, row["account_id"], row["destination"], until]
                 changed += len(await query(connection(), _HOLD_UNTIL, values))
         return changed
 

@@ -79,7 +79,7 @@ class Sender:
                     # it takes no turn from what is urgent.
                     address = claim.recipient.address
                     await turn.enter_async_context(self._recipients.setdefault(address, asyncio.Lock()))
-                    await self._pacer.turn(address)
+                    await self._pacer.turn(address, in_room=claim.recipient.is_room)
                 started_at, began = self._clock.now(), self._clock.monotonic()
                 try:
                     verdict = await self._verdict(claim)

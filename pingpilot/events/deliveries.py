@@ -30,6 +30,7 @@ class DeliveryReport:
     title: str | None
     description: str
     channel: str
+    destination: str
     status: str
     attempts: int
     last_error: str | None
@@ -48,6 +49,7 @@ class Selection:
     account_id: int | None = None
     status: str | None = None
     channel: str | None = None
+    destination: str | None = None
     event_id: UUID | None = None
     delivery_ids: Sequence[int] = ()
 
@@ -57,6 +59,7 @@ class Selection:
             "d.account_id": self.account_id,
             "d.status": self.status,
             "d.channel": self.channel,
+            "d.destination": self.destination,
             "d.event_id": self.event_id,
         }
         wanted = {column: value for column, value in wanted.items() if value is not None}
@@ -76,9 +79,9 @@ async def list_deliveries(selection: Selection, *, most: int = MOST_LISTED) -> l
     condition, values = selection.condition()
     rows = await query(
         connection(),
-        "SELECT d.id, d.event_id, d.channel, d.status, d.attempts, d.last_error, e.category, e.title, "  # noqa: S608
-        f"e.description, e.created_at FROM deliveries d JOIN events e ON e.id = d.event_id WHERE {condition} "
-        "ORDER BY d.id DESC LIMIT ?",
+        "SELECT d.id, d.event_id, d.channel, d.destination, d.status, d.attempts, d.last_error, "  # noqa: S608
+        "e.category, e.title, e.description, e.created_at "
+        f"FROM deliveries d JOIN events e ON e.id = d.event_id WHERE {condition} ORDER BY d.id DESC LIMIT ?",
         [*values, most],
     )
     return [
@@ -89,6 +92,7 @@ async def list_deliveries(selection: Selection, *, most: int = MOST_LISTED) -> l
             title=row["title"],
             description=row["description"],
             channel=row["channel"],
+            destination=row["destination"],
             status=row["status"],
             attempts=row["attempts"],
             last_error=row["last_error"],

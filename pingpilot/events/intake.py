@@ -73,7 +73,9 @@ class Intake:
             raise NotStored("The event could not be stored.") from exc
         accepted = _accepted(batch, verdicts)
         self._metrics.note_commit(len(accepted), self._clock.monotonic() - began)
-        self._on_deliveries({name for _, acceptance in accepted for name in acceptance.channels} | told)
+        self._on_deliveries(
+            {each.channel for _, acceptance in accepted for each in acceptance.targets} | told
+        )
         for each in reached:
             log.warning(
                 "A month's quota is used up" if each.percent == ALL else "A month's quota is nearly used up",
@@ -125,15 +127,16 @@ async def _insert(connection: BaseDBAsyncClient, accepted: Accepted, now: dateti
         account, event = each.caller.account_id, acceptance.event_id
         said = (each.title, each.url, each.description, each.fields_json)
         events.append((event, account, each.category, *said, now))
-        for channel in acceptance.channels:
-            deliveries.append((event, account, channel, DeliveryStatus.PENDING.value, now))
+        for target in acceptance.targets:
+            place = (target.channel, target.name)
+            deliveries.append((event, account, *place, DeliveryStatus.PENDING.value, now))
         if each.idempotency_key:
             keys.append((account, each.idempotency_key, each.body_hash, event, now))
     columns: tuple[str, ...] = ("id", "account_id", "category")
     columns += ("title", "url", "description", "fields_json", "created_at")
     await insert_rows(connection, "events", columns, events)
     if deliveries:
-        columns = ("event_id", "account_id", "channel", "status", "next_attempt_at")
+        columns = ("event_id", "account_id", "channel", "destination", "status", "next_attempt_at")
         await insert_rows(connection, "deliveries", columns, deliveries)
     if keys:
         await insert_rows(

@@ -94,12 +94,12 @@ class Ledger:
         self._used[account] += 1
         self._accepted[account, submission.category] += 1
         route = self._routes[account, submission.category]
-        channels = route.channels_for(submission.caller)
-        event_id, goes_nowhere = uuid7(), not channels
+        targets = route.targets_for(submission.caller)
+        event_id, goes_nowhere = uuid7(), not targets
         if submission.idempotency_key:
             known = _KnownEvent(submission.body_hash, event_id, goes_nowhere)
             self._known[account, submission.idempotency_key] = known
-        return Acceptance(event_id, self._used[account], channels, goes_nowhere=goes_nowhere)
+        return Acceptance(event_id, self._used[account], targets, goes_nowhere=goes_nowhere)
 
     def reached(self) -> list[Reached]:
         """Return the accounts to be told now how much of their limit they have used, and were not yet.

@@ -1,9 +1,8 @@
 """Notices: what PingPilot itself has to tell an account's owner, sent like any event but never charged."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from models import Account, AccountChannel, Delivery, DeliveryStatus, Event
+from models import Account, Delivery, DeliveryStatus, Destination, DestinationKind, Event
 from models.database import transaction, unit_of_work
 from models.ids import first_id_at
 
@@ -16,17 +15,22 @@ async def post_notice(
     account_id: int,
     text: str,
     *,
-    channels: Iterable[str] | None = None,
+    only: str | None = None,
+    but: str | None = None,
     now: datetime,
 ) -> set[str]:
-    """Queue a notice for the named channels, by default for all of the account that can be used.
+    """Queue a notice for the account's direct destinations that can be used, since elsewhere others read it.
 
-    Returns the channels that have something to do now. Within a transaction, the notice is part of it.
+    `only` names the one destination it is for, whichever that is; `but` one that is left out. Returns the
+    channels that have something to do now. Within a transaction, the notice is part of it.
     """
-    usable = AccountChannel.usable(account_id)
-    targets = set(channels) if channels is not None else {row.channel for row in await usable}
+    if only is None:
+        direct = Destination.usable(account_id).filter(kind=DestinationKind.DIRECT)
+        targets = [each for each in await direct if each.name != but]
+    else:
+        targets = await Destination.filter(account_id=account_id, name=only)
     if not targets:
-        return targets
+        return set()
     event = await Event.create(
         account_id=account_id,
         category=SENDER,
@@ -35,20 +39,21 @@ async def post_notice(
         notice=True,
         created_at=now,
     )
-    for channel in sorted(targets):
+    for target in sorted(targets, key=lambda each: each.name):
         await Delivery.create(
             event_id=event.id,
             account_id=account_id,
-            channel=channel,
+            channel=target.channel,
+            destination=target.name,
             status=DeliveryStatus.PENDING,
             next_attempt_at=now,
         )
-    return targets
+    return {target.channel for target in targets}
 
 
 @unit_of_work
 async def post_notice_once(account_id: int, text: str, *, within: timedelta, now: datetime) -> set[str]:
-    """Queue a notice for all channels that can be used, unless one of these words went out `within`.
+    """Queue a notice as `post_notice` does, unless one of these words went out `within`.
 
     Returns the channels that have something to do now.
     """

@@ -3,18 +3,18 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from models import Account, AccountChannel
-from models.account_channel import USABLE
+from models import Account, Destination
 from models.database import connection, transaction, unit_of_work
+from models.destination import USABLE
 from models.sql import insert_rows, query
-from pingpilot.accounts.accounts import new_channel
+from pingpilot.accounts.accounts import new_direct
 from pingpilot.channels import CHANNELS, ChannelKind
 from pingpilot.events.notices import post_notice
 
 _UNDECIDED = f"""
 SELECT a.id FROM accounts a
-WHERE NOT EXISTS (SELECT 1 FROM account_channels own WHERE own.account_id = a.id AND own.channel = ?)
-  AND EXISTS (SELECT 1 FROM account_channels ac WHERE ac.account_id = a.id AND {USABLE})
+WHERE NOT EXISTS (SELECT 1 FROM destinations own WHERE own.account_id = a.id AND own.name = ?)
+  AND EXISTS (SELECT 1 FROM destinations dest WHERE dest.account_id = a.id AND {USABLE})
 ORDER BY a.id
 """  # noqa: S608
 
@@ -27,6 +27,8 @@ async def offer_channels(configured: Collection[str], now: datetime) -> int:
     """
     told = 0
     for name in configured:
+        if not CHANNELS[name].has_direct:
+            continue
         for row in await query(connection(), _UNDECIDED, [name]):
             told += await _offer(await Account.get(id=row["id"]), CHANNELS[name], now)
     return told
@@ -35,14 +37,14 @@ async def offer_channels(configured: Collection[str], now: datetime) -> int:
 @unit_of_work
 async def _offer(account: Account, kind: ChannelKind, now: datetime) -> bool:
     """Store that the channel is off and tell the account of it; False where another daemon was first."""
-    new = new_channel(account, kind)
+    new = new_direct(account, kind)
     async with transaction() as connection:
         made = await insert_rows(
             connection,
-            AccountChannel._meta.db_table,
-            ("account_id", "channel", "enabled", "address"),
-            [(account.id, kind.name, False, new.address)],
-            "ON CONFLICT (account_id, channel) DO NOTHING RETURNING id",
+            Destination._meta.db_table,
+            ("account_id", "channel", "kind", "name", "enabled", "address"),
+            [(account.id, new.channel, new.kind, new.name, False, new.address)],
+            "ON CONFLICT (account_id, name) DO NOTHING RETURNING id",
         )
         if not made:
             return False

@@ -1,29 +1,28 @@
-"""Routing: which of an account's channels a category's events go to."""
+"""Routing: which of an account's destinations a category's events go to."""
 
 from dataclasses import dataclass
 
-from pingpilot.accounts.callers import Caller
+from pingpilot.accounts.callers import Caller, Target
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a category's events go: to `channels` (None: all that are switched on), or to the `fallback`.
-
-    A channel that is the fallback is used as such alone.
+    """Where a category's events go, by the destinations' names: to `names` (None: all that are switched on),
+    or to the `fallback`. A destination that is the fallback is used as such alone.
     """
 
-    channels: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
     fallback: str | None = None
 
-    def channels_for(self, caller: Caller) -> tuple[str, ...]:
-        """Return the channels of a new event.
+    def targets_for(self, caller: Caller) -> tuple[Target, ...]:
+        """Return the destinations of a new event.
 
         The fallback is among them where one of the others is suspended, or none of them can be used.
         """
-        first = tuple(name for name in caller.channels if self._takes(name))
-        reserve = self.fallback if self.fallback in caller.channels else None
-        is_needed = not first or any(self._takes(name) for name in caller.suspended)
-        return (*first, reserve) if reserve and is_needed else first
+        first = tuple(each for each in caller.targets if self._takes(each.name))
+        if first and not any(self._takes(each.name) for each in caller.suspended):
+            return first
+        return (*first, *(each for each in caller.targets if each.name == self.fallback))
 
     def _takes(self, name: str) -> bool:
-        return name != self.fallback and (self.channels is None or name in self.channels)
+        return name != self.fallback and (self.names is None or name in self.names)

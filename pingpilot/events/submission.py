@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from pingpilot.accounts.callers import Caller
+from pingpilot.accounts.callers import Caller, Target
 from pingpilot.errors import PingPilotError
 
 
@@ -52,12 +52,12 @@ class Submission:
 class Acceptance:
     """The word that an event is on the disk. `events_used` is the month's count with it.
 
-    `channels` are those it goes to, none for a replay, which sends nothing. `goes_nowhere` where the event
-    has no channel at all, a replay's first request included.
+    `targets` are where it goes, none for a replay, which sends nothing. `goes_nowhere` where the event has
+    no destination at all, a replay's first request included.
     """
 
     event_id: UUID
     events_used: int
-    channels: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
     replayed: bool = False
     goes_nowhere: bool = False

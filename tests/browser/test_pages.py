@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Page
 
-from models import AccountChannel
+from models import Destination
 from models.ids import uuid7
 from pingpilot.delivery.channel import Notification
 from pingpilot.email.message import build_message
@@ -25,11 +25,11 @@ async def test_a_person_stops_the_e_mails_with_one_button(
 
         await page.goto(link.replace("http://localhost", api.url))
         asked = await page.inner_text("main")
-        still_on = await AccountChannel.get(account_id=program.account.id, channel="email")
+        still_on = await Destination.get(account_id=program.account.id, channel="email")
         await page.click("button")
         done = await page.inner_text("main")
 
-        switched_off = await AccountChannel.get(account_id=program.account.id, channel="email")
+        switched_off = await Destination.get(account_id=program.account.id, channel="email")
     assert "ada@example.com" in asked
     assert still_on.enabled
     assert "sends no e-mails to ada@example.com" in done

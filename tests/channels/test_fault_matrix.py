@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import AccountChannel, Delivery, DeliveryAttempt, Event
+from models import Delivery, DeliveryAttempt, Destination, Event
 from pingpilot.channels import CHANNELS, DISCORD, EMAIL, TELEGRAM
 from pingpilot.sandbox.discord import DiscordStandIn
 from pingpilot.sandbox.faults import Fault
@@ -187,7 +187,7 @@ async def standing(case: str) -> tuple[str, int, list[str]]:
 
 async def suspended() -> list[str]:
     """Return the channels that are suspended."""
-    return [row.channel for row in await AccountChannel.filter(suspended_reason__isnull=False)]
+    return [row.channel for row in await Destination.filter(suspended_reason__isnull=False)]
 
 
 async def told() -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from bots.commands import MENU
-from models import Account, AccountChannel, Category, MonthlyUsage, Plan
+from models import Account, Category, Destination, MonthlyUsage, Plan
 from models.database import connection
 from tests.support.accounts import new_account
 from tests.support.events import accept
@@ -122,7 +122,7 @@ async def test_an_account_whose_events_go_nowhere_is_told_with_its_quota(
     person: Person, alice: Account, bots: Bots
 ) -> None:
     await linked(alice, person, bots)
-    await AccountChannel.filter(channel=person.channel).update(enabled=False)
+    await Destination.filter(channel=person.channel).update(enabled=False)
 
     reply = await person.ask("/quota")
 

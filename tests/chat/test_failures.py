@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bots.replies import Reply
-from models import Account, AccountChannel, Category, Delivery, DeliveryAttempt
+from models import Account, Category, Delivery, DeliveryAttempt, Destination
 from pingpilot.accounts.linking import ChatUser, unlink
 from pingpilot.events.deliveries import Selection, retry_deliveries
 from pingpilot.events.notices import post_notice
@@ -281,7 +281,7 @@ async def test_a_removed_category_and_one_without_emoji_are_shown_plain(bots: Bo
 
 
 async def test_a_notice_that_failed_is_listed_too(bots: Bots, alice: Account) -> None:
-    await post_notice(alice.id, "Telegram is suspended.", channels=["email"], now=bots.clock.now())
+    await post_notice(alice.id, "Telegram is suspended.", only="email", now=bots.clock.now())
     await Delivery.all().update(status="failed")
 
     reply = await bots.commands.failed(ALICE)
@@ -295,12 +295,12 @@ async def test_a_notice_that_failed_is_listed_too(bots: Bots, alice: Account) ->
 async def linked_account(bots: Bots, email: str, user: ChatUser) -> Account:
     account = await new_account(bots.clock, email, channels=["email"])
     await link_chat(account, user.channel, bots.clock, user.user_id)
-    assert await AccountChannel.filter(account_id=account.id, enabled=True).count() == 2
+    assert await Destination.filter(account_id=account.id, enabled=True).count() == 2
     return account
 
 
 async def suspend(account: Account, channel: str) -> None:
-    row = AccountChannel.filter(account_id=account.id, channel=channel)
+    row = Destination.filter(account_id=account.id, channel=channel)
     assert await row.update(suspended_reason="Nobody is there.")
 
 

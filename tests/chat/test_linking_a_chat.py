@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import Account, AccountChannel, Delivery, Event
+from models import Account, Delivery, Destination, Event
 from pingpilot.accounts.keys import create_key, new_key
 from pingpilot.accounts.linking import create_link_code
 from pingpilot.channels import CHANNELS
@@ -25,8 +25,8 @@ async def code_for(account: Account, bots: Bots) -> str:
     return (await create_link_code(account, bots.clock.now())).code
 
 
-async def link_of(account: Account, person: Person) -> AccountChannel:
-    return await AccountChannel.get(account_id=account.id, channel=person.channel)
+async def link_of(account: Account, person: Person) -> Destination:
+    return await Destination.get(account_id=account.id, channel=person.channel)
 
 
 async def linked(account: Account, person: Person, bots: Bots) -> None:
@@ -197,7 +197,7 @@ async def test_nobody_unlinks_the_account_of_another(person: Person, alice: Acco
 
 async def test_linking_again_lifts_a_suspension(person: Person, alice: Account, bots: Bots) -> None:
     await linked(alice, person, bots)
-    await AccountChannel.filter(account_id=alice.id).update(suspended_reason="Blocked by <you>.")
+    await Destination.filter(account_id=alice.id).update(suspended_reason="Blocked by <you>.")
 
     suspended = await person.ask("/quota")
     await linked(alice, person, bots)
@@ -212,7 +212,7 @@ async def test_a_suspension_is_told_wherever_the_account_is(
     person: Person, alice: Account, bots: Bots, command: str
 ) -> None:
     await linked(alice, person, bots)
-    await AccountChannel.filter(account_id=alice.id).update(suspended_reason="Blocked by <you>.")
+    await Destination.filter(account_id=alice.id).update(suspended_reason="Blocked by <you>.")
 
     reply = await person.ask(command)
 
@@ -224,7 +224,7 @@ async def test_who_has_blocked_the_bot_and_starts_it_again_is_told_how_to_resume
 ) -> None:
     await linked(alice, on_telegram, bots)
     on_telegram.stand_in.block(on_telegram.user.id)
-    await AccountChannel.filter(account_id=alice.id).update(suspended_reason="Blocked by <you>.")
+    await Destination.filter(account_id=alice.id).update(suspended_reason="Blocked by <you>.")
     on_telegram.stand_in.unblock(on_telegram.user.id)
 
     reply = await on_telegram.ask("/start")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import Account, AccountChannel
+from models import Account, Destination
 from pingpilot.accounts.quiet_hours import set_quiet_hours
 from tests.support.accounts import new_account
 
@@ -16,10 +16,10 @@ async def test_a_chat_is_muted_for_a_while_and_unmuted(person: Person, alice: Ac
     await linked(alice, person, bots)
 
     muted = await person.ask("/mute 2h")
-    until = (await AccountChannel.get(account_id=alice.id, channel=person.channel)).muted_until
+    until = (await Destination.get(account_id=alice.id, channel=person.channel)).muted_until
     unmuted = await person.ask("/unmute")
 
-    row = await AccountChannel.get(account_id=alice.id, channel=person.channel)
+    row = await Destination.get(account_id=alice.id, channel=person.channel)
     assert (
         muted.splitlines()[0]
         == "🔕 Muted for 2h. Urgent categories still come through; everything else waits."

@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from bots.commands import MENU
-from models import Account, AccountChannel, Fact
+from models import Account, Destination, Fact
 from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.linking import TELEGRAM_USERNAME, create_link_code
 from pingpilot.sandbox.faults import Fault
@@ -49,7 +49,7 @@ async def test_a_code_typed_in_a_group_links_nothing_and_stays_valid(
 
     assert in_group.text == ONLY_PRIVATE
     assert in_private.startswith("✅")
-    link = await AccountChannel.get(account_id=alice.id, channel="telegram")
+    link = await Destination.get(account_id=alice.id, channel="telegram")
     assert link.address == on_telegram.user_id
 
 
@@ -171,7 +171,7 @@ async def test_somebody_without_a_username_links_too(
 
     reply = await on_telegram.friend().ask(f"/link {code}")
 
-    link = await AccountChannel.get(account_id=alice.id, channel="telegram")
+    link = await Destination.get(account_id=alice.id, channel="telegram")
     assert reply.startswith("✅")
     assert (link.username, link.user_id) == (None, on_telegram.friend().user_id)
 

@@ -69,7 +69,7 @@ def test_a_channel_that_is_muted_says_so(
 ) -> None:
     pingpilot("account", "set", alice, "--channels", "email")
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite://"))) as database, database:
-        muted = "UPDATE account_channels SET muted_until = ? WHERE channel = 'email'"
+        muted = "UPDATE destinations SET muted_until = ? WHERE channel = 'email'"
         database.execute(muted, [f"{until} 00:00:00+00:00"])
 
     seen = pingpilot("account", "show", alice)

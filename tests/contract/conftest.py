@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models import Account, AccountChannel
+from models import Account, Destination
 from models.database import open_database
 from pingpilot.channels import DISCORD, TELEGRAM
 from pingpilot.clock import SystemClock
@@ -32,5 +32,5 @@ async def key(daemon: Daemon, sqlite_url: str) -> str:
         account = await Account.get(email="shop@example.com")
         for channel in (DISCORD, TELEGRAM):
             await link_chat(account, channel.name, SystemClock())
-            await AccountChannel.switch(account.id, channel.name, on=False)
+            await Destination.switch(account.id, channel.name, on=False)
     return key

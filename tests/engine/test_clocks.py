@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import Account, AccountChannel
+from models import Account, Destination
 from pingpilot.accounts.quiet_hours import LONGEST_MUTE, mute, set_quiet_hours
 from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.dispatcher import CLOCK_CHECK, EXPIRY_CHECK, RELEASE_CHECK
@@ -117,7 +117,7 @@ async def test_a_mute_longer_than_any_can_be_is_none(
         await engine.post(alice, "one")
         await engine.status_is(expected)
 
-    assert await AccountChannel.filter(muted_until__isnull=False).count() == 1
+    assert await Destination.filter(muted_until__isnull=False).count() == 1
 
 
 async def test_a_lease_from_a_clock_ahead_is_over(engine: Engine, alice: Account) -> None:

@@ -231,6 +231,7 @@ async def test_a_backlog_of_one_account_delays_no_other(engine: Engine, alice: A
             event_id=first.event_id,
             account_id=caller.account_id,
             channel="telegram",
+            destination="telegram",
             status="pending",
             next_attempt_at=engine.clock.now(),
         )

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from models import Account, AccountChannel, Category, Delivery
+from models import Account, Category, Delivery, Destination
 from models.database import transaction, unit_of_work
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.delivery.journal import add_fallback_deliveries
@@ -18,7 +18,7 @@ GONE = PermanentFailure("The bot was blocked by the user.", recipient_gone=True)
 
 
 async def use_fallback(account: Account, name: str = EMAIL.name) -> None:
-    await AccountChannel.filter(account_id=account.id, channel=EMAIL.name).update(enabled=True)
+    await Destination.filter(account_id=account.id, channel=EMAIL.name).update(enabled=True)
     await Category.filter(account_id=account.id, name="sale").update(channels=TELEGRAM.name, fallback=name)
 
 
@@ -86,7 +86,7 @@ async def test_all_that_waits_for_a_recipient_that_is_gone_goes_to_the_fallback(
 
 async def test_later_events_go_to_the_fallback_at_once(engine: Engine, alice: Account) -> None:
     await use_fallback(alice)
-    await AccountChannel.filter(account_id=alice.id, channel=TELEGRAM.name).update(suspended_reason="gone")
+    await Destination.filter(account_id=alice.id, channel=TELEGRAM.name).update(suspended_reason="gone")
 
     await engine.post(alice, "one")
 
@@ -96,7 +96,7 @@ async def test_later_events_go_to_the_fallback_at_once(engine: Engine, alice: Ac
 
 async def test_a_fallback_that_is_off_or_gone_is_not_used(engine: Engine, alice: Account) -> None:
     await use_fallback(alice)
-    await AccountChannel.filter(account_id=alice.id, channel=EMAIL.name).update(enabled=False)
+    await Destination.filter(account_id=alice.id, channel=EMAIL.name).update(enabled=False)
     engine.channel.fail(REFUSED)
     await engine.post(alice, "one")
 

@@ -87,7 +87,12 @@ async def _event(account_id: int, clock: ManualClock, *, days_ago: int, status: 
         created_at=at,
     )
     delivery = await Delivery.create(
-        event_id=event.id, account_id=account_id, channel="email", status=status, next_attempt_at=at
+        event_id=event.id,
+        account_id=account_id,
+        channel="email",
+        destination="email",
+        status=status,
+        next_attempt_at=at,
     )
     await DeliveryAttempt.create(delivery_id=delivery.id, started_at=at, duration_ms=1, outcome="delivered")
     return event

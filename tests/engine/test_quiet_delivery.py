@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from models import Account, AccountChannel
+from models import Account, Destination
 from pingpilot.accounts.categories import change_category
 from pingpilot.accounts.linking import ChatUser, create_link_code, link, unlink
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
@@ -158,4 +158,4 @@ async def test_a_recipient_that_is_gone_takes_what_is_held_along(engine: Engine,
         await engine.post(alice, "urgent")
         await engine.status_is("failed", "failed")
 
-    assert (await AccountChannel.get(account_id=alice.id, channel="telegram")).suspended_reason == "Blocked."
+    assert (await Destination.get(account_id=alice.id, channel="telegram")).suspended_reason == "Blocked."

@@ -115,7 +115,7 @@ async def test_a_delivery_without_a_recipient_fails_without_an_attempt(
     engine: Engine, alice: Account
 ) -> None:
     await engine.post(alice, "one")
-    await alice.channels.all().update(enabled=False)  # type: ignore[attr-defined]
+    await alice.destinations.all().update(enabled=False)  # type: ignore[attr-defined]
 
     async with engine.running():
         await counted(engine, failed=1)

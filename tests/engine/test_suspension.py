@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import Account, AccountChannel, Delivery, Event
+from models import Account, Delivery, Destination, Event
 from pingpilot.accounts.linking import unlink
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
 from pingpilot.delivery import journal
@@ -19,12 +19,12 @@ REASON = "The bot was blocked by the user."
 GONE = PermanentFailure(REASON, recipient_gone=True)
 
 
-async def telegram_of(account: Account) -> AccountChannel:
-    return await AccountChannel.get(account_id=account.id, channel=TELEGRAM.name)
+async def telegram_of(account: Account) -> Destination:
+    return await Destination.get(account_id=account.id, channel=TELEGRAM.name)
 
 
 async def switch(account: Account, channel: str, *, on: bool) -> None:
-    await AccountChannel.filter(account_id=account.id, channel=channel).update(enabled=on)
+    await Destination.filter(account_id=account.id, channel=channel).update(enabled=on)
 
 
 async def test_a_recipient_that_is_gone_suspends_the_channel_at_once(engine: Engine, alice: Account) -> None:
@@ -85,9 +85,9 @@ async def test_later_events_skip_a_suspended_channel_until_it_is_linked_again(
         afterwards = await engine.post(alice, "three")
         await engine.status_is("failed", "delivered")
 
-    assert while_suspended.channels == ("email",)
+    assert [each.name for each in while_suspended.targets] == ["email"]
     assert while_suspended.unlinked == ()
-    assert set(afterwards.channels) == {"email", "telegram"}
+    assert {each.name for each in afterwards.targets} == {"email", "telegram"}
     assert engine.channel.delivered == ["three"]
     assert engine.channel.tries[-1].recipient.address == "new chat"
 

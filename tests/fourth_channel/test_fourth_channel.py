@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from models import AccountChannel, Plan
+from models import Destination, Plan
 from pingpilot.accounts.accounts import NewAccount, create_account
 from pingpilot.channels import CHANNELS, AddressSource
 from pingpilot.config import load_settings, unknown_variables
@@ -112,7 +112,7 @@ async def test_an_account_made_before_the_channel_can_switch_it_on(
     assert {each["channel"]: each["enabled"] for each in after}["pager"]
     assert (status, body["deliveryStatus"]) == (200, "DELIVERED")
     assert pager.pages == [{"to": "old@example.com", "text": "💰 Sale: A lamp was sold"}]
-    assert await AccountChannel.filter(account_id=old.account.id, channel="pager").count() == 1
+    assert await Destination.filter(account_id=old.account.id, channel="pager").count() == 1
 
 
 async def test_where_it_must_be_linked_an_event_is_answered_by_its_own_code(

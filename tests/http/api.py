@@ -14,7 +14,7 @@ from aiohttp import ClientSession, TCPConnector, web
 from api.app import create_app
 from api.server import ApiRunner
 from api.services import Services
-from models import Account, AccountChannel, Event, MonthlyUsage, Plan
+from models import Account, Destination, Event, MonthlyUsage, Plan
 from pingpilot.accounts.accounts import create_account
 from tests.support.clock import ManualClock
 from tests.support.composition import Composition
@@ -125,7 +125,7 @@ class Program:
 
     async def link(self, channel: str) -> None:
         """Link one of the account's channels to a chat, and switch it on."""
-        await AccountChannel.link(
+        await Destination.link(
             self.account.id, channel, address="4711", user_id="4711", username=None, at=self.api.clock.now()
         )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models import AccountChannel, Delivery, DeliveryStatus
+from models import Delivery, DeliveryStatus, Destination
 from pingpilot.accounts.quiet_hours import mute
 from pingpilot.telemetry.health import State
 
@@ -55,7 +55,7 @@ async def channels(program: Program) -> dict[str, dict[str, Any]]:
 
 async def test_the_account_is_shown_with_its_channels(api: Api) -> None:
     shop = await api.sign_up(channels=["telegram", "email"])
-    await AccountChannel.link(
+    await Destination.link(
         shop.account.id, "telegram", address="5", user_id="5550001111", username="alice", at=api.clock.now()
     )
 
@@ -78,7 +78,7 @@ async def test_the_account_is_shown_with_its_channels(api: Api) -> None:
 
 @ON_SQLITE
 async def test_of_a_chat_without_a_name_only_the_end_of_the_users_id_is_shown(shop: Program) -> None:
-    await AccountChannel.link(
+    await Destination.link(
         shop.account.id, "discord", address="99", user_id="5550001111", username=None, at=shop.api.clock.now()
     )
 
@@ -129,7 +129,7 @@ async def test_channels_are_switched_on_and_off_each_by_itself(api: Api) -> None
 
 async def test_switching_a_channel_on_lifts_its_suspension(api: Api) -> None:
     shop = await api.sign_up(channels=["email"])
-    await AccountChannel.suspend(shop.account.id, "email", address=shop.account.email, reason="No mailbox.")
+    await Destination.suspend(shop.account.id, "email", address=shop.account.email, reason="No mailbox.")
     suspended = await channels(shop)
 
     await shop.ask("PATCH", ACCOUNT, {"channels": {"email": {"enabled": True}}})
@@ -141,7 +141,7 @@ async def test_switching_a_channel_on_lifts_its_suspension(api: Api) -> None:
 @ON_SQLITE
 async def test_what_does_not_switch_a_channel_leaves_it_suspended(api: Api) -> None:
     shop = await api.sign_up(channels=["email"])
-    await AccountChannel.suspend(shop.account.id, "email", address=shop.account.email, reason="No mailbox.")
+    await Destination.suspend(shop.account.id, "email", address=shop.account.email, reason="No mailbox.")
 
     await shop.ask("PATCH", ACCOUNT, {"channels": {"email": {"quietHours": NIGHT}, "discord": {}}})
 

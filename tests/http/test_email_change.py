@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import Account, AccountChannel, Event
+from models import Account, Destination, Event
 from pingpilot.accounts.accounts import find_account
 from pingpilot.accounts.email_change import EmailChanges
 from pingpilot.errors import AlreadyExists, InvalidInput
@@ -28,7 +28,7 @@ async def link_for(program: Program, new: str = NEW) -> str:
 
 
 async def address_of(program: Program) -> tuple[str, str | None]:
-    row = await AccountChannel.get(account_id=program.account.id, channel="email")
+    row = await Destination.get(account_id=program.account.id, channel="email")
     return (await Account.get(id=program.account.id)).email, row.address
 
 
@@ -42,7 +42,7 @@ async def test_following_the_link_only_asks(reader: Program, method: str) -> Non
 
 
 async def test_the_click_changes_the_address_and_the_account_is_told(reader: Program) -> None:
-    await AccountChannel.all().update(suspended_reason="No such mailbox.")
+    await Destination.all().update(suspended_reason="No such mailbox.")
     link = await link_for(reader)
     asked = await reader.api.call("GET", link)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models import AccountChannel, Delivery, Event, KeyScope
+from models import Delivery, Destination, Event, KeyScope
 from pingpilot.accounts.keys import KeyRights, create_key
 from tests.support.clock import ManualClock
 
@@ -34,7 +34,7 @@ async def test_an_event_that_goes_somewhere_has_no_warning(api: Api) -> None:
 
 async def test_a_suspended_channel_is_named(api: Api) -> None:
     mailed = await api.sign_up(channels=["email"])
-    await AccountChannel.filter(channel="email").update(suspended_reason="No such mailbox.")
+    await Destination.filter(channel="email").update(suspended_reason="No such mailbox.")
 
     reply = await mailed.post()
 
@@ -92,7 +92,7 @@ async def test_a_replay_tells_of_its_first_request(shop: Program, turned_on: boo
 async def test_a_replay_of_what_was_sent_has_no_warning(api: Api) -> None:
     mailed = await api.sign_up(channels=["email"])
     first = await mailed.post(Idempotency_Key="a")
-    await AccountChannel.all().update(enabled=False)
+    await Destination.all().update(enabled=False)
 
     replay = await mailed.post(Idempotency_Key="a")
 

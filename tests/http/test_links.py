@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import AccountChannel, Delivery, Event, Fact, LinkCode
+from models import Delivery, Destination, Event, Fact, LinkCode
 from pingpilot.accounts.linking import MOST_CODES, TELEGRAM_USERNAME, ChatUser, link
 
 from .api import ON_SQLITE, Api, Program
@@ -90,8 +90,8 @@ async def test_a_chat_is_unlinked_and_its_channel_switched_off(api: Api, shop: P
     reply = await shop.ask("DELETE", f"/api/v1/links/{channel}")
 
     again = await shop.ask("DELETE", f"/api/v1/links/{channel}")
-    row = await AccountChannel.get(account_id=shop.account.id, channel=channel)
-    other = await AccountChannel.get(account_id=bakery.account.id, channel=channel)
+    row = await Destination.get(account_id=shop.account.id, channel=channel)
+    other = await Destination.get(account_id=bakery.account.id, channel=channel)
     assert reply.status == 200
     assert reply.body["channel"] == channel
     assert "switched off" in reply.body["message"]
@@ -122,7 +122,7 @@ async def test_email_is_not_unlinked_but_switched_off(api: Api) -> None:
     assert reply.verdict == (422, "validation_error")
     assert reply.faults == ["channel"]
     assert "PATCH /api/v1/account" in reply.body["message"]
-    assert (await AccountChannel.get(account_id=shop.account.id, channel="email")).enabled
+    assert (await Destination.get(account_id=shop.account.id, channel="email")).enabled
 
 
 @ON_SQLITE

@@ -170,6 +170,7 @@ async def test_a_fallback_delivery_makes_up_for_what_failed(
             event_id=own.event_id,
             account_id=own.account_id,
             channel=channel,
+            destination=channel,
             status=its_status,
             fallback_for=replaced,
         )

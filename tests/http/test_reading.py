@@ -31,7 +31,9 @@ async def test_an_event_is_shown_with_its_deliveries(api: Api) -> None:
         "fields": {"b": 1, "a": True},
         "createdAt": "2026-11-23T12:00:00.000Z",
         "deliveryStatus": "PENDING",
-        "deliveries": [{"channel": name, **untouched, **due} for name in ("telegram", "email")],
+        "deliveries": [
+            {"destination": name, "channel": name, **untouched, **due} for name in ("telegram", "email")
+        ],
     }
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 import structlog
 
-from models import AccountChannel, Delivery, DeliveryStatus, Event
+from models import Delivery, DeliveryStatus, Destination, Event
 from models.database import connection
 from tests.support.waiting import until
 
@@ -37,7 +37,7 @@ def link_of(program: Program) -> str:
 
 
 async def gets_mail(program: Program) -> bool:
-    return (await AccountChannel.get(account_id=program.account.id, channel="email")).enabled
+    return (await Destination.get(account_id=program.account.id, channel="email")).enabled
 
 
 @ON_SQLITE
@@ -142,11 +142,11 @@ async def test_what_waits_for_quiet_hours_to_end_is_looked_at_at_once(reader: Pr
 
 async def test_a_suspended_channel_is_switched_off_like_any_other(reader: Program) -> None:
     email = reader.account.email
-    await AccountChannel.suspend(reader.account.id, "email", address=email, reason="No mailbox.")
+    await Destination.suspend(reader.account.id, "email", address=email, reason="No mailbox.")
 
     await reader.api.call("POST", link_of(reader))
 
-    row = await AccountChannel.get(account_id=reader.account.id, channel="email")
+    row = await Destination.get(account_id=reader.account.id, channel="email")
     assert row.suspended_reason is None
     assert (row.enabled, row.address) == (False, email)
 
@@ -198,7 +198,7 @@ async def test_the_pages_load_nothing_and_tell_nobody_where_they_were(reader: Pr
 
 @ON_SQLITE
 async def test_a_click_that_fails_leaves_no_token_in_the_log(reader: Program) -> None:
-    await connection().execute_script("ALTER TABLE account_channels RENAME TO away")
+    await connection().execute_script("ALTER TABLE destinations RENAME TO away")
 
     with structlog.testing.capture_logs() as log:
         reply = await reader.api.call("POST", link_of(reader))

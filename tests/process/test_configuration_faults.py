@@ -9,7 +9,7 @@ import pytest
 import structlog
 from aiohttp import ClientSession
 
-from models import AccountChannel, DeliveryAttempt, Event
+from models import DeliveryAttempt, Destination, Event
 from pingpilot.accounts.keys import create_key
 from pingpilot.channels import CHANNELS, DISCORD, TELEGRAM
 from pingpilot.config import Settings, load_settings
@@ -153,5 +153,5 @@ async def test_its_channel_pauses_shows_it_and_goes_on_by_itself(
     assert (waiting[0] in ("pending", "sending"), waiting[1]) == (True, 0)
     assert [attempt.outcome for attempt in attempts] == ["delivered"] * 3
     assert {"event": f"{name} is paused", "reason": REASONS[name], "log_level": "warning"} in log
-    assert await AccountChannel.filter(suspended_reason__isnull=False).count() == 0
+    assert await Destination.filter(suspended_reason__isnull=False).count() == 0
     assert await Event.filter(notice=True).count() == 0

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from models import Account, AccountChannel, Category, Delivery, DeliveryStatus, Plan
-from pingpilot.accounts.accounts import channels_of, create_account, find_account, set_plan
+from models import Account, Category, Delivery, DeliveryStatus, Destination, Plan
+from pingpilot.accounts.accounts import create_account, direct_destinations, find_account, set_plan
 from pingpilot.accounts.email_address import normal_email
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
@@ -32,7 +32,7 @@ async def test_a_new_account_has_a_key_and_the_starter_categories(database: str,
 async def test_only_the_named_channels_are_switched_on(database: str, clock: ManualClock) -> None:
     account = await new_account(clock, channels=["telegram", "email"])
 
-    channels = await channels_of(account)
+    channels = await direct_destinations(account)
 
     assert [(each.channel, each.enabled) for each in channels] == [
         ("discord", False),
@@ -124,15 +124,13 @@ async def test_switching_channels_on_lifts_a_suspension_and_keeps_the_link(
     database: str, clock: ManualClock
 ) -> None:
     account = await new_account(clock, channels=["telegram"])
-    await AccountChannel.link(
-        account.id, "telegram", address="7", user_id="7", username="alice", at=clock.now()
-    )
-    await AccountChannel.suspend(account.id, "telegram", address="7", reason="Blocked.")
+    await Destination.link(account.id, "telegram", address="7", user_id="7", username="alice", at=clock.now())
+    await Destination.suspend(account.id, "telegram", address="7", reason="Blocked.")
 
     on = ChannelChange(enabled=True)
     await change_account(account, AccountChange(channels={"telegram": on, "email": on}), clock.now())
 
-    _, telegram, email = await channels_of(account)
+    _, telegram, email = await direct_destinations(account)
     assert telegram.enabled
     assert telegram.address == "7"
     assert telegram.suspended_reason is None
@@ -141,25 +139,25 @@ async def test_switching_channels_on_lifts_a_suspension_and_keeps_the_link(
 
 async def test_a_channel_newer_than_the_account_can_be_switched_on(database: str, clock: ManualClock) -> None:
     account = await new_account(clock)
-    await AccountChannel.filter(account_id=account.id, channel__in=["email", "discord"]).delete()
+    await Destination.filter(account_id=account.id, channel__in=["email", "discord"]).delete()
 
     on = ChannelChange(enabled=True)
     change = AccountChange(channels={"discord": on, "email": on})
     await change_account(account, change, clock.now())
     await change_account(account, change, clock.now())
 
-    shown = [(row.channel, row.enabled, row.address) for row in await channels_of(account)]
+    shown = [(row.channel, row.enabled, row.address) for row in await direct_destinations(account)]
     assert shown == [("discord", True, None), ("telegram", False, None), ("email", True, account.email)]
 
 
 async def test_a_channel_newer_than_the_account_can_be_switched_off(sqlite: str, clock: ManualClock) -> None:
     account = await new_account(clock)
-    await AccountChannel.filter(account_id=account.id, channel="email").delete()
+    await Destination.filter(account_id=account.id, channel="email").delete()
 
     off = AccountChange(channels={"email": ChannelChange(enabled=False)})
     await change_account(account, off, clock.now())
 
-    row = await AccountChannel.get(account_id=account.id, channel="email")
+    row = await Destination.get(account_id=account.id, channel="email")
     assert (row.enabled, row.address) == (False, account.email)
 
 

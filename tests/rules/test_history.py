@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from models import Account, AccountChannel, Delivery
+from models import Account, Delivery, Destination
 from pingpilot.events.history import Effort, EventStatus, Wanted, list_events
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock
@@ -52,7 +52,7 @@ async def test_a_status_follows_from_all_deliveries(
     alice: Account, clock: ManualClock, effort: Effort
 ) -> None:
     ids = await accepted(alice, clock, *["sale"] * 7)
-    await AccountChannel.all().update(enabled=False)
+    await Destination.all().update(enabled=False)
     (nowhere,) = await accepted(alice, clock, "sale")
     await settle(ids[0], telegram="failed", email="pending")
     await settle(ids[1], telegram="held", email="sending")

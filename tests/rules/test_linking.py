@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from models import Account, AccountChannel, Fact, KeyScope, LinkCode, LinkGuess
+from models import Account, Destination, Fact, KeyScope, LinkCode, LinkGuess
 from models.database import connection
-from pingpilot.accounts.accounts import channels_of
+from pingpilot.accounts.accounts import direct_destinations
 from pingpilot.accounts.keys import KeyRights, create_key, new_key, revoke_key, rotate_key
 from pingpilot.accounts.linking import (
     TELEGRAM_USERNAME,
@@ -37,7 +37,7 @@ async def test_a_code_links_the_chat_and_switches_the_channel_on(database: str, 
 
     linked = await _link(ALICE, new.code, clock)
 
-    _, telegram, _ = await channels_of(account)
+    _, telegram, _ = await direct_destinations(account)
     assert linked.id == account.id
     assert (telegram.enabled, telegram.address, telegram.user_id) == (True, "5550001111", "5550001111")
     assert [each.id for each in await accounts_of("telegram", "5550001111")] == [account.id]
@@ -200,7 +200,7 @@ async def test_unlinking_forgets_the_chat_and_switches_the_channel_off(
     first = await unlink(account, "telegram", clock.now())
     second = await unlink(account, "telegram", clock.now())
 
-    row = await AccountChannel.get(account_id=account.id, channel="telegram")
+    row = await Destination.get(account_id=account.id, channel="telegram")
     assert (first, second) == (True, False)
     assert not row.enabled
     assert {row.address, row.user_id, row.username} == {None}
@@ -213,17 +213,17 @@ async def test_a_mute_ends_with_its_chat(database: str, clock: ManualClock) -> N
 
     await _link(BOB, (await create_link_code(account, clock.now())).code, clock)
 
-    assert (await AccountChannel.get(account_id=account.id, channel="telegram")).muted_until is None
+    assert (await Destination.get(account_id=account.id, channel="telegram")).muted_until is None
 
 
 async def test_linking_lifts_a_suspension(database: str, clock: ManualClock) -> None:
     account = await new_account(clock)
     await _link(ALICE, (await create_link_code(account, clock.now())).code, clock)
-    await AccountChannel.suspend(account.id, "telegram", address=ALICE.user_id, reason="Blocked.")
+    await Destination.suspend(account.id, "telegram", address=ALICE.user_id, reason="Blocked.")
 
     await _link(ALICE, (await create_link_code(account, clock.now())).code, clock)
 
-    assert (await AccountChannel.get(account_id=account.id, channel="telegram")).suspended_reason is None
+    assert (await Destination.get(account_id=account.id, channel="telegram")).suspended_reason is None
 
 
 async def test_old_codes_are_swept_away(sqlite: str, clock: ManualClock) -> None:

@@ -1,6 +1,6 @@
 """Channels that the server is set up for after an account was made are offered to it, once."""
 
-from models import AccountChannel, Delivery, Event, Plan
+from models import Delivery, Destination, Event, Plan
 from pingpilot.accounts.accounts import accounts_without_channel, create_account
 from pingpilot.channels import CHANNELS
 from pingpilot.events.offers import offer_channels
@@ -32,7 +32,7 @@ async def test_a_channel_nobody_decided_on_is_offered_once_and_stays_off(
     assert notice.startswith("E-mail is available now.")
     assert "`pingpilot account set alice@example.com --channels …`" in notice
     assert [each.channel for each in await Delivery.all()] == ["telegram"]
-    email = await AccountChannel.get(account_id=new.account.id, channel="email")
+    email = await Destination.get(account_id=new.account.id, channel="email")
     assert (email.enabled, email.address) == (False, "alice@example.com")
 
 
@@ -66,7 +66,7 @@ async def test_accounts_whose_events_go_nowhere_are_known(database: str, clock: 
     await new_account(clock, "unlinked@example.com", channels=["telegram"])
     await new_account(clock, "mailed@example.com", channels=["email"])
     suspended = await new_account(clock, "gone@example.com", channels=["email"])
-    await AccountChannel.filter(account_id=suspended.id).update(suspended_reason="No such mailbox.")
+    await Destination.filter(account_id=suspended.id).update(suspended_reason="No such mailbox.")
 
     with_all = await accounts_without_channel([*CHANNELS])
     without_mail = await accounts_without_channel(["discord"])

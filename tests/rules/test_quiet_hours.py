@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models import AccountChannel
+from models import Destination
 from pingpilot.accounts.quiet_hours import (
     QuietHours,
     mute,
@@ -94,9 +94,9 @@ async def test_quiet_hours_are_the_channels_and_can_be_taken_away(sqlite: str, c
     account = await new_account(clock)
 
     await set_quiet_hours(account, "telegram", "22:00-07:00", silently=True, now=clock.now())
-    quiet = await AccountChannel.get(account_id=account.id, channel="telegram")
+    quiet = await Destination.get(account_id=account.id, channel="telegram")
     await set_quiet_hours(account, "telegram", "off", silently=False, now=clock.now())
-    off = await AccountChannel.get(account_id=account.id, channel="telegram")
+    off = await Destination.get(account_id=account.id, channel="telegram")
 
     assert (quiet.quiet_from, quiet.quiet_until, quiet.quiet_silently) == (1320, 420, True)
     assert off.quiet_from is None
@@ -106,11 +106,11 @@ async def test_a_channel_is_muted_until_told_otherwise(sqlite: str, clock: Manua
     account = await new_account(clock)
 
     await mute(account, "telegram", clock.now(), now=clock.now())
-    muted = await AccountChannel.get(account_id=account.id, channel="telegram")
+    muted = await Destination.get(account_id=account.id, channel="telegram")
     await mute(account, "telegram", until=None, now=clock.now())
 
     assert muted.muted_until == clock.now()
-    assert (await AccountChannel.get(account_id=account.id, channel="telegram")).muted_until is None
+    assert (await Destination.get(account_id=account.id, channel="telegram")).muted_until is None
 
 
 async def test_a_time_zone_must_exist(sqlite: str, clock: ManualClock) -> None:

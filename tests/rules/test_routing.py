@@ -4,13 +4,13 @@ import pytest
 
 from models import KeyScope
 from models.names import joined, split
-from pingpilot.accounts.callers import Caller
+from pingpilot.accounts.callers import Caller, Target
 from pingpilot.events.routing import Route
 
 BOTH = ("discord", "email")
 
 
-def caller(channels: tuple[str, ...], suspended: tuple[str, ...] = ()) -> Caller:
+def caller(usable: tuple[str, ...], suspended: tuple[str, ...] = ()) -> Caller:
     return Caller(
         key_id=1,
         account_id=1,
@@ -20,8 +20,8 @@ def caller(channels: tuple[str, ...], suspended: tuple[str, ...] = ()) -> Caller
         limit=100,
         events_used=0,
         unlinked=(),
-        suspended=suspended,
-        channels=channels,
+        suspended=tuple(Target(name, name) for name in suspended),
+        targets=tuple(Target(name, name) for name in usable),
     )
 
 
@@ -58,9 +58,9 @@ def caller(channels: tuple[str, ...], suspended: tuple[str, ...] = ()) -> Caller
 def test_an_event_goes_where_its_category_says(
     route: Route, usable: tuple[str, ...], suspended: tuple[str, ...], expected: tuple[str, ...]
 ) -> None:
-    chosen = route.channels_for(caller(usable, suspended))
+    chosen = route.targets_for(caller(usable, suspended))
 
-    assert chosen == expected
+    assert tuple(each.name for each in chosen) == expected
 
 
 @pytest.mark.parametrize("names", [None, (), ("email",), ("discord", "email")])

@@ -11,7 +11,7 @@ import pytest
 from tortoise import Tortoise
 from tortoise.exceptions import DoesNotExist
 
-from models import Account, AccountChannel, Plan
+from models import Account, Destination, Plan
 from models.backends.errors import IntegrityConflict
 from models.database import connection, tortoise_config, transaction
 from models.sql import query
@@ -151,11 +151,13 @@ async def test_what_could_not_be_committed_is_not_committed_with_what_comes_next
         async with transaction() as own:
             await add_account()
             await query(own, "PRAGMA defer_foreign_keys = ON")  # asks for the account at the end alone
-            await AccountChannel.create(account_id=999, channel="email", enabled=True)
+            await Destination.create(
+                account_id=999, channel="email", kind="direct", name="email", enabled=True
+            )
 
     with pytest.raises(IntegrityConflict):
         await work()
     async with transaction() as own:
         await query(own, "SELECT 1")
 
-    assert (await Account.all().count(), await AccountChannel.all().count()) == (0, 0)
+    assert (await Account.all().count(), await Destination.all().count()) == (0, 0)

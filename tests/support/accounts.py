@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from models import Account, AccountChannel, Plan
+from models import Account, Destination, Plan
 from pingpilot.accounts.accounts import create_account
 from pingpilot.clock import Clock
 
@@ -24,6 +24,6 @@ async def new_account(
 
 async def link_chat(account: Account, channel: str, clock: Clock, address: str = "4711") -> None:
     """Link a chat to the account without a bot."""
-    await AccountChannel.link(
+    await Destination.link(
         account.id, channel, address=address, user_id=address, username="alice", at=clock.now()
     )

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from models import AccountChannel, Plan
+from models import Destination, Plan
 from models.database import migrate, open_database
 from pingpilot.accounts.accounts import create_account, set_combine
 from pingpilot.channels import CHANNELS, DISCORD, TELEGRAM
@@ -32,7 +32,7 @@ async def _linked_account(number: int, platforms: Platforms) -> str:
     person = TelegramUser(7_000_000_000 + number, f"user{number}", "User")
     platforms.telegram.start_chat(person)
     for channel, address in ((DISCORD, dm), (TELEGRAM, str(person.id))):
-        await AccountChannel.link(
+        await Destination.link(
             new.account.id, channel.name, address=address, user_id=address, username=None, at=now
         )
     return new.api_key

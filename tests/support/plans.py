@@ -18,8 +18,9 @@ async def deliver_much(account: Account, now: datetime) -> None:
     events = [(uuid7(), account.id, "sale", "Sold!", "{}", now) for _ in range(HISTORY)]
     columns = ("id", "account_id", "category", "description", "fields_json", "created_at")
     await insert_rows(connection(), "events", columns, events)
-    settled = [(event[0], account.id, name, "delivered") for event in events for name in CHANNELS]
-    await insert_rows(connection(), "deliveries", ("event_id", "account_id", "channel", "status"), settled)
+    settled = [(event[0], account.id, name, name, "delivered") for event in events for name in CHANNELS]
+    place = ("event_id", "account_id", "channel", "destination", "status")
+    await insert_rows(connection(), "deliveries", place, settled)
     await connection().execute_script("ANALYZE")
 
 
