@@ -34,6 +34,7 @@ class Obstacle(StrEnum):
     OFF = "off"
     UNLINKED = "unlinked"
     SUSPENDED = "suspended"
+    REMOVED = "removed"
 
 
 def obstacle_to(*, enabled: bool, address: str | None, suspended_reason: str | None) -> Obstacle | None:

@@ -10,6 +10,7 @@ from models import Account, ApiKey, Destination, DestinationKind, Fact, KeyScope
 from models.database import transaction, unit_of_work
 from models.link_code import CODE_LIFETIME
 from models.sql import is_postgres, query
+from pingpilot.accounts.destinations import check_new
 from pingpilot.accounts.keys import KEY_PREFIX, key_hash, looks_like_key
 from pingpilot.accounts.quiet_hours import reconsider
 from pingpilot.channels import CHANNELS
@@ -55,10 +56,12 @@ class ChatUser:
 
 
 @unit_of_work
-async def create_link_code(account: Account, now: datetime) -> NewLinkCode:
+async def create_link_code(account: Account, now: datetime, *, room: str | None = None) -> NewLinkCode:
     """Return a fresh one-time code for the account; only its hash is stored.
 
-    Raises `TooMany` beyond `MOST_CODES` within the lifetime of a code, used ones included.
+    One for a `room` links a room as the destination of that name. Raises `InvalidInput` for what is not a
+    name, `AlreadyExists` for one in use, or `TooMany` beyond `MOST_CODES` within the lifetime of a code,
+    used ones included, and where the account has as many destinations as it may.
     """
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
     expires_at = now + CODE_LIFETIME
@@ -72,11 +75,14 @@ async def create_link_code(account: Account, now: datetime) -> NewLinkCode:
                 "use one of them, or wait a little.",
                 until=codes[0].expires_at,
             )
+        if room is not None:
+            await check_new(account, room)
         await LinkCode.create(
-            account_id=account.id, hash=_code_hash(code), created_at=now, expires_at=expires_at
+            account_id=account.id, hash=_code_hash(code), room=room, created_at=now, expires_at=expires_at
         )
     bot = await Fact.read(TELEGRAM_USERNAME)
-    return NewLinkCode(code, expires_at, f"https://t.me/{bot}?start={code}" if bot else None)
+    opens = "start" if room is None else "startgroup"  # asks in which group, and adds the bot to it
+    return NewLinkCode(code, expires_at, f"https://t.me/{bot}?{opens}={code}" if bot else None)
 
 
 @unit_of_work
@@ -86,10 +92,18 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
     `address` is where messages for them go: a Discord DM channel id, a Telegram chat id.
     Raises `LinkRefused` with a sentence for the user; each refusal of a wrong one counts as a guess.
     """
-    guess = await _count_guess(user, now)
+    guess = await count_guess(user, now)
     async with transaction():
         await guess.delete()  # unless the code is refused, which rolls this back; a write, to come first
-        account = await _account_behind(without_brackets(code_or_key), now)
+        code_or_key = without_brackets(code_or_key)
+        if looks_like_key(code_or_key):
+            account = await _account_of_key(code_or_key, now)
+        else:
+            account, room = await redeem(code_or_key, now)
+            if room is not None:
+                raise LinkRefused(
+                    f"This code is for a room, to be called '{room}': send it in the group or server channel."
+                )
         await Account.lock(account.id)
         before = await Destination.get_or_none(account_id=account.id, name=user.channel)
         await Destination.link(
@@ -104,7 +118,7 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
     return Linked(account, before.address if before else None)
 
 
-async def _count_guess(user: ChatUser, now: datetime) -> LinkGuess:
+async def count_guess(user: ChatUser, now: datetime) -> LinkGuess:
     """Count a guess before it is judged, so that many at once are no more than the limit.
 
     Raises `LinkRefused` beyond it. One user's guesses are counted one after another, on any daemon.
@@ -124,25 +138,29 @@ async def _count_guess(user: ChatUser, now: datetime) -> LinkGuess:
         return await LinkGuess.create(channel=user.channel, user_id=user.user_id, guessed_at=now)
 
 
-async def _account_behind(code_or_key: str, now: datetime) -> Account:
-    """Return the account that the code, which it uses up, or the key belongs to. Raises `LinkRefused`."""
-    if looks_like_key(code_or_key):
-        key = await ApiKey.in_force(now).get_or_none(hash=key_hash(code_or_key))
-        if key is None:
-            raise LinkRefused("This API key is not valid. Check it, or use a link code instead.")
-        if key.scope != KeyScope.MANAGE:  # it may not say where the notifications go
-            raise LinkRefused(
-                "This API key may only send events. Use a link code, or a key with scope 'manage'."
-            )
-        return await Account.get(id=key.account_id)
-    code = await LinkCode.get_or_none(hash=_code_hash(code_or_key))
+async def _account_of_key(text: str, now: datetime) -> Account:
+    """Return the account that a key belongs to. Raises `LinkRefused`."""
+    key = await ApiKey.in_force(now).get_or_none(hash=key_hash(text))
+    if key is None:
+        raise LinkRefused("This API key is not valid. Check it, or use a link code instead.")
+    if key.scope != KeyScope.MANAGE:  # it may not say where the notifications go
+        raise LinkRefused("This API key may only send events. Use a link code, or a key with scope 'manage'.")
+    return await Account.get(id=key.account_id)
+
+
+async def redeem(text: str, now: datetime) -> tuple[Account, str | None]:
+    """Use a code up; return the account that got it, and the name of the room that it is for, if any.
+
+    Raises `LinkRefused`. Within a transaction that is rolled back, the code can be used again.
+    """
+    code = await LinkCode.get_or_none(hash=_code_hash(text))
     if code is None:
         raise LinkRefused("This code is not right. Check it, or get a new one.")
     if code.used_at is None and not code.is_valid(now):
         raise LinkRefused("This code has expired: it is valid for 10 minutes. Get a new one.")
     if not await code.use(now):
         raise LinkRefused("This code was used already. Get a new one.")
-    return await Account.get(id=code.account_id)
+    return await Account.get(id=code.account_id), code.room
 
 
 @unit_of_work

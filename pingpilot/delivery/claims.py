@@ -68,6 +68,8 @@ def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> 
     obstacle = shown.suspended_reason
     if shown.obstacle is Obstacle.OFF:
         obstacle = f"{label} was switched off before this could be sent."
+    elif shown.obstacle is Obstacle.REMOVED:
+        obstacle = f"{label} was removed before this could be sent."
     elif shown.obstacle is Obstacle.UNLINKED:
         obstacle = f"{label} was unlinked before this could be sent."
     passes = any(each.passes_quiet_hours for each in deliveries)

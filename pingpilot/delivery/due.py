@@ -10,6 +10,7 @@ from models.database import connection
 from models.destination import DestinationKind, Obstacle, obstacle_to
 from models.sql import Row, as_datetime, as_uuid, marks, query
 from pingpilot.accounts.quiet_hours import QuietHours
+from pingpilot.channels import CHANNELS
 from pingpilot.delivery.channel import FieldValue, Recipient
 from pingpilot.events import notices
 
@@ -85,9 +86,11 @@ def _due_delivery(row: Row) -> DueDelivery:
     color = notices.COLOR if row["notice"] else DEFAULT_COLOR
     if row["color"] and not row["notice"]:
         color = int(row["color"].removeprefix("#"), 16)
-    # A destination that is not there any more, or not yet, is off
+    # A direct destination that is not there yet is off
     enabled, address, suspended_reason = bool(row["enabled"]), row["address"], row["suspended_reason"]
     obstacle = obstacle_to(enabled=enabled, address=address, suspended_reason=suspended_reason)
+    if row["kind"] is None and row["destination"] not in CHANNELS:
+        obstacle = Obstacle.REMOVED
     return DueDelivery(
         id=row["id"],
         event_id=as_uuid(row["event_id"]),
