@@ -10,12 +10,14 @@ from api.requests.auth import SCOPES
 from api.resources import (
     account,
     categories,
+    destinations,
     email_change,
     events,
     health,
     history,
     keys,
     links,
+    mailboxes,
     metrics,
     quota,
     unsubscribe,
@@ -27,6 +29,7 @@ CALLS: tuple[Call, ...] = (
     *history.CALLS,
     *categories.CALLS,
     *account.CALLS,
+    *destinations.CALLS,
     *links.CALLS,
     *keys.CALLS,
     *quota.CALLS,
@@ -51,4 +54,6 @@ def create_app(services: Services) -> web.Application:
     app.router.add_post("/unsubscribe/{token}", unsubscribe.post_unsubscribe)
     app.router.add_get("/confirm-email/{token}", email_change.get_email_change)
     app.router.add_post("/confirm-email/{token}", email_change.post_email_change)
+    app.router.add_get("/confirm-mailbox/{token}", mailboxes.get_mailbox)
+    app.router.add_post("/confirm-mailbox/{token}", mailboxes.post_mailbox)
     return app

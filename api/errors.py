@@ -17,6 +17,7 @@ from api.replies import json_reply, time_text
 from api.shapes.base import example_body
 from api.shapes.errors import EventFailure, InvalidJson, InvalidRequest, Problem, QuotaUsedUp
 from api.shapes.events import EVENT_ID, EventBody
+from pingpilot.accounts.destinations import MOST_DESTINATIONS
 from pingpilot.channels import CHANNELS
 
 MAX_BODY = 64 * 1024
@@ -100,7 +101,7 @@ _CODES: Mapping[str, Code] = {
     ),
     "too_many_requests": Code(
         HTTPStatus.TOO_MANY_REQUESTS,
-        "many invalid API keys came from this address, or the account asked for too many link codes",
+        "many invalid API keys came from this address, or the account asked for too many codes or links",
         Sentence(
             "Too many invalid API keys came from your address: check the key, and try again in {wait} s.",
             {"wait": 3},
@@ -109,7 +110,11 @@ _CODES: Mapping[str, Code] = {
             "link_codes": _from_the_rules(
                 "This account got 10 codes in the last 10 minutes: use one of them, or wait a little.",
                 wait=600,
-            )
+            ),
+            "mailboxes": _from_the_rules(
+                "This account asked 10 times in an hour for a mailbox to be confirmed: wait a little.",
+                wait=3600,
+            ),
         },
         headers=_WAIT,
     ),
@@ -223,6 +228,10 @@ _CODES: Mapping[str, Code] = {
             "channel": Sentence(
                 "There is no such channel: choose from {channels}.", {"channels": "discord, telegram"}
             ),
+            "destination": _from_the_rules("There is no destination 'opps': did you mean 'ops'?"),
+            "destination_name": Sentence(
+                "There is no such destination: a name is 1 to 32 of a-z, 0-9 and '-'."
+            ),
             "link": Sentence(
                 "{channel} is not linked, so there is nothing to remove.", {"channel": "Telegram"}
             ),
@@ -259,6 +268,31 @@ _CODES: Mapping[str, Code] = {
         "this server has no settings for the channel",
         Sentence(
             "{channels} can't be switched on: this server is not set up for it.", {"channels": "Discord"}
+        ),
+    ),
+    "destination_exists": Code(
+        HTTPStatus.CONFLICT,
+        "the account has a destination of this name",
+        _from_the_rules(
+            "There is a destination 'ops' already: choose another name, or remove that one first."
+        ),
+    ),
+    "too_many_destinations": Code(
+        HTTPStatus.CONFLICT,
+        f"the account has {MOST_DESTINATIONS} destinations",
+        _from_the_rules(f"An account has up to {MOST_DESTINATIONS} destinations: remove one first."),
+    ),
+    "destination_not_usable": Code(
+        HTTPStatus.CONFLICT,
+        "nothing can be sent to the destination now",
+        Sentence("Nothing can be sent to '{name}': {reason}", {"name": "ops", "reason": "it is off."}),
+    ),
+    "confirmation_not_sent": Code(
+        HTTPStatus.BAD_GATEWAY,
+        "the mail that asks a new mailbox to confirm could not be sent",
+        Sentence(
+            "The link that confirms {address} could not be sent, and nothing was added: {reason}",
+            {"address": "team@example.com", "reason": "No such mailbox."},
         ),
     ),
     "key_exists": Code(
@@ -321,6 +355,7 @@ _CODES: Mapping[str, Code] = {
                     "delivery_status": "FAILED",
                     "deliveries": [
                         {
+                            "destination": "email",
                             "channel": "email",
                             "status": "failed",
                             "attempts": 1,

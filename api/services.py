@@ -1,7 +1,7 @@
 """What the handlers work with, made by the daemon and kept under one typed key."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -15,6 +15,7 @@ from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import Clock
 from pingpilot.delivery.backlog import Backlog
+from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.events.intake import Intake
 from pingpilot.storage.watch import DatabaseWatch
@@ -52,8 +53,9 @@ class InFlight:
 class Services:
     """The daemon's parts that the API calls.
 
-    `on_deliveries` is told the channels that have something to do; `stopping` turns true when the daemon
-    winds down.
+    `on_deliveries` is told the channels that have something to do; `senders` are the channels themselves,
+    for what no delivery stands for. `base_url` is where people reach the API. `stopping` turns true when
+    the daemon winds down.
     """
 
     authenticator: Authenticator
@@ -68,6 +70,8 @@ class Services:
     clock: Clock
     on_deliveries: Callable[[set[str]], None]
     floods: FloodGuard
+    base_url: str = ""
+    senders: Mapping[str, Channel] = field(default_factory=dict)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     cors: Cors = field(default_factory=Cors)
     in_flight: InFlight = field(default_factory=InFlight)

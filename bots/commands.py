@@ -9,7 +9,6 @@ import structlog
 from bots.failures import Failures
 from bots.replies import Bold, Code, Line, Reply, ago
 from models import Account, Destination
-from models.ids import uuid7
 from pingpilot.accounts import linking
 from pingpilot.accounts.accounts import direct_destinations
 from pingpilot.accounts.categories import report_categories
@@ -19,8 +18,8 @@ from pingpilot.accounts.quota import PlanLimits, percent_reached, quota_of
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 from pingpilot.delivery.channel import Notification, Recipient
+from pingpilot.delivery.own_words import own_words
 from pingpilot.errors import DeliveryFailure, InvalidInput, LinkRefused, PermanentFailure
-from pingpilot.events import notices
 from pingpilot.events.notices import post_notice
 
 Send = Callable[[Recipient, Notification], Awaitable[None]]
@@ -116,7 +115,7 @@ class Commands:
     async def _tell_chat(self, recipient: Recipient, text: str) -> None:
         """Send a chat that no account leads to any more a notice; a few tries, since nothing keeps it."""
         now = self._clock.now()
-        notice = Notification(uuid7(), 0, notices.SENDER, notices.EMOJI, notices.COLOR, text, (), now)
+        notice = own_words(text, now)
         for pause in (*_TRIES_AFTER, None):
             try:
                 await self._send(recipient, notice)

@@ -40,6 +40,7 @@ class ChannelKind:
     `name` is what is stored and what the API says, `label` what people read. `unlinked_code` is the API's
     error code for an account that has the channel switched on but not linked. `pace` holds for the channel
     as a whole, `recipient_pace` for each address, `room_pace` for each room; None is no limit.
+    `mentions` tells whether a message to a room may call people.
 
     The others name objects of the channel's folder as `module:object`, since this module stands below all
     of them; `load` brings them in:
@@ -49,6 +50,8 @@ class ChannelKind:
       `pingpilot.delivery.parts.ChannelParts`;
     - `doctor`: a coroutine function of these settings and `pingpilot.telemetry.findings.Dates` that returns
       a `Finding`;
+    - `check_address`: a function that returns an address as it is stored, or raises `InvalidInput`, for a
+      channel that has destinations of which the owner gives the address;
     - `stand_in`: the `pingpilot.sandbox.platforms.Platform` class that the sandbox runs, where there is
       one.
     """
@@ -59,11 +62,13 @@ class ChannelKind:
     settings: str
     part: str
     doctor: str
+    check_address: str | None = None
     stand_in: str | None = None
     unlinked_code: str | None = None
     pace: Rate | None = None
     recipient_pace: Rate | None = None
     room_pace: Rate | None = None
+    mentions: bool = False
 
     @property
     def needs_link(self) -> bool:
@@ -84,6 +89,7 @@ DISCORD = ChannelKind(
     # https://discord.com/developers/docs/topics/rate-limits#global-rate-limit; discord.py keeps the
     # conversations' own limits
     pace=Rate(per_second=50, burst=50),
+    mentions=True,
     settings="bots.discord.settings:DiscordSettings",
     part="bots.discord.part:build",
     doctor="bots.discord.doctor:check",
@@ -109,6 +115,7 @@ EMAIL = ChannelKind(
     address=AddressSource.ACCOUNT_EMAIL,  # the pool's few connections are the pace
     settings="pingpilot.email.settings:EmailSettings",
     part="pingpilot.email.part:build",
+    check_address="pingpilot.accounts.email_address:normal_email",
     doctor="pingpilot.email.doctor:check",
     stand_in="pingpilot.sandbox.platforms:MailInSandbox",
 )

@@ -118,7 +118,7 @@ def _operation(call: Call, schemas: Schemas) -> Json:
     body: Json = {}
     if call.body:
         content = {"application/json": {"schema": schemas.reference(call.body, SENT)}}
-        body = {"requestBody": {"required": True, "content": content}}
+        body = {"requestBody": {"required": call.body_required, "content": content}}
     return {
         "tags": [call.tag],
         "summary": call.summary,

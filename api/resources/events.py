@@ -16,10 +16,10 @@ from api.errors import ApiError
 from api.replies import json_reply
 from api.requests.auth import authenticate, check_category, check_links
 from api.requests.bodies import invalid_request, read_body
-from api.resources.history import deliveries_of
+from api.resources.history import settled_deliveries
 from api.services import KNOWN_CALLER, SERVICES, Services
 from api.shapes.events import AcceptedEvent, EventBody, delivery_summary
-from models import OPEN_STATUSES, Delivery, KeyScope
+from models import Delivery, KeyScope
 from models.ids import event_id_text
 from pingpilot.accounts.callers import Caller
 from pingpilot.accounts.categories import unknown_category
@@ -40,7 +40,6 @@ ANSWERED_WITHIN = 9.5
 """Seconds after which an event's sender is told that nobody knows, however slow the database is."""
 LONGEST_WAIT = 30
 """Seconds a caller may wait for the deliveries (`Prefer: wait=N`, RFC 7240)."""
-_LOOK_AGAIN = 1.0  # seconds: sees what another daemon delivered
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
 _ACCEPTED = "Event accepted."
@@ -173,16 +172,7 @@ async def _reply_when_settled(
     request: web.Request, event_id: UUID, wait: int, headers: dict[str, str]
 ) -> web.Response:
     """Reply once all of the event's deliveries are settled, the time is over or the daemon stops."""
-    settlements = request.app[SERVICES].settlements
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait
-    while True:
-        deliveries = await deliveries_of(event_id)
-        left = deadline - loop.time()
-        is_open = any(each.status in OPEN_STATUSES for each in deliveries)
-        if not is_open or left <= 0 or settlements.closed:
-            break
-        await settlements.wait(event_id, min(left, _LOOK_AGAIN))
+    deliveries = await settled_deliveries(request.app[SERVICES], event_id, wait)
     told = {"event_id": event_id_text(event_id), **delivery_summary(deliveries)}
     if failed := Delivery.failed_for_good(deliveries):
         labels = " and ".join(label_of(each.destination) for each in failed)

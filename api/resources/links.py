@@ -8,29 +8,39 @@ from api.calls import Call
 from api.errors import ApiError
 from api.replies import json_reply
 from api.requests.auth import authenticate
-from api.requests.bodies import invalid_request
+from api.requests.bodies import invalid_request, read_body
 from api.services import SERVICES
-from api.shapes.account import NewCode, RemovedLink
+from api.shapes.account import LinkCodeBody, NewCode, RemovedLink
 from models import Account
 from pingpilot.accounts.linking import create_link_code, unlink
 from pingpilot.channels import CHANNELS
-from pingpilot.errors import TooMany
+from pingpilot.errors import AlreadyExists, InvalidInput, TooMany
 from pingpilot.events.notices import post_notice
 
 
 async def post_link_code(request: web.Request) -> web.Response:
     """Make a one-time code that links a chat to the caller's account."""
     caller = await authenticate(request)
+    body = await read_body(request, LinkCodeBody) if request.can_read_body else LinkCodeBody()
     account, now = await Account.get(id=caller.account_id), request.app[SERVICES].clock.now()
     try:
-        new = await create_link_code(account, now)
+        new = await create_link_code(account, now, room=body.room)
+    except InvalidInput as exc:
+        raise invalid_request(("room", str(exc))) from None
+    except AlreadyExists as exc:
+        raise ApiError("destination_exists", sentence=exc) from None
     except TooMany as exc:
-        wait = math.ceil(((exc.until or now) - now).total_seconds())
+        if exc.until is None:
+            raise ApiError("too_many_destinations", sentence=exc) from None
+        wait = math.ceil((exc.until - now).total_seconds())
         raise ApiError("too_many_requests/link_codes", sentence=exc, wait=wait) from None
     bots = " or ".join(kind.label for kind in CHANNELS.values() if kind.needs_link)
     tap = ", or open telegramUrl" if new.telegram_url else ""
+    where = f"to the {bots} bot"
+    if body.room is not None:
+        where = f"in the room to be called '{body.room}', where the {bots} bot is"
     shown = NewCode(
-        message=f"Within 10 minutes, send `/link {new.code}` to the {bots} bot{tap}: it works once.",
+        message=f"Within 10 minutes, send `/link {new.code}` {where}{tap}: it works once.",
         code=new.code,
         expires_at=new.expires_at,
         telegram_url=new.telegram_url,
@@ -68,7 +78,9 @@ CALLS = (
         tag="Account",
         summary="Make a one-time code that links a chat",
         replies={201: NewCode},
-        errors=("too_many_requests/link_codes",),
+        body=LinkCodeBody,
+        body_required=False,
+        errors=("too_many_requests/link_codes", "destination_exists", "too_many_destinations"),
     ),
     Call(
         method="DELETE",

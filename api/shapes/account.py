@@ -13,7 +13,7 @@ from pydantic import (
     field_validator,
 )
 
-from api.shapes.base import ChannelName, Count, Shape, Time, patch_like
+from api.shapes.base import ChannelName, Count, DestinationName, Shape, Time, patch_like
 from api.shapes.validation import always_saying, invalid
 from models import Destination, Plan
 from pingpilot.accounts.preferences import AccountChange, ChannelChange
@@ -77,8 +77,18 @@ class ShownAccount(Shape):
     channels: list[ShownChannel]
 
 
+class LinkCodeBody(BaseModel):
+    """What the code is for; a call without a body is for a chat, or any room."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [{"room": "ops"}]})
+
+    room: DestinationName | None = Field(
+        default=None, description="Links a room alone, as the destination of this name."
+    )
+
+
 class NewCode(Shape):
-    """A code that links a chat to the account, once."""
+    """A code that links a chat, or a room, to the account, once."""
 
     message: str
     code: str

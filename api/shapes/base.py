@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from pydantic.alias_generators import to_camel
 
 from api.replies import time_text
-from api.shapes.validation import invalid
+from api.shapes.validation import always_saying, invalid
 from pingpilot.accounts.categories import NAME_PATTERN
 from pingpilot.accounts.destinations import NAME_PATTERN as DESTINATION_PATTERN
 from pingpilot.channels import CHANNELS
@@ -34,7 +34,11 @@ Json = dict[str, Any]
 Count = Annotated[int, Field(ge=0)]
 # The channels there are when the document is made
 ChannelName = Annotated[str, Field(json_schema_extra=lambda schema: schema.update(enum=[*CHANNELS]))]
-DestinationName = Annotated[str, Field(pattern=f"^{DESTINATION_PATTERN}$", examples=["ops-room"])]
+DestinationName = Annotated[
+    str,
+    Field(pattern=f"^{DESTINATION_PATTERN}$", examples=["ops-room"]),
+    always_saying("must be the name of a destination, 1 to 32 of a-z, 0-9 and '-', such as ops-room."),
+]
 Time = Annotated[
     datetime,
     PlainSerializer(time_text, return_type=str),

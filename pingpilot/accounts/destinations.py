@@ -1,23 +1,181 @@
 """Destinations: the places an account's notifications go to, by the names its owner gives them."""
 
+import difflib
 import re
-from datetime import datetime
+import secrets
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from models import Account, Category, Delivery, DeliveryStatus, Destination, DestinationKind
+from models.database import transaction, unit_of_work
 from models.names import split
 from pingpilot.accounts.accounts import direct_destinations
-from pingpilot.channels import CHANNELS
-from pingpilot.errors import AlreadyExists, InvalidInput, TooMany
+from pingpilot.accounts.quiet_hours import reconsider, set_quiet_hours
+from pingpilot.channels import CHANNELS, AddressSource, ChannelKind, load
+from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
 
 NAME_PATTERN = r"[a-z0-9-]{1,32}"
+MENTION_PATTERN = r"here|[0-9]{15,20}"
+"""Whom messages to a Discord room call: everybody who is online, or a role by its id."""
 MOST_DESTINATIONS = 20
 """Destinations of one account, its direct ones included."""
+SECRET_OVERLAP = timedelta(days=1)
+"""How long the former secret of a webhook signs beside the new one."""
+_SECRET_BYTES = 32  # of 24 to 64: https://github.com/standard-webhooks/standard-webhooks
+_NO_MENTION = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class NewDestination:
+    """A fresh destination; a webhook's `secret` is shown this once."""
+
+    destination: Destination
+    secret: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationChange:
+    """What changes for a destination; None means nothing.
+
+    `quiet_hours` are written as `22:00-07:00`, or `off`; `silently` belongs to them. `mention` is `none`,
+    `here` or a role's id.
+    """
+
+    enabled: bool | None = None
+    quiet_hours: str | None = None
+    silently: bool = False
+    mention: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RotatedSecret:
+    """A webhook's new secret, shown this once; the `former` one signs as well until then."""
+
+    secret: str
+    former_until: datetime
 
 
 async def destinations_of(account: Account) -> list[Destination]:
     """Return the account's destinations: the direct ones in the channels' order, then the others by name."""
     others = Destination.filter(account_id=account.id).exclude(kind=DestinationKind.DIRECT)
     return [*await direct_destinations(account), *await others.order_by("name")]
+
+
+async def find_destination(account: Account, name: str) -> Destination:
+    """Return the account's destination of this name. Raises `NotFound`, with the nearest names."""
+    own = await destinations_of(account)
+    for each in own:
+        if each.name == name:
+            return each
+    near = difflib.get_close_matches(name[:100], [each.name for each in own], n=3, cutoff=0.5)
+    hint = ", ".join(f"'{each}'" for each in near or [each.name for each in own])
+    raise NotFound(f"There is no destination '{name}': {'did you mean' if near else 'there are'} {hint}.")
+
+
+@unit_of_work
+async def add_destination(
+    account: Account, name: str, kind: ChannelKind, address: str, now: datetime
+) -> NewDestination:
+    """Return a new destination that its owner gives the address of: a mailbox, or a webhook.
+
+    A mailbox has its address as its title until it is confirmed (`pingpilot.accounts.mailboxes`), and
+    nothing is sent there before. Raises `InvalidInput`, `AlreadyExists` for a name in use, or `TooMany`.
+    """
+    if kind.check_address is None:
+        raise InvalidInput(
+            f"{kind.label} is linked from there: get a code with `pingpilot link-code --room`."
+        )
+    checked = load(kind.check_address)(address)
+    is_mailbox = kind.address is AddressSource.ACCOUNT_EMAIL
+    async with transaction():
+        await Account.lock(account.id)
+        await check_new(account, name)
+        secret = None if is_mailbox else new_secret()
+        destination = await Destination.create(
+            account_id=account.id,
+            channel=kind.name,
+            kind=DestinationKind.MAILBOX if is_mailbox else DestinationKind.WEBHOOK,
+            name=name,
+            title=checked if is_mailbox else None,
+            enabled=True,
+            address=None if is_mailbox else checked,
+            secret=secret,
+            linked_at=None if is_mailbox else now,
+        )
+    return NewDestination(destination, secret)
+
+
+@unit_of_work
+async def change_destination(
+    account: Account, name: str, change: DestinationChange, now: datetime
+) -> Destination:
+    """Change all that is named or, where something is wrong, nothing; return the destination.
+
+    One that is switched on or off loses its suspension. Raises `InvalidInput` or `NotFound`.
+    """
+    async with transaction():
+        await Account.lock(account.id)
+        destination = await find_destination(account, name)
+        if not destination.id:  # a direct one that the account never had
+            await destination.save()
+        if change.mention is not None:
+            await _set_mention(destination, change.mention)
+        if change.enabled is not None:
+            await Destination.switch(account.id, name, on=change.enabled)
+            await reconsider(account, name, now)
+        if change.quiet_hours is not None:
+            await set_quiet_hours(account, name, change.quiet_hours, silently=change.silently, now=now)
+        return await Destination.get(account_id=account.id, name=name)
+
+
+async def _set_mention(destination: Destination, mention: str) -> None:
+    is_room = destination.kind in (DestinationKind.ROOM, DestinationKind.TOPIC)
+    if not is_room or not CHANNELS[destination.channel].mentions:
+        labels = " or ".join(kind.label for kind in CHANNELS.values() if kind.mentions)
+        raise InvalidInput(f"Only messages to a room in {labels} can mention somebody.")
+    if mention != _NO_MENTION and not re.fullmatch(MENTION_PATTERN, mention):
+        raise InvalidInput(f"'{mention}' is not a mention: write none, here, or the id of a role.")
+    await Destination.filter(id=destination.id).update(mention=None if mention == _NO_MENTION else mention)
+
+
+@unit_of_work
+async def remove_destination(account: Account, name: str, now: datetime) -> list[str]:
+    """Remove a destination that is not direct; return the categories that name it still.
+
+    Raises `InvalidInput` or `NotFound`.
+    """
+    async with transaction():
+        await Account.lock(account.id)
+        destination = await find_destination(account, name)
+        if destination.kind == DestinationKind.DIRECT:
+            raise InvalidInput(
+                f"{label_of(name)} itself can't be removed: switch it off, or unlink its chat with /unlink."
+            )
+        return await delete_destination(destination, now)
+
+
+@unit_of_work
+async def rotate_secret(account: Account, name: str, now: datetime) -> RotatedSecret:
+    """Give a webhook a new secret; the former one signs beside it for a day.
+
+    Raises `InvalidInput` or `NotFound`.
+    """
+    async with transaction():
+        await Account.lock(account.id)
+        destination = await find_destination(account, name)
+        if destination.kind != DestinationKind.WEBHOOK:
+            raise InvalidInput(f"{label_of(name)} is not a webhook, and has no secret.")
+        secret, until = new_secret(), now + SECRET_OVERLAP
+        await Destination.filter(id=destination.id).update(
+            secret=secret, former_secret=destination.secret, former_secret_until=until
+        )
+    return RotatedSecret(secret, until)
+
+
+def new_secret() -> str:
+    """Return a fresh secret for a webhook, in the form of Standard Webhooks."""
+    return f"whsec_{b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
 
 
 def label_of(destination: str) -> str:

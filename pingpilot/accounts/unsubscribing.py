@@ -8,18 +8,33 @@ from datetime import datetime
 
 from models import Account, Destination, Fact
 from models.database import transaction, unit_of_work
-from pingpilot.accounts.accounts import direct_destinations
+from pingpilot.accounts.destinations import NAME_PATTERN, destinations_of, label_of
 from pingpilot.accounts.preferences import switch_channel
-from pingpilot.channels import CHANNELS, EMAIL
+from pingpilot.accounts.quiet_hours import reconsider
+from pingpilot.channels import EMAIL
 
 _SECRET = "unsubscribe.secret"  # noqa: S105  # the name of the fact, not the secret
-_TOKEN = re.compile(r"([0-9]{1,18})\.([0-9a-f]{64})")
+_TOKEN = re.compile(rf"([0-9]{{1,18}})(?:\.({NAME_PATTERN}))?\.([0-9a-f]{{64}})")
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A destination that e-mails go to, by the link in one of them."""
+
+    account: Account
+    destination: str
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether they go to the account's own address."""
+        return self.destination == EMAIL.name
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether an account gets e-mails, and the labels of its other channels that can be used."""
+    """Whether e-mails go to the `address`, and what else of the account can be used, as people call it."""
 
+    address: str
     gets_mail: bool
     others: tuple[str, ...]
 
@@ -47,39 +62,57 @@ class Unsubscriber:
         secret = await Fact.read(_SECRET)
         return _mark(secret.encode()) if secret else None
 
-    def url_for(self, account_id: int) -> str:
-        """Return the account's link, as it stands in its e-mails."""
-        return f"{self._base_url}/unsubscribe/{account_id}.{self._signature(account_id)}"
+    def url_for(self, account_id: int, destination: str = EMAIL.name) -> str:
+        """Return a destination's link, as it stands in its e-mails."""
+        which = str(account_id) if destination in ("", EMAIL.name) else f"{account_id}.{destination}"
+        return f"{self._base_url}/unsubscribe/{which}.{self._signature(which)}"
 
-    async def account_behind(self, token: str) -> Account | None:
-        """Return the account a link's token was signed for, None for a token that is not ours."""
+    async def subscription_behind(self, token: str) -> Subscription | None:
+        """Return what a link's token was signed for, None for a token that is not ours."""
         match = _TOKEN.fullmatch(token)
-        if not match or not hmac.compare_digest(match[2], self._signature(int(match[1]))):
+        if not match or not hmac.compare_digest(match[3], self._signature(token.rpartition(".")[0])):
             return None
-        return await Account.get_or_none(id=int(match[1]))
+        account, name = await Account.get_or_none(id=int(match[1])), match[2] or EMAIL.name
+        if account is None:
+            return None
+        if match[2] and not await Destination.exists(account_id=account.id, name=name, channel=EMAIL.name):
+            return None  # it was removed
+        return Subscription(account, name)
 
-    async def standing(self, account: Account) -> Standing:
-        """Return what is true for the account now."""
-        own = await direct_destinations(account)
-        usable = {row.channel for row in await Destination.usable(account.id)}
+    async def standing(self, subscription: Subscription) -> Standing:
+        """Return what is true for a subscription now."""
+        account = subscription.account
+        own = {row.name: row for row in await destinations_of(account)}
+        row, usable = (
+            own[subscription.destination],
+            {row.name for row in await Destination.usable(account.id)},
+        )
+        others = [name for name in own if name in usable and name != row.name]
+        # Who reads another mailbox is not the owner, and is told of nothing else
         return Standing(
-            gets_mail=any(row.enabled for row in own if row.channel == EMAIL.name),
-            others=tuple(kind.label for kind in CHANNELS.values() if kind.name in usable - {EMAIL.name}),
+            address=account.email if subscription.is_direct else row.title or "",
+            gets_mail=row.enabled,
+            others=tuple(map(label_of, others)) if subscription.is_direct else (),
         )
 
     @unit_of_work
-    async def switch_mail(self, account: Account, *, on: bool, now: datetime) -> bool:
-        """Switch the account's e-mail channel on or off; False where it is so already."""
+    async def switch_mail(self, subscription: Subscription, *, on: bool, now: datetime) -> bool:
+        """Switch the destination on or off; False where it is so already."""
+        account, name = subscription.account, subscription.destination
         async with transaction():
             await Account.lock(account.id)
-            row = await Destination.get_or_none(account_id=account.id, name=EMAIL.name)
+            row = await Destination.get_or_none(account_id=account.id, name=name)
             if (row is not None and row.enabled) == on:
                 return False
-            await switch_channel(account, EMAIL.name, on=on, now=now)
+            if subscription.is_direct:
+                await switch_channel(account, name, on=on, now=now)
+            else:
+                await Destination.switch(account.id, name, on=on)
+                await reconsider(account, name, now)
         return True
 
-    def _signature(self, account_id: int) -> str:
-        return hmac.digest(self._secret, f"unsubscribe {account_id}".encode(), "sha256").hex()
+    def _signature(self, which: str) -> str:
+        return hmac.digest(self._secret, f"unsubscribe {which}".encode(), "sha256").hex()
 
 
 def _mark(secret: bytes) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pingpilot import __version__
-from pingpilot.cli import accounts, categories, daemon, deliveries, keys, links, sending
+from pingpilot.cli import accounts, categories, daemon, deliveries, destinations, keys, links, sending
 
 app = typer.Typer(
     name="pingpilot",
@@ -46,4 +46,5 @@ app.command("link-code")(links.link_code_command)
 app.add_typer(accounts.app, name="account")
 app.add_typer(keys.app, name="key")
 app.add_typer(categories.app, name="category")
+app.add_typer(destinations.app, name="destination")
 app.add_typer(deliveries.app, name="deliveries")

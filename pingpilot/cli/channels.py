@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from models import Account, Destination
+from models import Account, Destination, DestinationKind
 from pingpilot.accounts.destinations import label_of
 from pingpilot.accounts.preferences import ChannelChange
 from pingpilot.accounts.quiet_hours import hours_text
@@ -82,11 +82,12 @@ def channel_lines(channels: Sequence[Destination], settings: Settings) -> list[s
     for each in channels:
         label = CHANNELS[each.channel].label
         name = label if each.name == each.channel else f"{each.name} ({label})"
-        lines.append(f"{name}: {_channel_text(each, settings)}")
+        lines.append(f"{name}: {channel_text(each, settings)}")
     return lines
 
 
-def _channel_text(channel: Destination, settings: Settings) -> str:
+def channel_text(channel: Destination, settings: Settings) -> str:
+    """Return how a destination stands, and where it leads."""
     missing = settings.channels[channel.channel].missing
     if not channel.enabled:
         return f"off, as {missing} is not set" if missing else "off"
@@ -95,7 +96,8 @@ def _channel_text(channel: Destination, settings: Settings) -> str:
     if channel.suspended_reason:
         return f"suspended: {channel.suspended_reason}"
     if not channel.address:
-        return "on, not linked yet"
+        is_mailbox = channel.kind == DestinationKind.MAILBOX
+        return f"{channel.title} has to confirm it" if is_mailbox else "on, not linked yet"
     text = f"on, {channel.title or channel.username or channel.address}"
     if channel.quiet_from is not None and channel.quiet_until is not None:
         start, end = hours_text(channel.quiet_from, channel.quiet_until)

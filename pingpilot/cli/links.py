@@ -12,12 +12,20 @@ from pingpilot.accounts.accounts import find_account
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, print_json, with_database
 from pingpilot.config import Settings
 
+ROOM = typer.Option(
+    metavar="NAME", help="For a group or a server's channel, as the destination of this name."
+)
 
-def link_code_command(account: Annotated[str, ACCOUNT], as_json: Annotated[bool, AS_JSON] = False) -> None:
-    """Make a one-time code that links a Discord or Telegram chat to an account."""
+
+def link_code_command(
+    account: Annotated[str, ACCOUNT],
+    room: Annotated[str | None, ROOM] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
+    """Make a one-time code that links a Discord or Telegram chat, or a room, to an account."""
 
     async def create(_settings: Settings) -> linking.NewLinkCode:
-        return await linking.create_link_code(await find_account(account), datetime.now(UTC))
+        return await linking.create_link_code(await find_account(account), datetime.now(UTC), room=room)
 
     new = with_database(create)
     if as_json:
@@ -25,7 +33,10 @@ def link_code_command(account: Annotated[str, ACCOUNT], as_json: Annotated[bool,
         print_json({"code": new.code, "expiresAt": expires_at, "telegramUrl": new.telegram_url})
         return
     typer.echo(f"Code: {new.code}  (once, until {new.expires_at:%H:%M} UTC)")
-    typer.echo(f"Send `/link {new.code}` to the Discord or Telegram bot.")
+    where = "to the Discord or Telegram bot"
+    if room is not None:
+        where = f"in the group, topic or server channel that is to be '{room}', where the bot is"
+    typer.echo(f"Send `/link {new.code}` {where}.")
     if new.telegram_url:
         qr_code = io.StringIO()
         segno.make(new.telegram_url, error="l", micro=False).terminal(qr_code, compact=True, border=2)

@@ -95,7 +95,7 @@ class Daemon:
                 database=self._database,
                 metrics=self._metrics,
             )
-            services = self._services(unsubscriber)
+            services = self._services(unsubscriber, base_url)
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._database.close)
                 for part in self._parts.values():
@@ -159,7 +159,7 @@ class Daemon:
                 "Accounts have no channel that can be used: see `pingpilot doctor`", accounts=len(mute)
             )
 
-    def _services(self, unsubscriber: Unsubscriber) -> Services:
+    def _services(self, unsubscriber: Unsubscriber, base_url: str) -> Services:
         return Services(
             authenticator=Authenticator(limits=self._limits, clock=self._clock),
             intake=Intake(
@@ -179,6 +179,8 @@ class Daemon:
             clock=self._clock,
             on_deliveries=self._wake,
             floods=FloodGuard(clock=self._clock),
+            base_url=base_url,
+            senders={name: part.own.channel for name, part in self._parts.items()},
             proxies=TrustedProxies(self._settings.trusted_proxies),
             cors=Cors(self._settings.cors_origins),
         )

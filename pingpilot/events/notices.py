@@ -1,10 +1,13 @@
 """Notices: what PingPilot itself has to tell an account's owner, sent like any event but never charged."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from models import Account, Delivery, DeliveryStatus, Destination, DestinationKind, Event
 from models.database import transaction, unit_of_work
 from models.ids import first_id_at
+from models.sql import as_uuid
 
 SENDER = "PingPilot"
 """A notice's category; no account can have one of this name."""
@@ -31,6 +34,19 @@ async def post_notice(
         targets = await Destination.filter(account_id=account_id, name=only)
     if not targets:
         return set()
+    await _queue(account_id, text, targets, now)
+    return {target.channel for target in targets}
+
+
+@unit_of_work
+async def post_test(destination: Destination, now: datetime) -> UUID:
+    """Queue a test notification for one destination; return its event's id."""
+    async with transaction():
+        text = f"This is a test: notifications to '{destination.name}' arrive here."
+        return await _queue(destination.account_id, text, [destination], now)
+
+
+async def _queue(account_id: int, text: str, targets: Sequence[Destination], now: datetime) -> UUID:
     event = await Event.create(
         account_id=account_id,
         category=SENDER,
@@ -48,7 +64,7 @@ async def post_notice(
             status=DeliveryStatus.PENDING,
             next_attempt_at=now,
         )
-    return {target.channel for target in targets}
+    return as_uuid(event.id)
 
 
 @unit_of_work

@@ -1,0 +1,313 @@
+"""`/api/v1/destinations`: the places an account's events go to, listed, added, changed, tried and removed."""
+
+import asyncio
+import re
+from datetime import timedelta
+from http import HTTPStatus
+
+from aiohttp import web
+
+from api.calls import Call
+from api.errors import ApiError
+from api.replies import json_reply
+from api.requests.auth import authenticate
+from api.requests.bodies import invalid_request, read_body
+from api.resources.history import settled_deliveries
+from api.services import SERVICES, Services
+from api.shapes.destinations import (
+    AddedDestination,
+    DestinationBody,
+    DestinationPatch,
+    NewSecret,
+    RemovedDestination,
+    ShownDestination,
+    ShownDestinations,
+    TestedDestination,
+)
+from models import Account, DeliveryStatus, Destination, DestinationKind
+from models.destination import Obstacle, obstacle_to
+from pingpilot.accounts.destinations import (
+    NAME_PATTERN,
+    add_destination,
+    change_destination,
+    destinations_of,
+    find_destination,
+    remove_destination,
+    rotate_secret,
+)
+from pingpilot.accounts.mailboxes import Mailboxes, count_asking, words_for
+from pingpilot.channels import CHANNELS, ChannelKind
+from pingpilot.delivery.channel import Recipient
+from pingpilot.delivery.own_words import own_words
+from pingpilot.errors import AlreadyExists, DeliveryFailure, InvalidInput, NotFound, TooMany
+from pingpilot.events.notices import post_test
+from pingpilot.telemetry.health import State
+
+DESTINATIONS, DESTINATION = "/api/v1/destinations", "/api/v1/destinations/{name}"
+TESTED_WITHIN = 15.0
+"""Seconds that a caller waits for a test notification."""
+_SENT_WITHIN = 20.0  # seconds that the mail which asks to confirm may take
+_AN_HOUR = timedelta(hours=1)
+
+
+async def get_destinations(request: web.Request) -> web.Response:
+    """Return all of the caller's destinations."""
+    account, now = await _caller(request), request.app[SERVICES].clock.now()
+    shown = [ShownDestination.of(each, now) for each in await destinations_of(account)]
+    return json_reply(ShownDestinations(destinations=shown))
+
+
+async def post_destination(request: web.Request) -> web.Response:
+    """Add a webhook, or a mailbox, which is sent a link to confirm it."""
+    account = await _caller(request)
+    body = await read_body(request, DestinationBody)
+    services, kind = request.app[SERVICES], CHANNELS[body.channel]
+    now = services.clock.now()
+    _check_configured(services, kind)
+    try:
+        new = await add_destination(account, body.name, kind, body.address, now)
+    except InvalidInput as exc:
+        member = "address" if re.fullmatch(NAME_PATTERN, body.name) and body.name not in CHANNELS else "name"
+        raise invalid_request((member, str(exc))) from None
+    except AlreadyExists as exc:
+        raise ApiError("destination_exists", sentence=exc) from None
+    except TooMany as exc:
+        raise ApiError("too_many_destinations", sentence=exc) from None
+    message = f"Events go to '{body.name}' from now on."
+    if new.destination.kind == DestinationKind.MAILBOX:
+        try:
+            await _ask_mailbox(services, account, new.destination)
+        except ApiError:
+            await new.destination.delete()
+            raise
+        message = f"A link was sent to {new.destination.title}: events go there once it is opened."
+    shown = ShownDestination.of(new.destination, now)
+    added = AddedDestination(**shown.model_dump(by_alias=False), message=message, secret=new.secret)
+    headers = {"Location": DESTINATION.format(name=body.name), "Cache-Control": "no-store"}
+    return json_reply(added, status=HTTPStatus.CREATED, headers=headers)
+
+
+async def get_destination(request: web.Request) -> web.Response:
+    """Return one destination."""
+    _, destination = await _named(request)
+    return json_reply(ShownDestination.of(destination, request.app[SERVICES].clock.now()))
+
+
+async def patch_destination(request: web.Request) -> web.Response:
+    """Change what is sent of a destination, all of it or nothing."""
+    account, destination = await _named(request)
+    body = await read_body(request, DestinationPatch)
+    services = request.app[SERVICES]
+    if body.enabled:  # where this daemon has no settings for the channel, its events would wait for ever
+        _check_configured(services, CHANNELS[destination.channel])
+    now = services.clock.now()
+    try:
+        changed = await change_destination(account, destination.name, body.change, now)
+    except NotFound as exc:
+        raise ApiError("not_found/destination", sentence=exc) from None
+    except InvalidInput as exc:
+        raise invalid_request(("mention", str(exc))) from None
+    return json_reply(ShownDestination.of(changed, now))
+
+
+async def delete_destination(request: web.Request) -> web.Response:
+    """Remove a destination that is not direct; what waits for it fails, and goes to a fallback."""
+    account, destination = await _named(request)
+    services = request.app[SERVICES]
+    try:
+        categories = await remove_destination(account, destination.name, services.clock.now())
+    except NotFound as exc:
+        raise ApiError("not_found/destination", sentence=exc) from None
+    except InvalidInput as exc:
+        raise invalid_request(("name", str(exc))) from None
+    services.on_deliveries({destination.channel})
+    message = f"The destination '{destination.name}' is removed."
+    if categories:
+        names = ", ".join(f"'{name}'" for name in categories)
+        message += f" The categories {names} name it still: change where their events go."
+    return json_reply(RemovedDestination(message=message, name=destination.name, categories=categories))
+
+
+async def post_test_notification(request: web.Request) -> web.Response:
+    """Send a test notification through the queue, wait for it and tell how it went.
+
+    A mailbox that is not confirmed yet is sent its link once more.
+    """
+    account, destination = await _named(request)
+    services, name = request.app[SERVICES], destination.name
+    _check_configured(services, CHANNELS[destination.channel])
+    obstacle = obstacle_to(
+        enabled=destination.enabled,
+        address=destination.address,
+        suspended_reason=destination.suspended_reason,
+    )
+    if obstacle is Obstacle.UNLINKED and destination.kind == DestinationKind.MAILBOX:
+        await _ask_mailbox(services, account, destination)
+        message = f"{destination.title} is not confirmed yet: the link was sent there once more."
+        return json_reply(TestedDestination(message=message, status="pending", last_error=None, attempts=0))
+    if obstacle:
+        reasons = {
+            Obstacle.OFF: "it is off. Switch it on first.",
+            Obstacle.UNLINKED: "it is not linked. Get a code with POST /api/v1/link-codes first.",
+        }
+        reason = reasons.get(obstacle) or f"it is suspended. {destination.suspended_reason}"
+        raise ApiError("destination_not_usable", name=name, reason=reason)
+    event_id = await post_test(destination, services.clock.now())
+    services.on_deliveries({destination.channel})
+    deliveries = await settled_deliveries(services, event_id, TESTED_WITHIN)
+    delivery = next(each for each in deliveries if each.destination == name)
+    if delivery.status == DeliveryStatus.DELIVERED:
+        status, message = "delivered", f"The test notification arrived at '{name}'."
+    elif delivery.status == DeliveryStatus.FAILED:
+        status, message = "failed", f"The test notification did not arrive at '{name}': see lastError."
+    else:
+        status, message = "pending", f"The test notification to '{name}' is on its way still."
+    return json_reply(
+        TestedDestination.model_validate(
+            {
+                "message": message,
+                "status": status,
+                "last_error": delivery.last_error,
+                "attempts": delivery.attempts,
+            }
+        )
+    )
+
+
+async def post_rotate_secret(request: web.Request) -> web.Response:
+    """Give a webhook a new secret; the former one signs beside it for a day."""
+    account, destination = await _named(request)
+    try:
+        new = await rotate_secret(account, destination.name, request.app[SERVICES].clock.now())
+    except NotFound as exc:
+        raise ApiError("not_found/destination", sentence=exc) from None
+    except InvalidInput as exc:
+        raise invalid_request(("name", str(exc))) from None
+    message = "Keep the secret: it is shown this once. The former one is good beside it for a day."
+    shown = NewSecret(message=message, secret=new.secret, former_secret_until=new.former_until)
+    return json_reply(shown, headers={"Cache-Control": "no-store"})
+
+
+async def _caller(request: web.Request) -> Account:
+    return await Account.get(id=(await authenticate(request)).account_id)
+
+
+async def _named(request: web.Request) -> tuple[Account, Destination]:
+    """Return the caller's account, and its destination of the name in the path."""
+    account = await _caller(request)
+    name = request.match_info["name"]
+    if not re.fullmatch(NAME_PATTERN, name):  # it may be any text
+        raise ApiError("not_found/destination_name")
+    try:
+        return account, await find_destination(account, name)
+    except NotFound as exc:
+        raise ApiError("not_found/destination", sentence=exc) from None
+
+
+def _check_configured(services: Services, kind: ChannelKind) -> None:
+    parts = services.health.parts
+    if kind.name in parts and parts[kind.name].state == State.OFF:
+        raise ApiError("channel_not_configured", channels=kind.label)
+
+
+async def _ask_mailbox(services: Services, account: Account, mailbox: Destination) -> None:
+    """Send a mailbox the link that confirms it."""
+    now, address = services.clock.now(), str(mailbox.title)
+    try:
+        await count_asking(account, now)
+    except TooMany as exc:
+        wait = round(_AN_HOUR.total_seconds())
+        raise ApiError("too_many_requests/mailboxes", sentence=exc, wait=wait) from None
+    url = (await Mailboxes.load()).url_for(mailbox, services.base_url, now)
+    recipient = Recipient(account.id, address, destination=mailbox.name)
+    try:
+        async with asyncio.timeout(_SENT_WITHIN):
+            await services.senders[mailbox.channel].send(
+                recipient, own_words(words_for(mailbox, account, url), now)
+            )
+    except DeliveryFailure as exc:
+        raise ApiError("confirmation_not_sent", address=address, reason=exc.reason) from None
+    except TimeoutError:
+        reason = f"the mail server did not answer within {_SENT_WITHIN:.0f} s."
+        raise ApiError("confirmation_not_sent", address=address, reason=reason) from None
+
+
+CALLS = (
+    Call(
+        method="GET",
+        path=DESTINATIONS,
+        handler=get_destinations,
+        tag="Destinations",
+        summary="List the destinations",
+        replies={200: ShownDestinations},
+    ),
+    Call(
+        method="POST",
+        path=DESTINATIONS,
+        handler=post_destination,
+        tag="Destinations",
+        summary="Add a mailbox or a webhook",
+        body=DestinationBody,
+        replies={201: AddedDestination},
+        errors=(
+            "destination_exists",
+            "too_many_destinations",
+            "channel_not_configured",
+            "confirmation_not_sent",
+            "too_many_requests/mailboxes",
+        ),
+    ),
+    Call(
+        method="GET",
+        path=DESTINATION,
+        handler=get_destination,
+        tag="Destinations",
+        summary="Show a destination",
+        replies={200: ShownDestination},
+        errors=("not_found/destination", "not_found/destination_name"),
+    ),
+    Call(
+        method="PATCH",
+        path=DESTINATION,
+        handler=patch_destination,
+        tag="Destinations",
+        summary="Change what is sent of a destination",
+        body=DestinationPatch,
+        replies={200: ShownDestination},
+        errors=("not_found/destination", "not_found/destination_name", "channel_not_configured"),
+    ),
+    Call(
+        method="DELETE",
+        path=DESTINATION,
+        handler=delete_destination,
+        tag="Destinations",
+        summary="Remove a destination",
+        replies={200: RemovedDestination},
+        errors=("not_found/destination", "not_found/destination_name", "validation_error"),
+    ),
+    Call(
+        method="POST",
+        path=f"{DESTINATION}/test",
+        handler=post_test_notification,
+        tag="Destinations",
+        summary="Send a test notification and tell how it went",
+        replies={200: TestedDestination},
+        errors=(
+            "not_found/destination",
+            "not_found/destination_name",
+            "destination_not_usable",
+            "channel_not_configured",
+            "confirmation_not_sent",
+            "too_many_requests/mailboxes",
+        ),
+    ),
+    Call(
+        method="POST",
+        path=f"{DESTINATION}/rotate-secret",
+        handler=post_rotate_secret,
+        tag="Destinations",
+        summary="Give a webhook a new secret",
+        replies={200: NewSecret},
+        errors=("not_found/destination", "not_found/destination_name", "validation_error"),
+    ),
+)

@@ -1,0 +1,76 @@
+"""Mailboxes: further e-mail addresses of an account, which their own readers have to confirm."""
+
+import hmac
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from models import Account, Destination, DestinationKind, Fact
+from models.database import transaction, unit_of_work
+from pingpilot.accounts.linking import ChatUser, count_guess
+from pingpilot.errors import LinkRefused, TooMany
+
+LIFETIME = timedelta(days=1)
+MOST_ASKED = 10
+"""Mails with a link that an account may send in an hour: nobody is to be pestered with them."""
+_SECRET = "mailbox.secret"  # noqa: S105  # the name of the fact, not the secret
+_TOKEN = re.compile(r"([0-9]{1,18})\.([0-9]{1,12})\.([0-9a-f]{64})")
+
+
+class Mailboxes:
+    """Signs and honours links that confirm a mailbox; each works once, and for a day."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    @classmethod
+    async def load(cls) -> "Mailboxes":
+        """Return this with the database's key, made at the first call."""
+        return cls(await Fact.get_or_set(_SECRET, secrets.token_hex(32)))
+
+    def url_for(self, mailbox: Destination, base_url: str, now: datetime) -> str:
+        """Return the link that confirms a mailbox."""
+        expires = int((now + LIFETIME).timestamp())
+        return f"{base_url}/confirm-mailbox/{mailbox.id}.{expires}.{self._signature(mailbox, expires)}"
+
+    async def mailbox_behind(self, token: str, now: datetime) -> Destination | None:
+        """Return the mailbox that a link's token confirms; None where it is not ours, too old or used."""
+        match = _TOKEN.fullmatch(token)
+        if not match or int(match[2]) < now.astimezone(UTC).timestamp():
+            return None
+        mailbox = await Destination.get_or_none(
+            id=int(match[1]), kind=DestinationKind.MAILBOX, address__isnull=True
+        )
+        if mailbox is None or not hmac.compare_digest(match[3], self._signature(mailbox, int(match[2]))):
+            return None
+        return mailbox
+
+    def _signature(self, mailbox: Destination, expires: int) -> str:
+        said = f"mailbox {mailbox.id} {expires} {mailbox.title}"
+        return hmac.digest(self._secret, said.encode(), "sha256").hex()
+
+
+@unit_of_work
+async def confirm_mailbox(mailbox: Destination, now: datetime) -> bool:
+    """Let notifications go to the mailbox from now on; False where somebody was first."""
+    async with transaction():
+        own = Destination.filter(id=mailbox.id, address__isnull=True)
+        return bool(await own.update(address=mailbox.title, linked_at=now))
+
+
+async def count_asking(account: Account, now: datetime) -> None:
+    """Count a mail that asks somebody to confirm. Raises `TooMany` beyond `MOST_ASKED` an hour."""
+    try:
+        await count_guess(ChatUser("email", f"account {account.id}", None), now)
+    except LinkRefused:
+        raise TooMany(
+            f"This account asked {MOST_ASKED} times in an hour for a mailbox to be confirmed: wait a little."
+        ) from None
+
+
+def words_for(mailbox: Destination, account: Account, url: str) -> str:
+    """Return what the mail to a new mailbox says."""
+    return (
+        f"The PingPilot account {account.email} would like to send its notifications to {mailbox.title}. "
+        f"Open this link within a day to allow it: {url}\n\nIf you do not want them, do nothing."
+    )

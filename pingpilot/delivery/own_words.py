@@ -1,0 +1,12 @@
+"""Messages of PingPilot itself to where no delivery goes: a chat that was unlinked, a new mailbox."""
+
+from datetime import datetime
+
+from models.ids import uuid7
+from pingpilot.delivery.channel import Notification
+from pingpilot.events import notices
+
+
+def own_words(text: str, now: datetime) -> Notification:
+    """Return a notice that no event and no delivery stands for."""
+    return Notification(uuid7(), 0, notices.SENDER, notices.EMOJI, notices.COLOR, text, (), now)
