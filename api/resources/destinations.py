@@ -82,7 +82,8 @@ async def post_destination(request: web.Request) -> web.Response:
             raise
         message = f"A link was sent to {new.destination.title}: events go there once it is opened."
     shown = ShownDestination.of(new.destination, now)
-    added = AddedDestination(**shown.model_dump(by_alias=False), message=message, secret=new.secret)
+    once = {"secret": new.secret} if new.secret else {}
+    added = AddedDestination(**shown.model_dump(by_alias=False), message=message, **once)
     headers = {"Location": DESTINATION.format(name=body.name), "Cache-Control": "no-store"}
     return json_reply(added, status=HTTPStatus.CREATED, headers=headers)
 
