@@ -70,7 +70,8 @@ async def find_destination(account: Account, name: str) -> Destination:
             return each
     near = difflib.get_close_matches(name[:100], [each.name for each in own], n=3, cutoff=0.5)
     hint = ", ".join(f"'{each}'" for each in near or [each.name for each in own])
-    raise NotFound(f"There is no destination '{name}': {'did you mean' if near else 'there are'} {hint}.")
+    said = f"did you mean {hint}?" if near else f"the account has {hint}."
+    raise NotFound(f"There is no destination '{name}': {said}")
 
 
 @unit_of_work

@@ -1,0 +1,71 @@
+"""`pingpilot destination`, and codes for rooms."""
+
+import json
+import re
+
+import pytest
+
+from .conftest import Pingpilot
+
+pytestmark = pytest.mark.usefixtures("configured")
+
+
+def test_the_direct_ones_are_listed(pingpilot: Pingpilot, alice: str) -> None:
+    listed = pingpilot("destination", "list", "--account", alice)
+    as_json = json.loads(pingpilot("destination", "list", "--account", alice, "--json").out)
+
+    assert re.search(r"^email +E-mail +direct", listed.out, re.MULTILINE)
+    assert [each["name"] for each in as_json] == ["discord", "telegram", "email"]
+
+
+def test_a_code_for_a_room_says_where_to_send_it(pingpilot: Pingpilot, alice: str) -> None:
+    made = pingpilot("link-code", "--account", alice, "--room", "ops")
+
+    assert made.code == 0
+    assert "in the group, topic or server channel that is to be 'ops'" in made.out
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["link-code", "--room", "Ops room"], "1 to 32 of a-z"),
+        (["link-code", "--room", "telegram"], "is a channel's name"),
+        (["destination", "add", "team"], "--email or --url"),
+        (["destination", "add", "team", "--email", "nobody"], "not an e-mail address"),
+        (["destination", "set", "email"], "Say what is to change"),
+        (["destination", "set", "email", "--silently", "--on"], "--quiet 22:00-07:00"),
+        (["destination", "set", "email", "--mention", "here"], "Only messages to a room"),
+        (["destination", "set", "email", "--quiet", "always"], "22:00-07:00"),
+        (["destination", "remove", "email"], "switch it off"),
+        (["destination", "test", "telegram"], "Nothing can be sent to 'telegram'"),
+        (["destination", "rotate-secret", "email"], "has no secret"),
+    ],
+)
+def test_what_can_not_be_is_one_sentence(
+    pingpilot: Pingpilot, alice: str, words: list[str], hint: str
+) -> None:
+    refused = pingpilot(*words, "--account", alice)
+
+    assert refused.code in (1, 2)
+    assert refused.err.startswith("Error: ")
+    assert hint in refused.err
+
+
+@pytest.mark.parametrize("command", ["set", "remove", "test", "rotate-secret"])
+def test_one_that_is_not_there_is_told_with_its_neighbours(
+    pingpilot: Pingpilot, alice: str, command: str
+) -> None:
+    more = ["--on"] if command == "set" else []
+
+    refused = pingpilot("destination", command, "emial", "--account", alice, *more)
+
+    assert refused.code == 1
+    assert "did you mean 'email'?" in refused.err
+
+
+def test_one_is_switched_and_quiet(pingpilot: Pingpilot, alice: str) -> None:
+    on = pingpilot("destination", "set", "email", "--account", alice, "--on", "--quiet", "22:00-07:00")
+    off = pingpilot("destination", "set", "email", "--account", alice, "--off")
+
+    assert f"email: on, {alice}, quiet 22:00-07:00" in on.out
+    assert "email: off" in off.out
