@@ -1,4 +1,4 @@
-"""The backlog: how much waits for each channel and for how long, asked of the database for the metrics."""
+"""The backlog: how much waits for each channel and for how long, and where it may go, for the metrics."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from models import DeliveryStatus
 from models.database import reader, unit_of_work
 from models.delivery import with_statuses
+from models.destination import USABLE
 from models.sql import as_datetime, marks, query
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
@@ -26,6 +27,12 @@ SELECT waiting.channel, waiting.status, waiting.depth, e.created_at FROM (
 JOIN deliveries d ON d.id = waiting.oldest JOIN events e ON e.id = d.event_id
 """)
 
+_STATES = f"""
+SELECT channel, kind, COUNT(*) AS count, CASE WHEN {USABLE} THEN 'usable'
+    WHEN dest.suspended_reason IS NOT NULL THEN 'suspended' ELSE 'off' END AS state
+FROM destinations dest GROUP BY channel, kind, state
+"""  # noqa: S608
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -37,14 +44,22 @@ class Waiting:
     oldest: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the metrics show of the database. `destinations` are counted by channel, kind and state."""
+
+    waiting: list[Waiting]
+    destinations: dict[tuple[str, str, str], int]
+
+
 class Backlog:
-    """Keeps the metrics of the queue, which all daemons of a database share, as fresh as they are read."""
+    """Keeps the metrics of the queue and of destinations, which all daemons of a database share, as fresh as they are read."""
 
     def __init__(self, *, metrics: Metrics, clock: Clock, patience: timedelta = PATIENCE) -> None:
         self._metrics = metrics
         self._clock = clock
         self._patience = patience.total_seconds()
-        self._question: asyncio.Future[list[Waiting]] | None = None
+        self._question: asyncio.Future[Stored] | None = None
         self._asked_at = 0.0
 
     async def refresh(self) -> None:
@@ -52,21 +67,22 @@ class Backlog:
         question = self._question
         is_old = self._clock.monotonic() - self._asked_at >= FRESH.total_seconds()
         if question is None or (question.done() and is_old):
-            question = self._question = asyncio.ensure_future(_read_waiting())
+            question = self._question = asyncio.ensure_future(_read_stored())
             # Looked at, lest asyncio complain of a failure that nobody waited for
             question.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._asked_at = self._clock.monotonic()
         await asyncio.wait([question], timeout=self._patience)  # not cancelled: that does harm
         try:
-            waiting = question.result()
+            stored = question.result()
         except (asyncio.InvalidStateError, DatabaseUnavailable):
             self._metrics.database_up.set(0)
-            self._metrics.hide_queue()
+            self._metrics.hide_stored()
             return
         self._metrics.database_up.set(1)
+        self._metrics.show_destinations(stored.destinations)
         now = self._clock.now()
         for channel in CHANNELS:
-            own = [each for each in waiting if each.channel == channel]
+            own = [each for each in stored.waiting if each.channel == channel]
             queued = [each for each in own if each.status is not DeliveryStatus.HELD]
             self._metrics.show_queue(
                 channel,
@@ -77,9 +93,13 @@ class Backlog:
 
 
 @unit_of_work
-async def _read_waiting() -> list[Waiting]:
+async def _read_stored() -> Stored:
     rows = await query(reader(), WAITING.format(channels=marks(list(CHANNELS))), list(CHANNELS))
-    return [
+    waiting = [
         Waiting(row["channel"], DeliveryStatus(row["status"]), row["depth"], as_datetime(row["created_at"]))
         for row in rows
     ]
+    counts = {
+        (row["channel"], row["kind"], row["state"]): row["count"] for row in await query(reader(), _STATES)
+    }
+    return Stored(waiting, counts)

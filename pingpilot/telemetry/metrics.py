@@ -39,6 +39,11 @@ class Metrics:
             "queue_oldest_age_seconds", "Time since the oldest of these was accepted; 0 if none.", "channel"
         )
         self.queue_held = self._gauge("queue_held", "Deliveries waiting for quiet hours to end.", "channel")
+        self.destinations = self._gauge(
+            "destinations",
+            "Destinations of all accounts: usable, suspended, or off or not linked.",
+            *("channel", "kind", "state"),
+        )
         self._declare_sending()
         self.part_state = self._gauge(
             "part_state", "1 for the state that a part is in, 0 for the others.", "part", "state"
@@ -103,9 +108,15 @@ class Metrics:
         self.queue_oldest_age.labels(channel).set(oldest_age.total_seconds())
         self.queue_held.labels(channel).set(held)
 
-    def hide_queue(self) -> None:
-        """Show nothing of the queue: what was shown may not be true any more."""
-        for gauge in (self.queue_depth, self.queue_oldest_age, self.queue_held):
+    def show_destinations(self, counts: Mapping[tuple[str, str, str], int]) -> None:
+        """Show how many destinations there are of each channel, kind and state."""
+        self.destinations.clear()
+        for labels, count in counts.items():
+            self.destinations.labels(*labels).set(count)
+
+    def hide_stored(self) -> None:
+        """Show nothing that the database told: what was shown may not be true any more."""
+        for gauge in (self.queue_depth, self.queue_oldest_age, self.queue_held, self.destinations):
             gauge.clear()
 
     def _counter(self, name: str, help_: str, *labels: str) -> Counter:
