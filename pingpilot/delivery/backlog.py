@@ -53,7 +53,7 @@ class Stored:
 
 
 class Backlog:
-    """Keeps the metrics of the queue and of destinations, which all daemons of a database share, as fresh as they are read."""
+    """Keeps the metrics of what all daemons of a database share as fresh as they are read."""
 
     def __init__(self, *, metrics: Metrics, clock: Clock, patience: timedelta = PATIENCE) -> None:
         self._metrics = metrics

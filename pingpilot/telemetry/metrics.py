@@ -41,7 +41,7 @@ class Metrics:
         self.queue_held = self._gauge("queue_held", "Deliveries waiting for quiet hours to end.", "channel")
         self.destinations = self._gauge(
             "destinations",
-            "Destinations of all accounts: usable, suspended, or off or not linked.",
+            "Destinations there are: usable, suspended, or off (or not linked).",
             *("channel", "kind", "state"),
         )
         self._declare_sending()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from models import Delivery, DeliveryStatus
+from models import Delivery, DeliveryStatus, Destination
 from pingpilot.delivery.backlog import FRESH, PATIENCE, Backlog
 from pingpilot.telemetry.health import State
 from tests.support.metrics import Samples
@@ -38,6 +38,20 @@ async def scrape_anew(api: Api) -> Samples:
 
 def by_channel(samples: Samples, name: str) -> dict[str, float]:
     return {channel: value for (channel,), value in samples.by_label(name, "channel").items()}
+
+
+async def test_destinations_are_counted_by_what_they_are(shop: Program) -> None:
+    await shop.link("telegram")
+    await shop.link("discord")
+    await Destination.filter(channel="discord").update(suspended_reason="Gone.")
+
+    samples = await scrape_anew(shop.api)
+
+    assert samples.by_label("pingpilot_destinations", "channel", "kind", "state") == {
+        ("discord", "direct", "suspended"): 1,
+        ("email", "direct", "off"): 1,
+        ("telegram", "direct", "usable"): 1,
+    }
 
 
 @ON_SQLITE
