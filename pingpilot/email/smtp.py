@@ -48,6 +48,8 @@ class SmtpPool:
                 judged = on_recipient(exc.recipients[0], self._server.login)
                 if isinstance(judged, RefusedRecipient):
                     judged = await self._compared(connection, sender, recipient, judged)
+                if isinstance(judged, PermanentFailure) and recipient in self._served:
+                    self._served.remove(recipient)
                 raise judged from exc
             except (aiosmtplib.SMTPException, OSError, ValueError) as exc:
                 raise on_message(exc, self._server.login) from exc
@@ -70,7 +72,8 @@ class SmtpPool:
             except aiosmtplib.SMTPRecipientRefused as exc:
                 judged = on_recipient(exc, self._server.login)
                 if isinstance(judged, RefusedRecipient):
-                    judged = judged.of_everybody() if judged.blames_us else judged.of_one()
+                    is_ours = judged.blames_us and not (judged.is_ambiguous and recipient == sender)
+                    judged = judged.of_everybody() if is_ours else judged.of_one()
                 raise judged from exc
             except (aiosmtplib.SMTPException, OSError, ValueError) as exc:
                 raise on_message(exc, self._server.login) from exc
@@ -87,14 +90,21 @@ class SmtpPool:
     async def _compared(
         self, connection: aiosmtplib.SMTP, sender: str, recipient: str, refused: RefusedRecipient
     ) -> DeliveryFailure:
-        """Judge a refusal by how somebody fares who was served before; that one gets no mail by it."""
+        """Judge a refusal by how somebody fares who was served before; that one gets no mail by it.
+
+        Where nobody was yet, the sender takes that place, unless the words are clear.
+        """
         other = next((each for each in reversed(self._served) if each != recipient), None)
         if other is None:
-            return refused.of_everybody() if refused.blames_us else refused.of_one()
+            if refused.blames_us:
+                return refused.of_everybody()
+            if refused.is_gone or recipient == sender:
+                return refused.of_one()
+            other = sender
         try:
             await _announce(connection, sender, other)
         except aiosmtplib.SMTPResponseException as exc:
-            if exc.code >= 500:  # noqa: PLR2004
+            if exc.code >= 500 or not refused.is_final:  # noqa: PLR2004
                 return refused.of_everybody()
             return TemporaryFailure(str(refused), recipient_alone=True)  # next time we may know more
         except (aiosmtplib.SMTPException, OSError) as exc:
