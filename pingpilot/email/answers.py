@@ -221,7 +221,7 @@ def on_message(exc: Exception, login: Login) -> DeliveryFailure:
     """Return what went wrong with MAIL, DATA or the message itself."""
     if isinstance(exc, aiosmtplib.SMTPNotSupported | ValueError):
         return PermanentFailure(f"The mail server refused: {text_of(exc)}")
-    if not isinstance(exc, aiosmtplib.SMTPResponseException):
+    if not isinstance(exc, aiosmtplib.SMTPResponseException) or exc.code < 0:
         return TemporaryFailure(f"The mail server did not take the message: {text_of(exc)}")
     reason = f"The mail server refused: {text_of(exc)}"
     is_about_sender = isinstance(exc, aiosmtplib.SMTPSenderRefused)
@@ -277,7 +277,8 @@ def _without_addresses(text: str) -> str:
 def text_of(exc: Exception) -> str:
     """Return an answer, or whatever else went wrong, on one line of bearable length."""
     if isinstance(exc, aiosmtplib.SMTPResponseException):
-        text = f"{exc.code} {exc.message}"
+        makes_sense = exc.code >= 0
+        text = f"{exc.code} {exc.message}" if makes_sense else f"its answer is no SMTP ({exc.message})"
     else:
         text = str(exc) or type(exc).__name__
     text = " ".join(text.split())

@@ -48,6 +48,8 @@ def _advice(exc: Exception, server: MailServer) -> str | None:
 
 
 def _advice_on_refusal(exc: aiosmtplib.SMTPResponseException, server: MailServer) -> str | None:
+    if exc.code < 0:
+        return f"Check {PREFIX}SMTP_HOST and {PREFIX}SMTP_PORT: something else may be listening there."
     is_login = isinstance(exc, aiosmtplib.SMTPAuthenticationError)
     if exc.code < 500:  # noqa: PLR2004
         # A login that can't be judged now is none that was refused

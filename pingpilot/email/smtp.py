@@ -16,6 +16,7 @@ from pingpilot.email.server import MailServer
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
 
 _NOOP_AFTER = 5.0  # seconds of idleness after which a connection is asked whether it still works
+_QUIT_PATIENCE = 2.0  # seconds
 _REMEMBERED = 50  # recipients that were served, for comparison
 
 
@@ -79,13 +80,9 @@ class SmtpPool:
                 raise on_message(exc, self._server.login) from exc
 
     async def close(self) -> None:
-        """Take leave of the server on every idle connection."""
-        while self._idle:
-            connection, _ = self._idle.pop()
-            try:
-                await connection.quit()
-            except (aiosmtplib.SMTPException, OSError):
-                connection.close()
+        """Take leave of the server on every idle connection, which is not waited for long."""
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(_take_leave(connection) for connection, _ in idle))
 
     async def _compared(
         self, connection: aiosmtplib.SMTP, sender: str, recipient: str, refused: RefusedRecipient
@@ -142,6 +139,15 @@ class SmtpPool:
             else:
                 return connection
         return None
+
+
+async def _take_leave(connection: aiosmtplib.SMTP) -> None:
+    try:
+        await connection.quit(timeout=_QUIT_PATIENCE)
+    except (aiosmtplib.SMTPException, OSError):
+        pass
+    finally:
+        connection.close()
 
 
 def _check_letters(connection: aiosmtplib.SMTP, sender: str, recipient: str = "") -> None:
