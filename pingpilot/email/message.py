@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from models.ids import event_id_text
 from pingpilot.accounts.email_address import split_address
 from pingpilot.delivery.channel import Notification
-from pingpilot.email.markup import pieces
+from pingpilot.email.markup import linked, pieces
 from pingpilot.email.sender import Mailbox
 from pingpilot.rendering.color import linear_rgb
 from pingpilot.rendering.text import cut_end, readable, readable_fields, title_of
@@ -117,6 +117,7 @@ def _rendered(template: str, notification: Notification, unsubscribe_url: str | 
         description=readable(notification.description),
         fields=readable_fields(notification),
         pieces=pieces,
+        linked=linked,
         created=_local_time(notification),
         event_id=event_id_text(notification.event_id),
         unsubscribe_url=unsubscribe_url,
