@@ -16,6 +16,7 @@ from pingpilot.email.server import MailServer
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
 
 _NOOP_AFTER = 5.0  # seconds of idleness after which a connection is asked whether it still works
+_MOST_CARRIED = 50  # mails over one connection: OpenSMTPD takes 100, Exim 1,000
 _QUIT_PATIENCE = 2.0  # seconds
 _REMEMBERED = 50  # recipients that were served, for comparison
 
@@ -34,7 +35,7 @@ class SmtpPool:
         self._server = server
         self._timeout = timeout.total_seconds()
         self._free = asyncio.Semaphore(most)
-        self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
+        self._idle: list[tuple[aiosmtplib.SMTP, float, int]] = []  # since when, mails carried
         self._connector = Connector(server, timeout=self._timeout, monotonic=monotonic)
         self._served: deque[str] = deque(maxlen=_REMEMBERED)
 
@@ -82,7 +83,7 @@ class SmtpPool:
     async def close(self) -> None:
         """Take leave of the server on every idle connection, which is not waited for long."""
         idle, self._idle = self._idle, []
-        await asyncio.gather(*(_take_leave(connection) for connection, _ in idle))
+        await asyncio.gather(*(_take_leave(connection) for connection, _, _ in idle))
 
     async def _compared(
         self, connection: aiosmtplib.SMTP, sender: str, recipient: str, refused: RefusedRecipient
@@ -112,23 +113,26 @@ class SmtpPool:
     async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
         """Lend a connection; one that saw any trouble is closed, since its answers may be out of step."""
         async with self._free:
-            connection = await self._reuse() or await self._connector.connect()
+            connection, carried = await self._reuse() or (await self._connector.connect(), 0)
             try:
                 yield connection
             except BaseException:
                 connection.close()
                 raise
-            self._idle.append((connection, asyncio.get_running_loop().time()))
+            if carried + 1 < _MOST_CARRIED:
+                self._idle.append((connection, asyncio.get_running_loop().time(), carried + 1))
+            else:
+                await _take_leave(connection)
 
-    async def _reuse(self) -> aiosmtplib.SMTP | None:
-        """Return an idle connection that still works, and close those that don't."""
+    async def _reuse(self) -> tuple[aiosmtplib.SMTP, int] | None:
+        """Return an idle connection that still works with the mails it carried; close those that don't."""
         while self._idle:
-            connection, since = self._idle.pop()
+            connection, since, carried = self._idle.pop()
             if not connection.is_connected:
                 connection.close()
                 continue
             if asyncio.get_running_loop().time() - since < _NOOP_AFTER:
-                return connection
+                return connection, carried
             try:
                 await connection.noop()
             except (aiosmtplib.SMTPException, OSError):
@@ -137,7 +141,7 @@ class SmtpPool:
                 connection.close()
                 raise
             else:
-                return connection
+                return connection, carried
         return None
 
 

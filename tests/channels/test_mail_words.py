@@ -205,6 +205,18 @@ async def test_what_is_said_of_us_elsewhere_pauses_the_channel_too(
     assert f"PINGPILOT_{advice}" in failure.reason
 
 
+async def test_no_connection_carries_more_mails_than_servers_take(
+    mail_stand_in: MailStandIn, pool: SmtpPool
+) -> None:
+    """OpenSMTPD answers the 101st with `452 4.5.3 Too many recipients: Too many messages sent`."""
+    for _ in range(101):
+        await send(pool)
+
+    assert len(mail_stand_in.mails) == 101
+    assert mail_stand_in.connections == 3
+    assert len(mail_stand_in.sessions) == 1
+
+
 @pytest.mark.parametrize(
     "reply",
     [
