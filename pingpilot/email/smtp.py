@@ -16,6 +16,7 @@ from pingpilot.email.server import MailServer
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
 
 _NOOP_AFTER = 5.0  # seconds of idleness after which a connection is asked whether it still works
+_NOOP_PATIENCE = 3.0  # seconds for the answer
 _MOST_CARRIED = 50  # mails over one connection: OpenSMTPD takes 100, Exim 1,000
 _QUIT_PATIENCE = 2.0  # seconds
 _REMEMBERED = 50  # recipients that were served, for comparison
@@ -134,9 +135,12 @@ class SmtpPool:
             if asyncio.get_running_loop().time() - since < _NOOP_AFTER:
                 return connection, carried
             try:
-                await connection.noop()
+                await connection.noop(timeout=_NOOP_PATIENCE)
             except (aiosmtplib.SMTPException, OSError):
-                connection.close()
+                # Those that idle for longer are as dead, as behind a router that forgot them all
+                for each in (connection, *(older for older, _, _ in self._idle)):
+                    each.close()
+                self._idle.clear()
             except BaseException:  # cancelled: nobody else knows of it any more
                 connection.close()
                 raise
