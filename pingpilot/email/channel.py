@@ -15,7 +15,7 @@ from pingpilot.telemetry.health import Health, State
 class EmailChannel:
     """Sends notifications as e-mails, each with a Message-ID that stays the same over retries.
 
-    `unsubscribe_url` gives an account's one-click link.
+    `unsubscribe_url` gives an account's one-click link, without which a mail has none.
     """
 
     name = EMAIL.name
@@ -25,7 +25,7 @@ class EmailChannel:
         pool: SmtpPool,
         *,
         sender: Mailbox,
-        unsubscribe_url: Callable[[int], str],
+        unsubscribe_url: Callable[[int], str] | None,
         health: Health,
     ) -> None:
         self._pool = pool
@@ -41,7 +41,7 @@ class EmailChannel:
                 notification,
                 sender=self._sender,
                 recipient=recipient.address,
-                unsubscribe_url=self._unsubscribe_url(recipient.account_id),
+                unsubscribe_url=self._unsubscribe_url and self._unsubscribe_url(recipient.account_id),
             )
         except ValueError as exc:
             reason = f"No mail can be sent to this address: {exc}"
