@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
-from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import ETag, web
@@ -73,7 +72,6 @@ def add_docs(app: web.Application, calls: Sequence[Call]) -> None:
     """Serve the document of these calls and the page that shows it."""
     app.router.add_get("/openapi.json", partial(get_document, Document(calls)))
     app.router.add_get("/docs", File(_STATIC / "docs.html", _PAGE_HEADERS).get)
-    app.router.add_get("/", lead_to_docs)
     for path in _FILES:
         file = File(path, {**_HEADERS, "Content-Type": _TYPES[path.suffix]})
         app.router.add_get(f"/docs/{path.name}", file.get)
@@ -82,13 +80,6 @@ def add_docs(app: web.Application, calls: Sequence[Call]) -> None:
 async def get_document(document: Document, request: web.Request) -> web.Response:
     """Return the document, or 304 to those who have it."""
     return _answer(request, document.text, document.tag, {**_HEADERS, "Content-Type": "application/json"})
-
-
-async def lead_to_docs(_request: web.Request) -> web.Response:
-    """Show the page to whoever opens the daemon's own address."""
-    return web.Response(
-        status=HTTPStatus.FOUND, headers={"Location": "docs"}
-    )  # a proxy may put it below a path
 
 
 def _answer(request: web.Request, content: bytes, tag: str, headers: Mapping[str, str]) -> web.Response:

@@ -64,12 +64,6 @@ async def test_the_document_is_the_same_each_time(api: Api) -> None:
     assert "/api/v1/event" in first.body["paths"]
 
 
-async def test_the_address_alone_leads_to_the_page(api: Api) -> None:
-    opened = await api.call("GET", "/")
-
-    assert (opened.status, opened.headers["Location"]) == (302, "docs")  # below a proxy's path too
-
-
 @pytest.mark.parametrize("path", ["/docs", "/unsubscribe/no-such-token"])
 async def test_no_page_may_be_framed(api: Api, path: str) -> None:
     page = await api.call("GET", path)
