@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import Ge, Le
+from dotenv.parser import Original, parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -28,6 +29,8 @@ from pingpilot.listening import ANY_IPV6
 
 PREFIX = "PINGPILOT_"
 MOST_CONTACT = 200
+_FILE = ".env"
+_ENCODING = "utf-8-sig"  # some editors write a byte order mark, which would be part of the first name
 _OF_THE_CLIENT = ("url", "api_key")
 
 _EVERYWHERE = ("0.0.0.0", ANY_IPV6)  # noqa: S104  # every address of this machine
@@ -95,7 +98,9 @@ Token = Annotated[SecretStr | None, BeforeValidator(_token)]
 class ChannelSettings(BaseSettings):
     """Base of each channel's own settings; a subclass sets `env_prefix`, which begins with `PREFIX`."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=_FILE, env_file_encoding=_ENCODING, env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     @property
     def missing(self) -> str | None:
@@ -122,7 +127,12 @@ class Settings(BaseSettings):
     """How this daemon runs; made by `load_settings`, then handed to whoever needs it."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_file=_FILE,
+        env_file_encoding=_ENCODING,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     _channels: dict[str, ChannelSettings] = PrivateAttr(default_factory=dict)
@@ -206,6 +216,7 @@ def load_settings(*, channels: Mapping[str, Mapping[str, Any]] | None = None, **
     `channels` are such overrides for the channels' own settings, by the channel's name.
     Raises `SettingsError` with a sentence for each setting that is wrong, which never holds its value.
     """
+    _check_file()
     problems: list[str] = []
     settings = _read(Settings, overrides, problems)
     own = {
@@ -213,9 +224,33 @@ def load_settings(*, channels: Mapping[str, Mapping[str, Any]] | None = None, **
         for name, kind in CHANNELS.items()
     }
     if settings is None or problems:
-        raise SettingsError(*dict.fromkeys(problems))  # a broken .env is met by each of them
+        raise SettingsError(*problems)
     settings._channels.update({name: each for name, each in own.items() if each is not None})
     return settings
+
+
+def _check_file() -> None:
+    """Raise `SettingsError` for a `.env` of which something would be passed over in silence."""
+    try:
+        with Path(_FILE).open(encoding=_ENCODING) as file:
+            wrong = [_line_of(each.original) for each in parse_stream(file) if each.error]
+    except FileNotFoundError:
+        return
+    except IsADirectoryError:  # which a container engine makes of a file to mount that is not there
+        raise SettingsError("The file .env is a folder: put the file in its place, or remove it.") from None
+    except UnicodeDecodeError:
+        raise SettingsError("The file .env is not UTF-8 text: save it as UTF-8.") from None
+    except PermissionError:
+        raise SettingsError("The file .env can't be read: give this user the right, or remove it.") from None
+    if wrong:
+        raise SettingsError(
+            *(f"Line {line} of .env can't be read: write NAME=value, and close each quote." for line in wrong)
+        )
+
+
+def _line_of(part: Original) -> int:
+    """Return the number of the line that a part of `.env` is about; empty ones before it belong to it."""
+    return part.line + part.string.count("\n", 0, len(part.string) - len(part.string.lstrip()))
 
 
 def _read(kind: type[S], overrides: Mapping[str, Any], problems: list[str]) -> S | None:
@@ -234,10 +269,6 @@ def _read(kind: type[S], overrides: Mapping[str, Any], problems: list[str]) -> S
         except SettingsError as between:
             named = tuple(_variable(kind, name) for name in wrong)
             problems += [each for each in between.sentences if not each.startswith(named)]
-    except UnicodeDecodeError:
-        problems.append("The file .env is not UTF-8 text: save it as UTF-8.")
-    except PermissionError:
-        problems.append("The file .env can't be read: give this user the right, or remove it.")
     return None
 
 

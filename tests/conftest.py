@@ -17,6 +17,9 @@ from models.database import open_database
 from tests.support.clock import ManualClock
 from tests.support.databases import PostgresCopies, SqliteCopies
 
+PATIENT = 60.0
+"""Seconds that a statement may take: the limit has tests of its own, and a machine may be busy."""
+
 # structlog's own choice where rich is installed: tracebacks with every local variable. One of them can take
 # a busy machine seconds in which the event loop does nothing else, and timeouts run out meanwhile.
 structlog.configure(
@@ -70,14 +73,14 @@ def sqlite_url(sqlite_copies: SqliteCopies, tmp_path: Path) -> str:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[str]:
     """An open database of each kind; returns its URL."""
-    async with open_database(database_url):
+    async with open_database(database_url, patience=PATIENT):
         yield database_url
 
 
 @pytest.fixture
 async def sqlite(sqlite_url: str) -> AsyncIterator[str]:
     """An open SQLite database; returns its URL."""
-    async with open_database(sqlite_url):
+    async with open_database(sqlite_url, patience=PATIENT):
         yield sqlite_url
 
 
@@ -114,6 +117,16 @@ def fresh_log() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     tests_own = structlog.get_config()
+    # By name: it makes loggers of libraries that are not loaded yet, and other tests listen to them
+    known = {name: (each.level, each.filters[:]) for name, each in _loggers().items()}
     yield
     root.handlers, root.level = handlers, level
+    for name, each in _loggers().items():
+        its_level, each.filters = known.get(name, (logging.NOTSET, []))
+        each.setLevel(its_level)
     structlog.configure(**tests_own)
+
+
+def _loggers() -> dict[str, logging.Logger]:
+    known = logging.getLogger().manager.loggerDict
+    return {name: each for name, each in known.items() if isinstance(each, logging.Logger)}

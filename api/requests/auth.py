@@ -57,10 +57,11 @@ def _key_in(request: web.Request) -> str:
     if scheme.lower() == "bearer":
         return key
     try:
-        _, colon, password = b64decode(key, validate=True).decode().partition(":")
+        user, colon, password = b64decode(key, validate=True).decode().partition(":")
     except ValueError:  # `UnicodeDecodeError` is one
-        colon = password = ""
-    if not colon:
+        user = colon = password = ""
+    is_turned_round = user.strip().startswith(KEY_PREFIX) and not password.strip()
+    if not colon or is_turned_round:
         raise ApiError("invalid_authorization_format/basic")
     return password.strip()
 

@@ -224,7 +224,7 @@ async def _ask_mailbox(services: Services, account: Account, mailbox: Destinatio
     try:
         async with asyncio.timeout(_SENT_WITHIN):
             await services.senders[mailbox.channel].send(
-                recipient, own_words(words_for(mailbox, account, url), now)
+                recipient, own_words(words_for(mailbox, account, url), now, account.time_zone)
             )
     except DeliveryFailure as exc:
         raise ApiError("confirmation_not_sent", address=address, reason=exc.reason) from None

@@ -5,7 +5,8 @@ from aiohttp import web
 
 from api.resources.unsubscribe import page
 from api.services import SERVICES
-from pingpilot.accounts.email_change import EmailChanges, change_email
+from pingpilot.accounts.email_change import EmailChange, EmailChanges, change_email
+from pingpilot.accounts.unsubscribing import Subscription
 from pingpilot.errors import AlreadyExists, NotFound
 from pingpilot.events.notices import post_notice
 
@@ -20,7 +21,7 @@ async def get_email_change(request: web.Request) -> web.Response:
     change = await changes.change_behind(request.match_info["token"], now)
     if change is None:
         return page(_TEMPLATE, status=404, state="unknown")
-    return page(_TEMPLATE, state="ask", old=change.account.email, new=change.new)
+    return await _page("ask", change, request)
 
 
 async def post_email_change(request: web.Request) -> web.Response:
@@ -30,12 +31,18 @@ async def post_email_change(request: web.Request) -> web.Response:
     change = await changes.change_behind(request.match_info["token"], now)
     if change is None:
         return page(_TEMPLATE, status=404, state="unknown")
-    old, account_id = change.account.email, change.account.id
+    account_id = change.account.id
     try:
         await change_email(change)
     except (AlreadyExists, NotFound) as exc:
         return page(_TEMPLATE, status=409, state="refused", problem=str(exc))
     log.info("An account's address was changed", account_id=account_id)
-    text = f"The address of your account is {change.new} from now on; it was {old}."
+    text = f"The address of your account is {change.new} from now on; it was {change.account.email}."
     services.on_deliveries(await post_notice(account_id, text, now=now))
-    return page(_TEMPLATE, state="done", old=old, new=change.new)
+    return await _page("done", change, request)
+
+
+async def _page(state: str, change: EmailChange, request: web.Request) -> web.Response:
+    own = Subscription(change.account)
+    gets_mail = (await request.app[SERVICES].unsubscriber.standing(own)).gets_mail
+    return page(_TEMPLATE, state=state, old=change.account.email, new=change.new, gets_mail=gets_mail)

@@ -57,7 +57,7 @@ def _page(
     return page("unsubscribe.html", status=status, state=state, email=email, others=others, tells=tells)
 
 
-def page(template: str, *, status: int = 200, **values: str) -> web.Response:
+def page(template: str, *, status: int = 200, **values: object) -> web.Response:
     """Return a page that loads nothing and tells nobody where its reader was."""
     text = _pages.get_template(template).render(values)
     return web.Response(text=text, status=status, content_type="text/html", headers=_HEADERS)

@@ -22,7 +22,7 @@ class Subscription:
     """A destination that e-mails go to, by the link in one of them."""
 
     account: Account
-    destination: str
+    destination: str = EMAIL.name
 
     @property
     def is_direct(self) -> bool:

@@ -76,7 +76,8 @@ def create_command(
         return
     typer.echo(f"Account {new.account.email} ({new.account.plan} plan) is ready.")
     typer.echo(f"API key: {new.api_key}")
-    typer.echo("Keep the key: it is shown this once. Link chats with `pingpilot link-code`.")
+    link = f"`pingpilot link-code --account {new.account.email}`"
+    typer.echo(f"Keep the key: it is shown this once. Link chats with {link}.")
     for line in lines:
         typer.echo(line)
     print_warning(warning)

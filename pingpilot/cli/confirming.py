@@ -6,7 +6,6 @@ from models import Account, Destination
 from pingpilot.accounts.email_change import EmailChanges
 from pingpilot.accounts.mailboxes import Mailboxes, count_asking, words_for
 from pingpilot.accounts.quota import PlanLimits
-from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.channels import EMAIL, load
 from pingpilot.clock import SystemClock
 from pingpilot.config import Settings
@@ -66,13 +65,13 @@ async def _send(account: Account, address: str, text: str, settings: Settings) -
         limits=PlanLimits.of(settings),
         clock=SystemClock(),
         health=Health(),
-        unsubscriber=await Unsubscriber.load(_base_url(settings)),
+        unsubscriber=None,  # whoever reads it may be a stranger, who has nothing to switch off
         on_deliveries=lambda _channels: None,
     )
     parts: ChannelParts = load(EMAIL.part)(settings.channels[EMAIL.name], around)
     recipient = Recipient(account.id, address, destination=EMAIL.name)
     try:
-        await parts.channel.send(recipient, own_words(text, datetime.now(UTC)))
+        await parts.channel.send(recipient, own_words(text, datetime.now(UTC), account.time_zone))
     except DeliveryFailure as exc:
         raise PingPilotError(f"The link could not be sent to {address}: {exc.reason}") from exc
     finally:

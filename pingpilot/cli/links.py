@@ -9,6 +9,7 @@ import typer
 
 from pingpilot.accounts import linking
 from pingpilot.accounts.accounts import find_account
+from pingpilot.channels import CHANNELS
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, print_json, with_database
 from pingpilot.config import Settings
 
@@ -24,19 +25,25 @@ def link_code_command(
 ) -> None:
     """Make a one-time code that links a Discord or Telegram chat, or a room, to an account."""
 
-    async def create(_settings: Settings) -> linking.NewLinkCode:
-        return await linking.create_link_code(await find_account(account), datetime.now(UTC), room=room)
+    async def create(settings: Settings) -> tuple[linking.NewLinkCode, Settings]:
+        owner = await find_account(account)
+        return await linking.create_link_code(owner, datetime.now(UTC), room=room), settings
 
-    new = with_database(create)
+    new, settings = with_database(create)
     if as_json:
         expires_at = new.expires_at.isoformat(timespec="seconds").replace("+00:00", "Z")
         print_json({"code": new.code, "expiresAt": expires_at, "telegramUrl": new.telegram_url})
         return
     typer.echo(f"Code: {new.code}  (once, until {new.expires_at:%H:%M} UTC)")
-    where = "to the Discord or Telegram bot"
+    bots = {name: kind.label for name, kind in CHANNELS.items() if kind.needs_link}
+    here = [label for name, label in bots.items() if name in settings.configured_channels]
+    where = f"to the {' or '.join(here or bots.values())} bot"
     if room is not None:
         where = f"in the group, topic or server channel that is to be '{room}', where the bot is"
     typer.echo(f"Send `/link {new.code}` {where}.")
+    if not here:
+        missing = " or ".join(settings.channels[name].missing or "" for name in bots)
+        typer.echo(f"Warning: this server has no bot that could take it: set {missing}.", err=True)
     if new.telegram_url:
         qr_code = io.StringIO()
         segno.make(new.telegram_url, error="l", micro=False).terminal(qr_code, compact=True, border=2)

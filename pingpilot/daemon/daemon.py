@@ -195,7 +195,7 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         return listening_socket(host, port)
     except OSError as exc:
-        problem = exc.strerror or str(exc)
+        problem = (exc.strerror or str(exc)).partition(" (while ")[0]  # what follows names the address again
         raise SettingsError(
             f"PingPilot can't listen on {host}:{port} ({problem}): choose another {PREFIX}HTTP_HOST or "
             f"{PREFIX}HTTP_PORT."

@@ -7,6 +7,8 @@ from pingpilot.delivery.channel import Notification
 from pingpilot.events import notices
 
 
-def own_words(text: str, now: datetime) -> Notification:
+def own_words(text: str, now: datetime, time_zone: str = "UTC") -> Notification:
     """Return a notice that no event and no delivery stands for."""
-    return Notification(uuid7(), 0, notices.SENDER, notices.EMOJI, notices.COLOR, text, (), now)
+    return Notification(
+        uuid7(), 0, notices.SENDER, notices.EMOJI, notices.COLOR, text, (), now, time_zone=time_zone
+    )

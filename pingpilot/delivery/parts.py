@@ -27,12 +27,15 @@ class Component(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do."""
+    """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do.
+
+    Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
+    """
 
     limits: PlanLimits
     clock: Clock
     health: Health
-    unsubscriber: Unsubscriber
+    unsubscriber: Unsubscriber | None
     on_deliveries: Callable[[set[str]], None]
 
 

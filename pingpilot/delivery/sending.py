@@ -128,7 +128,8 @@ class Sender:
                 log.warning("The platform counts as away", channel=self._channel.name, reason=reason)
         elif isinstance(failure, ChannelUnavailable):
             self._is_unavailable = True
-            self._health.cannot_send(self._channel.name, failure.reason)
+            # Anybody may read it in /readyz
+            self._health.cannot_send(self._channel.name, recipient.hidden_in(failure.reason))
             if not self._is_paused():
                 self._pause(UNAVAILABLE_PAUSE)
         else:  # the platform answered, if not as one would like

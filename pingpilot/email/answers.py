@@ -59,8 +59,18 @@ def _log_in(login: Login) -> str:
     return f"Set {user} and {password}, or have the server take mail from this machine."
 
 
+# RFC 7372, and the words that come with it
+_SENDERS_DOMAIN = re.compile(r"\b(SPF|DKIM|DMARC)\b|\b5\.7\.2[0-46]\b")
 # Sure to be about us, even where a mailbox is called unknown in the same breath: it is the sender's
 _ABOUT_US = (
+    Grievance(re.compile(r"\bnot logged in\b", re.IGNORECASE), _log_in),
+    Grievance(
+        _SENDERS_DOMAIN,
+        lambda _: (
+            f"Set {PREFIX}SMTP_FROM to an address of a domain whose SPF, DKIM and DMARC records allow "
+            "this server."
+        ),
+    ),
     Grievance(
         re.compile(r"starttls", re.IGNORECASE),
         lambda _: (
@@ -73,7 +83,8 @@ _ABOUT_US = (
     ),
     Grievance(
         re.compile(
-            r"\bsender\b|send ?as\b|\bsend (mail )?(as|on behalf)|\breturn[- ]path\b|\benvelope from\b",
+            r"\bsender\b(?! IP\b)|send ?as\b|\bsend (mail )?(as|on behalf)|\breturn[- ]path\b"
+            r"|\benvelope from\b",
             re.IGNORECASE,
         ),
         lambda login: (
@@ -89,13 +100,13 @@ _GRIEVANCES = (
         _log_in,
     ),
     Grievance(
-        re.compile(r"\brelay|\brcpthosts\b", re.IGNORECASE),
+        re.compile(r"\brelay|\brcpthosts\b|\bremote domains\b", re.IGNORECASE),
         _log_in,
     ),
     Grievance(
         re.compile(
-            r"\bclient (host|address)|\bblock(ed|[- ]?list)|\bblack[- ]?list|\bspamhaus\b|\brbl\b|\bPTR\b"
-            r"|\breverse (dns|hostname)",
+            r"\b(client|sender) (host|address|IP)\b|\bblock(ed|[- ]?list)|\bblack[- ]?list|\bspamhaus\b"
+            r"|\brbl\b|\bPTR\b|\breverse (dns|hostname)",
             re.IGNORECASE,
         ),
         lambda login: (
@@ -118,27 +129,56 @@ _GRIEVANCES = (
         names_us=False,
     ),
 )
+# OpenSMTPD says the same of a mailbox it does not know and of a domain it takes no mail for
+_NOBODY_OR_NO_RELAY = Grievance(
+    re.compile(r"\W*invalid recipient\W*", re.IGNORECASE),
+    lambda login: (
+        f"Either there is no such mailbox, or it takes mail for its own people alone. {_log_in(login)}"
+    ),
+    names_us=False,
+)
+# Greylisting, or trouble of the server's own, which may mention the sender or the client
+_COME_BACK = re.compile(r"\bgr[ae]y|\btemporar|\b(try|come back) again\b|\blater\b|\bretry\b", re.IGNORECASE)
 # Some servers look at the sender only when the message is there
 _SAID_OF_A_MESSAGE_TOO = re.compile(
-    r"send ?as\b|\bsend (mail )?(as|on behalf)|\b5\.7\.60\b"
+    _SENDERS_DOMAIN.pattern + r"|send ?as\b|\bsend (mail )?(as|on behalf)|\b5\.7\.60\b"
     r"|\b(daily|hourly|sending|outgoing)\b[^.;]{0,40}\b(limit|quota)\b|\b5\.4\.5\b",
     re.IGNORECASE,
 )
 
 
 class RefusedRecipient(Exception):
-    """RCPT was refused for good, which may be meant for us: how others fare tells whether it is."""
+    """RCPT was refused, which may be meant for us: how others fare tells whether it is.
 
-    def __init__(self, reason: str, grievance: Grievance | None, advice: str | None) -> None:
+    `is_gone` tells that the words are those for a mailbox that is not there, `is_final` that they are
+    no "later".
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        grievance: Grievance | None,
+        login: Login,
+        is_gone: bool = False,
+        is_final: bool = True,
+    ) -> None:
         super().__init__(reason)
         self._reason = reason
         self._grievance = grievance
-        self._advice = advice
+        self._advice = grievance.advice(login) if grievance else None
+        self.is_gone = is_gone
+        self.is_final = is_final
 
     @property
     def blames_us(self) -> bool:
         """Whether it counts as meant for us as long as nobody was served."""
         return self._grievance is not None
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether it is said as often of us as of a mailbox that is not there."""
+        return self._grievance is _NOBODY_OR_NO_RELAY
 
     def of_everybody(self) -> ChannelUnavailable:
         """Return what it is if others are refused as well, or if there is nobody to compare with."""
@@ -147,41 +187,47 @@ class RefusedRecipient(Exception):
 
     def of_one(self) -> DeliveryFailure:
         """Return what it is if others are served at the same time."""
-        if self._grievance and self._grievance.names_us:
+        if not self.is_final or (self._grievance and self._grievance.names_us):
             # The settings don't fit this recipient alone: there is time to mend them
             return TemporaryFailure(sentences(self._reason, self._advice), recipient_alone=True)
-        return PermanentFailure(self._reason, recipient_refused=True)
+        return PermanentFailure(self._reason, recipient_gone=self.is_gone, recipient_refused=not self.is_gone)
 
 
 def on_recipient(exc: aiosmtplib.SMTPRecipientRefused, login: Login) -> DeliveryFailure | RefusedRecipient:
     """Return what the refusal of a recipient means."""
     reason = f"The mail server refused: {text_of(exc)}"
     subject, detail = _status_of(exc)
+    grievance = grievance_in(exc.message)
+    words = _without_addresses(exc.message)
     if exc.code < 500:  # noqa: PLR2004
+        if lasting := lasting_grievance_in(exc):
+            return RefusedRecipient(reason, grievance=lasting, login=login, is_final=False)
         speaks_for_the_server = exc.code == _CLOSING or subject == "3"
         return TemporaryFailure(reason, recipient_alone=not speaks_for_the_server)
-    grievance = grievance_in(exc.message)
-    advice = grievance.advice(login) if grievance else None
     if exc.code in _CREDENTIALS_WANTED or (subject, detail) in _SENDERS_STATUS:
-        return ChannelUnavailable(sentences(reason, advice))
+        return ChannelUnavailable(sentences(reason, grievance.advice(login) if grievance else None))
     if grievance not in _ABOUT_US:
-        if subject == "1" or _NO_SUCH_MAILBOX.search(_without_addresses(exc.message)):
-            return PermanentFailure(reason, recipient_gone=True)
+        if _NOBODY_OR_NO_RELAY.words.fullmatch(words):
+            return RefusedRecipient(reason, grievance=_NOBODY_OR_NO_RELAY, login=login)
+        if subject == "1" or _NO_SUCH_MAILBOX.search(words):
+            return RefusedRecipient(reason, grievance=None, login=login, is_gone=True)
         is_doubtful = grievance is not None and not grievance.names_us
         if subject == "2" or (subject == "4" and is_doubtful):  # a mailbox that is closed, no way to it
             grievance = None
-    return RefusedRecipient(reason, grievance, advice)
+    return RefusedRecipient(reason, grievance=grievance, login=login)
 
 
 def on_message(exc: Exception, login: Login) -> DeliveryFailure:
     """Return what went wrong with MAIL, DATA or the message itself."""
     if isinstance(exc, aiosmtplib.SMTPNotSupported | ValueError):
         return PermanentFailure(f"The mail server refused: {text_of(exc)}")
-    if not isinstance(exc, aiosmtplib.SMTPResponseException):
+    if not isinstance(exc, aiosmtplib.SMTPResponseException) or exc.code < 0:
         return TemporaryFailure(f"The mail server did not take the message: {text_of(exc)}")
     reason = f"The mail server refused: {text_of(exc)}"
     is_about_sender = isinstance(exc, aiosmtplib.SMTPSenderRefused)
     if exc.code < 500:  # noqa: PLR2004
+        if is_about_sender and lasting_grievance_in(exc):
+            return ChannelUnavailable(sentences(reason, advice_on(exc.message, login)))
         subject, _ = _status_of(exc)
         speaks_for_the_server = is_about_sender or exc.code == _CLOSING or subject in ("", "3")
         return TemporaryFailure(reason, recipient_alone=not speaks_for_the_server)
@@ -198,6 +244,17 @@ def grievance_in(text: str) -> Grievance | None:
     """Return why the server refuses us, going by its words, None where they say nothing of the kind."""
     words = _without_addresses(text)
     return next((each for each in _GRIEVANCES if each.words.search(words)), None)
+
+
+def lasting_grievance_in(exc: aiosmtplib.SMTPResponseException) -> Grievance | None:
+    """Return why the server refuses us, where it says "later" and means "never": only a person can mend it.
+
+    Postfix by default answers 454 where it does not relay, and 450 to a sender or a greeting of a domain
+    it can't find.
+    """
+    grievance = grievance_in(exc.message)
+    is_later = exc.code == _CLOSING or _COME_BACK.search(_without_addresses(exc.message))
+    return None if is_later or grievance is None or not grievance.names_us else grievance
 
 
 def advice_on(text: str, login: Login) -> str | None:
@@ -220,7 +277,8 @@ def _without_addresses(text: str) -> str:
 def text_of(exc: Exception) -> str:
     """Return an answer, or whatever else went wrong, on one line of bearable length."""
     if isinstance(exc, aiosmtplib.SMTPResponseException):
-        text = f"{exc.code} {exc.message}"
+        makes_sense = exc.code >= 0
+        text = f"{exc.code} {exc.message}" if makes_sense else f"its answer is no SMTP ({exc.message})"
     else:
         text = str(exc) or type(exc).__name__
     text = " ".join(text.split())

@@ -8,7 +8,9 @@ from typing import Literal
 _FENCED = re.compile(r"^```[^\n`]*\n(.*?)\n?^```[ \t]*$", re.MULTILINE | re.DOTALL)
 _PARAGRAPH = re.compile(r"[^\n]+(?:\n[^\n]+)*")
 _INDENTED = re.compile(r"^(?: {2}|\t)", re.MULTILINE)
-_IN_LINE = re.compile(r"(?<!`)`(?P<code>[^`\n]+)`(?!`)|(?P<link>\bhttps?://[^\s<>\"`]+)", re.IGNORECASE)
+# Text in Chinese or Japanese goes on without a space, after punctuation of its own
+_LINK = re.compile(r"(?P<link>\bhttps?://[^\s<>\"`…。、，！？：；「」『』（）【】《》]+)", re.IGNORECASE)
+_CODE_OR_LINK = re.compile(rf"(?<!`)`(?P<code>[^`\n]+)`(?!`)|{_LINK.pattern}", re.IGNORECASE)
 _ENDS_NO_LINK = ".,:;!?'*_~"
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 
@@ -33,22 +35,27 @@ def pieces(text: str) -> list[Piece]:
     return _without_line_ends_beside_blocks(parts)
 
 
+def linked(text: str) -> list[Piece]:
+    """Return a block of code in parts, its links told from the rest."""
+    return [piece for piece in _split(text, _LINK) if piece.text]
+
+
 def _paragraphs(text: str) -> Iterator[Piece]:
     """Yield what is indented, such as a traceback or JSON, as blocks."""
     end = 0
     for paragraph in _PARAGRAPH.finditer(text):
         if "\n" in paragraph[0] and _INDENTED.search(paragraph[0]):
-            yield from _in_line(text[end : paragraph.start()])
+            yield from _split(text[end : paragraph.start()], _CODE_OR_LINK)
             yield Piece("block", paragraph[0])
             end = paragraph.end()
-    yield from _in_line(text[end:])
+    yield from _split(text[end:], _CODE_OR_LINK)
 
 
-def _in_line(text: str) -> Iterator[Piece]:
+def _split(text: str, pattern: re.Pattern[str]) -> Iterator[Piece]:
     end = 0
-    for found in _IN_LINE.finditer(text):
-        if found["code"] is not None:
-            piece, until = Piece("code", found["code"]), found.end()
+    for found in pattern.finditer(text):
+        if code := found.groupdict().get("code"):
+            piece, until = Piece("code", code), found.end()
         else:
             link = _link_in(found["link"])
             piece, until = Piece("link", link), found.start() + len(link)

@@ -5,7 +5,7 @@ import ssl
 import aiosmtplib
 
 from pingpilot.config import PREFIX
-from pingpilot.email.answers import advice_on, sentences, text_of
+from pingpilot.email.answers import advice_on, lasting_grievance_in, sentences, text_of
 from pingpilot.email.server import MailServer
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, TemporaryFailure
 
@@ -31,7 +31,7 @@ def _advice(exc: Exception, server: MailServer) -> str | None:
     if broken_tls is not None:
         return _tls_advice(broken_tls, server)
     if isinstance(exc, aiosmtplib.SMTPResponseException):
-        return _advice_on_refusal(exc, server) if exc.code >= 500 else None  # noqa: PLR2004
+        return _advice_on_refusal(exc, server)
     if isinstance(exc, WantsTls):
         return f"Set {PREFIX}SMTP_SECURITY to tls."
     if isinstance(exc, aiosmtplib.SMTPNotSupported):
@@ -48,11 +48,18 @@ def _advice(exc: Exception, server: MailServer) -> str | None:
 
 
 def _advice_on_refusal(exc: aiosmtplib.SMTPResponseException, server: MailServer) -> str | None:
+    if exc.code < 0:
+        return f"Check {PREFIX}SMTP_HOST and {PREFIX}SMTP_PORT: something else may be listening there."
+    is_login = isinstance(exc, aiosmtplib.SMTPAuthenticationError)
+    if exc.code < 500:  # noqa: PLR2004
+        # A login that can't be judged now is none that was refused
+        grievance = None if is_login else lasting_grievance_in(exc)
+        return grievance.advice(server.login) if grievance else None
     if isinstance(exc, aiosmtplib.SMTPConnectResponseError):
         return advice_on(exc.message, server.login)
     if isinstance(exc, aiosmtplib.SMTPHeloError):
         return f"Set {PREFIX}SMTP_HELO to the full name of this machine, such as pingpilot.example.com."
-    if isinstance(exc, aiosmtplib.SMTPAuthenticationError):
+    if is_login:
         return f"Check {PREFIX}SMTP_USERNAME and {PREFIX}SMTP_PASSWORD."
     return f"Check {PREFIX}SMTP_SECURITY."  # STARTTLS was refused
 

@@ -53,6 +53,8 @@ def mailbox(text: str) -> Mailbox:
     if quoted := _QUOTED.fullmatch(name):
         name = re.sub(r"\\(.)", r"\1", quoted[1])
     elif _SPECIAL.search(name):
+        if "<" in name:
+            raise ValueError(f"must be one sender, such as <{local}@{domain}> alone")
         bare = re.sub(r'[\\"]', "", name)
         raise ValueError(f'must have its name in quotes: "{bare}" <{local}@{domain}>')
     return Mailbox(name, local, domain)

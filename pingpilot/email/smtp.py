@@ -16,6 +16,9 @@ from pingpilot.email.server import MailServer
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
 
 _NOOP_AFTER = 5.0  # seconds of idleness after which a connection is asked whether it still works
+_NOOP_PATIENCE = 3.0  # seconds for the answer
+_MOST_CARRIED = 50  # mails over one connection: OpenSMTPD takes 100, Exim 1,000
+_QUIT_PATIENCE = 2.0  # seconds
 _REMEMBERED = 50  # recipients that were served, for comparison
 
 
@@ -33,7 +36,7 @@ class SmtpPool:
         self._server = server
         self._timeout = timeout.total_seconds()
         self._free = asyncio.Semaphore(most)
-        self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
+        self._idle: list[tuple[aiosmtplib.SMTP, float, int]] = []  # since when, mails carried
         self._connector = Connector(server, timeout=self._timeout, monotonic=monotonic)
         self._served: deque[str] = deque(maxlen=_REMEMBERED)
 
@@ -48,6 +51,8 @@ class SmtpPool:
                 judged = on_recipient(exc.recipients[0], self._server.login)
                 if isinstance(judged, RefusedRecipient):
                     judged = await self._compared(connection, sender, recipient, judged)
+                if isinstance(judged, PermanentFailure) and recipient in self._served:
+                    self._served.remove(recipient)
                 raise judged from exc
             except (aiosmtplib.SMTPException, OSError, ValueError) as exc:
                 raise on_message(exc, self._server.login) from exc
@@ -70,31 +75,35 @@ class SmtpPool:
             except aiosmtplib.SMTPRecipientRefused as exc:
                 judged = on_recipient(exc, self._server.login)
                 if isinstance(judged, RefusedRecipient):
-                    judged = judged.of_everybody() if judged.blames_us else judged.of_one()
+                    is_ours = judged.blames_us and not (judged.is_ambiguous and recipient == sender)
+                    judged = judged.of_everybody() if is_ours else judged.of_one()
                 raise judged from exc
             except (aiosmtplib.SMTPException, OSError, ValueError) as exc:
                 raise on_message(exc, self._server.login) from exc
 
     async def close(self) -> None:
-        """Take leave of the server on every idle connection."""
-        while self._idle:
-            connection, _ = self._idle.pop()
-            try:
-                await connection.quit()
-            except (aiosmtplib.SMTPException, OSError):
-                connection.close()
+        """Take leave of the server on every idle connection, which is not waited for long."""
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(_take_leave(connection) for connection, _, _ in idle))
 
     async def _compared(
         self, connection: aiosmtplib.SMTP, sender: str, recipient: str, refused: RefusedRecipient
     ) -> DeliveryFailure:
-        """Judge a refusal by how somebody fares who was served before; that one gets no mail by it."""
+        """Judge a refusal by how somebody fares who was served before; that one gets no mail by it.
+
+        Where nobody was yet, the sender takes that place, unless the words are clear.
+        """
         other = next((each for each in reversed(self._served) if each != recipient), None)
         if other is None:
-            return refused.of_everybody() if refused.blames_us else refused.of_one()
+            if refused.blames_us:
+                return refused.of_everybody()
+            if refused.is_gone or recipient == sender:
+                return refused.of_one()
+            other = sender
         try:
             await _announce(connection, sender, other)
         except aiosmtplib.SMTPResponseException as exc:
-            if exc.code >= 500:  # noqa: PLR2004
+            if exc.code >= 500 or not refused.is_final:  # noqa: PLR2004
                 return refused.of_everybody()
             return TemporaryFailure(str(refused), recipient_alone=True)  # next time we may know more
         except (aiosmtplib.SMTPException, OSError) as exc:
@@ -105,33 +114,48 @@ class SmtpPool:
     async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
         """Lend a connection; one that saw any trouble is closed, since its answers may be out of step."""
         async with self._free:
-            connection = await self._reuse() or await self._connector.connect()
+            connection, carried = await self._reuse() or (await self._connector.connect(), 0)
             try:
                 yield connection
             except BaseException:
                 connection.close()
                 raise
-            self._idle.append((connection, asyncio.get_running_loop().time()))
+            if carried + 1 < _MOST_CARRIED:
+                self._idle.append((connection, asyncio.get_running_loop().time(), carried + 1))
+            else:
+                await _take_leave(connection)
 
-    async def _reuse(self) -> aiosmtplib.SMTP | None:
-        """Return an idle connection that still works, and close those that don't."""
+    async def _reuse(self) -> tuple[aiosmtplib.SMTP, int] | None:
+        """Return an idle connection that still works with the mails it carried; close those that don't."""
         while self._idle:
-            connection, since = self._idle.pop()
+            connection, since, carried = self._idle.pop()
             if not connection.is_connected:
                 connection.close()
                 continue
             if asyncio.get_running_loop().time() - since < _NOOP_AFTER:
-                return connection
+                return connection, carried
             try:
-                await connection.noop()
+                await connection.noop(timeout=_NOOP_PATIENCE)
             except (aiosmtplib.SMTPException, OSError):
-                connection.close()
+                # Those that idle for longer are as dead, as behind a router that forgot them all
+                for each in (connection, *(older for older, _, _ in self._idle)):
+                    each.close()
+                self._idle.clear()
             except BaseException:  # cancelled: nobody else knows of it any more
                 connection.close()
                 raise
             else:
-                return connection
+                return connection, carried
         return None
+
+
+async def _take_leave(connection: aiosmtplib.SMTP) -> None:
+    try:
+        await connection.quit(timeout=_QUIT_PATIENCE)
+    except (aiosmtplib.SMTPException, OSError):
+        pass
+    finally:
+        connection.close()
 
 
 def _check_letters(connection: aiosmtplib.SMTP, sender: str, recipient: str = "") -> None:

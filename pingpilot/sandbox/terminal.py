@@ -40,6 +40,9 @@ class Terminal:
         """Draw a message of the bot."""
         self._head("Telegram", "message, changed" if message.edited else "message")
         self._lines(message.text)
+        for entity in message.entities:
+            if entity["type"] == "text_link":
+                self._write(f"  {_arrow(entity['url'])}")
         self._buttons(telegram_buttons(message))
         self._write("")
 
@@ -59,6 +62,7 @@ class Terminal:
         if self._colors:
             bar = f"\x1b[38;2;{color >> 16};{color >> 8 & 0xFF};{color & 0xFF}m{bar}{_RESET}"
         lines = [self._bold(_printable(embed.get("title", "")))]
+        lines += [_arrow(embed["url"])] if embed.get("url") else []
         lines += _wrapped(_without_marks(embed.get("description", "")))
         for field in embed.get("fields", []):
             lines += _wrapped(f"{_without_marks(field['name'])}: {_without_marks(field['value'])}")
@@ -89,6 +93,11 @@ def telegram_buttons(message: TelegramMessage) -> dict[str, str]:
     return {
         button["text"]: button["callback_data"] for row in rows for button in row if "callback_data" in button
     }
+
+
+def _arrow(url: str) -> str:
+    """Return where a link leads; on the platform a click shows it."""
+    return f"→ {_printable(url)}"
 
 
 def _wrapped(text: str) -> list[str]:

@@ -14,7 +14,7 @@ def setting_warnings(settings: Settings) -> list[Finding]:
         found.append(
             _warning(
                 "No channel is configured: events are stored and delivered nowhere.",
-                "Copy .env.example to .env and set the tokens and the mail server.",
+                "Set a bot's token or a mail server in .env: .env.example shows how.",
             )
         )
     for variable in unknown_variables():

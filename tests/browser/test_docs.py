@@ -98,6 +98,24 @@ async def test_answers_are_folded_and_the_page_follows_the_systems_colours(
     assert abs(brightness[0] - brightness[1]) > 120  # a heading can be read on the page
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_everything_unfolded_can_be_read(
+    page: Page, sqlite: str, clock: ManualClock, scheme: Literal["light", "dark"]
+) -> None:
+    await page.emulate_media(color_scheme=scheme)
+    async with serving(clock) as api:
+        await page.goto(f"{api.url}/docs")
+        await page.click(f"{QUOTA} .opblock-summary-control")
+        await page.click(f"{QUOTA} details.answers > summary")
+        await page.click(".models .models-control")
+        await page.wait_for_selector(".models .json-schema-2020-12-expand-deep-button")
+        await page.mouse.move(0, 0)
+
+        faint = await page.evaluate(_FAINT)
+
+    assert faint == []
+
+
 async def test_the_bodies_that_calls_are_shown_with_can_be_sent_as_they_stand(
     page: Page, sqlite: str, clock: ManualClock
 ) -> None:
@@ -140,6 +158,30 @@ _BRIGHTNESS = """
   const light = color => color.match(/[0-9.]+/g).slice(0, 3).map(Number).reduce((a, b) => a + b) / 3;
   const style = selector => getComputedStyle(document.querySelector(selector));
   return [light(style("body").backgroundColor), light(style(".swagger-ui .info .title").color)];
+}
+"""
+_FAINT = """
+() => {
+  // Contrast as https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio has it
+  const parts = color => [...color.match(/[0-9.]+/g).map(Number), 1].slice(0, 4);
+  const over = (top, below) => [0, 1, 2].map(i => top[3] * top[i] + (1 - top[3]) * below[i]);
+  const linear = part => part <= 10 ? part / 3295 : ((part / 255 + 0.055) / 1.055) ** 2.4;
+  const luminance = ([red, green, blue]) =>
+    0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+  const behind = element => {
+    const color = parts(getComputedStyle(element).backgroundColor);
+    return color[3] === 1 || !element.parentElement ? color : over(color, behind(element.parentElement));
+  };
+  const contrast = element => {
+    const below = behind(element);
+    const lights = [luminance(over(parts(getComputedStyle(element).color), below)), luminance(below)];
+    return (Math.max(...lights) + 0.05) / (Math.min(...lights) + 0.05);
+  };
+  return [...document.querySelectorAll("#viewer *")]
+    .filter(each => each.getClientRects().length && !each.closest("svg"))
+    .filter(each => [...each.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
+    .filter(each => contrast(each) < 3)
+    .map(each => `${each.className}: ${each.innerText}`);
 }
 """
 _METHOD_AND_PATH = """

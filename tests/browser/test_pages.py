@@ -36,6 +36,27 @@ async def test_a_person_stops_the_e_mails_with_one_button(
     assert not switched_off.enabled
 
 
+async def test_the_buttons_do_what_they_read_wherever_the_page_came_from(
+    page: Page, sqlite: str, clock: ManualClock
+) -> None:
+    async with serving(clock) as api:
+        program = await api.sign_up("ada@example.com", channels=["email"])
+        link = api.services.unsubscriber.url_for(program.account.id).replace("http://localhost", api.url)
+
+        await page.goto(link)
+        for label in ("Stop the e-mails", "Send e-mails again"):
+            await page.click(f"button:text-is('{label}')")
+        undone, address = await page.inner_text("h1"), page.url
+        await page.goto(address)  # as the address bar or a bookmark has it
+        await page.click("button:text-is('Stop the e-mails')")
+        stopped = await page.inner_text("h1")
+
+        row = await Destination.get(account_id=program.account.id, channel="email")
+    assert undone == "E-mails are on again"
+    assert stopped == "No more e-mails"
+    assert not row.enabled
+
+
 async def test_an_e_mail_shows_its_text_as_text_and_loads_nothing(page: Page) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))

@@ -430,6 +430,22 @@ async def test_an_idle_connection_that_died_costs_no_attempt(
     assert mail_stand_in.connections == 2
 
 
+async def test_idle_connections_that_died_unseen_cost_seconds_once(
+    mail_stand_in: MailStandIn, channel: EmailChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipients = [Recipient(number, f"r{number}@example.org") for number in range(4)]
+    await asyncio.gather(*(channel.send(each, SALE) for each in recipients))
+    monkeypatch.setattr("pingpilot.email.smtp._NOOP_AFTER", 0.0)
+    monkeypatch.setattr("pingpilot.email.smtp._NOOP_PATIENCE", 0.2)
+    for _ in recipients:
+        mail_stand_in.faults.add(Fault.hang("noop"))
+
+    await channel.send(ALICE, OTHER)
+
+    assert len(mail_stand_in.mails) == 5
+    assert mail_stand_in.faults.taken == 1
+
+
 async def test_a_send_cancelled_while_it_tries_an_idle_connection_leaves_none_open(
     mail_stand_in: MailStandIn, channel: EmailChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

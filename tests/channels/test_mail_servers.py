@@ -90,6 +90,7 @@ async def test_the_first_of_all_may_be_the_one_who_is_refused(world: World, cloc
         await post_to(world, "denied")
         await until(lambda: EMAIL.name in world.health.parts)
         paused = world.health.parts[EMAIL.name]
+        assert "<[recipient]>: Recipient address rejected" in (paused.reason or "")  # all may read it
         await post_to(world, "other")
         await eventually(a_probe_later, [("failed", 1), ("delivered", 1)])
 

@@ -29,6 +29,8 @@ DOORS = {
     "access": "-o smtpd_relay_restrictions= -o smtpd_recipient_restrictions=reject",
     "sender": "-o smtpd_sender_restrictions=check_sender_access,inline:{ping@example.com=reject}",
     "relay": "-o mynetworks=192.0.2.1/32",
+    "default": "-o mynetworks=192.0.2.1/32 -o smtpd_relay_restrictions=defer_unauth_destination",
+    "ehlo": "-o smtpd_delay_reject=no -o smtpd_helo_restrictions=reject_non_fqdn_helo_hostname",
     "helo": "-o smtpd_helo_restrictions=reject_non_fqdn_helo_hostname",
     "grey": "-o smtpd_recipient_restrictions=check_recipient_access,inline:{grey@example.org=defer}",
     "known": "-o relay_recipient_maps=inline:{known@example.org=x}",
@@ -140,6 +142,7 @@ class Door:
         ("access", "ada@example.org", "554 5.7.1", "PINGPILOT_SMTP_USERNAME"),
         ("sender", "ada@example.org", "554 5.7.1", "PINGPILOT_SMTP_FROM"),
         ("relay", "ada@elsewhere.example", "554 5.7.1", "PINGPILOT_SMTP_USERNAME"),
+        ("default", "ada@elsewhere.example", "454 4.7.1", "PINGPILOT_SMTP_USERNAME"),
         ("starttls", "ada@example.org", "530 5.7.0", "PINGPILOT_SMTP_SECURITY"),
     ],
 )
@@ -153,9 +156,10 @@ async def test_what_postfix_has_against_us_pauses_the_channel(
     assert variable in failure.reason
 
 
-async def test_a_bare_name_is_refused_and_our_own_is_taken(doors: dict[str, int]) -> None:
-    refused = await Door(doors["helo"], helo="box").failure()
-    await Door(doors["helo"]).send()
+@pytest.mark.parametrize("when", ["helo", "ehlo"])
+async def test_a_bare_name_is_refused_and_our_own_is_taken(doors: dict[str, int], when: str) -> None:
+    refused = await Door(doors[when], helo="box").failure()
+    await Door(doors[when]).send()
 
     assert isinstance(refused, ChannelUnavailable)
     assert "504 5.5.2" in refused.reason

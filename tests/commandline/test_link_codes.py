@@ -45,6 +45,34 @@ def test_json_of_a_code_has_code_expiry_and_no_link_while_no_bot_ran(
     assert made.json["telegramUrl"] is None
 
 
+@pytest.mark.parametrize(
+    ("tokens", "bots"),
+    [
+        (("DISCORD",), "Discord"),
+        (("TELEGRAM",), "Telegram"),
+        (("DISCORD", "TELEGRAM"), "Discord or Telegram"),
+    ],
+)
+def test_the_bots_that_are_set_up_are_named(
+    pingpilot: Pingpilot,
+    alice: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tokens: tuple[str, ...],
+    bots: str,
+) -> None:
+    without = pingpilot("link-code", "--account", alice)
+    for name in tokens:
+        monkeypatch.setenv(f"PINGPILOT_{name}_TOKEN", "1:a-token")
+
+    made = pingpilot("link-code", "--account", alice)
+
+    assert made.out.endswith(f" to the {bots} bot.\n")
+    assert made.err == ""
+    assert (
+        "no bot that could take it: set PINGPILOT_DISCORD_TOKEN or PINGPILOT_TELEGRAM_TOKEN." in without.err
+    )
+
+
 @pytest.mark.usefixtures("bot_has_run")
 def test_once_the_bot_ran_a_link_and_a_qr_code_open_it(pingpilot: Pingpilot, alice: str) -> None:
     as_json = pingpilot("link-code", "--account", alice, "--json").json

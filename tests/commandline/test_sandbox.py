@@ -34,6 +34,16 @@ async def test_without_a_terminal_it_shows_key_and_curl_and_what_arrives(sandbox
     assert await sandbox.wait() == 0
 
 
+async def test_where_a_title_leads_is_shown(sandbox: Sandbox) -> None:
+    await sandbox.start(terminal=False)
+    event = {"category": "sale", "title": "Order 1042", "url": "https://shop.example.com/1042"}
+
+    await post(sandbox, event)
+
+    for shown in ("┃ → https://shop.example.com/1042", "\n  → https://shop.example.com/1042"):
+        await sandbox.shows(shown)
+
+
 async def test_at_its_prompt_one_talks_to_the_bots(sandbox: Sandbox) -> None:
     await sandbox.start(terminal=True)
 

@@ -90,6 +90,15 @@ async def test_a_key_may_be_the_password_of_basic_authentication(shop: Program, 
     assert reply.status == 200
 
 
+async def test_a_key_in_the_user_names_place_is_told(shop: Program) -> None:
+    said = b64encode(f"{shop.key}:".encode()).decode()
+
+    reply = await shop.api.call("GET", "/api/v1/quota", headers={"Authorization": f"Basic {said}"})
+
+    assert reply.verdict == (401, "invalid_authorization_format")
+    assert "give the key as the password" in reply.body["message"]
+
+
 @pytest.mark.parametrize("beside", [{}, {"Authorization": "Basic cHJveHk6cHJveHk="}])
 async def test_a_key_may_come_as_x_api_key_whatever_a_proxy_wants(
     shop: Program, beside: dict[str, str]

@@ -59,6 +59,19 @@ async def test_the_click_changes_the_address_and_the_account_is_told(reader: Pro
     assert (await reader.post()).body.keys() == {"message", "eventId"}
 
 
+async def test_the_page_says_whether_the_account_gets_e_mails(reader: Program) -> None:
+    with_mail = await reader.api.call("GET", await link_for(reader))
+    await Destination.filter(account_id=reader.account.id).update(enabled=False)
+
+    link = await link_for(reader)
+    without = [await reader.api.call(method, link) for method in ("GET", "POST")]
+
+    assert "will come here" in with_mail.text
+    for page in without:
+        assert "switched off" in page.text
+        assert "come here" not in page.text
+
+
 async def test_a_link_works_once(reader: Program) -> None:
     link = await link_for(reader)
 

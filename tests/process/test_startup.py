@@ -32,7 +32,7 @@ async def test_a_port_in_use_is_one_sentence(sqlite_url: str, tmp_path: Path) ->
         ended = await command("run", settings=settings, folder=tmp_path)
 
     assert ended.code == 2
-    assert "choose another PINGPILOT_HTTP_HOST or PINGPILOT_HTTP_PORT" in only_sentence(ended.err)
+    assert "(Address already in use): choose another PINGPILOT_HTTP_HOST or" in only_sentence(ended.err)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ async def test_what_is_hardly_meant_so_is_a_warning(sqlite_url: str, tmp_path: P
     misspelt = "PINGPILOT_DISCORD_TOKN is not a setting, and has no effect."
     assert warnings == {
         "No channel is configured: events are stored and delivered nowhere.": (
-            "Copy .env.example to .env and set the tokens and the mail server."
+            "Set a bot's token or a mail server in .env: .env.example shows how."
         ),
         misspelt: "Did you mean PINGPILOT_DISCORD_TOKEN?",
     }

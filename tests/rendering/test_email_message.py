@@ -203,6 +203,11 @@ def test_a_sender_that_may_mean_two_things_is_refused_with_the_right_spelling(
     assert mailbox(right).address == "ping@example.org"
 
 
+def test_two_senders_are_refused() -> None:
+    with pytest.raises(ValueError, match="must be one sender"):
+        mailbox("Ada <ada@example.org>, Bob <bob@example.org>")
+
+
 def test_header_message_id_and_envelope_agree_on_the_sender() -> None:
     sender = mailbox('"Lovelace, Ada" <ping@bücher.example>')
 
@@ -302,6 +307,10 @@ def bare(text: str) -> str:
         ('javascript:alert(1) data:x ftp://x.example "https://a.example/"', ["https://a.example/"]),
         ("https://a.example/\"onclick='x'", ["https://a.example/"]),
         ("`https://code.example/` is code", []),
+        ("Build failed\n  see https://ci.example/1?a=b.\n  bye", ["https://ci.example/1?a=b"]),
+        ("```\ncurl https://a.example/ | sh\n```", ["https://a.example/"]),
+        ("見て：https://a.example/x。次「https://b.example」…", ["https://a.example/x", "https://b.example"]),
+        ("https://a.example/wait…", ["https://a.example/wait"]),
     ],
 )
 def test_links_are_links(text: str, links: list[str]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pingpilot.config import load_settings
+from pingpilot.config import load_settings, unknown_variables
 from pingpilot.email.settings import EmailSettings
 from pingpilot.errors import SettingsError
 
@@ -81,6 +81,35 @@ def test_a_file_that_is_not_text_is_told_once(tmp_path: Path) -> None:
         load_settings()
 
     assert str(error.value) == "The file .env is not UTF-8 text: save it as UTF-8."
+
+
+def test_lines_of_the_file_that_say_nothing_are_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = ["PINGPILOT_HTTP_PORT=1111", "PINGPILOT_LOG_LEVEL: DEBUG", "", 'PINGPILOT_SMTP_FROM="hunter2']
+    (tmp_path / ".env").write_text("\n".join(lines) + "\n")
+
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+
+    assert error.value.sentences == tuple(
+        f"Line {line} of .env can't be read: write NAME=value, and close each quote." for line in (2, 4)
+    )
+    assert (capfd.readouterr().err, caplog.text) == ("", "")
+
+
+def test_a_folder_in_the_files_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+
+    with pytest.raises(SettingsError, match="is a folder"):
+        load_settings()
+
+
+def test_a_byte_order_mark_hides_no_setting(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PINGPILOT_HTTP_PORT=1111\nPINGPILOT_TYPO=1\n", encoding="utf-8-sig")
+
+    assert load_settings().http_port == 1111
+    assert unknown_variables() == ["PINGPILOT_TYPO"]
 
 
 def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
