@@ -287,6 +287,11 @@ _CODES: Mapping[str, Code] = {
         "nothing can be sent to the destination now",
         Sentence("Nothing can be sent to '{name}': {reason}", {"name": "ops", "reason": "it is off."}),
     ),
+    "wrong_kind_of_destination": Code(
+        HTTPStatus.CONFLICT,
+        "a direct destination can't be removed, and only a webhook has a secret",
+        _from_the_rules("'ops' is not a webhook, and has no secret."),
+    ),
     "confirmation_not_sent": Code(
         HTTPStatus.BAD_GATEWAY,
         "the mail that asks a new mailbox to confirm could not be sent",

@@ -85,7 +85,7 @@ def invalid_request(*invalid: tuple[str, str], example: str | None = None) -> Ap
     """Return a `validation_error` that names each invalid member and says what it must be."""
     problems = " ".join(f"{field}: {message}" for field, message in invalid[:_MOST_IN_SENTENCE])
     if len(invalid) > _MOST_IN_SENTENCE:
-        problems += f" (and {len(invalid) - _MOST_IN_SENTENCE} more)"
+        problems += f" (and {len(invalid) - _MOST_IN_SENTENCE} more)."
     if example:
         problems += f" A body that works: {example}"
     members = [InvalidMember(field=field, message=message) for field, message in invalid]

@@ -90,15 +90,15 @@ async def post_destination(request: web.Request) -> web.Response:
 
 async def get_destination(request: web.Request) -> web.Response:
     """Return one destination."""
-    _, destination = await _named(request)
+    destination = await _named(request, await _caller(request))
     return json_reply(ShownDestination.of(destination, request.app[SERVICES].clock.now()))
 
 
 async def patch_destination(request: web.Request) -> web.Response:
     """Change what is sent of a destination, all of it or nothing."""
-    account, destination = await _named(request)
+    account = await _caller(request)
     body = await read_body(request, DestinationPatch)
-    services = request.app[SERVICES]
+    destination, services = await _named(request, account), request.app[SERVICES]
     if body.enabled:  # where this daemon has no settings for the channel, its events would wait for ever
         _check_configured(services, CHANNELS[destination.channel])
     now = services.clock.now()
@@ -113,14 +113,14 @@ async def patch_destination(request: web.Request) -> web.Response:
 
 async def delete_destination(request: web.Request) -> web.Response:
     """Remove a destination that is not direct; what waits for it fails, and goes to a fallback."""
-    account, destination = await _named(request)
-    services = request.app[SERVICES]
+    account, services = await _caller(request), request.app[SERVICES]
+    destination = await _named(request, account)
     try:
         categories = await remove_destination(account, destination.name, services.clock.now())
     except NotFound as exc:
         raise ApiError("not_found/destination", sentence=exc) from None
     except InvalidInput as exc:
-        raise invalid_request(("name", str(exc))) from None
+        raise ApiError("wrong_kind_of_destination", sentence=exc) from None
     services.on_deliveries({destination.channel})
     message = f"The destination '{destination.name}' is removed."
     if categories:
@@ -134,8 +134,9 @@ async def post_test_notification(request: web.Request) -> web.Response:
 
     A mailbox that is not confirmed yet is sent its link once more.
     """
-    account, destination = await _named(request)
-    services, name = request.app[SERVICES], destination.name
+    account, services = await _caller(request), request.app[SERVICES]
+    destination = await _named(request, account)
+    name = destination.name
     _check_configured(services, CHANNELS[destination.channel])
     obstacle = obstacle_to(
         enabled=destination.enabled,
@@ -177,13 +178,14 @@ async def post_test_notification(request: web.Request) -> web.Response:
 
 async def post_rotate_secret(request: web.Request) -> web.Response:
     """Give a webhook a new secret; the former one signs beside it for a day."""
-    account, destination = await _named(request)
+    account = await _caller(request)
+    destination = await _named(request, account)
     try:
         new = await rotate_secret(account, destination.name, request.app[SERVICES].clock.now())
     except NotFound as exc:
         raise ApiError("not_found/destination", sentence=exc) from None
     except InvalidInput as exc:
-        raise invalid_request(("name", str(exc))) from None
+        raise ApiError("wrong_kind_of_destination", sentence=exc) from None
     message = "Keep the secret: it is shown this once. The former one is good beside it for a day."
     shown = NewSecret(message=message, secret=new.secret, former_secret_until=new.former_until)
     return json_reply(shown, headers={"Cache-Control": "no-store"})
@@ -193,14 +195,13 @@ async def _caller(request: web.Request) -> Account:
     return await Account.get(id=(await authenticate(request)).account_id)
 
 
-async def _named(request: web.Request) -> tuple[Account, Destination]:
-    """Return the caller's account, and its destination of the name in the path."""
-    account = await _caller(request)
+async def _named(request: web.Request, account: Account) -> Destination:
+    """Return the account's destination of the name in the path."""
     name = request.match_info["name"]
     if not re.fullmatch(NAME_PATTERN, name):  # it may be any text
         raise ApiError("not_found/destination_name")
     try:
-        return account, await find_destination(account, name)
+        return await find_destination(account, name)
     except NotFound as exc:
         raise ApiError("not_found/destination", sentence=exc) from None
 
@@ -214,6 +215,8 @@ def _check_configured(services: Services, kind: ChannelKind) -> None:
 async def _ask_mailbox(services: Services, account: Account, mailbox: Destination) -> None:
     """Send a mailbox the link that confirms it."""
     now, address = services.clock.now(), str(mailbox.title)
+    if (sender := services.senders.get(mailbox.channel)) is None:
+        raise ApiError("channel_not_configured", channels=CHANNELS[mailbox.channel].label)
     try:
         await count_asking(account, now)
     except TooMany as exc:
@@ -223,9 +226,7 @@ async def _ask_mailbox(services: Services, account: Account, mailbox: Destinatio
     recipient = Recipient(account.id, address, destination=mailbox.name)
     try:
         async with asyncio.timeout(_SENT_WITHIN):
-            await services.senders[mailbox.channel].send(
-                recipient, own_words(words_for(mailbox, account, url), now, account.time_zone)
-            )
+            await sender.send(recipient, own_words(words_for(mailbox, account, url), now, account.time_zone))
     except DeliveryFailure as exc:
         raise ApiError("confirmation_not_sent", address=address, reason=exc.reason) from None
     except TimeoutError:
@@ -284,7 +285,7 @@ CALLS = (
         tag="Destinations",
         summary="Remove a destination",
         replies={200: RemovedDestination},
-        errors=("not_found/destination", "not_found/destination_name", "validation_error"),
+        errors=("not_found/destination", "not_found/destination_name", "wrong_kind_of_destination"),
     ),
     Call(
         method="POST",
@@ -309,6 +310,6 @@ CALLS = (
         tag="Destinations",
         summary="Give a webhook a new secret",
         replies={200: NewSecret},
-        errors=("not_found/destination", "not_found/destination_name", "validation_error"),
+        errors=("not_found/destination", "not_found/destination_name", "wrong_kind_of_destination"),
     ),
 )

@@ -36,7 +36,7 @@ Count = Annotated[int, Field(ge=0)]
 ChannelName = Annotated[str, Field(json_schema_extra=lambda schema: schema.update(enum=[*CHANNELS]))]
 DestinationName = Annotated[
     str,
-    Field(pattern=f"^{DESTINATION_PATTERN}$", examples=["ops-room"]),
+    Field(pattern=f"^{DESTINATION_PATTERN}$", examples=["email"]),
     always_saying("must be the name of a destination, 1 to 32 of a-z, 0-9 and '-', such as ops-room."),
 ]
 Time = Annotated[

@@ -109,12 +109,18 @@ class NewSecret(Shape):
     former_secret_until: Time = Field(description="Until then each request is signed with both.")
 
 
-def _gives_addresses(value: Any) -> str:
-    given = [kind.name for kind in CHANNELS.values() if kind.check_address]
-    if value not in given:
+def _given_channels() -> list[str]:
+    """Return the channels that have destinations of which the owner gives the address."""
+    return [kind.name for kind in CHANNELS.values() if kind.check_address]
+
+
+def _given_channel(value: Any) -> str:
+    given = _given_channels()
+    if not isinstance(value, str) or value not in given:
+        is_channel = isinstance(value, str) and value in CHANNELS
         hint = " Rooms are linked from there: get a code with POST /api/v1/link-codes and `room`."
-        raise invalid(f"must be one of {', '.join(given)}.{hint if value in CHANNELS else ''}")
-    return str(value)
+        raise invalid(f"must be one of {', '.join(given)}.{hint if is_channel else ''}")
+    return value
 
 
 def _mention(value: Any) -> str:
@@ -137,7 +143,11 @@ class DestinationBody(BaseModel):
     )
 
     name: DestinationName
-    channel: Annotated[str, PlainValidator(_gives_addresses, json_schema_input_type=ChannelName)]
+    channel: Annotated[
+        str,
+        PlainValidator(_given_channel, json_schema_input_type=str),
+        Field(json_schema_extra=lambda schema: schema.update(enum=_given_channels())),
+    ]
     address: str = Field(
         max_length=LONGEST_ADDRESS,
         description="An e-mail address, or a webhook's URL.",

@@ -132,12 +132,15 @@ async def change_destination(
 
 async def _set_mention(destination: Destination, mention: str) -> None:
     is_room = destination.kind in (DestinationKind.ROOM, DestinationKind.TOPIC)
+    if mention == _NO_MENTION:
+        await Destination.filter(id=destination.id).update(mention=None)
+        return
     if not is_room or not CHANNELS[destination.channel].mentions:
         labels = " or ".join(kind.label for kind in CHANNELS.values() if kind.mentions)
         raise InvalidInput(f"Only messages to a room in {labels} can mention somebody.")
-    if mention != _NO_MENTION and not re.fullmatch(MENTION_PATTERN, mention):
+    if not re.fullmatch(MENTION_PATTERN, mention):
         raise InvalidInput(f"'{mention}' is not a mention: write none, here, or the id of a role.")
-    await Destination.filter(id=destination.id).update(mention=None if mention == _NO_MENTION else mention)
+    await Destination.filter(id=destination.id).update(mention=mention)
 
 
 @unit_of_work
@@ -193,7 +196,7 @@ async def check_new(account: Account, name: str) -> None:
     if not re.fullmatch(NAME_PATTERN, name):
         raise InvalidInput("A destination's name is 1 to 32 of a-z, 0-9 and '-', such as 'ops-room'.")
     if name in CHANNELS:
-        raise InvalidInput(f"'{name}' is a channel's name: choose another one, such as '{name}-ops'.")
+        raise AlreadyExists(f"'{name}' is a channel's name: choose another one, such as '{name}-ops'.")
     if await Destination.exists(account_id=account.id, name=name):
         raise AlreadyExists(
             f"There is a destination '{name}' already: choose another name, or remove that one first."

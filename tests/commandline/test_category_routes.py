@@ -8,6 +8,8 @@ from .conftest import Pingpilot
 
 SET_BUG = ("category", "set", "bug", "--account", "alice@example.com")
 
+NO_PIGEON = "'pigeon' is not a destination of this account: choose from discord, telegram, email."
+
 
 @pytest.mark.parametrize(
     ("options", "said", "route"),
@@ -30,7 +32,7 @@ SET_BUG = ("category", "set", "bug", "--account", "alice@example.com")
         ),
         (
             ["--fallback", "email"],
-            "goes to all other channels that are switched on, and to E-mail where that fails.",
+            "goes to all other destinations that are switched on, and to E-mail where that fails.",
             (None, "email"),
         ),
         (["--channels", "email", "--fallback", "email"], "goes to E-mail.", (["email"], "email")),
@@ -56,7 +58,7 @@ def test_all_and_none_take_the_route_away(pingpilot: Pingpilot) -> None:
 
     assert without_fallback.out == "The category 'bug' goes to Telegram.\n"
     assert halfway == (["telegram"], None)
-    assert to_all.out == "The category 'bug' goes to all channels that are switched on.\n"
+    assert to_all.out == "The category 'bug' goes to all destinations that are switched on.\n"
     assert routes(pingpilot)["bug"] == (None, None)
 
 
@@ -88,11 +90,20 @@ def test_urgency_and_route_change_together(pingpilot: Pingpilot) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--channels", "pigeon"], "'pigeon' is not a channel: choose from discord, telegram, email."),
-        (["--channels", "all,email"], "'all' is not a channel: choose from discord, telegram, email."),
-        (["--channels", ""], "Name the channels, such as telegram,email, or 'all' for all that are on."),
-        (["--fallback", "pigeon"], "'pigeon' is not a channel: choose from discord, telegram, email."),
-        (["--fallback", ""], "Name the channel to fall back to, or 'none'."),
+        (
+            ["--channels", "pigeon"],
+            NO_PIGEON,
+        ),
+        (
+            ["--channels", "all,email"],
+            NO_PIGEON.replace("pigeon", "all"),
+        ),
+        (["--channels", ""], "Name the destinations, such as telegram,email, or 'all' for all that are on."),
+        (
+            ["--fallback", "pigeon"],
+            NO_PIGEON,
+        ),
+        (["--fallback", ""], "Name the destination to fall back to, or 'none'."),
         ([], "Say what is to change: --urgent or --not-urgent, --channels, --fallback."),
     ],
 )

@@ -43,7 +43,17 @@ def test_deliveries_are_listed_newest_first(pingpilot: Pingpilot, failed: list[i
 
     assert [each["id"] for each in listed.json] == [failed[-1] + 1, *reversed(failed)]
     assert listed.json[-1].keys() == {
-        *("id", "eventId", "category", "channel", "status", "attempts", "lastError", "createdAt"),
+        *(
+            "id",
+            "eventId",
+            "category",
+            "channel",
+            "destination",
+            "status",
+            "attempts",
+            "lastError",
+            "createdAt",
+        ),
     }
 
 
@@ -53,7 +63,7 @@ def test_those_that_failed_are_listed_alone_and_fit_the_terminal(
     listed = pingpilot("deliveries", "list", "--failed", "--channel", "telegram")
 
     head, row = listed.out.splitlines()
-    assert head.split() == ["ID", "CHANNEL", "STATUS", "ATTEMPTS", "CREATED", "EVENT", "LAST", "ERROR"]
+    assert head.split() == ["ID", "DESTINATION", "STATUS", "ATTEMPTS", "CREATED", "EVENT", "LAST", "ERROR"]
     assert "The platform is away." in row
     assert "\x1b" not in listed.out
 

@@ -18,6 +18,7 @@ from models import Account, Destination, Event, MonthlyUsage, Plan
 from pingpilot.accounts.accounts import create_account
 from tests.support.clock import ManualClock
 from tests.support.composition import Composition
+from tests.support.mailer import Mailer
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """For tests in which the database makes no difference."""
@@ -57,6 +58,7 @@ class Api:
     clock: ManualClock
     session: ClientSession
     composition: Composition
+    mailer: Mailer
 
     async def call(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, data: Any = None
@@ -147,14 +149,15 @@ async def serving(
 ) -> AsyncIterator[Api]:
     """Serve the API over the open database, and call it through one session."""
     composition = Composition(clock=clock)
-    services = await composition.services()
+    services, mailer = await composition.services(), Mailer()
+    services.senders = {mailer.name: mailer}
     runner = ApiRunner(create_app(services), head_timeout=head_timeout, write_timeout=write_timeout)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         async with ClientSession(connector=TCPConnector(limit=100)) as session:
             host, port = runner.addresses[0][:2]
-            yield Api(f"http://{host}:{port}", services, clock, session, composition)
+            yield Api(f"http://{host}:{port}", services, clock, session, composition, mailer)
     finally:
         await runner.cleanup()
         await composition.database.close()

@@ -10,9 +10,10 @@ import pytest
 
 from api.cors import Cors
 from api.errors import codes, example_of
-from models import Account, ApiKey, Category, KeyScope
+from models import Account, ApiKey, Category, Destination, KeyScope
 from models.database import connection
 from pingpilot.accounts.categories import MOST_CATEGORIES
+from pingpilot.accounts.destinations import MOST_DESTINATIONS
 from pingpilot.accounts.keys import MOST_KEYS, KeyRights, create_key
 from pingpilot.telemetry.health import State
 
@@ -25,6 +26,8 @@ ALL_NAMES = [
 ]
 UNLINKED = {"discord_id_not_set": "discord", "telegram_username_not_set": "telegram"}
 CATEGORIES, KEYS = "/api/v1/categories", "/api/v1/keys"
+DESTINATIONS = "/api/v1/destinations"
+TEAM = {"name": "team", "channel": "email", "address": "team@example.com"}
 Provoke = Callable[[Program], Awaitable[Reply]]
 
 
@@ -102,6 +105,32 @@ async def beyond_the_last_category(shop: Program) -> Reply:
 async def without_settings(shop: Program) -> Reply:
     shop.api.services.health.report("discord", State.OFF, "Set a token.")
     return await shop.ask("PATCH", "/api/v1/account", {"channels": {"discord": {"enabled": True}}})
+
+
+async def for_a_name_in_use(shop: Program) -> Reply:
+    await shop.ask("POST", DESTINATIONS, TEAM)
+    return await shop.ask("POST", DESTINATIONS, TEAM)
+
+
+async def beyond_the_last_destination(shop: Program) -> Reply:
+    await Destination.bulk_create(
+        Destination(
+            account_id=shop.account.id, channel="telegram", kind="room", name=f"r{number}", enabled=True
+        )
+        for number in range(MOST_DESTINATIONS)
+    )
+    return await shop.ask("POST", DESTINATIONS, TEAM)
+
+
+async def to_a_mailbox_that_is_not_there(shop: Program) -> Reply:
+    shop.api.mailer.refusal = "No such mailbox."
+    return await shop.ask("POST", DESTINATIONS, TEAM)
+
+
+async def for_an_eleventh_mailbox(shop: Program) -> Reply:
+    for number in range(11):
+        reply = await shop.ask("POST", DESTINATIONS, {**TEAM, "name": f"team-{number}"})
+    return reply
 
 
 async def for_a_second_rotation(shop: Program) -> Reply:
@@ -197,6 +226,14 @@ PROVOKED: dict[str, Provoke] = {
     "category_exists": asking("POST", CATEGORIES, {"name": "sale", "color": "#ffffff"}),
     "too_many_categories": beyond_the_last_category,
     "channel_not_configured": without_settings,
+    "destination_exists": for_a_name_in_use,
+    "too_many_destinations": beyond_the_last_destination,
+    "destination_not_usable": asking("POST", f"{DESTINATIONS}/email/test"),
+    "wrong_kind_of_destination": asking("DELETE", f"{DESTINATIONS}/email"),
+    "confirmation_not_sent": to_a_mailbox_that_is_not_there,
+    "too_many_requests/mailboxes": for_an_eleventh_mailbox,
+    "not_found/destination": asking("GET", f"{DESTINATIONS}/opps"),
+    "not_found/destination_name": asking("GET", f"{DESTINATIONS}/No"),
     "key_exists": asking("POST", KEYS, {"name": "default"}),
     "key_rotated": for_a_second_rotation,
     "too_many_keys": beyond_the_last_key,
@@ -212,7 +249,11 @@ ELSEWHERE = {
     "processing_failed/not_stored",  # test_storage_failures
     "processing_failed/not_delivered",  # test_waiting
 }
-VARYING = {"too_many_requests", "quota_exceeded", *UNLINKED}
+VARYING = {
+    *("too_many_requests", "quota_exceeded", "destination_exists", "not_found/destination"),
+    *("destination_not_usable", "wrong_kind_of_destination"),
+    *UNLINKED,
+}
 """Those whose sentence names a time, a number or an address that is another in this test."""
 
 

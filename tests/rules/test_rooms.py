@@ -131,7 +131,7 @@ async def test_wrong_codes_in_a_room_count_as_guesses(clock: ManualClock) -> Non
     [
         ("Ops room", InvalidInput),
         ("x" * 33, InvalidInput),
-        ("telegram", InvalidInput),
+        ("telegram", AlreadyExists),
         ("ops", AlreadyExists),
     ],
 )
