@@ -9,6 +9,7 @@ from telegram import Update
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
+MOST_UPDATES = 100  # https://core.telegram.org/bots/api#getupdates
 _IDS_END = 2**63
 
 log = structlog.get_logger(__name__)
@@ -35,8 +36,8 @@ def _readable(body: bytes) -> bytes:
         updates = answer["result"]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise TelegramError("Its answer can't be read.") from None
-    if not isinstance(updates, list):
-        raise TelegramError("It sent no list of updates.")
+    if not isinstance(updates, list) or len(updates) > MOST_UPDATES:
+        raise TelegramError(f"It sent no list of up to {MOST_UPDATES} updates.")
     readable = [_checked(update) for update in updates]
     return body if readable == updates else json.dumps({**answer, "result": readable}).encode()
 

@@ -148,11 +148,12 @@ NONSENSE: list[dict[str, object]] = [
     {"ok": True, "result": [["a secret"]]},
     {"ok": True, "result": None},
     {"ok": True, "result": {"a secret": 1}},
+    {"ok": True, "result": [{"update_id": number} for number in range(101)]},
     {"ok": True},
 ]
 
 
-@pytest.mark.parametrize("answer", NONSENSE)
+@pytest.mark.parametrize("answer", NONSENSE, ids=lambda answer: str(answer)[:60])
 async def test_an_answer_without_updates_is_no_busy_loop(
     on_telegram: OnTelegram, bots: Bots, answer: dict[str, object], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -168,7 +169,7 @@ async def test_an_answer_without_updates_is_no_busy_loop(
 
     assert reason in {
         "Telegram: It sent an update without an id.",
-        "Telegram: It sent no list of updates.",
+        "Telegram: It sent no list of up to 100 updates.",
         "Telegram: Its answer can't be read.",
     }
     assert caplog.text == ""
