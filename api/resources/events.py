@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -194,13 +195,14 @@ async def _reply_when_settled(
         if not is_open or left <= 0 or settlements.closed:
             break
         await settlements.wait(event_id, min(left, _LOOK_AGAIN))
-    told = {"event_id": event_id_text(event_id), **delivery_summary(deliveries)}
+    told: dict[str, Any] = {"event_id": event_id_text(event_id), **delivery_summary(deliveries)}
     if failed := Delivery.failed_for_good(deliveries):
         labels = " and ".join(CHANNELS[each.channel].label for each in failed)
         error = ApiError("processing_failed/not_delivered", channels=labels, **told)
         error.headers |= headers
         return error.reply()
-    return json_reply(AcceptedEvent(message=_ACCEPTED, warning=warning, **told), headers=headers)
+    warned = {"warning": warning} if warning else {}
+    return json_reply(AcceptedEvent(message=_ACCEPTED, **warned, **told), headers=headers)
 
 
 CALLS = tuple(

@@ -25,12 +25,13 @@ async def test_an_account_without_channels_is_warned_with_what_to_do(shop: Progr
     assert "`pingpilot account set shop@example.com --channels email`" in reply.body["warning"]
 
 
-async def test_an_event_that_goes_somewhere_has_no_warning(api: Api) -> None:
+@pytest.mark.parametrize(("prefer", "more"), [("", set()), ("wait=1", {"deliveryStatus", "deliveries"})])
+async def test_an_event_that_goes_somewhere_has_no_warning(api: Api, prefer: str, more: set[str]) -> None:
     mailed = await api.sign_up(channels=["email"])
 
-    reply = await mailed.post()
+    reply = await mailed.post(Prefer=prefer)
 
-    assert reply.body.keys() == {"message", "eventId"}
+    assert reply.body.keys() == {"message", "eventId", *more}
 
 
 @pytest.mark.parametrize("prefer", ["", "wait=1"])
