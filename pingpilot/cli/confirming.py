@@ -6,7 +6,6 @@ from models import Account
 from models.ids import uuid7
 from pingpilot.accounts.email_change import EmailChanges
 from pingpilot.accounts.quota import PlanLimits
-from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.channels import EMAIL, load
 from pingpilot.clock import SystemClock
 from pingpilot.config import Settings
@@ -35,7 +34,7 @@ async def ask_to_confirm(account: Account, new: str, settings: Settings) -> str:
         limits=PlanLimits.of(settings),
         clock=SystemClock(),
         health=Health(),
-        unsubscriber=await Unsubscriber.load(base_url),
+        unsubscriber=None,  # whoever reads the new mailbox has not proven to be the account's owner yet
         on_deliveries=lambda _channels: None,
     )
     parts: ChannelParts = load(EMAIL.part)(own, around)

@@ -32,7 +32,7 @@ class Surroundings:
     limits: PlanLimits
     clock: Clock
     health: Health
-    unsubscriber: Unsubscriber
+    unsubscriber: Unsubscriber | None
     on_deliveries: Callable[[set[str]], None]
 
 

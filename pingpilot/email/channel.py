@@ -15,7 +15,7 @@ from pingpilot.telemetry.health import Health, State
 class EmailChannel:
     """Sends notifications as e-mails, each with a Message-ID that stays the same over retries.
 
-    `unsubscribe_url` gives an account's one-click link.
+    `unsubscribe_url` gives an account's one-click link; without it, the mails have none.
     """
 
     name = EMAIL.name
@@ -25,7 +25,7 @@ class EmailChannel:
         pool: SmtpPool,
         *,
         sender: Mailbox,
-        unsubscribe_url: Callable[[int], str],
+        unsubscribe_url: Callable[[int], str] | None,
         health: Health,
     ) -> None:
         self._pool = pool
@@ -36,12 +36,13 @@ class EmailChannel:
 
     async def send(self, recipient: Recipient, notification: Notification) -> None:
         """Send one e-mail. Raises the failures of `Channel.send`."""
+        unsubscribe_url = self._unsubscribe_url(recipient.account_id) if self._unsubscribe_url else None
         try:
             message = build_message(
                 notification,
                 sender=self._sender,
                 recipient=recipient.address,
-                unsubscribe_url=self._unsubscribe_url(recipient.account_id),
+                unsubscribe_url=unsubscribe_url,
             )
         except ValueError as exc:
             reason = f"No mail can be sent to this address: {exc}"

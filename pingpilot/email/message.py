@@ -56,7 +56,7 @@ def build_message(
     *,
     sender: Mailbox,
     recipient: str,
-    unsubscribe_url: str,
+    unsubscribe_url: str | None,
 ) -> bytes:
     """Return the notification as the bytes of an RFC 5322 message, equal for each attempt to send it.
 
@@ -72,8 +72,9 @@ def build_message(
     message["Date"] = notification.created_at
     message["Message-ID"] = f"<{notification.event_id.hex}.{notification.delivery_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
-    message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
-    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
+    if unsubscribe_url:
+        message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
     message.set_content(_rendered("notification.txt", notification, unsubscribe_url))
     message.add_alternative(_rendered("notification.html", notification, unsubscribe_url), subtype="html")
     message.set_boundary(f"=_{notification.event_id.hex}")
@@ -107,7 +108,7 @@ def _local_time(notification: Notification) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S} {zone}"
 
 
-def _rendered(template: str, notification: Notification, unsubscribe_url: str) -> str:
+def _rendered(template: str, notification: Notification, unsubscribe_url: str | None) -> str:
     return _TEMPLATES.get_template(template).render(
         title=title_of(notification),
         url=notification.url,

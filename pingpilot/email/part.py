@@ -13,7 +13,7 @@ def build(settings: EmailSettings, around: Surroundings) -> ChannelParts:
     channel = EmailChannel(
         SmtpPool(MailServer.of(settings), monotonic=around.clock.monotonic),
         sender=mailbox(settings.sender or ""),
-        unsubscribe_url=around.unsubscriber.url_for,
+        unsubscribe_url=around.unsubscriber.url_for if around.unsubscriber else None,
         health=around.health,
     )
     return ChannelParts(channel, channel, channel.close)
