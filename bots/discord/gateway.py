@@ -4,10 +4,12 @@ import zlib
 from typing import Any
 
 import aiohttp
-from aiohttp import WSCloseCode, WSMessage, WSMsgType
+from aiohttp import WSMessage, WSMsgType
 from discord.gateway import DiscordClientWebSocketResponse
 from discord.http import HTTPClient
 from yarl import URL
+
+from pingpilot.errors import PingPilotError
 
 LONGEST_MESSAGE = 4 * 1024 * 1024
 """Bytes of a message, unpacked; without intents, the longest has a line for each of the bot's servers."""
@@ -61,23 +63,22 @@ class BoundedSocket(DiscordClientWebSocketResponse):
         self._packed = bytearray()
 
     async def receive(self, timeout: float | None = None) -> Any:
-        """Return the next message. Raises `aiohttp.ClientPayloadError` for one that can't be taken.
+        """Return the next message. Raises `PingPilotError` for one that can't be taken.
 
-        After that error the library connects anew with growing pauses; after one of the websocket it would at
-        once, and for ever where the same message comes again.
+        The library knows no such error, so it ends this client. The next one begins a new session, in which
+        the same message does not come again.
         """
         while True:
             message: WSMessage = await super().receive(timeout)
             if message.type is WSMsgType.ERROR:
-                raise aiohttp.ClientPayloadError(f"Discord's gateway: {message.data}")
+                raise PingPilotError(f"Discord's gateway: {message.data}")
             if message.type is not WSMsgType.BINARY:
                 return message
             self._packed += message.data
             try:
                 text = self._unpacked()
             except (zlib.error, ValueError) as exc:
-                await self.close(code=WSCloseCode.MESSAGE_TOO_BIG)
-                raise aiohttp.ClientPayloadError(f"Discord's gateway: {exc}") from exc
+                raise PingPilotError(f"Discord's gateway: {exc}") from exc
             if text is not None:
                 return WSMessage(WSMsgType.TEXT, text, None)
 
