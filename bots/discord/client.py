@@ -65,7 +65,7 @@ class DiscordBot:
                 raise Misconfigured(f"Discord closed the connection with {exc.code}: {exc.reason}") from exc
             raise
         finally:  # cancelling connect() alone would leave its socket and thread alive
-            if client.ws:  # its thread outlives a socket that was closed already
+            if client.ws is not None:  # its thread outlives a socket that was closed already
                 await client.ws.close()
             await client.close()
 
