@@ -5,6 +5,7 @@ Every name in here is an environment variable with the prefix `PINGPILOT_`.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
@@ -35,6 +36,7 @@ _OF_THE_CLIENT = ("url", "api_key")
 
 _EVERYWHERE = ("0.0.0.0", ANY_IPV6)  # noqa: S104  # every address of this machine
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
+_IMPLIED_PORTS = {"http": ":80", "https": ":443"}
 _HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
 
 
@@ -79,11 +81,19 @@ def _networks(value: Any) -> Any:
     return networks
 
 
+def _as_sent(origin: str) -> str:
+    """Return an origin as browsers send it: a domain in ASCII, and no port that its scheme implies."""
+    scheme, mark, host = origin.partition("://")
+    with suppress(UnicodeError):  # no domain: refused as it is
+        host = host if host.isascii() else host.encode("idna").decode()
+    return f"{scheme}{mark}{host.removesuffix(_IMPLIED_PORTS.get(scheme, ''))}"
+
+
 def _origins(value: Any) -> Any:
     """Return origins written with commas between them, as browsers send them."""
     if not isinstance(value, str):
         return value
-    origins = tuple(part.strip().rstrip("/").lower() for part in value.split(",") if part.strip())
+    origins = tuple(_as_sent(part.strip().rstrip("/").lower()) for part in value.split(",") if part.strip())
     if not all(each == "*" or _ORIGIN.fullmatch(each) for each in origins):
         raise ValueError(
             "must be origins with commas between, such as https://shop.example.com, or * for all"

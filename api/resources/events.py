@@ -3,9 +3,10 @@
 import asyncio
 import math
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -79,10 +80,21 @@ async def post_event(request: web.Request) -> web.Response:
         warning = _why_nowhere(caller, body.category)
         body_sent = {"message": _ACCEPTED, "eventId": event_id, "warning": warning, **told}
         return json_reply(body_sent, headers=headers)
+    obstacle = _why_waiting(services, acceptance.channels)
     if wait:
-        return await _reply_when_settled(request, acceptance.event_id, wait, headers)
+        return await _reply_when_settled(request, acceptance.event_id, wait, headers, obstacle)
     # An `AcceptedEvent` without the shape, as above: these are the replies that have to be fast
-    return json_reply({"message": _ACCEPTED, "eventId": event_id}, headers=headers)
+    warned = {"warning": obstacle} if obstacle else {}
+    return json_reply({"message": _ACCEPTED, "eventId": event_id, **warned}, headers=headers)
+
+
+def _why_waiting(services: Services, channels: Sequence[str]) -> str | None:
+    """Return a sentence for the sender of an event whose channels are none that this server is set up for."""
+    if not channels or not all(services.health.is_off(name) for name in channels):
+        return None
+    labels = " and ".join(CHANNELS[name].label for name in channels)
+    remedies = " ".join(services.health.parts[name].reason or "" for name in channels)
+    return f"The event is stored, and waits: this server is not set up for {labels}. {remedies}"
 
 
 async def _tell_owner(services: Services, caller: Caller, category: str) -> None:
@@ -170,7 +182,7 @@ async def _submit(request: web.Request, caller: Caller, body: EventBody, key: st
 
 
 async def _reply_when_settled(
-    request: web.Request, event_id: UUID, wait: int, headers: dict[str, str]
+    request: web.Request, event_id: UUID, wait: int, headers: dict[str, str], warning: str | None
 ) -> web.Response:
     """Reply once all of the event's deliveries are settled, the time is over or the daemon stops."""
     settlements = request.app[SERVICES].settlements
@@ -183,13 +195,14 @@ async def _reply_when_settled(
         if not is_open or left <= 0 or settlements.closed:
             break
         await settlements.wait(event_id, min(left, _LOOK_AGAIN))
-    told = {"event_id": event_id_text(event_id), **delivery_summary(deliveries)}
+    told: dict[str, Any] = {"event_id": event_id_text(event_id), **delivery_summary(deliveries)}
     if failed := Delivery.failed_for_good(deliveries):
         labels = " and ".join(CHANNELS[each.channel].label for each in failed)
         error = ApiError("processing_failed/not_delivered", channels=labels, **told)
         error.headers |= headers
         return error.reply()
-    return json_reply(AcceptedEvent(message=_ACCEPTED, **told), headers=headers)
+    warned = {"warning": warning} if warning else {}
+    return json_reply(AcceptedEvent(message=_ACCEPTED, **warned, **told), headers=headers)
 
 
 CALLS = tuple(

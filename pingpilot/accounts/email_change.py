@@ -51,7 +51,8 @@ class EmailChanges:
         """
         address = normal_email(new)
         with suppress(NotFound):
-            await find_account(address)
+            if (await find_account(address)).id == account.id:
+                raise AlreadyExists(f"{address} is the account's address already.")
             raise AlreadyExists(f"There is an account for {address} already.")
         expires = int((now + LIFETIME).timestamp())
         shown = base64.urlsafe_b64encode(address.encode()).decode().rstrip("=")

@@ -116,6 +116,8 @@ async def test_an_address_that_is_taken_or_none_is_refused_at_once(api: Api, rea
 
     with pytest.raises(AlreadyExists):
         await link_for(reader)
+    with pytest.raises(AlreadyExists, match="is the account's address already"):
+        await link_for(reader, reader.account.email.upper())
     with pytest.raises(InvalidInput):
         await link_for(reader, "nobody")
 
