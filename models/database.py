@@ -40,7 +40,10 @@ _MODULES = [
     "models.monthly_usage",
 ]
 _MIGRATIONS = "tortoise_migrations"
-_OF_AN_EVENT = ("monthly_usage", "category_usage", "events", "deliveries", "idempotency_keys")
+_LOCKS_OF_AN_EVENT = {
+    "ROW EXCLUSIVE": ("monthly_usage", "category_usage", "events", "deliveries", "idempotency_keys"),
+    "ROW SHARE": ("accounts", "api_keys", "account_channels", "categories"),  # read, and referred to
+}
 
 PATIENCE = 4.0
 """Seconds that a call of the database, or a whole transaction, may take with its wait for a turn."""
@@ -157,7 +160,8 @@ async def answers() -> None:
     """
     async with transaction() as database:
         if is_postgres(database):
-            await database.execute_query(f"LOCK TABLE {', '.join(_OF_AN_EVENT)} IN ROW EXCLUSIVE MODE")
+            for mode, tables in _LOCKS_OF_AN_EVENT.items():
+                await database.execute_query(f"LOCK TABLE {', '.join(tables)} IN {mode} MODE")
 
 
 async def is_current(url: str) -> bool:

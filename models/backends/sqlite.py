@@ -163,11 +163,16 @@ class Client(SqliteClient):
                     f"{path} was deleted or replaced while it was in use: "
                     "stop PingPilot, put the right file in its place, and start it again."
                 )
-        if not self._files.keys() >= set(self._paths()):  # the log is made by the first who needs it
+        if not self._files.keys() >= set(self._paths()):  # log and index are made by the first who needs them
             self._files |= {path: found for path in self._paths() if (found := _identity(path))}
 
     def _paths(self) -> Sequence[str]:
-        return () if self.filename == ":memory:" else (self.filename, f"{self.filename}-wal")
+        """Return the files that all processes have to share: the database, its log, and the log's index.
+
+        Whoever has an index of its own overwrites what others have committed to the log.
+        """
+        name = self.filename
+        return () if name == ":memory:" else (name, f"{name}-wal", f"{name}-shm")
 
 
 def _identity(path: str) -> tuple[int, int] | None:
