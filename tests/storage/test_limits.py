@@ -5,18 +5,20 @@ import os
 import resource
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from models import Fact
-from models.database import answers, open_database, transaction, unit_of_work
+from models.backends import asyncpg as backend
+from models.database import answers, migrate, open_database, transaction, unit_of_work
 from pingpilot.clock import SystemClock
 from pingpilot.errors import DatabaseUnavailable
 from pingpilot.storage.watch import DatabaseWatch
 from tests.support.databases import PostgresCopies, locked, taken_away
-from tests.support.waiting import comes_true
+from tests.support.waiting import comes_true, eventually, until
 
 PATIENCE = 0.5
 IN_TIME = 5.0  # seconds, on a machine that is busy: far less than one wait after the other would take
@@ -126,6 +128,26 @@ async def test_a_frozen_postgres_is_told_in_time_and_used_again(
 
     assert set(frozen) == {"DatabaseUnavailable"}
     postgres_copies.drop(url)
+
+
+async def test_a_postgres_that_freezes_during_a_migration_is_told(
+    postgres_copies: PostgresCopies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "_ALIVE_WITHIN", PATIENCE)
+    url = postgres_copies.new_empty()
+    other = await asyncpg.connect(url)
+    others = asyncio.all_tasks()
+    async with other.transaction():
+        await other.execute("CREATE TABLE accounts ()")  # the migration waits for what becomes of it
+        migrating = asyncio.create_task(outcome_of(migrate(url)))
+        await eventually(partial(other.fetchval, "SELECT count(*) FROM pg_locks WHERE NOT granted"), 1)
+        with postgres_copies.frozen():
+            async with asyncio.timeout(IN_TIME * 2):
+                outcome = await migrating
+    await other.close()
+    await until(lambda: asyncio.all_tasks() == others)  # where no process ends, what was cut off goes on
+
+    assert outcome == "DatabaseUnavailable"
 
 
 async def test_a_commit_without_an_answer_is_in_doubt(
