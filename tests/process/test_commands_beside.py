@@ -53,7 +53,7 @@ async def test_a_command_does_not_wait_long_for_a_file_that_stays_locked(
 
     assert ended.code == 1
     assert ended.err == "Error: The database failed: OperationalError: database is locked.\n"
-    assert time.monotonic() - began < 25  # 10, on a machine that is not busy
+    assert time.monotonic() - began < 28  # 10, on a machine that is not busy
 
 
 async def post_until(daemon: Daemon, key: str, done: asyncio.Event) -> list[Answer]:

@@ -1,6 +1,7 @@
 """A name server that never answers: it holds neither a stop nor a command."""
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 from tests.support.daemon import command, environment, execute, free_port
 from tests.support.waiting import comes_true
 
-SILENT = "127.0.0.77"
+SILENT = f"127.{os.getpid() >> 16 & 255}.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"
+"""An address of this machine that no other test process listens on."""
 IN_TIME = 20.0  # seconds, on a machine that is busy; the resolver alone would take minutes
 DATABASE = {"PINGPILOT_DATABASE_URL": "postgres://somebody@db.example.com/pingpilot"}
 CHANNELS = {
