@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import Ge, Le
-from dotenv.parser import Original, parse_stream
+from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -243,7 +243,10 @@ def _check_file() -> None:
     """Raise `SettingsError` for a `.env` of which something would be passed over in silence."""
     try:
         with Path(_FILE).open(encoding=_ENCODING) as file:
-            wrong = [_line_of(each.original) for each in parse_stream(file) if each.error]
+            wrong = []
+            for part in (each.original for each in parse_stream(file) if each.error):
+                blank = len(part.string) - len(part.string.lstrip())  # empty lines before it belong to it
+                wrong.append(part.line + part.string.count("\n", 0, blank))
     except FileNotFoundError:
         return
     except IsADirectoryError:  # which a container engine makes of a file to mount that is not there
@@ -256,11 +259,6 @@ def _check_file() -> None:
         raise SettingsError(
             *(f"Line {line} of .env can't be read: write NAME=value, and close each quote." for line in wrong)
         )
-
-
-def _line_of(part: Original) -> int:
-    """Return the number of the line that a part of `.env` is about; empty ones before it belong to it."""
-    return part.line + part.string.count("\n", 0, len(part.string) - len(part.string.lstrip()))
 
 
 def _read(kind: type[S], overrides: Mapping[str, Any], problems: list[str]) -> S | None:
