@@ -40,13 +40,17 @@ _MODULES = [
     "models.monthly_usage",
 ]
 _MIGRATIONS = "tortoise_migrations"
-_OF_AN_EVENT = ("monthly_usage", "category_usage", "events", "deliveries", "idempotency_keys")
+_LOCKS_OF_AN_EVENT = {
+    "ROW EXCLUSIVE": ("monthly_usage", "category_usage", "events", "deliveries", "idempotency_keys"),
+    "ROW SHARE": ("accounts", "api_keys", "destinations", "categories"),  # read, and referred to
+}
 
 PATIENCE = 4.0
 """Seconds that a call of the database, or a whole transaction, may take with its wait for a turn."""
 MIGRATES_WITHIN = 60.0
 """Seconds that a process waits for another one that migrates the same database."""
 _LOOKS_EVERY = 0.1  # seconds
+_STILL_THERE_EVERY = 1.0  # seconds between questions to a database that is being migrated
 
 _units_under_way: set[asyncio.Task[Any]] = set()
 
@@ -60,7 +64,7 @@ class _Engine(Protocol):
         """Return Tortoise's configuration of the connections; without patience they are for migrations."""
 
     def migration_lock(self, url: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[bool]]]:
-        """Give what tries to lock other processes that migrate out, until it returns true."""
+        """Give what tries to lock other processes that migrate out, until it returns true, and after that."""
 
 
 def _engine(url: str) -> _Engine:
@@ -157,7 +161,8 @@ async def answers() -> None:
     """
     async with transaction() as database:
         if is_postgres(database):
-            await database.execute_query(f"LOCK TABLE {', '.join(_OF_AN_EVENT)} IN ROW EXCLUSIVE MODE")
+            for mode, tables in _LOCKS_OF_AN_EVENT.items():
+                await database.execute_query(f"LOCK TABLE {', '.join(tables)} IN {mode} MODE")
 
 
 async def is_current(url: str) -> bool:
@@ -191,14 +196,26 @@ async def is_current(url: str) -> bool:
 async def migrate(url: str) -> None:
     """Bring the schema up to date; several processes may call this at once, one of them works.
 
-    Raises `DatabaseUnavailable`.
+    It may take as long as it needs, and is left to its fate where the database stops answering: whoever
+    calls this ends the process then. Raises `DatabaseUnavailable`.
     """
     async with _engine(url).migration_lock(url) as has_locked:
         await _until(has_locked)
+        migrating = asyncio.create_task(_migrate(url))
         try:
-            await apply_migrations(config=tortoise_config(url, patience=None))
-        finally:
-            await Tortoise.close_connections()
+            while not (await asyncio.wait([migrating], timeout=_STILL_THERE_EVERY))[0]:
+                await has_locked()
+        except BaseException:
+            migrating.cancel()  # not waited for: it may never end
+            raise
+        await migrating
+
+
+async def _migrate(url: str) -> None:
+    try:
+        await apply_migrations(config=tortoise_config(url, patience=None))
+    finally:
+        await Tortoise.close_connections()
 
 
 async def _until(is_locked: Callable[[], Awaitable[bool]]) -> None:

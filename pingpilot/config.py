@@ -5,13 +5,14 @@ Every name in here is an environment variable with the prefix `PINGPILOT_`.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import Ge, Le
-from dotenv.parser import Original, parse_stream
+from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -35,6 +36,7 @@ _OF_THE_CLIENT = ("url", "api_key")
 
 _EVERYWHERE = ("0.0.0.0", ANY_IPV6)  # noqa: S104  # every address of this machine
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
+_IMPLIED_PORTS = {"http": ":80", "https": ":443"}
 _HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
 
 
@@ -79,11 +81,19 @@ def _networks(value: Any) -> Any:
     return networks
 
 
+def _as_sent(origin: str) -> str:
+    """Return an origin as browsers send it: a domain in ASCII, and no port that its scheme implies."""
+    scheme, mark, host = origin.partition("://")
+    with suppress(UnicodeError):  # no domain: refused as it is
+        host = host if host.isascii() else host.encode("idna").decode()
+    return f"{scheme}{mark}{host.removesuffix(_IMPLIED_PORTS.get(scheme, ''))}"
+
+
 def _origins(value: Any) -> Any:
     """Return origins written with commas between them, as browsers send them."""
     if not isinstance(value, str):
         return value
-    origins = tuple(part.strip().rstrip("/").lower() for part in value.split(",") if part.strip())
+    origins = tuple(_as_sent(part.strip().rstrip("/").lower()) for part in value.split(",") if part.strip())
     if not all(each == "*" or _ORIGIN.fullmatch(each) for each in origins):
         raise ValueError(
             "must be origins with commas between, such as https://shop.example.com, or * for all"
@@ -233,7 +243,10 @@ def _check_file() -> None:
     """Raise `SettingsError` for a `.env` of which something would be passed over in silence."""
     try:
         with Path(_FILE).open(encoding=_ENCODING) as file:
-            wrong = [_line_of(each.original) for each in parse_stream(file) if each.error]
+            wrong = []
+            for part in (each.original for each in parse_stream(file) if each.error):
+                blank = len(part.string) - len(part.string.lstrip())  # empty lines before it belong to it
+                wrong.append(part.line + part.string.count("\n", 0, blank))
     except FileNotFoundError:
         return
     except IsADirectoryError:  # which a container engine makes of a file to mount that is not there
@@ -246,11 +259,6 @@ def _check_file() -> None:
         raise SettingsError(
             *(f"Line {line} of .env can't be read: write NAME=value, and close each quote." for line in wrong)
         )
-
-
-def _line_of(part: Original) -> int:
-    """Return the number of the line that a part of `.env` is about; empty ones before it belong to it."""
-    return part.line + part.string.count("\n", 0, len(part.string) - len(part.string.lstrip()))
 
 
 def _read(kind: type[S], overrides: Mapping[str, Any], problems: list[str]) -> S | None:

@@ -39,7 +39,8 @@ _RAW = (
     "/ as %2F, # as %23, ? as %3F, [ as %5B, ] as %5D, % as %25 and a space as %20"
 )
 _AUTHORITY = re.compile(r"(?P<authority>[^/?#]*)(?P<path>/[^?]*)?(?:\?(?P<query>.*))?", re.DOTALL)
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+(%25[\w.]+)?\]|[^\s:\[\]]*)(:\d{0,5})?")
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+(%25[\w.]+)?\]|[^\s:\[\]]*)(:(?P<port>\d{0,5}))?")
+_HIGHEST_PORT = 65535
 _HALF_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -92,6 +93,9 @@ def parse_postgres_url(url: str) -> PostgresUrl:
     ):
         raise ValueError(_RAW)
     _check_parameters(given)
+    for host in map(_HOST.fullmatch, hosts.split(",")):
+        if host:
+            _check_host(unquote(host["name"]), host["port"])
     user, _, password = (unquote(part) for part in userinfo.partition(":"))
     database = unquote(path) or given.get("dbname", "")
     if not database or "/" in path:
@@ -116,6 +120,16 @@ def parse_postgres_url(url: str) -> PostgresUrl:
         connect_timeout=int(given.get("connect_timeout") or 0) or None,
         trusts_system=trusts_system,
     )
+
+
+def _check_host(name: str, port: str) -> None:
+    """Check a host that stands in its form already. Raises `ValueError`."""
+    if int(port or 0) > _HIGHEST_PORT:
+        raise ValueError(f"has a port above {_HIGHEST_PORT}")
+    try:
+        _ = name.startswith(("/", "[")) or name.encode("idna")  # a socket's folder, an address
+    except UnicodeError:
+        raise ValueError("has a host that can't be the name of one") from None
 
 
 def _check_parameters(given: Mapping[str, str]) -> None:
@@ -143,3 +157,4 @@ def _check_parameters(given: Mapping[str, str]) -> None:
     for name in ("connect_timeout", "port"):
         if not re.fullmatch(r"\d{0,5}", given.get(name, "")):
             raise ValueError(f"has a {name} that is not a whole number")
+    _check_host("", given.get("port", ""))

@@ -42,6 +42,7 @@ _WITHOUT_QUOTES = re.compile(r"'|\{\s*(?:[\w'’“]|\\)")  # what a shell leave
 _PLAIN_TEXT = re.compile(r"[^\s{\[\"\d-]")
 _BOM, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _LONGEST_NAME = 100  # of a member that is compared with those there are
+_SHORTEST_START = 3  # letters of a member's name that tell which is meant
 _JSON_WORDS = ("true", "false", "null", "NaN", "Infinity")
 
 
@@ -131,7 +132,7 @@ def _parsed(body: bytes, shape: type[BaseModel]) -> Any:
         raise ApiError("invalid_json/utf8", byte=exc.start + 1) from None
     except json.JSONDecodeError as exc:
         cause = _likely_cause(body.decode().lstrip())
-        place = {"problem": exc.msg, "line": exc.lineno, "column": exc.colno}
+        place = {"problem": exc.msg.removesuffix(" at"), "line": exc.lineno, "column": exc.colno}
         raise ApiError(cause, example=example_body(shape), **place) from None
     except ValueError as exc:
         raise ApiError("invalid_json/value", problem=exc) from None
@@ -143,6 +144,8 @@ def _likely_cause(text: str) -> str:
     """Return the error that fits a body which is not JSON: what somebody meant to send, by its beginning."""
     if not text:
         return "invalid_json/empty"
+    if "\0" in text[:2]:  # without the mark that says so; no character of JSON's beginning is one
+        return "invalid_json/utf16"
     if _FORM.match(text):
         return "invalid_json/form"
     if _WITHOUT_QUOTES.match(text):
@@ -177,6 +180,9 @@ def _invalid_members(
             plain = {re.sub("[^a-z]", "", each.lower()): each for each in known}
             meant = re.sub("[^a-z]", "", str(parts[-1])[:_LONGEST_NAME].lower())
             near = get_close_matches(meant, plain, n=1)
+            near = near or [
+                each for each in plain if len(meant) >= _SHORTEST_START and each.startswith(meant)
+            ]
             message = message.format(hint=f"did you mean '{plain[near[0]]}'?" if near else "remove it.")
         found.append((path, message))
     return found

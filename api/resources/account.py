@@ -13,7 +13,6 @@ from models import Account
 from pingpilot.accounts.accounts import direct_destinations
 from pingpilot.accounts.preferences import change_account
 from pingpilot.channels import CHANNELS
-from pingpilot.telemetry.health import State
 
 PATH = "/api/v1/account"
 
@@ -30,8 +29,7 @@ async def patch_account(request: web.Request) -> web.Response:
     body = await read_body(request, AccountPatch)
     services = request.app[SERVICES]
     # Where this daemon has no settings for a channel, its events would wait for ever
-    parts = services.health.parts
-    missing = [name for name in body.switched_on if name in parts and parts[name].state == State.OFF]
+    missing = [name for name in body.switched_on if services.health.is_off(name)]
     if missing:
         labels = " and ".join(CHANNELS[name].label for name in missing)
         raise ApiError("channel_not_configured", channels=labels)

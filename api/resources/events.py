@@ -3,9 +3,10 @@
 import asyncio
 import math
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -25,6 +26,7 @@ from pingpilot.accounts.callers import Caller
 from pingpilot.accounts.categories import unknown_category
 from pingpilot.accounts.destinations import label_of
 from pingpilot.batching import SLOW
+from pingpilot.channels import CHANNELS
 from pingpilot.events.history import EventStatus
 from pingpilot.events.notices import post_notice_once
 from pingpilot.events.submission import (
@@ -78,10 +80,22 @@ async def post_event(request: web.Request) -> web.Response:
         warning = _why_nowhere(caller, body.category)
         body_sent = {"message": _ACCEPTED, "eventId": event_id, "warning": warning, **told}
         return json_reply(body_sent, headers=headers)
+    channels = dict.fromkeys(target.channel for target in acceptance.targets)
+    obstacle = _why_waiting(services, [*channels])
     if wait:
-        return await _reply_when_settled(request, acceptance.event_id, wait, headers)
+        return await _reply_when_settled(request, acceptance.event_id, wait, headers, obstacle)
     # An `AcceptedEvent` without the shape, as above: these are the replies that have to be fast
-    return json_reply({"message": _ACCEPTED, "eventId": event_id}, headers=headers)
+    warned = {"warning": obstacle} if obstacle else {}
+    return json_reply({"message": _ACCEPTED, "eventId": event_id, **warned}, headers=headers)
+
+
+def _why_waiting(services: Services, channels: Sequence[str]) -> str | None:
+    """Return a sentence for the sender of an event whose channels are none that this server is set up for."""
+    if not channels or not all(services.health.is_off(name) for name in channels):
+        return None
+    labels = " and ".join(CHANNELS[name].label for name in channels)
+    remedies = " ".join(services.health.parts[name].reason or "" for name in channels)
+    return f"The event is stored, and waits: this server is not set up for {labels}. {remedies}"
 
 
 async def _tell_owner(services: Services, caller: Caller, category: str) -> None:
@@ -169,17 +183,18 @@ async def _submit(request: web.Request, caller: Caller, body: EventBody, key: st
 
 
 async def _reply_when_settled(
-    request: web.Request, event_id: UUID, wait: int, headers: dict[str, str]
+    request: web.Request, event_id: UUID, wait: int, headers: dict[str, str], warning: str | None
 ) -> web.Response:
     """Reply once all of the event's deliveries are settled, the time is over or the daemon stops."""
     deliveries = await settled_deliveries(request.app[SERVICES], event_id, wait)
-    told = {"event_id": event_id_text(event_id), **delivery_summary(deliveries)}
+    told: dict[str, Any] = {"event_id": event_id_text(event_id), **delivery_summary(deliveries)}
     if failed := Delivery.failed_for_good(deliveries):
         labels = " and ".join(label_of(each.destination) for each in failed)
         error = ApiError("processing_failed/not_delivered", channels=labels, **told)
         error.headers |= headers
         return error.reply()
-    return json_reply(AcceptedEvent(message=_ACCEPTED, **told), headers=headers)
+    warned = {"warning": warning} if warning else {}
+    return json_reply(AcceptedEvent(message=_ACCEPTED, **warned, **told), headers=headers)
 
 
 CALLS = tuple(

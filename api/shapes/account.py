@@ -17,7 +17,7 @@ from api.shapes.base import ChannelName, Count, DestinationName, Shape, Time, pa
 from api.shapes.validation import always_saying, invalid
 from models import Destination, Plan
 from pingpilot.accounts.preferences import AccountChange, ChannelChange
-from pingpilot.accounts.quiet_hours import check_time_zone, hours_text
+from pingpilot.accounts.quiet_hours import check_time_zone, end_of_mute, hours_text
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import InvalidInput
 
@@ -62,7 +62,7 @@ class ShownChannel(Shape):
             address=address,
             suspended_reason=row.suspended_reason,
             quiet_hours=quiet_hours,
-            muted_until=row.muted_until if row.muted_until and row.muted_until > now else None,
+            muted_until=end_of_mute(row.muted_until, now),
         )
 
 

@@ -246,7 +246,8 @@ class AcceptedEvent(Shape):
     message: str
     event_id: EventId
     warning: str | SkipJsonSchema[None] = Field(
-        None, description="Why the event, though stored, goes nowhere; left out where it goes somewhere."
+        None,
+        description="Why the event, though stored, goes nowhere for now; left out where it goes somewhere.",
     )
     delivery_status: EventStatus | SkipJsonSchema[None] = None
     deliveries: list[ShownDelivery] | SkipJsonSchema[None] = None

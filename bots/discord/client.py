@@ -11,6 +11,7 @@ from yarl import URL
 from bots.commands import Commands
 from bots.discord.bounds import bound_answers
 from bots.discord.commands import add_commands, press
+from bots.discord.gateway import GatewayHttp
 from bots.discord.settings import DISCORD_API
 from pingpilot.channels import DISCORD
 from pingpilot.errors import Misconfigured
@@ -44,7 +45,11 @@ class DiscordBot:
     async def run(self) -> None:
         """Serve until the connection ends for good. Raises `Misconfigured` for a refused token."""
         if self._api_url != DISCORD_API:  # its gateway is kept on a class, too
-            async with aiohttp.ClientSession() as http, http.get(f"{self._api_url}/gateway") as response:
+            bounded = [bound_answers(aiohttp.TraceConfig())]
+            async with (
+                aiohttp.ClientSession(trace_configs=bounded) as http,
+                http.get(f"{self._api_url}/gateway") as response,
+            ):
                 gateway = await response.json(content_type=None)
             DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway["url"])
         client = _Client(self._commands, self._health)
@@ -60,6 +65,8 @@ class DiscordBot:
                 raise Misconfigured(f"Discord closed the connection with {exc.code}: {exc.reason}") from exc
             raise
         finally:  # cancelling connect() alone would leave its socket and thread alive
+            if client.ws is not None:  # its thread outlives a socket that was closed already
+                await client.ws.close()
             await client.close()
 
 
@@ -74,7 +81,10 @@ class _Client(discord.Client):
             guild_ready_timeout=0,
             member_cache_flags=discord.MemberCacheFlags.none(),
             allowed_mentions=discord.AllowedMentions.none(),
-            http_trace=bound_answers(aiohttp.TraceConfig()),
+        )
+        # Before the tree takes it over
+        self.http = self._connection.http = GatewayHttp(
+            self.loop, http_trace=bound_answers(aiohttp.TraceConfig())
         )
         self._health = health
         self.tree = app_commands.CommandTree(

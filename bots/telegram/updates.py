@@ -9,6 +9,9 @@ from telegram import Update
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
+MOST_UPDATES = 100  # https://core.telegram.org/bots/api#getupdates
+_IDS_END = 2**63
+
 log = structlog.get_logger(__name__)
 
 
@@ -27,28 +30,34 @@ class ReadableUpdates(HTTPXRequest):
 
 
 def _readable(body: bytes) -> bytes:
+    """Return the answer without what the library can't read. Raises `TelegramError` if that is all of it."""
     try:
         answer = json.loads(body)
-        updates = list(answer["result"])
+        updates = answer["result"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        return body  # no JSON, or a refusal: for the library to tell
+        raise TelegramError("Its answer can't be read.") from None
+    if not isinstance(updates, list) or len(updates) > MOST_UPDATES:
+        raise TelegramError(f"It sent no list of up to {MOST_UPDATES} updates.")
     readable = [_checked(update) for update in updates]
     return body if readable == updates else json.dumps({**answer, "result": readable}).encode()
 
 
 def _checked(update: Any) -> dict[str, Any]:
-    """Return an update, or what can be read of it. Raises `TelegramError` where not even that has an id."""
+    """Return an update, or what can be read of it. Raises `TelegramError` where that is not even an id, which
+    is where the next poll begins.
+    """
+    update_id = update.get("update_id") if isinstance(update, dict) else None
+    if type(update_id) is not int or not 0 <= update_id < _IDS_END:
+        raise TelegramError("It sent an update without an id.")
     try:
         Update.de_json(update, None)
-    except Exception as exc:  # whatever the library stumbles over
-        if not isinstance(update, dict) or type(update.get("update_id")) is not int:
-            raise TelegramError("It sent an update without an id.") from exc
+    except Exception as exc:  # noqa: BLE001  # whatever the library stumbles over
         kind = next((name for name in update if name != "update_id"), "")
         log.warning(
             "An update from Telegram can't be read and is skipped",
-            update_id=update["update_id"],
+            update_id=update_id,
             kind=kind[:40],
             error=type(exc).__name__,
         )
-        return {"update_id": update["update_id"]}
+        return {"update_id": update_id}
     return dict(update)

@@ -27,12 +27,21 @@ _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, *OF_ALL)
 # What says nothing of the server's mind: the connection broke, or was cut off
 _NO_ANSWER = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
 _CONNECTS_WITHIN = 3.0  # seconds
-_LOCKED_FOR = 10.0  # seconds that a migration waits for a table that others use
+_LOCKED_FOR = 10.0  # seconds that a migration, or a command, waits for what others have locked
+_ALIVE_WITHIN = 10.0  # seconds in which a server that is busy with a migration answers a question beside it
 _MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
 _CLOSES_WITHIN = 2.0  # seconds for a goodbye to a server that may not answer
 
+_NO_SESSION = "a pooler gives each transaction another session: PgBouncer needs pool_mode = session"
+
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
-    as_ours, failures=_FAILURES, conflicts=(asyncpg.IntegrityConstraintViolationError,)
+    as_ours,
+    failures=_FAILURES,
+    conflicts=(asyncpg.IntegrityConstraintViolationError,),
+    told={
+        asyncpg.DuplicatePreparedStatementError: _NO_SESSION,
+        asyncpg.InvalidSQLStatementNameError: _NO_SESSION,
+    },
 )
 
 
@@ -50,9 +59,9 @@ def connections(url: str, *, patience: float | None) -> dict[str, dict[str, Any]
 
 @asynccontextmanager
 async def migration_lock(url: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
-    """Give what tries to lock other processes that migrate out, until it returns true."""
+    """Give what tries to lock other processes that migrate out, until it returns true, and after that."""
     with our_errors():
-        holder = await asyncpg.connect(**_how_to_connect(url), command_timeout=_CONNECTS_WITHIN)
+        holder = await asyncpg.connect(**_how_to_connect(url), command_timeout=_ALIVE_WITHIN)
         try:
             yield partial(holder.fetchval, "SELECT pg_try_advisory_lock($1)", _MIGRATION_LOCK)
         finally:
@@ -89,7 +98,8 @@ def _time_limits(patience: float | None) -> dict[str, str]:
     """
     if patience is None:
         return {"lock_timeout": f"{_LOCKED_FOR * 1000:.0f}"}
-    return {"statement_timeout": f"{patience * 900:.0f}", "lock_timeout": f"{patience * 800:.0f}"}
+    locked_for = min(patience * 0.8, _LOCKED_FOR)
+    return {"statement_timeout": f"{patience * 900:.0f}", "lock_timeout": f"{locked_for * 1000:.0f}"}
 
 
 async def _keep_session(_connection: Any) -> None:

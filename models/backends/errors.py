@@ -1,8 +1,8 @@
 """What the databases raise, as errors of ours."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.exceptions import IntegrityError, TransactionManagementError
@@ -10,6 +10,7 @@ from tortoise.exceptions import IntegrityError, TransactionManagementError
 from pingpilot.errors import DatabaseUnavailable, PingPilotError
 
 Errors = tuple[type[Exception], ...]
+_NOTHING: Mapping[type[Exception], str] = MappingProxyType({})
 OF_ALL: Errors = (OSError, TransactionManagementError)
 """Failures that any driver, or Tortoise for it, may raise."""
 
@@ -22,14 +23,21 @@ class IntegrityConflict(PingPilotError, IntegrityError):
 
 
 @contextmanager
-def as_ours(*, failures: Errors, conflicts: Errors) -> Iterator[None]:
-    """Raise a driver's `conflicts` as `IntegrityConflict`, its `failures` as `DatabaseUnavailable`."""
+def as_ours(
+    *, failures: Errors, conflicts: Errors, told: Mapping[type[Exception], str] = _NOTHING
+) -> Iterator[None]:
+    """Raise a driver's `conflicts` as `IntegrityConflict`, its `failures` as `DatabaseUnavailable`.
+
+    `told` is what to say instead of the driver's own words, of which only the first line is passed on: the
+    others are advice for programmers, or what stands in a row.
+    """
     try:
         yield
     except conflicts as exc:
         raise IntegrityConflict(f"The database refused a row: {exc}") from exc
     except failures as exc:
-        raise DatabaseUnavailable(f"{type(exc).__name__}: {exc}") from exc
+        lines = str(exc).splitlines() or (["no answer in time"] if isinstance(exc, TimeoutError) else [])
+        raise DatabaseUnavailable(told.get(type(exc)) or ": ".join([type(exc).__name__, *lines[:1]])) from exc
 
 
 def no_answer_within(seconds: float) -> DatabaseUnavailable:

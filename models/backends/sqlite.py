@@ -30,7 +30,7 @@ _PRAGMAS = {
     "wal_autocheckpoint": 4000,  # pages of 4 KiB
     "journal_size_limit": 64 * 1024 * 1024,
 }
-_BUSY = 10.0  # seconds that another process may keep SQLite's lock where there is no other limit
+_BUSY = 10.0  # seconds that another process may keep SQLite's lock at most
 _CLOSE_ENOUGH = 0.1  # of the patience: SQLite is told its rest only where that has become less by so much
 
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
@@ -44,7 +44,8 @@ def connections(url: str, *, patience: float | None) -> dict[str, dict[str, Any]
     The reads must not queue behind a commit. Without patience there is one, for migrations: foreign keys
     are off, since rebuilding a parent table would delete its children.
     """
-    options = {"file_path": str(sqlite_path(url)), "patience": patience, **_PRAGMAS}
+    waits = patience and min(patience, _BUSY)
+    options = {"file_path": str(sqlite_path(url)), "patience": waits, **_PRAGMAS}
     if patience is None:
         return {"default": {"engine": __name__, "credentials": {**options, "foreign_keys": "OFF"}}}
     return {
@@ -55,7 +56,7 @@ def connections(url: str, *, patience: float | None) -> dict[str, dict[str, Any]
 
 @asynccontextmanager
 async def migration_lock(url: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
-    """Give what tries to lock other processes that migrate out, until it returns true."""
+    """Give what tries to lock other processes that migrate out, until it returns true, and after that."""
     path = cast("Path", sqlite_path(url))
     with our_errors():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,11 +164,16 @@ class Client(SqliteClient):
                     f"{path} was deleted or replaced while it was in use: "
                     "stop PingPilot, put the right file in its place, and start it again."
                 )
-        if not self._files.keys() >= set(self._paths()):  # the log is made by the first who needs it
+        if not self._files.keys() >= set(self._paths()):  # log and index are made by the first who needs them
             self._files |= {path: found for path in self._paths() if (found := _identity(path))}
 
     def _paths(self) -> Sequence[str]:
-        return () if self.filename == ":memory:" else (self.filename, f"{self.filename}-wal")
+        """Return the files that all processes have to share: the database, its log, and the log's index.
+
+        Whoever has an index of its own overwrites what others have committed to the log.
+        """
+        name = self.filename
+        return () if name == ":memory:" else (name, f"{name}-wal", f"{name}-shm")
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from models import Account, Destination, Fact
 from models.backends.errors import IntegrityConflict
@@ -18,6 +18,7 @@ from models.database import transaction, unit_of_work
 from pingpilot.accounts.accounts import find_account
 from pingpilot.accounts.email_address import normal_email
 from pingpilot.channels import CHANNELS, AddressSource
+from pingpilot.clock import SKEW
 from pingpilot.errors import AlreadyExists, NotFound
 
 LIFETIME = timedelta(days=1)
@@ -51,7 +52,8 @@ class EmailChanges:
         """
         address = normal_email(new)
         with suppress(NotFound):
-            await find_account(address)
+            if (await find_account(address)).id == account.id:
+                raise AlreadyExists(f"{address} is the account's address already.")
             raise AlreadyExists(f"There is an account for {address} already.")
         expires = int((now + LIFETIME).timestamp())
         shown = base64.urlsafe_b64encode(address.encode()).decode().rstrip("=")
@@ -60,7 +62,7 @@ class EmailChanges:
     async def change_behind(self, token: str, now: datetime) -> EmailChange | None:
         """Return what a link's token stands for; None where it is not ours, too old, or was used."""
         match = _TOKEN.fullmatch(token)
-        if not match or int(match[2]) < now.astimezone(UTC).timestamp():
+        if not match or not now.timestamp() <= int(match[2]) <= (now + LIFETIME + SKEW).timestamp():
             return None
         try:
             new = base64.urlsafe_b64decode(match[3] + "=" * (-len(match[3]) % 4)).decode()

@@ -26,7 +26,7 @@ TELEGRAM_USERNAME = "telegram.username"
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O, 1 I L: they look alike
 _LENGTH = 8
 _KEPT_AFTER_EXPIRY = timedelta(days=1)
-_AROUND = re.compile(r"^[\W_]*(?:link\b[\W_]*)?|[\W_]+$", re.IGNORECASE)
+_AROUND = re.compile(r"^[\W_]*(?:(?:link|code)\b[\W_]*)*|[\W_]+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ async def accounts_of(channel: str, user_id: str) -> list[Account]:
 
 
 def without_brackets(text: str) -> str:
-    """Return a code or key without what people put around it: brackets as in `<CODE>`, quotes, `/link`."""
+    """Return a code or key without what people put around it: brackets, quotes, `/link`, `Code:`."""
     return _AROUND.sub("", text)
 
 

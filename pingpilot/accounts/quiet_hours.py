@@ -32,10 +32,7 @@ class QuietHours:
 
     def quiet_until(self, now: datetime) -> datetime | None:
         """Return when the quiet that holds at `now` ends (aware UTC), None where it is not quiet."""
-        # Of a mute that is longer than any can be, the clock was ahead that began it
-        is_muted = self.muted_until and now < self.muted_until <= now + LONGEST_MUTE + SKEW
-        muted_until = self.muted_until if is_muted else None
-        ends = [end for end in (muted_until, self._hours_until(now)) if end]
+        ends = [end for end in (end_of_mute(self.muted_until, now), self._hours_until(now)) if end]
         return max(ends) if ends else None
 
     def _hours_until(self, now: datetime) -> datetime | None:
@@ -51,6 +48,11 @@ class QuietHours:
         # An hour that comes twice, when the clocks go back, ends in the same pass as it is now
         end = datetime.combine(day, time(self.end // 60, self.end % 60, fold=local.fold), local.tzinfo)
         return end.astimezone(UTC)
+
+
+def end_of_mute(until: datetime | None, now: datetime) -> datetime | None:
+    """Return when a mute ends, None where it is over or longer than any can be: a clock ahead began it."""
+    return until if until and now < until <= now + LONGEST_MUTE + SKEW else None
 
 
 def parse_hours(text: str) -> tuple[int, int]:

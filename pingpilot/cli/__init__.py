@@ -4,15 +4,24 @@ import sys
 
 from pingpilot.cli.app import app
 from pingpilot.errors import InvalidInput, PingPilotError, SettingsError
+from pingpilot.loops import leave
 
 USAGE_ERROR, FAILURE = 2, 1
 
 
 def main() -> None:
-    """Run the command line; an error is a sentence on standard error and an exit code, no traceback."""
+    """Run the command line, and end the process with its exit code."""
+    leave(command_line())
+
+
+def command_line() -> int:
+    """Run the command line, return the exit code; an error is a sentence on standard error, no traceback."""
     try:
         app(prog_name="pingpilot")  # also for `python -m pingpilot`
     except PingPilotError as exc:
         for sentence in exc.sentences if isinstance(exc, SettingsError) else (exc,):
             print(f"Error: {sentence}", file=sys.stderr)  # noqa: T201
-        sys.exit(USAGE_ERROR if isinstance(exc, SettingsError | InvalidInput) else FAILURE)
+        return USAGE_ERROR if isinstance(exc, SettingsError | InvalidInput) else FAILURE
+    except SystemExit as exc:  # how typer ends a command
+        return exc.code if isinstance(exc.code, int) else FAILURE if exc.code else 0
+    return 0

@@ -8,7 +8,7 @@ import typer
 from models import Account, Destination, DestinationKind
 from pingpilot.accounts.destinations import label_of
 from pingpilot.accounts.preferences import ChannelChange
-from pingpilot.accounts.quiet_hours import hours_text
+from pingpilot.accounts.quiet_hours import end_of_mute, hours_text
 from pingpilot.channels import CHANNELS, channel_named, check_channels
 from pingpilot.cli.runtime import day, names_in
 from pingpilot.config import Settings
@@ -102,6 +102,6 @@ def channel_text(channel: Destination, settings: Settings) -> str:
     if channel.quiet_from is not None and channel.quiet_until is not None:
         start, end = hours_text(channel.quiet_from, channel.quiet_until)
         text += f", {'silent' if channel.quiet_silently else 'quiet'} {start}-{end}"
-    if channel.muted_until and channel.muted_until > datetime.now(UTC):
-        text += f", muted until {day(channel.muted_until)}"
+    if until := end_of_mute(channel.muted_until, datetime.now(UTC)):
+        text += f", muted until {day(until)}"
     return text

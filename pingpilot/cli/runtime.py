@@ -1,6 +1,5 @@
 """What the commands share: settings, the database, output."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -11,6 +10,7 @@ import typer
 from models.database import open_database
 from pingpilot.config import Settings, load_settings
 from pingpilot.errors import DatabaseUnavailable, PingPilotError
+from pingpilot.loops import run
 from pingpilot.storage.migrating import prepare_database
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ def with_database(work: Callable[[Settings], Awaitable[T]]) -> T:
     """
     settings = load_settings()
 
-    async def run() -> T:
+    async def in_database() -> T:
         await prepare_database(settings)
         try:
             async with open_database(settings.database, patience=_PATIENCE):
@@ -36,7 +36,7 @@ def with_database(work: Callable[[Settings], Awaitable[T]]) -> T:
         except DatabaseUnavailable as exc:
             raise PingPilotError(f"The database failed: {exc}.") from exc
 
-    return asyncio.run(run())
+    return run(in_database())
 
 
 def print_json(value: Any) -> None:

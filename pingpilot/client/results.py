@@ -30,7 +30,7 @@ class Accepted:
     """An event that is stored; `replayed` if an earlier request with this idempotency key had stored it.
 
     `delivery_status` (`PENDING`, `DELIVERED`, `FAILED` or `NO_CHANNEL`) and `deliveries` are there if `send`
-    was to wait, and always for `NO_CHANNEL`: the event goes nowhere then, and `warning` says why.
+    was to wait, and always for `NO_CHANNEL`. `warning` says why the event goes nowhere, for now or at all.
     """
 
     event_id: str

@@ -21,7 +21,7 @@ from api.floods import FloodGuard
 from api.server import ApiRunner
 from api.services import Services
 from models.backends.errors import IntegrityConflict
-from models.database import PATIENCE, be_impatient, open_database
+from models.database import PATIENCE, answers, be_impatient, open_database
 from pingpilot.accounts.accounts import accounts_without_channel
 from pingpilot.accounts.callers import Authenticator
 from pingpilot.accounts.quota import PlanLimits
@@ -39,7 +39,7 @@ from pingpilot.events.intake import Intake
 from pingpilot.events.offers import offer_channels
 from pingpilot.listening import listening_socket
 from pingpilot.storage.housekeeping import Housekeeper
-from pingpilot.storage.migrating import prepare_database
+from pingpilot.storage.migrating import cannot_be_used, prepare_database
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
@@ -221,9 +221,10 @@ async def run(settings: Settings) -> None:
         return
     try:
         async with open_database(settings.database):
+            await answers()  # a file that may only be read opens all the same
             await Daemon(settings).serve(stop, on_up=lambda _url: warn_of(settings))
     except DatabaseUnavailable as exc:  # at the start: later it is only away
-        raise SettingsError(f"The database can't be used: {exc}.") from exc
+        raise cannot_be_used(settings, exc) from exc
 
 
 async def _stopped_during(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
@@ -255,15 +256,3 @@ def warn_of(settings: Settings) -> None:
     """Say in the log what about the settings is hardly meant so."""
     for warning in setting_warnings(settings):
         log.warning(warning.text, advice=warning.advice)
-
-
-def run_loop(main: Callable[[], Any]) -> None:
-    """Run a coroutine function on uvloop where there is one, else on asyncio's own loop."""
-    try:
-        import uvloop  # noqa: PLC0415  # not on every platform
-    except ImportError:
-        factory = None
-    else:
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(main())

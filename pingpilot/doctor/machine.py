@@ -36,8 +36,10 @@ async def database(settings: Settings) -> Finding:
     """Whether the database answers and is sound; a SQLite file need not exist yet."""
     path = sqlite_path(settings.database)
     try:
-        if path and not path.exists():
+        if path and not path.is_symlink() and not path.exists():
             return _folder(settings, path.parent)
+        if path and not path.is_file():
+            return _not_usable(settings, f"{path} is no file, or leads to none.")
         async with open_database(settings.database):
             await connection().execute_query("SELECT 1")
         if path:
@@ -46,12 +48,7 @@ async def database(settings: Settings) -> Finding:
         host = place.host or "a socket of this machine"
         return Finding("database", Level.OK, f"PostgreSQL at {host}, database {place.database}.")
     except PermissionError as exc:
-        return Finding(
-            "database",
-            Level.PROBLEM,
-            f"This user may not look into the folder of {exc.filename or path}.",
-            f"Give this user the right to read and write there, or set another {settings.database_variable}.",
-        )
+        return _not_usable(settings, f"This user may not look into the folder of {exc.filename or path}.")
     except (DatabaseUnavailable, sqlite3.Error, OSError) as exc:
         return Finding(
             "database",
@@ -67,12 +64,12 @@ def _folder(settings: Settings, folder: Path) -> Finding:
     existing = next(each for each in (folder, *folder.parents) if each.exists())
     if existing.is_dir() and _is_writable(existing) and shutil.disk_usage(existing).total:  # /proc has none
         return Finding("database", Level.OK, f"SQLite, made in {folder} at the first start.")
-    return Finding(
-        "database",
-        Level.PROBLEM,
-        f"{folder} can't be written.",
-        f"Give this user the right to write there, or set another {settings.database_variable}.",
-    )
+    return _not_usable(settings, f"{folder} can't be written.")
+
+
+def _not_usable(settings: Settings, text: str) -> Finding:
+    advice = f"Give this user the right to read and write there, or set another {settings.database_variable}."
+    return Finding("database", Level.PROBLEM, text, advice)
 
 
 def _is_writable(folder: Path) -> bool:
@@ -91,6 +88,8 @@ def _sqlite(settings: Settings, path: Path) -> Finding:
         )
     if not _is_writable(path.parent):
         return _folder(settings, path.parent)
+    if not os.access(path, os.W_OK):
+        return _not_usable(settings, f"{path} can't be written.")
     return Finding("database", Level.OK, f"SQLite at {path}, {_size(path.stat().st_size)}.")
 
 

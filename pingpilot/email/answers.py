@@ -111,7 +111,11 @@ _GRIEVANCES = (
         ),
         lambda login: (
             "The mail server does not take mail from this machine's address: "
-            + ("have its operator allow it." if login.user else _lower_first(_log_in(login)))
+            + (
+                "have its operator allow it."
+                if login.user
+                else (said := _log_in(login))[:1].lower() + said[1:]
+            )
         ),
     ),
     Grievance(
@@ -290,7 +294,3 @@ def sentences(*parts: str | None) -> str:
     given = [part for part in parts if part]
     ended = [part if part.endswith((".", "!", "?", "…")) else f"{part}." for part in given[:-1]]
     return " ".join([*ended, given[-1]])
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]

@@ -20,11 +20,13 @@ BLANK = "—"
 """Stands where a platform would otherwise show, or refuse, nothing at all."""
 
 # What steers a terminal (ECMA-48), whole, lest "[31m" be left of it: colours and the like, also where a text
-# was cut off within one; titles, pictures and the addresses of links, up to their end; the short codes.
+# was cut off within one; titles, pictures and the addresses of links, up to their end, of those without one
+# the numbers they begin with; the short codes.
 # Each begins with ESC and a letter, or with one character of the C1 range.
 _TERMINAL_CODE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x18\x1a\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"
+    r"|(?:\x1b\]|\x9d)[\d;]*"
     r"|\x1b[ -/]*[0-~]"
 )
 _LINE_END = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
@@ -52,7 +54,23 @@ def clean_text(text: str) -> str:
     r"""Return `text` with `\n` as its only line end, without terminal codes, control characters and bidi
     overrides.
     """
-    return _UNWANTED.sub("", _LINE_END.sub("\n", _TERMINAL_CODE.sub("", text)))
+    plain = _LINE_END.sub("\n", _TERMINAL_CODE.sub("", text))
+    return _UNWANTED.sub("", _overwritten(plain) if "\b" in plain else plain)
+
+
+def _overwritten(text: str) -> str:
+    """Return what a terminal shows of a text that goes back to write over itself: bold names, spinners."""
+    lines = []
+    for line in text.split("\n"):
+        shown, at = list[str](), 0
+        for char in line:
+            if char == "\b":
+                at = max(0, at - 1)
+            else:
+                shown[at : at + 1] = [char]
+                at += 1
+        lines.append("".join(shown))
+    return "\n".join(lines)
 
 
 def readable(text: str) -> str:

@@ -9,6 +9,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 from models.database import is_current, migrate
 from pingpilot.config import PREFIX, Settings, load_settings
 from pingpilot.errors import DatabaseUnavailable, PingPilotError, SettingsError
+from pingpilot.loops import leave
 
 
 async def prepare_database(settings: Settings) -> None:
@@ -21,7 +22,7 @@ async def prepare_database(settings: Settings) -> None:
         if await is_current(settings.database):
             return
     except DatabaseUnavailable as exc:
-        raise _cannot_be_used(settings, exc) from exc
+        raise cannot_be_used(settings, exc) from exc
     if settings.database_url:
         place = {f"{PREFIX}DATABASE_URL": settings.database_url}
     else:  # whatever folder the child is in
@@ -47,16 +48,17 @@ async def prepare_database(settings: Settings) -> None:
         raise SettingsError(said.decode(errors="replace").strip() or f"The migration ended with {code}.")
 
 
-async def migrate_database(settings: Settings) -> None:
+async def _migrate(settings: Settings) -> None:
     """Apply what migrations are missing, in this process. Raises `SettingsError` as `prepare_database`."""
     try:
         if not await is_current(settings.database):
             await migrate(settings.database)
     except DatabaseUnavailable as exc:
-        raise _cannot_be_used(settings, exc) from exc
+        raise cannot_be_used(settings, exc) from exc
 
 
-def _cannot_be_used(settings: Settings, exc: DatabaseUnavailable) -> SettingsError:
+def cannot_be_used(settings: Settings, exc: DatabaseUnavailable) -> SettingsError:
+    """Return what to tell whoever starts something on a database that can't be used."""
     return SettingsError(f"The database can't be used ({exc}): check {settings.database_variable}.")
 
 
@@ -69,10 +71,16 @@ def _end_with_parent() -> None:
 def _main() -> None:
     """Migrate as the child of `prepare_database`."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        asyncio.run(migrate_database(load_settings()))
-    except PingPilotError as exc:
-        sys.exit(str(exc))
+
+    async def migrate_and_leave() -> None:
+        try:
+            await _migrate(load_settings())
+        except PingPilotError as exc:
+            print(exc, file=sys.stderr)  # noqa: T201
+            leave(1)  # without a goodbye to a database that no longer answers
+        leave(0)
+
+    asyncio.run(migrate_and_leave())
 
 
 if __name__ == "__main__":

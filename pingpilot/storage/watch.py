@@ -96,7 +96,9 @@ class DatabaseWatch:
         """Ask the database; where there is doubt, a write tells."""
         was_away, reason = self._is_away, None
         try:
-            await (Fact.write_probe(_PROBE) if self._inquiry else answers())
+            await answers()
+            if self._inquiry:
+                await Fact.write_probe(_PROBE)
         except DatabaseUnavailable as exc:
             reason = str(exc)
         self._is_away = reason is not None

@@ -53,6 +53,10 @@ class Health:
         if self._obstacles.pop(part, None):
             self._show(part)
 
+    def is_off(self, part: str) -> bool:
+        """Return whether the part is known to lack its settings."""
+        return part in self.parts and self.parts[part].state is State.OFF
+
     def _show(self, part: str) -> None:
         new = self._obstacles.get(part) or self._reported.get(part, PartState(State.CONNECTING))
         if self.parts.get(part) == new:

@@ -17,7 +17,8 @@ _CHATTY = (
     *("httpx", "httpcore", "aiohttp.access", "discord", "telegram", "tortoise", "mail", "asyncio"),
     "aiosqlite",  # every statement with its values
 )
-_REPEATS_PEOPLE = "telegram.request"  # an answer it can't read, whole: texts and chat ids; we say what fails
+# An answer or updates they can't read, whole: texts and chat ids; we say what fails
+_REPEAT_PEOPLE = ("telegram.request", "telegram.ext.ExtBot")
 _WARNS_NEEDLESSLY = (
     *("discord.client", "discord.state"),  # no voice, no guilds intent
     "asyncpg.pool",  # a database that is away, with a traceback each time: we say so once
@@ -124,7 +125,8 @@ def configure_logging(*, level: str, format_: str, secrets: Iterable[str]) -> No
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     for name in _WARNS_NEEDLESSLY:
         logging.getLogger(name).setLevel(logging.ERROR)
-    logging.getLogger(_REPEATS_PEOPLE).setLevel(logging.CRITICAL)
+    for name in _REPEAT_PEOPLE:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logging.getLogger("aiohttp.server").addFilter(_is_worth_a_line)
 
 

@@ -244,10 +244,10 @@ async def test_a_name_server_that_hangs_is_a_passing_trouble(hanging: threading.
 HANGING = """
 import asyncio, socket, sys, time
 from datetime import timedelta
-from pingpilot.daemon.daemon import run_loop
 from pingpilot.email.server import MailServer
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import TemporaryFailure
+from pingpilot.loops import run_on_uvloop
 
 socket.getaddrinfo = lambda *_, **__: time.sleep(600)
 
@@ -258,7 +258,7 @@ async def main():
     except TemporaryFailure:
         print("stopping", flush=True)
 
-run_loop(main)
+run_on_uvloop(main())
 """
 
 

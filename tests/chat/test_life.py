@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from bots.discord.channel import DiscordChannel
+from bots.discord.gateway import LONGEST_MESSAGE
 from pingpilot.clock import SystemClock
 from pingpilot.daemon.supervision import supervise
 from pingpilot.delivery.channel import Recipient
@@ -155,6 +156,16 @@ async def test_a_session_discord_forgot_is_begun_anew(on_discord: OnDiscord, bot
     await bots.wait_until("discord", State.RETRYING)
 
     await bots.wait_until("discord", State.UP)  # after 5 s, as Discord asks
+    assert (await on_discord.ask("/help")).startswith(HELP)
+
+
+async def test_a_message_of_the_gateway_without_measure_is_not_taken(
+    on_discord: OnDiscord, bots: Bots
+) -> None:
+    await on_discord.stand_in.send_event("GUILD_CREATE", {"name": "x" * LONGEST_MESSAGE})
+    await bots.wait_until("discord", State.RETRYING)
+
+    await bots.wait_until("discord", State.UP, timeout=30)
     assert (await on_discord.ask("/help")).startswith(HELP)
 
 

@@ -234,7 +234,7 @@ async def test_who_has_blocked_the_bot_and_starts_it_again_is_told_how_to_resume
     assert (await link_of(alice, on_telegram)).suspended_reason is None
 
 
-@pytest.mark.parametrize("command", ["/link", "/link   ", "/link <>"])
+@pytest.mark.parametrize("command", ["/link", "/link   ", "/link <>", "/link CODE"])
 async def test_link_without_a_code_says_what_to_add(on_telegram: OnTelegram, command: str) -> None:
     reply = await on_telegram.ask(command)
 
@@ -244,7 +244,7 @@ async def test_link_without_a_code_says_what_to_add(on_telegram: OnTelegram, com
     ]
 
 
-@pytest.mark.parametrize("form", ["<{}>", "[{}]", "“{}”", "/link {}", "{}."])
+@pytest.mark.parametrize("form", ["<{}>", "[{}]", "“{}”", "/link {}", "{}.", "Code: {}"])
 async def test_a_code_in_brackets_links(person: Person, alice: Account, bots: Bots, form: str) -> None:
     reply = await person.ask(f"/link {form.format(await code_for(alice, bots))}")
 

@@ -142,8 +142,23 @@ async def test_an_update_the_library_can_not_read_is_skipped_after_one_line(
     assert bots.health.parts["telegram"].state is State.UP
 
 
-async def test_an_update_without_an_id_is_no_busy_loop(on_telegram: OnTelegram, bots: Bots) -> None:
-    nonsense = Fault.status(200, body={"ok": True, "result": [{"message": {}}]})
+NONSENSE: list[dict[str, object]] = [
+    {"ok": True, "result": [{"message": {}}]},
+    {"ok": True, "result": [{"update_id": 1e20}, {"update_id": 10**30}]},
+    {"ok": True, "result": [["a secret"]]},
+    {"ok": True, "result": None},
+    {"ok": True, "result": {"a secret": 1}},
+    {"ok": True, "result": [{"update_id": number} for number in range(101)]},
+    {"ok": True},
+]
+
+
+@pytest.mark.parametrize("answer", NONSENSE, ids=lambda answer: str(answer)[:60])
+async def test_an_answer_without_updates_is_no_busy_loop(
+    on_telegram: OnTelegram, bots: Bots, answer: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING")
+    nonsense = Fault.status(200, body=answer)
     await on_telegram.stand_in.wait_polling()
     on_telegram.stand_in.faults.add(nonsense, route="getUpdates", times=2)
     await on_telegram.ask("/help")  # which ends the poll under way
@@ -152,7 +167,12 @@ async def test_an_update_without_an_id_is_no_busy_loop(on_telegram: OnTelegram, 
     reason = bots.health.parts["telegram"].reason
     await bots.wait_until("telegram", State.UP)
 
-    assert reason == "Telegram: It sent an update without an id."
+    assert reason in {
+        "Telegram: It sent an update without an id.",
+        "Telegram: It sent no list of up to 100 updates.",
+        "Telegram: Its answer can't be read.",
+    }
+    assert caplog.text == ""
     assert (await on_telegram.ask("/help")).startswith("I bring you")
 
 

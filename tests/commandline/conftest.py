@@ -2,11 +2,10 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from pingpilot.cli import main
+from pingpilot.cli import command_line
 from tests.support.daemon import Ended
 
 Pingpilot = Callable[..., Ended]
@@ -22,11 +21,7 @@ def pingpilot(
 
     def run(*words: str) -> Ended:
         monkeypatch.setattr(sys, "argv", ["pingpilot", *words])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as exc:
-            code = exc.code or 0
+        code = command_line()
         printed = capsys.readouterr()
         return Ended(code, printed.out, printed.err)
 

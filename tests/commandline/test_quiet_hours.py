@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -62,11 +63,12 @@ def test_an_account_is_changed_as_a_whole_or_not_at_all(
 
 
 @pytest.mark.parametrize(
-    ("until", "shown"), [("2999-01-01", ", muted until 2999-01-01 00:00 UTC\n"), ("2001-01-01", "\n")]
+    ("days", "shown"), [(20, ", muted until {} 00:00 UTC"), (-1, ""), (400, "")], ids=["now", "over", "never"]
 )
 def test_a_channel_that_is_muted_says_so(
-    pingpilot: Pingpilot, alice: str, sqlite_url: str, until: str, shown: str
+    pingpilot: Pingpilot, alice: str, sqlite_url: str, days: int, shown: str
 ) -> None:
+    until = (datetime.now(UTC) + timedelta(days=days)).date()
     pingpilot("account", "set", alice, "--channels", "email")
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite://"))) as database, database:
         muted = "UPDATE destinations SET muted_until = ? WHERE channel = 'email'"
@@ -74,7 +76,7 @@ def test_a_channel_that_is_muted_says_so(
 
     seen = pingpilot("account", "show", alice)
 
-    assert seen.out.endswith(f"E-mail: on, alice@example.com{shown}")
+    assert seen.out.endswith(f"E-mail: on, alice@example.com{shown.format(until)}\n")
 
 
 def test_combining_is_switched_off_and_on(pingpilot: Pingpilot, alice: str, sqlite_url: str) -> None:

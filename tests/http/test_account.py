@@ -96,9 +96,12 @@ async def test_a_mute_is_shown_until_it_is_over(shop: Program) -> None:
     muted = await channels(shop)
     shop.api.clock.advance(timedelta(hours=2))
     over = await channels(shop)
+    shop.api.clock.set_by(-timedelta(days=90))  # and so it was ahead when the mute began
+    not_believed = await channels(shop)
 
     assert muted["telegram"]["mutedUntil"] == "2026-11-23T14:00:00.000Z"
     assert over["telegram"]["mutedUntil"] is None
+    assert not_believed["telegram"]["mutedUntil"] is None
 
 
 @pytest.mark.parametrize(

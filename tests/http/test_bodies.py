@@ -157,6 +157,19 @@ async def test_the_content_type_makes_no_difference(shop: Program, content_type:
     assert reply.status == 200
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+async def test_utf_16_is_named_also_without_a_byte_order_mark(shop: Program, encoding: str) -> None:
+    reply = await shop.send(GOOD.decode().encode(encoding))
+
+    assert "UTF-16: send it as UTF-8" in reply.body["message"]
+
+
+async def test_a_raw_line_break_in_a_text_is_told_with_its_place(shop: Program) -> None:
+    reply = await shop.send(NOT_JSON["a raw line break in a text"])
+
+    assert "Invalid control character at line 1, column 39" in reply.body["message"]
+
+
 async def test_a_byte_order_mark_does_no_harm(shop: Program) -> None:
     reply = await shop.send(b"\xef\xbb\xbf" + GOOD)
 

@@ -82,6 +82,16 @@ async def test_a_link_works_once(reader: Program) -> None:
 
 
 @ON_SQLITE
+async def test_a_link_from_a_clock_that_was_ahead_works_no_longer_than_a_day(reader: Program) -> None:
+    clock = reader.api.clock
+    clock.set_by(timedelta(days=3))
+    link = await link_for(reader)
+    clock.set_by(-timedelta(days=3))
+
+    assert (await reader.api.call("POST", link)).status == 404
+
+
+@ON_SQLITE
 async def test_an_older_link_ends_with_the_address_it_was_made_for(reader: Program) -> None:
     older, newer = await link_for(reader, "old@example.org"), await link_for(reader)
     await reader.api.call("POST", newer)
@@ -116,6 +126,8 @@ async def test_an_address_that_is_taken_or_none_is_refused_at_once(api: Api, rea
 
     with pytest.raises(AlreadyExists):
         await link_for(reader)
+    with pytest.raises(AlreadyExists, match="is the account's address already"):
+        await link_for(reader, reader.account.email.upper())
     with pytest.raises(InvalidInput):
         await link_for(reader, "nobody")
 

@@ -4,6 +4,7 @@ import pytest
 
 from models import Delivery, Destination, Event, KeyScope
 from pingpilot.accounts.keys import KeyRights, create_key
+from pingpilot.telemetry.health import State
 from tests.support.clock import ManualClock
 
 from .api import SALE, Api, Program
@@ -24,10 +25,37 @@ async def test_an_account_without_channels_is_warned_with_what_to_do(shop: Progr
     assert "`pingpilot account set shop@example.com --channels email`" in reply.body["warning"]
 
 
-async def test_an_event_that_goes_somewhere_has_no_warning(api: Api) -> None:
+@pytest.mark.parametrize(("prefer", "more"), [("", set()), ("wait=1", {"deliveryStatus", "deliveries"})])
+async def test_an_event_that_goes_somewhere_has_no_warning(api: Api, prefer: str, more: set[str]) -> None:
     mailed = await api.sign_up(channels=["email"])
 
-    reply = await mailed.post()
+    reply = await mailed.post(Prefer=prefer)
+
+    assert reply.body.keys() == {"message", "eventId", *more}
+
+
+@pytest.mark.parametrize("prefer", ["", "wait=1"])
+async def test_an_event_for_a_channel_that_lost_its_settings_waits_with_a_warning(
+    api: Api, prefer: str
+) -> None:
+    mailed = await api.sign_up(channels=["email"])
+    api.services.health.report("email", State.OFF, "Set PINGPILOT_SMTP_HOST to switch it on.")
+
+    reply = await mailed.post(Prefer=prefer)
+
+    assert reply.body["warning"] == (
+        "The event is stored, and waits: this server is not set up for E-mail. "
+        "Set PINGPILOT_SMTP_HOST to switch it on."
+    )
+    assert reply.body.get("deliveryStatus") == ("PENDING" if prefer else None)
+
+
+async def test_an_event_that_one_of_two_channels_takes_has_no_warning(api: Api) -> None:
+    shop = await api.sign_up(channels=["email", "telegram"])
+    await shop.link("telegram")
+    api.services.health.report("email", State.OFF, "Set PINGPILOT_SMTP_HOST to switch it on.")
+
+    reply = await shop.post()
 
     assert reply.body.keys() == {"message", "eventId"}
 

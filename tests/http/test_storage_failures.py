@@ -10,6 +10,7 @@ import pytest
 
 from models import CategoryUsage, Delivery, IdempotencyKey
 from models.database import connection
+from models.sql import is_postgres
 from tests.support.databases import PostgresCopies, locked
 
 from .api import ON_SQLITE, SALE, Api, Program, Reply
@@ -28,6 +29,32 @@ async def no_room_for_events() -> AsyncIterator[None]:
     await connection().execute_script("ALTER TABLE events RENAME TO events_away")
     yield
     await connection().execute_script("ALTER TABLE events_away RENAME TO events")
+
+
+@asynccontextmanager
+async def no_lamps() -> AsyncIterator[None]:
+    """Let the database refuse an event of this description."""
+    made, taken_away = LAMPS_ON_POSTGRES if is_postgres(connection()) else LAMPS_ON_SQLITE
+    await connection().execute_script(made)
+    yield
+    await connection().execute_script(taken_away)
+
+
+LAMPS_ON_SQLITE = (
+    """
+    CREATE TRIGGER no_lamps BEFORE INSERT ON events WHEN NEW.description = 'A lamp'
+    BEGIN SELECT RAISE(ABORT, 'no lamps'); END
+    """,
+    "DROP TRIGGER no_lamps",
+)
+LAMPS_ON_POSTGRES = (
+    """
+    CREATE FUNCTION no_lamps() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN IF NEW.description = 'A lamp' THEN RAISE EXCEPTION 'no lamps'; END IF; RETURN NEW; END $$;
+    CREATE TRIGGER no_lamps BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION no_lamps()
+    """,
+    "DROP TRIGGER no_lamps ON events; DROP FUNCTION no_lamps",
+)
 
 
 @asynccontextmanager
@@ -106,11 +133,13 @@ async def test_a_full_disk_makes_the_daemon_unready_until_there_is_room(shop: Pr
 
 
 async def test_an_event_that_fails_for_itself_leaves_the_daemon_ready(shop: Program) -> None:
-    async with no_room_for_events():
-        await shop.post()
+    async with no_lamps():
+        refused = await shop.post({**SALE, "description": "A lamp"})
         ready = await shop.api.call("GET", "/readyz")
 
+    assert refused.verdict == (500, "processing_failed")
     assert ready.status == 200
+    assert (await shop.post()).status == 200
 
 
 @ON_SQLITE

@@ -188,6 +188,7 @@ async def test_a_category_in_another_spelling_is_told_the_right_one(
             "categroy: is not a member this call knows: did you mean 'category'?",
         ),
         ("POST", EVENT, {**SALE, "Description": "x"}, "did you mean 'description'?"),
+        ("POST", EVENT, {**SALE, "desc": "x"}, "did you mean 'description'?"),
         ("POST", EVENT, {**SALE, "xyz": 1}, "xyz: is not a member this call knows: remove it."),
         ("PATCH", "/api/v1/account", {"time_zone": "UTC"}, "did you mean 'timeZone'?"),
         ("PATCH", "/api/v1/account", {"channels": {"email": {"enable": True}}}, "did you mean 'enabled'?"),

@@ -1,8 +1,11 @@
 """Commands that change the database beside a running daemon."""
 
 import asyncio
+import time
+from pathlib import Path
 
-from tests.support.daemon import Answer, Daemon
+from tests.support.daemon import Answer, Daemon, command
+from tests.support.databases import locked
 
 EVENT = {"category": "bug"}
 
@@ -35,6 +38,22 @@ async def test_a_revoked_key_is_refused_at_once(daemon: Daemon) -> None:
 
     assert before.status == 200
     assert (after.status, after.body["code"]) == (401, "invalid_api_key")
+
+
+async def test_a_command_does_not_wait_long_for_a_file_that_stays_locked(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    with locked(sqlite_url):
+        began = time.monotonic()
+        ended = await command(
+            *("account", "create", "alice@example.com"),
+            settings={"PINGPILOT_DATABASE_URL": sqlite_url},
+            folder=tmp_path,
+        )
+
+    assert ended.code == 1
+    assert ended.err == "Error: The database failed: OperationalError: database is locked.\n"
+    assert time.monotonic() - began < 28  # 10, on a machine that is not busy
 
 
 async def post_until(daemon: Daemon, key: str, done: asyncio.Event) -> list[Answer]:

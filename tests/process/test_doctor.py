@@ -150,6 +150,17 @@ async def test_a_file_that_is_no_sound_database_is_told(tmp_path: Path, content:
     assert report.levels["schema"] == ("off" if content else "warning")
 
 
+@pytest.mark.parametrize("target", ["/nowhere/at/all", "/dev/full"])
+async def test_a_path_that_leads_to_no_file_is_a_problem(tmp_path: Path, target: str) -> None:
+    (tmp_path / "pingpilot.sqlite3").symlink_to(target)
+
+    report = await doctor(tmp_path, {"PINGPILOT_DATA_DIR": str(tmp_path), "PINGPILOT_HTTP_PORT": "0"})
+
+    assert report.code == 1
+    assert "is no file, or leads to none" in report.text("database")
+    assert "PINGPILOT_DATA_DIR" in report.text("database")
+
+
 async def test_a_folder_that_can_not_be_made_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

@@ -16,8 +16,19 @@ import psutil
 import pytest
 
 from tests.support.daemon import Daemon, a_daemon, command, command_of_a_user
+from tests.support.databases import locked
 from tests.support.platforms import Platforms
 from tests.support.waiting import until
+
+
+@pytest.fixture
+def used_before(sqlite_url: str) -> str:
+    """A database that a daemon has run on: this one need write nothing to start."""
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite://"))) as database:
+        database.execute("INSERT INTO facts (name, value) VALUES ('unsubscribe.secret', 'x')")
+        database.commit()
+    return sqlite_url
+
 
 OFF = {"discord": "DISCORD_TOKEN", "telegram": "TELEGRAM_TOKEN", "email": "SMTP_HOST"}
 
@@ -87,6 +98,29 @@ async def test_a_file_that_stays_locked_is_one_sentence_in_time(tmp_path: Path) 
     assert "database is locked" in only_sentence(ended.err)
     assert "check PINGPILOT_DATA_DIR" in ended.err
     assert time.monotonic() - began < 20  # 5, on a machine that is not busy
+
+
+async def test_a_file_that_another_program_keeps_locked_is_one_sentence(
+    used_before: str, tmp_path: Path
+) -> None:
+    with locked(used_before, "EXCLUSIVE"):
+        ended = await command("run", settings={"PINGPILOT_DATABASE_URL": used_before}, folder=tmp_path)
+
+    assert ended.code == 2
+    assert "database is locked" in only_sentence(ended.err)
+    assert "check PINGPILOT_DATABASE_URL" in ended.err
+
+
+async def test_a_file_that_may_only_be_read_is_one_sentence(used_before: str, tmp_path: Path) -> None:
+    os.chmod(used_before.removeprefix("sqlite://"), 0o400)  # nothing that blocks
+    settings = {"PINGPILOT_DATABASE_URL": used_before}
+
+    ended = await command_of_a_user("run", settings=settings, folder=tmp_path)
+    examined = await command_of_a_user("doctor", settings=settings, folder=tmp_path)
+
+    assert ended.code == 2
+    assert "check PINGPILOT_DATABASE_URL" in only_sentence(ended.err)
+    assert "test.sqlite3 can't be written." in examined.out
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])

@@ -38,7 +38,10 @@ def test_controls_and_bidi_overrides_go_and_line_ends_become_one_kind() -> None:
         ("\x1b(Bplain\x1b7\x1b=", "plain"),
         ("\x1b[?25lhidden\x1b[?25h", "hidden"),
         ("cut off\x1b[38;5", "cut off"),
-        ("\x1b]0;no end\nnext", "0;no end\nnext"),  # better too much than a text that is swallowed
+        ("\x1b]0;no end\nnext", "no end\nnext"),  # better too much than a text that is swallowed
+        ("cut off\x1b]8;;", "cut off"),
+        ("N\bNA\bAM\bME\bE\n_\bb |\b/\b-\bdone", "NAME\nb done"),
+        ("50%\b\b\b60%\b", "60%"),
         ("array[0m]", "array[0m]"),
     ],
 )
@@ -46,7 +49,9 @@ def test_terminal_codes_go_whole(written: str, seen: str) -> None:
     assert clean_text(written) == seen
 
 
-@pytest.mark.parametrize("code", ["\x1b]", "\x9d", "\x1b[", "\x1b", "\x1bPq", "\x1b[1;", "\x1b]x\x1b"])
+@pytest.mark.parametrize(
+    "code", ["\x1b]", "\x9d", "\x1b[", "\x1b", "\x1bPq", "\x1b[1;", "\x1b]x\x1b", "\x1b]1", "a\b"]
+)
 def test_no_pile_of_terminal_codes_makes_cleaning_slow(code: str) -> None:
     text = code * 4000
 

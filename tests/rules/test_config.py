@@ -228,6 +228,8 @@ def test_a_trusted_proxy_that_is_no_address_is_refused(monkeypatch: pytest.Monke
     ("written", "read"),
     [
         ("https://Shop.example/, http://localhost:3000", ("https://shop.example", "http://localhost:3000")),
+        ("https://shop.example:443,http://[::1]:80", ("https://shop.example", "http://[::1]")),
+        ("https://münchen.example:8443", ("https://xn--mnchen-3ya.example:8443",)),
         ("*", ("*",)),
     ],
 )
@@ -239,7 +241,9 @@ def test_origins_are_written_with_commas_between(
     assert load_settings().cors_origins == read
 
 
-@pytest.mark.parametrize("written", ["shop.example", "https://shop.example/page", "ftp://shop.example"])
+@pytest.mark.parametrize(
+    "written", ["shop.example", "https://shop.example/page", "ftp://shop.example", "https://ü..de"]
+)
 def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
     monkeypatch.setenv("PINGPILOT_CORS_ORIGINS", written)
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -50,6 +51,9 @@ def test_an_encoded_password_is_read_whole() -> None:
         ("postgres://ada:swordfish@localhost/a/b", "must name the database"),
         ("postgres://localhost/db?sslmode=on", "has a wrong sslmode: it is one of disable, allow, prefer"),
         ("postgres://localhost/db?pgbouncer=true", "has the parameter pgbouncer, which has no meaning here"),
+        ("postgres://localhost:65536/db", "has a port above 65535"),
+        ("postgres:///db?host=localhost&port=65536", "has a port above 65535"),
+        ("postgres://ada:swordfish@db..example.com/db", "has a host that can't be the name of one"),
         ("postgres://localhost/db?connect_timeout=soon", "has a connect_timeout that is not a whole number"),
         ("postgres://localhost/db?sslrootcert=/nowhere.pem", "names a file as sslrootcert"),
         (
@@ -68,6 +72,13 @@ def test_what_else_is_wrong_is_told_with_what_to_do(
         load_settings()
 
     assert "swordfish" not in str(error.value)
+
+
+def test_a_sockets_folder_may_have_a_longer_name_than_a_host() -> None:
+    folder = f"/run/{'x' * 70}"
+
+    assert parse_postgres_url(f"postgres:///shop?host={folder}").host == folder
+    assert parse_postgres_url(f"postgres://{quote(folder, safe='')}/shop").host == folder
 
 
 @pytest.mark.parametrize(

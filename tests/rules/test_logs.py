@@ -99,5 +99,6 @@ def test_an_answer_that_telegrams_library_cannot_read_is_not_repeated(
 
     with pytest.raises(TelegramError):
         BaseRequest.parse_json_payload(b'{"text": "a lamp", "chat": 4711')
+    logging.getLogger("telegram.ext.ExtBot").critical("Error while parsing updates! Received data was %r", {})
 
     assert capsys.readouterr().err == ""

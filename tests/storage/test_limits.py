@@ -5,16 +5,20 @@ import os
 import resource
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from models import Fact
-from models.database import answers, open_database, transaction, unit_of_work
+from models.backends import asyncpg as backend
+from models.database import answers, migrate, open_database, transaction, unit_of_work
+from pingpilot.clock import SystemClock
 from pingpilot.errors import DatabaseUnavailable
+from pingpilot.storage.watch import DatabaseWatch
 from tests.support.databases import PostgresCopies, locked, taken_away
-from tests.support.waiting import eventually
+from tests.support.waiting import comes_true, eventually, until
 
 PATIENCE = 0.5
 IN_TIME = 10.0  # seconds, on a machine that is busy: far less than one wait after the other would take
@@ -78,6 +82,23 @@ async def test_all_who_find_the_database_locked_give_up_at_the_same_time(impatie
     await is_used_again()
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("table", ["accounts", "api_keys", "destinations", "categories", "monthly_usage"])
+async def test_a_table_that_an_event_needs_is_away_until_its_lock_is(impatient: str, table: str) -> None:
+    watch = DatabaseWatch(clock=SystemClock())
+    other = await asyncpg.connect(impatient)
+    try:
+        async with other.transaction():
+            await other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            while_locked = [await watch.is_well() for _ in range(3)]  # the later ones look into it
+    finally:
+        await other.close()
+    await comes_true(watch.is_well, "the database to be back")
+    await watch.close()
+
+    assert while_locked == [False] * 3
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_reads_go_on_while_another_program_keeps_the_file_locked(impatient: str) -> None:
     await Fact.keep("colour", "blue")
@@ -116,6 +137,26 @@ async def test_a_frozen_postgres_is_told_in_time_and_used_again(
 
     assert set(frozen) == {"DatabaseUnavailable"}
     postgres_copies.drop(url)
+
+
+async def test_a_postgres_that_freezes_during_a_migration_is_told(
+    postgres_copies: PostgresCopies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "_ALIVE_WITHIN", PATIENCE)
+    url = postgres_copies.new_empty()
+    other = await asyncpg.connect(url)
+    others = asyncio.all_tasks()
+    async with other.transaction():
+        await other.execute("CREATE TABLE accounts ()")  # the migration waits for what becomes of it
+        migrating = asyncio.create_task(outcome_of(migrate(url)))
+        await eventually(partial(other.fetchval, "SELECT count(*) FROM pg_locks WHERE NOT granted"), 1)
+        with postgres_copies.frozen():
+            async with asyncio.timeout(IN_TIME * 2):
+                outcome = await migrating
+    await other.close()
+    await until(lambda: asyncio.all_tasks() == others)  # where no process ends, what was cut off goes on
+
+    assert outcome == "DatabaseUnavailable"
 
 
 async def test_a_commit_without_an_answer_is_in_doubt(
@@ -170,14 +211,13 @@ async def test_a_database_that_cannot_be_opened_leaves_nothing_locked(sqlite_url
         await answers()
 
 
-@pytest.mark.parametrize(
-    "how", [{}, {"replaced": True}, {"log_only": True}, {"log_only": True, "replaced": True}], ids=str
-)
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("file", ["", "-wal", "-shm"])
 async def test_a_file_that_was_taken_away_is_not_written_until_it_is_back(
-    sqlite: str, how: dict[str, bool]
+    sqlite: str, file: str, replaced: bool
 ) -> None:
     await Fact.keep("colour", "blue")
-    with taken_away(sqlite, **how):
+    with taken_away(sqlite, file=file, replaced=replaced):
         for call in (Fact.write_probe(1000), write_in_a_transaction(), answers(), Fact.read("colour")):
             with pytest.raises(DatabaseUnavailable, match="was deleted or replaced while it was in use"):
                 await call

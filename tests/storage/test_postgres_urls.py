@@ -135,7 +135,7 @@ async def test_connect_timeout_ends_the_wait_for_a_silent_server(name: str) -> N
     port = server.sockets[0].getsockname()[1]
     begun = monotonic()
 
-    with pytest.raises(DatabaseUnavailable, match="TimeoutError"):
+    with pytest.raises(DatabaseUnavailable, match="no answer in time"):
         await shown(f"postgres://{LOGIN}@127.0.0.1:{port}/{name}?connect_timeout=1", "work_mem")
 
     assert monotonic() - begun < 20
@@ -159,6 +159,12 @@ async def test_the_second_of_two_hosts_is_used_where_the_first_is_away(
     url = f"postgres://{LOGIN}@127.0.0.1:9,127.0.0.1:{plain.port}/{name}?sslmode=disable"
 
     assert await is_current(url)
+
+
+async def test_a_pooler_that_changes_sessions_is_told_as_such(url: str) -> None:
+    async with open_database(url):
+        with pytest.raises(DatabaseUnavailable, match="PgBouncer needs pool_mode = session"):
+            await connection().execute_query("EXECUTE of_another_session")
 
 
 async def test_pgbouncer_in_session_mode_needs_no_setting(

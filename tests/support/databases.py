@@ -139,9 +139,12 @@ def locked(url: str, how: str = "EXCLUSIVE") -> Iterator[None]:
 
 
 @contextmanager
-def taken_away(url: str, *, log_only: bool = False, replaced: bool = False) -> Iterator[None]:
-    """Move a SQLite file, or its log alone, elsewhere until the block ends; a copy may take its place."""
-    path = Path(url.removeprefix("sqlite://") + ("-wal" if log_only else ""))
+def taken_away(url: str, *, file: str = "", replaced: bool = False) -> Iterator[None]:
+    """Move a SQLite file elsewhere until the block ends; a copy may take its place.
+
+    `file` is the end of its name: `-wal` for the log, `-shm` for the log's index.
+    """
+    path = Path(url.removeprefix("sqlite://") + file)
     away = path.with_name("away")
     path.rename(away)
     if replaced:

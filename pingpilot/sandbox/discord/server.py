@@ -125,6 +125,10 @@ class DiscordServer(HttpStandIn):
         """Close all websockets with `code`, or without a close frame; sessions may be resumed."""
         await self._gateway.drop(code)
 
+    async def send_event(self, event: str, data: Json) -> None:
+        """Send a client an event, now and each time it resumes its session before that."""
+        await self._gateway.dispatch(event, data)
+
     async def invalidate_sessions(self, resumable: bool = False) -> None:
         """Tell all clients that their session is invalid (opcode 9)."""
         await self._gateway.invalidate(resumable=resumable)
