@@ -8,6 +8,7 @@ import structlog
 
 from bots.failures import Failures
 from bots.replies import Bold, Code, Line, Reply, ago
+from bots.rooms import RoomCommands
 from models import Account, Destination
 from models.ids import uuid7
 from pingpilot.accounts import linking
@@ -62,7 +63,7 @@ class Commands:
     """Answers chat users. Every method returns a reply and raises nothing a user could cause.
 
     `on_deliveries` is told the channels that have something to do. `send` sends to a chat of the platform,
-    whether an account leads there or not, as `Channel.send`.
+    whether an account leads there or not, as `Channel.send`. `rooms` answers where others read along.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Commands:
         self._send = send
         self._under_way = set[asyncio.Task[None]]()
         self._failures = Failures(clock=clock, on_deliveries=on_deliveries)
+        self.rooms = RoomCommands(clock=clock, on_deliveries=on_deliveries)
 
     async def link(self, user: ChatUser, code: str, *, address: str) -> Reply:
         """Link this chat with a one-time code or an API key, and send it a first test notification."""

@@ -26,8 +26,9 @@ def written(reply: Reply) -> str:
 
 def keyboard(reply: Reply) -> InlineKeyboardMarkup | None:
     """Return the reply's buttons, None where it has none."""
-    if not reply.actions:
+    if not reply.actions and not reply.links:
         return None
     buttons = [InlineKeyboardButton(each.label, callback_data=each.id) for each in reply.actions]
+    buttons += [InlineKeyboardButton(each.label, url=each.url) for each in reply.links]
     rows = [buttons[start : start + _BUTTONS_A_ROW] for start in range(0, len(buttons), _BUTTONS_A_ROW)]
     return InlineKeyboardMarkup(rows)
