@@ -3,7 +3,7 @@
 import pytest
 
 from bots.replies import Link, Reply
-from models import Account, Destination, Event
+from models import Account, Delivery, Destination, Event
 from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.linking import ChatUser, create_link_code
 from pingpilot.accounts.rooms import Room
@@ -49,7 +49,7 @@ async def test_the_test_notification_goes_to_the_room_alone(bots: Bots, mailed: 
 
     first = await Event.filter(notice=True).order_by("id").first()
     assert first is not None
-    assert [each.destination for each in await first.deliveries] == ["ops"]
+    assert [each.destination for each in await Delivery.filter(event_id=first.id)] == ["ops"]
 
 
 async def test_a_long_title_is_cut_for_the_owner(bots: Bots, mailed: Account) -> None:

@@ -49,13 +49,14 @@ class BotApi:
         self._bot = bot
         self._chats = chats
         self._limits = limits
-        self._message_ids = itertools.count(1)
+        self._message_ids = itertools.count(2)  # 1 is the General topic of a forum
         self._in_chats: set[tuple[int, int]] = set()
         self._methods: dict[str, Callable[[Params], Any]] = {
             "answercallbackquery": self._answer_callback_query,
             "deletemessage": self._delete_message,
             "deletewebhook": lambda _params: True,
             "editmessagetext": self._edit_message_text,
+            "getchatmember": self._get_chat_member,
             "getme": lambda _params: self._bot() | ABILITIES,
             "getmycommands": lambda _params: self.commands,
             "sendchataction": lambda params: bool(self._chats.open_for_bot(params.text("chat_id"))),
@@ -80,6 +81,11 @@ class BotApi:
         """Return the message object of what the bot has sent."""
         chat = self._chats.get(message.chat_id)
         shown = message_json(message.message_id, chat, self._bot(), message.text, message.entities)
+        if room := self._chats.rooms.get(message.chat_id):
+            shown |= room.in_topic(message.topic)
+            if room.type == "channel":  # what is posted there is from the channel
+                del shown["from"]
+                shown |= {"sender_chat": chat}
         return shown | {"reply_markup": message.reply_markup} if message.reply_markup else shown
 
     def take_away(self, message: TelegramMessage) -> Json:
@@ -88,7 +94,8 @@ class BotApi:
         return {"chat": self._chats.get(message.chat_id), "message_id": message.message_id, "date": 0}
 
     def _send_message(self, params: Params) -> Json:
-        chat = self._chats.open_for_bot(params.text("chat_id"))
+        topic = params.integer("message_thread_id") or None
+        chat = self._chats.writable_for_bot(params.text("chat_id"), topic)
         text, entities = _read_text(params)
         self._limits.count_message(chat["id"])
         message = TelegramMessage(
@@ -100,7 +107,7 @@ class BotApi:
             silent=params.flag("disable_notification"),
             reply_markup=_read_keyboard(params),
             previews_disabled=_disables_previews(params),
-            topic=self._chats.topic_for_bot(chat["id"], params.integer("message_thread_id")),
+            topic=topic,
         )
         self.inbox.take(message)
         return self.as_json(message)
@@ -134,9 +141,21 @@ class BotApi:
         key = (chat["id"], params.integer("message_id"))
         if key not in self._in_chats:
             raise refused(400, "Bad Request: message to delete not found")
+        if room := self._chats.rooms.get(chat["id"]):
+            room.check_may_delete(
+                own=any((each.chat_id, each.message_id) == key for each in self.inbox.items)
+            )
         self._in_chats.discard(key)
         self.deleted.append(key)
         return True
+
+    def _get_chat_member(self, params: Params) -> Json:
+        room, user_id = self._chats.room(params.text("chat_id")), params.integer("user_id")
+        if room is not None:
+            return room.member(user_id, self._bot())
+        if user_id == self._bot()["id"]:
+            return {"user": self._bot(), "status": "member"}
+        raise refused(400, "Bad Request: member not found")
 
     def _set_my_commands(self, params: Params) -> bool:
         commands = params.structure("commands") or []
