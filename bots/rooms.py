@@ -7,6 +7,7 @@ Free of any platform, as `bots.commands` is. Each platform makes sure first that
 from collections.abc import Callable
 
 from bots.replies import Bold, Code, Link, Reply
+from models.database import unit_of_work
 from models.destination import Obstacle, obstacle_to
 from pingpilot.accounts.linking import ChatUser, without_brackets
 from pingpilot.accounts.rooms import Room, link_room, room_destination, suspend_rooms, unlink_room
@@ -46,8 +47,8 @@ class RoomCommands:
         test = f"This room is linked as '{name}'. Notifications for it arrive here from now on."
         await post_notice(account.id, test, only=name, now=now)
         text = (
-            f"{_shown(room)} is linked to {account.email} as '{name}', by {_who(user)}. If that was not you, "
-            f"remove it: pingpilot destination remove {name}"
+            f"{_shown(room)} is linked to {account.email} as '{name}', by {_who(user, room)}. "
+            f"If that was not you, remove it: pingpilot destination remove {name}"
         )
         self._on_deliveries({room.channel, *await post_notice(account.id, text, now=now)})
         return Reply.of(
@@ -62,7 +63,7 @@ class RoomCommands:
         if removed is None:
             return Reply.of("This room is not linked.")
         known, categories = removed
-        text = f"{_shown(room)} ('{known.name}') was unlinked, in the room, by {_who(user)}."
+        text = f"{_shown(room)} ('{known.name}') was unlinked, in the room, by {_who(user, room)}."
         if categories:
             text += f" These categories name it still: {', '.join(categories)}."
         self._on_deliveries({room.channel, *await post_notice(known.account_id, text, now=now)})
@@ -94,6 +95,7 @@ class RoomCommands:
         """Answer somebody who may not link or unlink this room. `who_may`: "its administrators"."""
         return Reply.of(f"Only {who_may} can link or unlink this room: ask one of them.")
 
+    @unit_of_work
     async def suspend(self, channel: str, address: str, reason: str) -> None:
         """Stop sending to a room and its topics, since the bot can't any more, and tell the owners.
 
@@ -118,5 +120,7 @@ def _shown(room: Room) -> str:
     return f'The {CHANNELS[room.channel].label} room "{title}"'
 
 
-def _who(user: ChatUser) -> str:
+def _who(user: ChatUser, room: Room) -> str:
+    if user.user_id == room.address:
+        return "an administrator in the room's own name"
     return f"@{user.username}" if user.username else f"the user {user.user_id}"

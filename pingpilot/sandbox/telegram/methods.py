@@ -9,7 +9,7 @@ from typing import Any
 from pingpilot.sandbox.inbox import Changes, Inbox
 from pingpilot.sandbox.server import utf16_length
 from pingpilot.sandbox.telegram.chats import Chats
-from pingpilot.sandbox.telegram.html import BadMarkup, parse_html, trim
+from pingpilot.sandbox.telegram.html import BadMarkup, mentions, parse_html, trim
 from pingpilot.sandbox.telegram.limits import RateLimits
 from pingpilot.sandbox.telegram.model import CallbackAnswer, Json, TelegramMessage, message_json
 from pingpilot.sandbox.telegram.params import Params, refused
@@ -189,6 +189,7 @@ def _read_text(params: Params) -> tuple[str, list[Json]]:
     except BadMarkup as problem:
         raise refused(400, f"Bad Request: can't parse entities: {problem}") from problem
     text, entities = trim(text, entities)
+    entities = entities + mentions(text, entities)
     if not text:
         raise refused(400, "Bad Request: message text is empty")
     if utf16_length(text) > MAX_TEXT:

@@ -105,10 +105,15 @@ class PeopleInRooms:
         del room.topics[topic]
 
     def upgrade(self, room: TelegramRoom, *, by: TelegramUser) -> int:
-        """Let a group become a supergroup, of which both chats tell; return the id that it had."""
+        """Let a group become a supergroup, of which both chats tell; return the id that it had.
+
+        The bot joins the supergroup, and is not told that it left the group (tdlib/telegram-bot-api#266).
+        """
         old = room.as_json()
         self._chats.migrate(room.id, self._ids.next("supergroup"))
-        new = room.as_json()
+        new, member = room.as_json(), room.bot
+        room.bot = Membership("left")
+        self.set_bot(room, member.status, *member.rights, by=by)
         self._tell_message(old, by.as_json(), {"migrate_to_chat_id": room.id})
         self._tell_message(new, ANONYMOUS, {"migrate_from_chat_id": old["id"], "sender_chat": new})
         return int(old["id"])
