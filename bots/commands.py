@@ -48,6 +48,12 @@ MENU = (
     CommandInfo("unmute", "Turn notifications back on"),
     CommandInfo("help", "Show what I can do"),
 )
+ROOM_MENU = (
+    CommandInfo("link", "Link this room, with a code", "CODE"),
+    CommandInfo("unlink", "Stop notifications to this room"),
+    CommandInfo("help", "Show what I can do here"),
+)
+"""What is offered where others read along; the rest is answered in private."""
 DESCRIPTIONS = {command.name: command.description for command in MENU}
 BAR_LENGTH = 10
 _TRIES_AFTER = (5.0, 30.0, 120.0)  # seconds

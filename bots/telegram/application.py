@@ -7,11 +7,11 @@ from typing import Any
 
 import structlog
 from pydantic import SecretStr
-from telegram import BotCommand, Update
+from telegram import BotCommand, BotCommandScopeAllGroupChats, Update
 from telegram.error import InvalidToken, RetryAfter, TelegramError
 from telegram.ext import Application, ApplicationBuilder
 
-from bots.commands import MENU, Commands
+from bots.commands import MENU, ROOM_MENU, Commands
 from bots.telegram.channel import pause_named_by
 from bots.telegram.commands import ChatCommands
 from bots.telegram.requests import new_request
@@ -56,7 +56,9 @@ class TelegramBot:
         try:
             await application.initialize()
             await bot.delete_webhook()
-            await bot.set_my_commands([BotCommand(command.name, command.description) for command in MENU])
+            await bot.set_my_commands([BotCommand(each.name, each.description) for each in MENU])
+            in_groups = [BotCommand(each.name, each.description) for each in ROOM_MENU]
+            await bot.set_my_commands(in_groups, scope=BotCommandScopeAllGroupChats())
             await Fact.keep(TELEGRAM_USERNAME, bot.username)
             await application.start()
             await self._poll(application)

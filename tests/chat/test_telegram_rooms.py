@@ -1,14 +1,20 @@
 """The Telegram bot in groups, topics and channels: who may link them, what it answers, how it loses them."""
 
+from datetime import timedelta
+
 import pytest
 import structlog
+from pydantic import SecretStr
 
+from bots.telegram.channel import TelegramChannel
 from models import Account, Destination, Event
 from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.linking import create_link_code
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.telegram import TelegramRoom, TelegramUser
 from pingpilot.sandbox.telegram.rooms import RoomType, Status
+from tests.channels.standins import TOKEN
+from tests.support.composition import Composition, running
 from tests.support.waiting import eventually, until
 
 from .bots import Bots, OnTelegram
@@ -48,6 +54,12 @@ async def told() -> list[str]:
 async def suspended() -> str:
     """Return why the room is suspended, nothing where it is not."""
     return (await Destination.get(name="ops")).suspended_reason or ""
+
+
+async def test_the_menu_of_a_group_offers_what_works_there(on_telegram: OnTelegram) -> None:
+    offered = [each["command"] for each in on_telegram.stand_in.menus["all_group_chats"]]
+
+    assert offered == ["link", "unlink", "help"]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +105,24 @@ async def test_a_topic_is_linked_by_itself_and_answered_there(
     assert (row.kind, row.address, row.topic) == ("topic", str(forum.id), str(topic))
     assert (await Destination.get(name="ops-alerts")).topic is None
     assert (in_topic.topic, in_general.topic) == (topic, None)
+
+
+async def test_the_test_notification_arrives_in_the_topic_that_was_linked(
+    on_telegram: OnTelegram, mailed: Account, bots: Bots
+) -> None:
+    stand_in = on_telegram.stand_in
+    channel = TelegramChannel(token=SecretStr(TOKEN), api_url=stand_in.url)
+    poll = timedelta(milliseconds=10)
+
+    async with running(Composition(clock=bots.clock).dispatcher(channel, poll=poll)):
+        forum, topic = await linked(on_telegram, mailed, bots, topic="Deploys")
+        answer, test = sorted(await stand_in.wait_for_messages(2, timeout=30), key=lambda each: each.text)
+    await channel.close()
+
+    assert answer.text.startswith("✅ This room is linked as ops.")
+    assert test.text.endswith("This room is linked as 'ops'. Notifications for it arrive here from now on.")
+    assert {(each.chat_id, each.topic) for each in (answer, test)} == {(forum.id, topic)}
+    assert "alice" not in answer.text + test.text
 
 
 async def test_an_anonymous_administrator_is_one(

@@ -24,6 +24,8 @@ MAX_DATA_BYTES = 64
 """Of what an inline button sends (Bot API, "InlineKeyboardButton")."""
 
 MAX_DESCRIPTION = 256
+MENU_SCOPES = {"default", "all_private_chats", "all_group_chats", "all_chat_administrators"}
+"""Of the scopes that a menu of commands can have, those that name no chat (Bot API, "BotCommandScope")."""
 ABILITIES = {
     "can_join_groups": True,
     "can_read_all_group_messages": False,
@@ -44,7 +46,7 @@ class BotApi:
         self.edits = Inbox[TelegramMessage](changes)
         self.answers = Inbox[CallbackAnswer](changes)
         self.deleted: list[tuple[int, int]] = []
-        self.commands: list[Json] = []
+        self.menus: dict[str, list[Json]] = {}
         self.pressed: set[str] = set()
         self._bot = bot
         self._chats = chats
@@ -58,7 +60,7 @@ class BotApi:
             "editmessagetext": self._edit_message_text,
             "getchatmember": self._get_chat_member,
             "getme": lambda _params: self._bot() | ABILITIES,
-            "getmycommands": lambda _params: self.commands,
+            "getmycommands": lambda params: self.menus.get(_read_scope(params), []),
             "sendchataction": lambda params: bool(self._chats.open_for_bot(params.text("chat_id"))),
             "sendmessage": self._send_message,
             "setmycommands": self._set_my_commands,
@@ -163,7 +165,7 @@ class BotApi:
             is_described = 0 < len(str(each.get("description", "")).strip()) <= MAX_DESCRIPTION
             if not is_described or not _COMMAND_NAME.fullmatch(str(each.get("command", ""))):
                 raise refused(400, "Bad Request: BOT_COMMAND_INVALID")
-        self.commands = commands
+        self.menus[_read_scope(params)] = commands
         return True
 
     def _answer_callback_query(self, params: Params) -> bool:
@@ -206,6 +208,14 @@ def _read_keyboard(params: Params) -> Json | None:
             if data is not None and not 0 < len(str(data).encode()) <= MAX_DATA_BYTES:
                 raise refused(400, "Bad Request: BUTTON_DATA_INVALID")
     return markup
+
+
+def _read_scope(params: Params) -> str:
+    """Return which chats a menu is for; raises `Refused` for a scope that Telegram doesn't have."""
+    scope = str((params.structure("scope") or {}).get("type", "default"))
+    if scope not in MENU_SCOPES:
+        raise refused(400, "Bad Request: can't parse BotCommandScope: Unsupported type specified")
+    return scope
 
 
 def _disables_previews(params: Params) -> bool:

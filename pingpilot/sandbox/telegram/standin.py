@@ -78,8 +78,13 @@ class TelegramStandIn(TelegramServer):
 
     @property
     def commands(self) -> list[Json]:
-        """The commands as the bot has last set them."""
-        return self._api.commands
+        """The commands as the bot has last set them, for chats of no other menu."""
+        return self._api.menus.get("default", [])
+
+    @property
+    def menus(self) -> dict[str, list[Json]]:
+        """The commands by the kind of chats that they are offered in, such as `all_group_chats`."""
+        return self._api.menus
 
     async def wait_polling(self, timeout: float = 10) -> None:
         """Return once somebody is long polling; raises `TimeoutError`."""
