@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
-from telegram import CallbackQuery, Chat, Message, Update, User
+from telegram import CallbackQuery, Message, Update, User
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, RetryAfter, TelegramError
 from telegram.ext import (
@@ -20,7 +20,7 @@ from telegram.ext import (
 from bots.commands import CRASHED, Commands, answered
 from bots.replies import Reply
 from bots.telegram.channel import pause_named_by
-from bots.telegram.markup import keyboard, written
+from bots.telegram.markup import keyboard, send, written
 from bots.telegram.message import NO_PREVIEW
 from bots.telegram.rooms import RoomChats, topic_of
 from pingpilot.accounts.keys import KEY_PREFIX
@@ -113,7 +113,7 @@ def _handler(answer: Answer) -> Callable[[Update, Context], Coroutine[Any, Any, 
             return
         words = " ".join(context.args or ())
         reply = await answered(answer(chat_user(user), message, words))
-        await _send(message.chat, reply, topic=topic_of(message))
+        await _wait_out_flood_control(lambda: send(message.chat, reply, topic=topic_of(message)))
 
     return handle
 
@@ -121,18 +121,6 @@ def _handler(answer: Answer) -> Callable[[Update, Context], Coroutine[Any, Any, 
 def chat_user(user: User) -> ChatUser:
     """Return who is speaking, as the rest of PingPilot knows them."""
     return ChatUser(TELEGRAM.name, str(user.id), user.username)
-
-
-async def _send(chat: Chat, reply: Reply, *, topic: int | None) -> None:
-    await _wait_out_flood_control(
-        lambda: chat.send_message(
-            written(reply),
-            parse_mode=ParseMode.HTML,
-            reply_markup=keyboard(reply),
-            link_preview_options=NO_PREVIEW,
-            message_thread_id=topic,
-        )
-    )
 
 
 async def _toast(query: CallbackQuery, reply: Reply, *, alert: bool) -> None:
@@ -161,7 +149,7 @@ async def _show(query: CallbackQuery, reply: Reply) -> None:
         )
     except BadRequest as exc:
         if _UNCHANGED not in exc.message.lower():
-            await _send(message.chat, reply, topic=topic_of(message))
+            await _wait_out_flood_control(lambda: send(message.chat, reply, topic=topic_of(message)))
 
 
 async def _wait_out_flood_control(request: Callable[[], Awaitable[Any]]) -> None:

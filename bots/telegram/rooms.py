@@ -5,8 +5,7 @@ from typing import Any
 
 import structlog
 from telegram import Chat, ChatMember, ChatMemberAdministrator, ChatMemberRestricted, Message, Update
-from telegram.constants import ParseMode
-from telegram.error import BadRequest, TelegramError
+from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import (
     Application,
     CallbackContext,
@@ -19,8 +18,7 @@ from telegram.ext import (
 from bots.commands import MENU, answered
 from bots.replies import Reply
 from bots.rooms import RoomCommands
-from bots.telegram.markup import keyboard, written
-from bots.telegram.message import NO_PREVIEW
+from bots.telegram.markup import send
 from models import Destination
 from pingpilot.accounts.linking import ChatUser, without_brackets
 from pingpilot.accounts.rooms import Room
@@ -65,13 +63,7 @@ class RoomChats:
             words = " ".join(context.args or ())
             reply = await answered(self._answer(command, message, words, context.bot.username))
             try:
-                await message.chat.send_message(
-                    written(reply),
-                    parse_mode=ParseMode.HTML,
-                    reply_markup=keyboard(reply),
-                    link_preview_options=NO_PREVIEW,
-                    message_thread_id=topic_of(message),
-                )
+                await send(message.chat, reply, topic=topic_of(message))
             except TelegramError as exc:  # not waited for: anybody may let us answer in a group of their own
                 log.info("An answer in a Telegram room was not taken", reason=exc.message)
 
@@ -90,7 +82,7 @@ class RoomChats:
             await self._delete(message)  # others could use the code meanwhile, if it is refused
         try:
             administrator = await _administrator_who_wrote(message)
-        except BadRequest as exc:
+        except (BadRequest, Forbidden) as exc:
             log.info("Telegram does not tell a member's status", reason=exc.message)
             return CANT_SEE_WHO_YOU_ARE
         if administrator is None:
@@ -145,7 +137,7 @@ async def _administrator_who_wrote(message: Message) -> ChatUser | None:
     """Return the administrator who wrote a message, None where its writer is none.
 
     Only administrators write in the name of the room itself, which is all that is told of them then. Raises
-    `BadRequest` where Telegram does not tell.
+    `BadRequest` or `Forbidden` where Telegram does not tell.
     """
     if message.sender_chat is not None:
         is_own = message.sender_chat.id == message.chat.id

@@ -51,7 +51,7 @@ class BotApi:
         self._bot = bot
         self._chats = chats
         self._limits = limits
-        self._message_ids = itertools.count(2)  # 1 is the General topic of a forum
+        self._message_ids = itertools.count(1)
         self._in_chats: set[tuple[int, int]] = set()
         self._methods: dict[str, Callable[[Params], Any]] = {
             "answercallbackquery": self._answer_callback_query,
@@ -207,6 +207,8 @@ def _read_keyboard(params: Params) -> Json | None:
             data = button.get("callback_data")
             if data is not None and not 0 < len(str(data).encode()) <= MAX_DATA_BYTES:
                 raise refused(400, "Bad Request: BUTTON_DATA_INVALID")
+            if data is None and not str(button.get("url", "")).startswith(("https://", "http://", "tg://")):
+                raise refused(400, "Bad Request: BUTTON_TYPE_INVALID")
     return markup
 
 

@@ -16,6 +16,7 @@ from pingpilot.sandbox.telegram.model import (
 )
 from pingpilot.sandbox.telegram.rooms import (
     ANONYMOUS,
+    GENERAL,
     Membership,
     RoomIds,
     RoomType,
@@ -88,7 +89,8 @@ class PeopleInRooms:
 
     def open_topic(self, room: TelegramRoom, name: str) -> int:
         """Let a forum have another topic; return its id."""
-        topic = self._api.next_message_id(room.id)
+        while (topic := self._api.next_message_id(room.id)) == GENERAL:
+            pass
         room.topics[topic] = Topic(name)
         return topic
 
