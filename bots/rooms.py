@@ -48,7 +48,7 @@ class RoomCommands:
         await post_notice(account.id, test, only=name, now=now)
         text = (
             f"{_shown(room)} is linked to {account.email} as '{name}', by {_who(user, room)}. "
-            f"If that was not you, remove it: pingpilot destination remove {name}"
+            f"If that was not you, remove it: pingpilot destination remove {name} --account {account.email}"
         )
         self._on_deliveries({room.channel, *await post_notice(account.id, text, now=now)})
         return Reply.of(

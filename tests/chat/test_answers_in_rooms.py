@@ -38,7 +38,7 @@ async def test_a_linked_room_hears_its_name_and_the_owner_who_did_it(bots: Bots,
     assert in_room == "This room is linked as 'ops'. Notifications for it arrive here from now on."
     assert to_owner == (
         "The Telegram room \"Ops & Alerts\" is linked to alice@example.com as 'ops', by @grace. "
-        "If that was not you, remove it: pingpilot destination remove ops"
+        "If that was not you, remove it: pingpilot destination remove ops --account alice@example.com"
     )
     assert "alice" not in read(reply) + in_room
     assert set(bots.woken) == {"telegram", "email"}
