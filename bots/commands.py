@@ -8,6 +8,7 @@ import structlog
 
 from bots.failures import Failures
 from bots.replies import Bold, Code, Line, Reply, ago
+from bots.rooms import RoomCommands
 from models import Account, Destination
 from pingpilot.accounts import linking
 from pingpilot.accounts.accounts import direct_destinations
@@ -46,6 +47,12 @@ MENU = (
     CommandInfo("unmute", "Turn notifications back on"),
     CommandInfo("help", "Show what I can do"),
 )
+ROOM_MENU = (
+    CommandInfo("link", "Link this room, with a code", "CODE"),
+    CommandInfo("unlink", "Stop notifications to this room"),
+    CommandInfo("help", "Show what I can do here"),
+)
+"""What is offered where others read along; the rest is answered in private."""
 DESCRIPTIONS = {command.name: command.description for command in MENU}
 BAR_LENGTH = 10
 _TRIES_AFTER = (5.0, 30.0, 120.0)  # seconds
@@ -61,7 +68,7 @@ class Commands:
     """Answers chat users. Every method returns a reply and raises nothing a user could cause.
 
     `on_deliveries` is told the channels that have something to do. `send` sends to a chat of the platform,
-    whether an account leads there or not, as `Channel.send`.
+    whether an account leads there or not, as `Channel.send`. `rooms` answers where others read along.
     """
 
     def __init__(
@@ -73,6 +80,7 @@ class Commands:
         self._send = send
         self._under_way = set[asyncio.Task[None]]()
         self._failures = Failures(clock=clock, on_deliveries=on_deliveries)
+        self.rooms = RoomCommands(clock=clock, on_deliveries=on_deliveries)
 
     async def link(self, user: ChatUser, code: str, *, address: str) -> Reply:
         """Link this chat with a one-time code or an API key, and send it a first test notification."""

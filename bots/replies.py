@@ -1,7 +1,7 @@
 """Replies to chat users as plain data; each platform writes them in its own markup."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 
@@ -34,16 +34,29 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A button below a reply that opens an address."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a command answers, line by line, with the buttons below."""
 
     lines: tuple[Line, ...]
     actions: tuple[Action, ...] = ()
+    links: tuple[Link, ...] = ()
 
     @classmethod
     def of(cls, *lines: str | Line) -> "Reply":
         """Return a reply of lines, each a plain text or a tuple of spans."""
         return cls(tuple((line,) if isinstance(line, str) else line for line in lines))
+
+    def with_links(self, *links: Link) -> "Reply":
+        """Return the reply with these buttons below it."""
+        return replace(self, links=links)
 
     @property
     def headline(self) -> str:

@@ -24,11 +24,13 @@ def written(reply: Reply) -> str:
 
 def view_of(reply: Reply) -> discord.ui.View | None:
     """Return the reply's buttons, None where it has none; 25 find room in the five rows of a message."""
-    if not reply.actions:
+    if not reply.actions and not reply.links:
         return None
     view = discord.ui.View(timeout=None)
     for action in reply.actions:
         view.add_item(discord.ui.Button(label=action.label, custom_id=action.id))
+    for link in reply.links:
+        view.add_item(discord.ui.Button(label=link.label, url=link.url))
     view.stop()  # discord.py keeps it in memory else; presses are told apart by their ids
     return view
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import structlog
 from pydantic import SecretStr
-from telegram import BotCommand, Update
+from telegram import BotCommand, BotCommandScopeAllGroupChats, Update
 from telegram.error import InvalidToken, RetryAfter, TelegramError
 from telegram.ext import Application, ApplicationBuilder
 
-from bots.commands import MENU, Commands
+from bots.commands import MENU, ROOM_MENU, Commands
 from bots.telegram.channel import pause_named_by
 from bots.telegram.commands import ChatCommands
 from bots.telegram.requests import new_request
@@ -23,6 +23,8 @@ from pingpilot.errors import Misconfigured
 from pingpilot.telemetry.health import Health, State
 
 POLL_TIMEOUT = timedelta(seconds=25)
+WANTED = [Update.MESSAGE, Update.CHANNEL_POST, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
+"""The kinds of update that Telegram is asked for."""
 _MARGIN = 10  # seconds an answer may take, beyond the time a poll was told to wait
 _GRACE = 3.0  # seconds that replies under way may take when the bot stops
 _LONGEST_BACKOFF = 30.0
@@ -34,8 +36,8 @@ log = structlog.get_logger(__name__)
 
 
 class TelegramBot:
-    """Talks with people in private chats. Polls on its own: python-telegram-bot's updater dies silently
-    when a token is revoked.
+    """Talks with people, in private chats and in rooms. Polls on its own: python-telegram-bot's updater dies
+    silently when a token is revoked.
     """
 
     name = TELEGRAM.name
@@ -54,7 +56,9 @@ class TelegramBot:
         try:
             await application.initialize()
             await bot.delete_webhook()
-            await bot.set_my_commands([BotCommand(command.name, command.description) for command in MENU])
+            await bot.set_my_commands([BotCommand(each.name, each.description) for each in MENU])
+            in_groups = [BotCommand(each.name, each.description) for each in ROOM_MENU]
+            await bot.set_my_commands(in_groups, scope=BotCommandScopeAllGroupChats())
             await Fact.keep(TELEGRAM_USERNAME, bot.username)
             await application.start()
             await self._poll(application)
@@ -85,7 +89,7 @@ class TelegramBot:
                 updates: tuple[Update, ...] = await application.bot.get_updates(
                     offset=self._offset,
                     timeout=POLL_TIMEOUT if is_up else 0,  # the first answers at once: is it up?
-                    allowed_updates=[Update.MESSAGE, Update.CALLBACK_QUERY],
+                    allowed_updates=WANTED,
                 )
             except InvalidToken:
                 raise

@@ -24,6 +24,7 @@ from pingpilot.errors import (
     DeliveryFailure,
     PermanentFailure,
     RateLimited,
+    RecipientMoved,
     TemporaryFailure,
 )
 
@@ -32,6 +33,23 @@ DEFAULT_PAUSE = timedelta(seconds=5)
 """For flood control that names no time."""
 _TOO_MANY_REQUESTS = "Too Many Requests"  # without a time, the library knows it from its text alone
 _CONNECTIONS = 16
+# As https://github.com/tdlib/telegram-bot-api (Client.cpp, `check_chat_access`) and
+# https://core.telegram.org/method/messages.sendMessage have them
+_NO_TOPIC = {
+    "message thread not found": "The topic is gone from its Telegram group.",
+    "topic_deleted": "The topic is gone from its Telegram group.",
+    "topic_closed": "The topic is closed in its Telegram group.",
+}
+_GENERAL_CLOSED = "Telegram: the General topic is closed. Open it again, or let the bot manage topics."
+_GONE = (
+    "chat not found",
+    "group chat was deactivated",
+    "not enough rights to send text messages",
+    "have no rights to send a message",
+    "need administrator rights in the channel chat",
+    "chat_write_forbidden",
+    "chat_restricted",
+)
 
 
 class TelegramChannel:
@@ -54,13 +72,14 @@ class TelegramChannel:
         try:
             await bot.send_message(
                 chat_id=int(recipient.address),
-                text=render_html(notification),
+                message_thread_id=int(recipient.topic) if recipient.topic else None,
+                text=render_html(notification, in_room=recipient.is_room),
                 parse_mode=ParseMode.HTML,
                 link_preview_options=NO_PREVIEW,
                 disable_notification=notification.silent,
             )
         except TelegramError as exc:
-            raise _failure(exc) from exc
+            raise _failure(exc, recipient) from exc
 
     async def close(self) -> None:
         """Close the connections; a later send opens new ones."""
@@ -84,7 +103,7 @@ class TelegramChannel:
         return self._bot
 
 
-def _failure(exc: TelegramError) -> DeliveryFailure:
+def _failure(exc: TelegramError, recipient: Recipient) -> DeliveryFailure:
     """Sort Telegram's answer. `BadRequest` comes before `NetworkError`, its base class."""
     reason = f"Telegram: {exc.message}"
     if isinstance(exc, RetryAfter) or exc.message.startswith(_TOO_MANY_REQUESTS):
@@ -94,11 +113,23 @@ def _failure(exc: TelegramError) -> DeliveryFailure:
         return TemporaryFailure(reason)
     if isinstance(exc, InvalidToken):
         return ChannelUnavailable("Telegram refuses the bot's token: set a valid one.")
-    if isinstance(exc, ChatMigrated | Forbidden):  # only private chats are linked, and those never move
-        return PermanentFailure(reason, recipient_gone=True)
-    if isinstance(exc, BadRequest):
-        return PermanentFailure(reason, recipient_gone="chat not found" in exc.message.lower())
+    if isinstance(exc, ChatMigrated | Forbidden | BadRequest):
+        return _refusal(exc, recipient, reason)
     return TemporaryFailure(reason)
+
+
+def _refusal(exc: TelegramError, recipient: Recipient, reason: str) -> DeliveryFailure:
+    """Return what Telegram's no means for the recipient."""
+    if isinstance(exc, ChatMigrated) and recipient.is_room:
+        return RecipientMoved(reason, address=str(exc.new_chat_id), topic=recipient.topic)
+    words = exc.message.lower()
+    lost_topic = next((sentence for said, sentence in _NO_TOPIC.items() if said in words), None)
+    if lost_topic and recipient.topic:
+        return RecipientMoved(lost_topic, address=recipient.address, topic=None)
+    if lost_topic and recipient.is_room:
+        return PermanentFailure(_GENERAL_CLOSED, recipient_gone=True)
+    is_gone = isinstance(exc, ChatMigrated | Forbidden)  # private chats never move
+    return PermanentFailure(reason, recipient_gone=is_gone or any(said in words for said in _GONE))
 
 
 def pause_named_by(exc: RetryAfter) -> timedelta:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
-from telegram import CallbackQuery, Chat, Message, Update, User
+from telegram import CallbackQuery, Message, Update, User
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, RetryAfter, TelegramError
 from telegram.ext import (
@@ -20,8 +20,9 @@ from telegram.ext import (
 from bots.commands import CRASHED, Commands, answered
 from bots.replies import Reply
 from bots.telegram.channel import pause_named_by
-from bots.telegram.markup import keyboard, written
+from bots.telegram.markup import keyboard, send, written
 from bots.telegram.message import NO_PREVIEW
+from bots.telegram.rooms import RoomChats, topic_of
 from pingpilot.accounts.keys import KEY_PREFIX
 from pingpilot.accounts.linking import ChatUser, is_code_or_key, without_brackets
 from pingpilot.channels import TELEGRAM
@@ -30,9 +31,7 @@ from pingpilot.rendering.text import cut_end
 Context = CallbackContext[Any, Any, Any, Any]
 Answer = Callable[[ChatUser, Message, str], Awaitable[Reply]]
 
-ONLY_PRIVATE = Reply.of(
-    "I only answer in private chats, where nobody else can read along. Please write to me there."
-)
+ONLY_PRIVATE = Reply.of("My buttons work in our private chat, where nobody else can read along.")
 LONGEST_TOAST = 200  # https://core.telegram.org/bots/api#answercallbackquery
 _UNCHANGED = "message is not modified"
 _MOST_WAITS = 3  # for flood control, before a reply is given up
@@ -41,13 +40,15 @@ log = structlog.get_logger(__name__)
 
 
 class ChatCommands:
-    """Adapts commands and pressed buttons to Telegram: words in, an HTML message out."""
+    """Adapts commands and pressed buttons in private chats to Telegram: words in, an HTML message out."""
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
 
     def add_to(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
-        """Register every command, an answer to anything else, the buttons, and the error handler."""
+        """Register every command, an answer to anything else, the buttons, what works in rooms, and the error
+        handler.
+        """
         commands = self._commands
         answers: dict[str, Answer] = {
             # A deep link sends `/start CODE`; whoever just opens the bot sends `/start`
@@ -64,10 +65,11 @@ class ChatCommands:
             "help": lambda user, *_: commands.help(user),
         }
         for name, answer in answers.items():
-            application.add_handler(CommandHandler(name, _handler(answer)))
+            application.add_handler(CommandHandler(name, _handler(answer), filters.ChatType.PRIVATE))
         anything = filters.ChatType.PRIVATE & filters.TEXT
         application.add_handler(MessageHandler(anything, _handler(self._read)))
         application.add_handler(CallbackQueryHandler(self._press))
+        RoomChats(commands.rooms).add_to(application)
 
         async def log_failure(_update: object, context: Context) -> None:
             log.error("A reply on Telegram failed", exc_info=context.error)
@@ -109,11 +111,9 @@ def _handler(answer: Answer) -> Callable[[Update, Context], Coroutine[Any, Any, 
         message, user = update.effective_message, update.effective_user
         if message is None or user is None:
             return
-        reply = ONLY_PRIVATE
-        if message.chat.type == Chat.PRIVATE:
-            words = " ".join(context.args or ())
-            reply = await answered(answer(chat_user(user), message, words))
-        await _send(message.chat, reply, topic=_topic_of(message))
+        words = " ".join(context.args or ())
+        reply = await answered(answer(chat_user(user), message, words))
+        await _wait_out_flood_control(lambda: send(message.chat, reply, topic=topic_of(message)))
 
     return handle
 
@@ -121,23 +121,6 @@ def _handler(answer: Answer) -> Callable[[Update, Context], Coroutine[Any, Any, 
 def chat_user(user: User) -> ChatUser:
     """Return who is speaking, as the rest of PingPilot knows them."""
     return ChatUser(TELEGRAM.name, str(user.id), user.username)
-
-
-def _topic_of(message: object) -> int | None:
-    """Return the forum topic a message is in; what was deleted tells nothing of it."""
-    return message.message_thread_id if isinstance(message, Message) and message.is_topic_message else None
-
-
-async def _send(chat: Chat, reply: Reply, *, topic: int | None) -> None:
-    await _wait_out_flood_control(
-        lambda: chat.send_message(
-            written(reply),
-            parse_mode=ParseMode.HTML,
-            reply_markup=keyboard(reply),
-            link_preview_options=NO_PREVIEW,
-            message_thread_id=topic,
-        )
-    )
 
 
 async def _toast(query: CallbackQuery, reply: Reply, *, alert: bool) -> None:
@@ -166,7 +149,7 @@ async def _show(query: CallbackQuery, reply: Reply) -> None:
         )
     except BadRequest as exc:
         if _UNCHANGED not in exc.message.lower():
-            await _send(message.chat, reply, topic=_topic_of(message))
+            await _wait_out_flood_control(lambda: send(message.chat, reply, topic=topic_of(message)))
 
 
 async def _wait_out_flood_control(request: Callable[[], Awaitable[Any]]) -> None:

@@ -1,6 +1,8 @@
 """A notification as Telegram HTML."""
 
 import colorsys
+import re
+from dataclasses import replace
 from html import escape
 
 from telegram import LinkPreviewOptions
@@ -9,11 +11,14 @@ from telegram.constants import MessageLimit
 from pingpilot.delivery.channel import Notification
 from pingpilot.rendering.fitting import Limits, fit
 from pingpilot.rendering.links import chat_link, with_link_in_text
-from pingpilot.rendering.text import title_of, utf16_length
+from pingpilot.rendering.text import clean_text, title_of, utf16_length
 
 MOST_FIELDS = 100
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+_MENTION = re.compile(r"(?<![A-Za-z0-9_])@")
+_WORD_JOINER = "\u2060"  # nobody sees it
 
 _GREY = 40
 """The most that a colour's brightest channel may exceed its darkest, of 255, for it to be black or white."""
@@ -24,8 +29,10 @@ _HUES = ((12, "🟥"), (42, "🟧"), (68, "🟨"), (177, "🟩"), (245, "🟦"),
 """Where each square's hues end, in degrees."""
 
 
-def render_html(notification: Notification) -> str:
+def render_html(notification: Notification, *, in_room: bool = False) -> str:
     """Return the notification for `parse_mode=HTML`, within 4,096 UTF-16 units once it is parsed.
+
+    For a room, no name in it calls anybody.
 
     Telegram ignores the tags after the hundredth, so with a hundred fields the last name isn't bold, nor
     is the one before it where the title is a link.
@@ -33,6 +40,8 @@ def render_html(notification: Notification) -> str:
     link = chat_link(notification.url) if notification.url else None
     if notification.url and link is None:
         notification = with_link_in_text(notification)
+    if in_room:
+        notification = _calling_nobody(notification)
     square, title = square_for(notification.color), title_of(notification)
     # `per_field` holds a line end for each field; the first has two.
     around = utf16_length(f"{square} {title}\n\n") + (1 if notification.fields else 0)
@@ -62,6 +71,28 @@ def square_for(color: int) -> str:
     if hue in _BROWN_HUES and brightest < _BROWN_UP_TO:
         return "🟫"
     return next(square for end, square in _HUES if hue < end)
+
+
+def _calling_nobody(notification: Notification) -> Notification:
+    """Return the notification with names such as `@grace` written so that Telegram takes none for a mention.
+
+    What an e-mail address looks like stays as it is. Telegram drops some characters, so what follows an `@`
+    here may not be what follows it there.
+    """
+
+    def quiet(text: str) -> str:
+        return _MENTION.sub(f"@{_WORD_JOINER}", clean_text(text))
+
+    return replace(
+        notification,
+        category=quiet(notification.category),
+        headline=quiet(notification.headline) if notification.headline else None,
+        description=quiet(notification.description),
+        fields=tuple(
+            (quiet(name), quiet(value) if isinstance(value, str) else value)
+            for name, value in notification.fields
+        ),
+    )
 
 
 def _escaped(text: str) -> str:

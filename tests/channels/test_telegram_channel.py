@@ -9,16 +9,19 @@ import pytest
 from pydantic import SecretStr
 
 from bots.telegram.channel import TelegramChannel
+from models import DestinationKind
 from pingpilot.delivery.channel import Recipient
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
     PermanentFailure,
     RateLimited,
+    RecipientMoved,
     TemporaryFailure,
 )
 from pingpilot.sandbox.faults import Fault
-from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+from pingpilot.sandbox.telegram import TelegramRoom, TelegramStandIn, TelegramUser
+from pingpilot.sandbox.telegram.rooms import RoomType
 
 from .notifications import OTHER, SALE
 from .standins import TOKEN
@@ -40,6 +43,17 @@ def grace(telegram_stand_in: TelegramStandIn) -> Recipient:
     """Somebody who has written to the bot."""
     telegram_stand_in.start_chat(GRACE)
     return Recipient(1, str(GRACE.id))
+
+
+def in_room(room: TelegramRoom, topic: int | None = None) -> Recipient:
+    """Return the recipient that a linked room is, or a topic of it."""
+    return Recipient(
+        1,
+        str(room.id),
+        destination="ops",
+        kind=DestinationKind.TOPIC if topic else DestinationKind.ROOM,
+        topic=str(topic) if topic else None,
+    )
 
 
 async def failure_of(channel: TelegramChannel, recipient: Recipient) -> DeliveryFailure:
@@ -266,3 +280,142 @@ async def test_a_name_that_does_not_resolve_fails_for_a_while(grace: Recipient) 
 
     assert type(failure) is TemporaryFailure
     assert "httpx.ConnectError" in failure.reason
+
+
+@pytest.mark.parametrize("kind", ["group", "supergroup", "channel"])
+async def test_a_room_gets_messages(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, kind: RoomType
+) -> None:
+    room = telegram_stand_in.rooms.open("Ops", by=GRACE, kind=kind)
+
+    await channel.send(in_room(room), SALE)
+
+    [message] = telegram_stand_in.messages
+    assert (message.chat_id, message.topic) == (room.id, None)
+
+
+async def test_a_topic_gets_its_messages_in_it(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    forum = telegram_stand_in.rooms.open("Ops", by=GRACE, forum=True)
+    topic = telegram_stand_in.rooms.open_topic(forum, "Deploys")
+
+    await channel.send(in_room(forum, topic), SALE)
+
+    [message] = telegram_stand_in.messages
+    assert (message.chat_id, message.topic) == (forum.id, topic)
+
+
+NAMES = "@grace, (@ada) /@bob é@eve @\x00zoe @\u202dyan @all mail ann@example.com"
+
+
+async def test_nobody_in_a_room_is_called_by_a_name_in_an_event(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    room = telegram_stand_in.rooms.open("Ops", by=GRACE)
+    event = replace(
+        SALE,
+        headline="@grace did it",
+        url="http://nas/@grace",
+        description=NAMES,
+        fields=(("@ada", "@bob"), ("amount", 1)),
+    )
+
+    await channel.send(in_room(room), event)
+    await channel.send(grace, event)
+
+    called, in_private = ({each["type"] for each in sent.entities} for sent in telegram_stand_in.messages)
+    text = telegram_stand_in.messages[0].text
+    assert "mention" not in called
+    assert "mention" in in_private  # which calls nobody there
+    assert "ann@example.com" in text
+    assert text.replace("\u2060", "").startswith("🟨 💰 @grace did it\n\nhttp://nas/@grace\n\n@grace, (@ada)")
+
+
+async def test_long_texts_full_of_names_still_fit_a_room(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    room = telegram_stand_in.rooms.open("Ops", by=GRACE)
+
+    await channel.send(in_room(room), replace(SALE, description="@a " * 2000))
+
+    assert len(telegram_stand_in.messages) == 1
+
+
+@pytest.mark.parametrize("topic", [None, "7"])
+async def test_a_group_that_became_a_supergroup_has_moved(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, topic: str | None
+) -> None:
+    room = telegram_stand_in.rooms.open("Ops", by=GRACE, kind="group")
+    recipient = replace(in_room(room), topic=topic)
+    telegram_stand_in.rooms.upgrade(room, by=GRACE)
+
+    failure = await failure_of(channel, recipient)
+    await channel.send(in_room(room), SALE)
+
+    assert isinstance(failure, RecipientMoved)
+    assert (failure.address, failure.topic) == (str(room.id), topic)
+
+
+@pytest.mark.parametrize("how", ["closed", "deleted", "TOPIC_DELETED"])
+async def test_a_topic_that_is_gone_moves_to_the_group(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, how: str
+) -> None:
+    rooms = telegram_stand_in.rooms
+    forum = rooms.open("Ops", by=GRACE, forum=True)
+    topic = rooms.open_topic(forum, "Deploys")
+    if how == "closed":
+        rooms.close_topic(forum, topic)
+    elif how == "deleted":
+        rooms.delete_topic(forum, topic)
+    else:
+        telegram_stand_in.faults.add(Fault.error(400, f"Bad Request: {how}"))
+
+    failure = await failure_of(channel, in_room(forum, topic))
+
+    assert isinstance(failure, RecipientMoved)
+    assert (failure.address, failure.topic) == (str(forum.id), None)
+    assert failure.reason.startswith("The topic is ")
+
+
+async def test_a_closed_general_topic_says_what_to_do(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    forum = telegram_stand_in.rooms.open("Ops", by=GRACE, forum=True)
+    telegram_stand_in.rooms.close_topic(forum, 1)
+
+    failure = await failure_of(channel, in_room(forum))
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone
+    assert failure.reason == (
+        "Telegram: the General topic is closed. Open it again, or let the bot manage topics."
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.error(403, "Forbidden: bot was kicked from the supergroup chat"),
+        Fault.error(403, "Forbidden: bot is not a member of the channel chat"),
+        Fault.error(403, "Forbidden: the group chat was deleted"),
+        Fault.error(400, "Bad Request: group chat was deactivated"),
+        Fault.error(400, "Bad Request: not enough rights to send text messages to the chat"),
+        Fault.error(400, "Bad Request: have no rights to send a message"),
+        Fault.error(400, "Bad Request: need administrator rights in the channel chat"),
+        Fault.error(400, "Bad Request: CHAT_WRITE_FORBIDDEN"),
+        Fault.error(400, "Bad Request: CHAT_RESTRICTED"),
+        Fault.error(400, "Bad Request: chat not found"),
+    ],
+)
+async def test_a_room_where_the_bot_may_not_write_is_gone(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, fault: Fault
+) -> None:
+    room = telegram_stand_in.rooms.open("Ops", by=GRACE)
+    telegram_stand_in.faults.add(fault)
+
+    failure = await failure_of(channel, in_room(room))
+    await channel.send(in_room(room), SALE)
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.recipient_gone

@@ -1,6 +1,4 @@
-"""The Telegram bot: its menu, whom it answers where, and what it survives."""
-
-from typing import Literal
+"""The Telegram bot in private chats: its menu, what it answers, and what it survives."""
 
 import pytest
 import structlog
@@ -16,8 +14,6 @@ from tests.support.waiting import until
 
 from .bots import Bots, OnTelegram
 
-ONLY_PRIVATE = "I only answer in private chats, where nobody else can read along. Please write to me there."
-
 
 async def test_the_menu_lists_every_command(on_telegram: OnTelegram) -> None:
     assert on_telegram.stand_in.commands == [
@@ -27,30 +23,6 @@ async def test_the_menu_lists_every_command(on_telegram: OnTelegram) -> None:
 
 async def test_the_bots_name_is_kept_for_deep_links(on_telegram: OnTelegram) -> None:
     assert await Fact.read(TELEGRAM_USERNAME) == "pingpilot_bot"
-
-
-@pytest.mark.parametrize("chat_type", ["group", "supergroup"])
-@pytest.mark.parametrize("command", ["/quota", "/quota@pingpilot_bot", "/help", "/start", "/unlink"])
-async def test_in_a_group_the_bot_only_says_that_it_talks_in_private(
-    on_telegram: OnTelegram, chat_type: Literal["group", "supergroup"], command: str
-) -> None:
-    [reply] = await on_telegram.stand_in.say(on_telegram.user, command, chat_type=chat_type)
-
-    assert reply.text == ONLY_PRIVATE
-
-
-async def test_a_code_typed_in_a_group_links_nothing_and_stays_valid(
-    on_telegram: OnTelegram, alice: Account, bots: Bots
-) -> None:
-    code = (await create_link_code(alice, bots.clock.now())).code
-
-    [in_group] = await on_telegram.stand_in.say(on_telegram.user, f"/link {code}", chat_type="group")
-    in_private = await on_telegram.ask(f"/link {code}")
-
-    assert in_group.text == ONLY_PRIVATE
-    assert in_private.startswith("✅")
-    link = await Destination.get(account_id=alice.id, channel="telegram")
-    assert link.address == on_telegram.user_id
 
 
 @pytest.mark.parametrize(
@@ -93,15 +65,6 @@ async def test_a_wrong_code_alone_is_a_guess_like_any_other(on_telegram: OnTeleg
     assert replies[0] == "This code is not right. Check it, or get a new one."
     assert "too many wrong codes" in replies[-1]
     assert len(on_telegram.stand_in.deleted) == (11 if said.startswith("pp_") else 0)
-
-
-async def test_an_answer_in_a_forum_stays_in_its_topic(on_telegram: OnTelegram) -> None:
-    for topic in (17, None, 42):
-        [reply] = await on_telegram.stand_in.say(
-            on_telegram.user, "/quota", chat_type="supergroup", topic=topic
-        )
-
-        assert (reply.text, reply.topic) == (ONLY_PRIVATE, topic)
 
 
 async def test_an_answer_in_a_topic_of_a_private_chat_stays_there(on_telegram: OnTelegram) -> None:
@@ -174,14 +137,6 @@ async def test_an_answer_without_updates_is_no_busy_loop(
     }
     assert caplog.text == ""
     assert (await on_telegram.ask("/help")).startswith("I bring you")
-
-
-async def test_what_people_say_to_each_other_in_a_group_is_left_alone(on_telegram: OnTelegram) -> None:
-    with pytest.raises(TimeoutError):
-        await on_telegram.stand_in.say(on_telegram.user, "hello", chat_type="group", timeout=0.2)
-
-    assert (await on_telegram.ask("/help")).startswith("I bring you")
-    assert len(on_telegram.stand_in.messages) == 1
 
 
 async def test_somebody_without_a_username_links_too(

@@ -14,7 +14,8 @@ from tests.support.waiting import until
 from .bots import Bots, OnTelegram
 from .test_linking_a_chat import linked
 from .test_retry_buttons import RETRIED
-from .test_telegram_bot import ONLY_PRIVATE
+
+ONLY_PRIVATE = "My buttons work in our private chat, where nobody else can read along."
 
 
 async def test_on_telegram_a_press_is_answered_with_what_came_of_it(

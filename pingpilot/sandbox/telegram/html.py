@@ -40,6 +40,7 @@ _TOKEN = re.compile(
     r"|&(?:(?P<named>lt|gt|amp|quot)(?![a-zA-Z])|#(?P<decimal>\d+)|#x(?P<hex>[0-9a-fA-F]+));?|(?P<stray><)|(?P<text>[^<&]+|&)"
 )
 _ATTRIBUTE = re.compile(r"""\s*([\w-]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
+_MENTION = re.compile(r"(?<!\w)@[A-Za-z0-9_]{2,32}(?!\w)")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 _MAX_CODE_POINT = 0x10FFFF
 
@@ -131,6 +132,23 @@ def parse_html(source: str) -> tuple[str, list[Entity]]:
     parser.parse()
     entities = sorted(parser.entities, key=lambda entity: (entity["offset"], -entity["length"]))
     return parser.text, entities[:MAX_ENTITIES]
+
+
+def mentions(text: str, entities: list[Entity]) -> list[Entity]:
+    """Return the mentions that Telegram finds in a text by itself, outside of code and links. It calls those
+    people, if they are there (TDLib, MessageEntity.cpp, `match_mentions`).
+    """
+    taken = [
+        range(entity["offset"], entity["offset"] + entity["length"])
+        for entity in entities
+        if entity["type"] in ("code", "pre", "text_link")
+    ]
+    found = [(utf16_length(text[: match.start()]), len(match[0])) for match in _MENTION.finditer(text)]
+    return [
+        {"type": "mention", "offset": offset, "length": length}
+        for offset, length in found
+        if not any(offset in place for place in taken)
+    ]
 
 
 def trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:

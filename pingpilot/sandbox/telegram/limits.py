@@ -37,16 +37,20 @@ class TokenBucket:
 
 
 class RateLimits:
-    """A steady rate after a short burst, in each chat and over all chats; `None` for no limit."""
+    """A steady rate after a short burst, in each chat, in each room besides, and over all chats; `None` for
+    no limit.
+    """
 
     def __init__(self) -> None:
         self.per_chat: Limit | None = (1.0, 3)
+        self.per_room: Limit | None = (20 / 60, 20)
         self.overall: Limit | None = (30.0, 30)
         self._buckets: dict[tuple[int | None, Limit], TokenBucket] = {}
 
     def count_message(self, chat_id: int) -> None:
         """Count a message; raises `Refused` (429) with the seconds to wait, and then counts nothing."""
-        limits = ((chat_id, self.per_chat), (None, self.overall))
+        of_room = self.per_room if chat_id < 0 else None
+        limits = ((chat_id, self.per_chat), (chat_id, of_room), (None, self.overall))
         buckets = [
             self._buckets.setdefault((whose, limit), TokenBucket(*limit))
             for whose, limit in limits

@@ -9,7 +9,7 @@ from typing import Any
 from pingpilot.sandbox.inbox import Changes, Inbox
 from pingpilot.sandbox.server import utf16_length
 from pingpilot.sandbox.telegram.chats import Chats
-from pingpilot.sandbox.telegram.html import BadMarkup, parse_html, trim
+from pingpilot.sandbox.telegram.html import BadMarkup, mentions, parse_html, trim
 from pingpilot.sandbox.telegram.limits import RateLimits
 from pingpilot.sandbox.telegram.model import CallbackAnswer, Json, TelegramMessage, message_json
 from pingpilot.sandbox.telegram.params import Params, refused
@@ -24,6 +24,8 @@ MAX_DATA_BYTES = 64
 """Of what an inline button sends (Bot API, "InlineKeyboardButton")."""
 
 MAX_DESCRIPTION = 256
+MENU_SCOPES = {"default", "all_private_chats", "all_group_chats", "all_chat_administrators"}
+"""Of the scopes that a menu of commands can have, those that name no chat (Bot API, "BotCommandScope")."""
 ABILITIES = {
     "can_join_groups": True,
     "can_read_all_group_messages": False,
@@ -44,7 +46,7 @@ class BotApi:
         self.edits = Inbox[TelegramMessage](changes)
         self.answers = Inbox[CallbackAnswer](changes)
         self.deleted: list[tuple[int, int]] = []
-        self.commands: list[Json] = []
+        self.menus: dict[str, list[Json]] = {}
         self.pressed: set[str] = set()
         self._bot = bot
         self._chats = chats
@@ -56,8 +58,9 @@ class BotApi:
             "deletemessage": self._delete_message,
             "deletewebhook": lambda _params: True,
             "editmessagetext": self._edit_message_text,
+            "getchatmember": self._get_chat_member,
             "getme": lambda _params: self._bot() | ABILITIES,
-            "getmycommands": lambda _params: self.commands,
+            "getmycommands": lambda params: self.menus.get(_read_scope(params), []),
             "sendchataction": lambda params: bool(self._chats.open_for_bot(params.text("chat_id"))),
             "sendmessage": self._send_message,
             "setmycommands": self._set_my_commands,
@@ -80,6 +83,11 @@ class BotApi:
         """Return the message object of what the bot has sent."""
         chat = self._chats.get(message.chat_id)
         shown = message_json(message.message_id, chat, self._bot(), message.text, message.entities)
+        if room := self._chats.rooms.get(message.chat_id):
+            shown |= room.in_topic(message.topic)
+            if room.type == "channel":  # what is posted there is from the channel
+                del shown["from"]
+                shown |= {"sender_chat": chat}
         return shown | {"reply_markup": message.reply_markup} if message.reply_markup else shown
 
     def take_away(self, message: TelegramMessage) -> Json:
@@ -88,7 +96,8 @@ class BotApi:
         return {"chat": self._chats.get(message.chat_id), "message_id": message.message_id, "date": 0}
 
     def _send_message(self, params: Params) -> Json:
-        chat = self._chats.open_for_bot(params.text("chat_id"))
+        topic = params.integer("message_thread_id") or None
+        chat = self._chats.writable_for_bot(params.text("chat_id"), topic)
         text, entities = _read_text(params)
         self._limits.count_message(chat["id"])
         message = TelegramMessage(
@@ -100,7 +109,7 @@ class BotApi:
             silent=params.flag("disable_notification"),
             reply_markup=_read_keyboard(params),
             previews_disabled=_disables_previews(params),
-            topic=self._chats.topic_for_bot(chat["id"], params.integer("message_thread_id")),
+            topic=topic,
         )
         self.inbox.take(message)
         return self.as_json(message)
@@ -134,9 +143,21 @@ class BotApi:
         key = (chat["id"], params.integer("message_id"))
         if key not in self._in_chats:
             raise refused(400, "Bad Request: message to delete not found")
+        if room := self._chats.rooms.get(chat["id"]):
+            room.check_may_delete(
+                own=any((each.chat_id, each.message_id) == key for each in self.inbox.items)
+            )
         self._in_chats.discard(key)
         self.deleted.append(key)
         return True
+
+    def _get_chat_member(self, params: Params) -> Json:
+        room, user_id = self._chats.room(params.text("chat_id")), params.integer("user_id")
+        if room is not None:
+            return room.member(user_id, self._bot())
+        if user_id == self._bot()["id"]:
+            return {"user": self._bot(), "status": "member"}
+        raise refused(400, "Bad Request: member not found")
 
     def _set_my_commands(self, params: Params) -> bool:
         commands = params.structure("commands") or []
@@ -144,7 +165,7 @@ class BotApi:
             is_described = 0 < len(str(each.get("description", "")).strip()) <= MAX_DESCRIPTION
             if not is_described or not _COMMAND_NAME.fullmatch(str(each.get("command", ""))):
                 raise refused(400, "Bad Request: BOT_COMMAND_INVALID")
-        self.commands = commands
+        self.menus[_read_scope(params)] = commands
         return True
 
     def _answer_callback_query(self, params: Params) -> bool:
@@ -170,6 +191,7 @@ def _read_text(params: Params) -> tuple[str, list[Json]]:
     except BadMarkup as problem:
         raise refused(400, f"Bad Request: can't parse entities: {problem}") from problem
     text, entities = trim(text, entities)
+    entities = entities + mentions(text, entities)
     if not text:
         raise refused(400, "Bad Request: message text is empty")
     if utf16_length(text) > MAX_TEXT:
@@ -185,7 +207,17 @@ def _read_keyboard(params: Params) -> Json | None:
             data = button.get("callback_data")
             if data is not None and not 0 < len(str(data).encode()) <= MAX_DATA_BYTES:
                 raise refused(400, "Bad Request: BUTTON_DATA_INVALID")
+            if data is None and not str(button.get("url", "")).startswith(("https://", "http://", "tg://")):
+                raise refused(400, "Bad Request: BUTTON_TYPE_INVALID")
     return markup
+
+
+def _read_scope(params: Params) -> str:
+    """Return which chats a menu is for; raises `Refused` for a scope that Telegram doesn't have."""
+    scope = str((params.structure("scope") or {}).get("type", "default"))
+    if scope not in MENU_SCOPES:
+        raise refused(400, "Bad Request: can't parse BotCommandScope: Unsupported type specified")
+    return scope
 
 
 def _disables_previews(params: Params) -> bool:

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 
 from pingpilot.sandbox.telegram.limits import Limit
 from pingpilot.sandbox.telegram.model import (
@@ -16,6 +17,8 @@ from pingpilot.sandbox.telegram.model import (
     command_entities,
     message_json,
 )
+from pingpilot.sandbox.telegram.people import PeopleInRooms
+from pingpilot.sandbox.telegram.rooms import TelegramRoom, Topic
 from pingpilot.sandbox.telegram.server import TelegramServer
 
 LATE_EDIT_SECONDS = 0.1
@@ -30,6 +33,17 @@ class TelegramStandIn(TelegramServer):
     """
 
     _query_ids = itertools.count(1)
+
+    @cached_property
+    def rooms(self) -> PeopleInRooms:
+        """Groups, forums and channels, and what people do there."""
+        return PeopleInRooms(
+            bot=self._bot,
+            chats=self._chats,
+            api=self._api,
+            updates=self._updates,
+            changes=self._changes,
+        )
 
     # What the bot has done
 
@@ -64,8 +78,13 @@ class TelegramStandIn(TelegramServer):
 
     @property
     def commands(self) -> list[Json]:
-        """The commands as the bot has last set them."""
-        return self._api.commands
+        """The commands as the bot has last set them, for chats of no other menu."""
+        return self._api.menus.get("default", [])
+
+    @property
+    def menus(self) -> dict[str, list[Json]]:
+        """The commands by the kind of chats that they are offered in, such as `all_group_chats`."""
+        return self._api.menus
 
     async def wait_polling(self, timeout: float = 10) -> None:
         """Return once somebody is long polling; raises `TimeoutError`."""
@@ -81,6 +100,15 @@ class TelegramStandIn(TelegramServer):
     @chat_limit.setter
     def chat_limit(self, limit: Limit | None) -> None:
         self._limits.per_chat = limit
+
+    @property
+    def room_limit(self) -> Limit | None:
+        """(messages per second, burst) in each room besides; `None` for no limit."""
+        return self._limits.per_room
+
+    @room_limit.setter
+    def room_limit(self, limit: Limit | None) -> None:
+        self._limits.per_room = limit
 
     @property
     def global_limit(self) -> Limit | None:
@@ -126,10 +154,19 @@ class TelegramStandIn(TelegramServer):
     ) -> list[TelegramMessage]:
         """Let a person write to the bot; return what the bot sends into that chat, at least one message.
 
-        With a `topic`, the chat is a forum, and they write into that. Raises `TimeoutError` if it sends
-        nothing.
+        Another `chat_type` is a group of their own; see `rooms` for others. With a `topic`, they write into
+        that. Raises `TimeoutError` if it sends nothing.
         """
-        chat = chat_of(user, chat_type)
+        if chat_type != "private":
+            chat = chat_of(user, chat_type)
+            room = self._chats.rooms.get(chat["id"]) or self.rooms.keep(
+                TelegramRoom(chat["id"], chat_type, chat["title"]), by=user
+            )
+            if topic is not None:
+                room.is_forum = True
+                room.topics.setdefault(topic, Topic())
+            return await self.rooms.write(room, text, by=user, topic=topic, timeout=timeout)
+        chat = user.private_chat()
         self._chats.meet(chat)
         before = len(self.messages)
         message_id = self._api.next_message_id(chat["id"])
@@ -137,7 +174,6 @@ class TelegramStandIn(TelegramServer):
         if topic is not None:
             self._chats.open_topic(chat["id"], topic)
             message |= {"message_thread_id": topic, "is_topic_message": True}
-            chat |= {"is_forum": True}
         self._updates.add("message", message)
 
         def replies() -> list[TelegramMessage]:
