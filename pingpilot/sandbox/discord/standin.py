@@ -71,6 +71,10 @@ class DiscordStandIn(DiscordServer):
         """Let a server be unavailable, as in an outage."""
         await self._gateway.dispatch("GUILD_DELETE", {"id": guild.id, "unavailable": True})
 
+    async def hear_of_thread(self, thread: GuildChannel) -> None:
+        """Tell the bot of a thread that it sees, as Discord does when one begins."""
+        await self._gateway.dispatch("THREAD_CREATE", thread.as_json() | {"newly_created": True})
+
     async def delete_channel(self, channel: GuildChannel) -> None:
         """Delete a channel with its threads, or a thread."""
         guild, seen = channel.guild, channel.guild.sees(self.user_id, channel)
@@ -91,13 +95,20 @@ class DiscordStandIn(DiscordServer):
         self._posted.remove(next(each for each in self._posted if each["id"] == message_id))
 
     async def command(
-        self, user: DiscordUser, text: str, *, where: Where | GuildChannel = "dm", timeout: float = 5.0
+        self,
+        user: DiscordUser,
+        text: str,
+        *,
+        where: Where | GuildChannel = "dm",
+        offered: bool = True,
+        timeout: float = 5.0,
     ) -> InteractionReply:
         """Let a person use a slash command ("/link CODE") and return what the bot replies.
 
-        Raises `ValueError` if Discord's client would not send it, `TimeoutError` if no reply comes.
+        One that is not `offered` comes from a channel where Discord's own client has no commands. Raises
+        `ValueError` if Discord's client would not send it, `TimeoutError` if no reply comes.
         """
-        if isinstance(where, GuildChannel):
+        if offered and isinstance(where, GuildChannel):
             where.check_commands_of(user.id)
         name, *words = text.removeprefix("/").split()
         command = find_command(self.commands, name, context=context_of(where))
