@@ -55,8 +55,8 @@ _LONGEST_WAIT = 30.0  # seconds a rate limit may hold a slot; discord.py takes n
 class DiscordChannel:
     """Sends notifications as embeds, to people's direct messages and to servers' channels alike.
 
-    Every send carries a nonce made from event and recipient, so that Discord answers a retry within a few minutes
-    with the first message instead of a second one.
+    Every send carries a nonce made from event and recipient, so that Discord answers a retry within a few
+    minutes with the first message instead of a second one.
     """
 
     name = DISCORD.name
