@@ -14,6 +14,7 @@ from bots.replies import Link, Reply
 from bots.rooms import RoomCommands
 from pingpilot.accounts.rooms import Room, linked_rooms
 from pingpilot.channels import DISCORD
+from pingpilot.rendering.text import one_line
 
 Where = Literal["My direct messages", "This channel"]
 """The choices of the option `where`, as people see them."""
@@ -102,7 +103,7 @@ async def room_of(interaction: discord.Interaction) -> Room:
     if guild:  # one that is loading has no name yet
         name = guild.name or (await interaction.client.fetch_guild(guild.id, with_counts=False)).name
         names.insert(0, name)
-    return Room(DISCORD.name, str(channel.id), " / ".join(names))
+    return Room(DISCORD.name, str(channel.id), one_line(" / ".join(names)))
 
 
 async def lose(rooms: RoomCommands, channels: Iterable[int], reason: str) -> None:

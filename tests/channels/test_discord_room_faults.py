@@ -145,6 +145,20 @@ async def test_a_room_that_is_switched_on_again_is_tried_anew(world: World, acme
     assert not await Destination.exists(suspended_reason__isnull=False)
 
 
+async def test_whom_a_room_calls_is_called_there_alone(world: World, acme: Guild) -> None:
+    ops = acme.add_channel("ops")
+    acme.add_member(world.discord.user_id, acme.add_role("loud", Permission.MENTION_EVERYONE))
+    await link(world, ops)
+    await Destination.filter(account_id=world.alice.id).update(mention="here")
+    await world.post("@everyone, sold!")
+
+    async with world.dispatching(DISCORD.name):
+        await world.discord.wait_for_messages(2)
+
+    called = {message.channel_id == ops.id: message.pinged for message in world.discord.messages}
+    assert called == {True: ("here",), False: ()}
+
+
 async def test_an_archived_thread_opens_again(world: World, acme: Guild) -> None:
     thread = acme.add_channel("ops").add_thread("deploys")
     await link(world, thread)

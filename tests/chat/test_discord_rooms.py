@@ -420,6 +420,21 @@ async def test_a_server_in_an_outage_loses_nothing(server: Server, mailed: Accou
     assert (await Destination.get(name="ops")).suspended_reason is None
 
 
+async def test_a_server_that_is_still_loading_has_its_name_looked_up(
+    sqlite: str, mailed: Account, bots: Bots, discord_stand_in: DiscordStandIn
+) -> None:
+    guild = discord_stand_in.add_guild("Acme\u202e\n", owner=ADA)
+    guild.available = False
+    server = Server(discord_stand_in, guild, guild.add_channel("ops"))
+
+    async with bots.supervised(bots.discord(discord_stand_in)):
+        answer = await server.say(f"/link code:{await code_for(mailed, bots)} {HERE}")
+
+    [room] = await rooms_of(mailed)
+    assert answer.startswith("✅")
+    assert (room.name, room.title) == ("acme-ops", "Acme / #ops")
+
+
 async def test_a_lost_room_is_used_again_once_the_bot_is_back(
     server: Server, mailed: Account, bots: Bots
 ) -> None:

@@ -132,6 +132,7 @@ class Guild:
         self.id = snowflake()
         self.name = name
         self.owner_id = owner.id if owner else snowflake()
+        self.available = True
         self.roles = {self.id: Role(self.id, "@everyone", EVERYBODY)}
         self.channels: dict[str, GuildChannel] = {}
         self._members: dict[str, set[str]] = {self.owner_id: set()}

@@ -151,7 +151,7 @@ class DiscordServer(HttpStandIn):
         return [each for each in self._rest.guilds.values() if each.has_member(self.user_id)]
 
     def _created(self) -> list[Json]:
-        return [each.create_event(self._bot()) for each in self._joined()]
+        return [each.create_event(self._bot()) for each in self._joined() if each.available]
 
     def _add_routes(self, router: web.UrlDispatcher) -> None:
         self._rest.add_routes(router)

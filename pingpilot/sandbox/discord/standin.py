@@ -69,6 +69,7 @@ class DiscordStandIn(DiscordServer):
 
     async def lose_guild(self, guild: Guild) -> None:
         """Let a server be unavailable, as in an outage."""
+        guild.available = False
         await self._gateway.dispatch("GUILD_DELETE", {"id": guild.id, "unavailable": True})
 
     async def hear_of_thread(self, thread: GuildChannel) -> None:
