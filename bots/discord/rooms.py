@@ -27,6 +27,9 @@ NEEDED = discord.Permissions(
 )
 """What the invite link asks for. Mention Everyone is granted by those who want somebody called."""
 
+HIDDEN = "___hidden___"
+"""What the gateway calls a channel that the bot can't see (Discord's "Obfuscated Channels")."""
+
 NOT_IN_A_SERVER = Reply.of(
     f"This is no server's channel: choose '{THIS_CHANNEL}' in the one that shall get the notifications."
 )
@@ -96,10 +99,9 @@ async def room_of(interaction: discord.Interaction) -> Room:
     channel = interaction.channel
     assert channel is not None  # noqa: S101
     guild = interaction.client.get_guild(interaction.guild_id or 0)
+    names = [f"#{await _name_of(interaction.client, channel)}"]
     if isinstance(channel, discord.Thread):
         names = [f"#{channel.parent.name}" if channel.parent else "a thread", channel.name]
-    else:
-        names = [f"#{channel}"]
     if guild:  # one that is loading has no name yet
         name = guild.name or (await interaction.client.fetch_guild(guild.id, with_counts=False)).name
         names.insert(0, name)
@@ -115,6 +117,16 @@ async def lose(rooms: RoomCommands, channels: Iterable[int], reason: str) -> Non
     for address in sorted(lost):
         log.info("A room on Discord was lost", address=address, reason=reason)
         await rooms.suspend(DISCORD.name, address, reason)
+
+
+async def _name_of(client: discord.Client, channel: object) -> str:
+    """Return a channel's name, which discord.py may have from a time when the bot could not see it."""
+    if isinstance(channel, discord.abc.GuildChannel) and channel.name == HIDDEN:
+        try:
+            return str(await client.fetch_channel(channel.id))
+        except discord.Forbidden:
+            return "hidden"
+    return str(channel)
 
 
 async def _can_see(client: discord.Client, channel_id: int) -> bool:

@@ -435,6 +435,26 @@ async def test_a_server_that_is_still_loading_has_its_name_looked_up(
     assert (room.name, room.title) == ("acme-ops", "Acme / #ops")
 
 
+async def test_a_channel_that_was_hidden_from_the_bot_has_its_name_looked_up(
+    sqlite: str, mailed: Account, bots: Bots, discord_stand_in: DiscordStandIn
+) -> None:
+    guild = discord_stand_in.add_guild("Acme", owner=ADA)
+    server = Server(discord_stand_in, guild, guild.add_channel("ops"))
+    server.ops.deny(guild.id, Permission.VIEW_CHANNEL)
+
+    async with bots.supervised(bots.discord(discord_stand_in)):
+        refused = await server.say(f"/link code:{await code_for(mailed, bots)} {HERE}")
+        hidden = await server.say(f"/unlink {HERE}")
+        server.ops.allow(discord_stand_in.user_id, Permission.VIEW_CHANNEL)  # which the gateway tells later
+        linked = await server.say(f"/link code:{await code_for(mailed, bots)} {HERE}")
+
+    [room] = await rooms_of(mailed)
+    assert refused.startswith("I may not write in this channel yet: grant me View Channel,")
+    assert hidden == NOT_LINKED
+    assert linked.startswith("✅")
+    assert room.title == "Acme / #ops"
+
+
 async def test_a_lost_room_is_used_again_once_the_bot_is_back(
     server: Server, mailed: Account, bots: Bots
 ) -> None:

@@ -321,6 +321,26 @@ async def test_a_bot_hears_what_happens_to_servers_channels_and_threads(
     ]  # fmt: skip
 
 
+async def test_a_channel_that_a_bot_can_not_see_is_hidden_from_it(
+    discord_stand_in: DiscordStandIn, listening: ListeningBot, acme: Guild, ops: GuildChannel
+) -> None:
+    def name() -> str:
+        channel = listening.get_channel(int(ops.id))
+        assert isinstance(channel, discord.TextChannel)
+        return channel.name
+
+    before = name()
+    ops.deny(acme.id, Permission.VIEW_CHANNEL)
+    await discord_stand_in.update_channel(ops)
+    await until(lambda: name() != before)
+    hidden = name()
+    ops.allow(acme.id, Permission.VIEW_CHANNEL)
+    await discord_stand_in.update_channel(ops)
+    await until(lambda: name() != hidden)
+
+    assert (before, hidden, name()) == ("ops", "___hidden___", "ops")
+
+
 @pytest.mark.parametrize(("intents", "code"), [(None, 4013), (1 << 40, 4013), (1 << 15, 4014)])
 async def test_intents_have_to_be_named_and_need_no_leave(
     discord_stand_in: DiscordStandIn, intents: int | None, code: int

@@ -19,6 +19,9 @@ from pingpilot.sandbox.discord.permissions import (
 )
 from pingpilot.sandbox.server import Refused
 
+HIDDEN, OBFUSCATED = "___hidden___", 1 << 17
+"""Name and flag of a channel that a bot can't see, as the gateway tells of it."""
+
 
 @dataclass(slots=True)
 class Overwrite:
@@ -216,10 +219,21 @@ class Guild:
                 raise Refused(400, {"message": "Thread is archived", "code": 50083})
             raise Refused(403, {"message": "This thread is locked", "code": 160005})
 
-    def visible_to(self, user_id: str) -> Iterator[GuildChannel]:
-        """Yield the channels and active threads that somebody sees."""
+    def told_of(self, user_id: str, channel: GuildChannel) -> Json:
+        """Return a channel as the gateway tells a bot of it: obfuscated where it can't see it.
+
+        "Obfuscated Channels", in force since 16 November 2026.
+        """
+        if self.sees(user_id, channel):
+            return channel.as_json()
+        hidden = {"id": self.id, "type": 0, "allow": "0", "deny": str(int(Permission.VIEW_CHANNEL))}
+        hiding = {"name": HIDDEN, "flags": OBFUSCATED, "topic": None, "permission_overwrites": [hidden]}
+        return channel.as_json() | hiding
+
+    def threads_of(self, user_id: str) -> Iterator[GuildChannel]:
+        """Yield the active threads that somebody sees."""
         for channel in self.channels.values():
-            if not channel.archived and self.sees(user_id, channel):
+            if channel.is_thread and not channel.archived and self.sees(user_id, channel):
                 yield channel
 
     def as_json(self) -> Json:
@@ -252,15 +266,15 @@ class Guild:
 
     def create_event(self, bot: Json) -> Json:
         """Return the data of a GUILD_CREATE event."""
-        seen = list(self.visible_to(bot["id"]))
+        channels = [each for each in self.channels.values() if not each.is_thread]
         return self.as_json() | {
             "unavailable": False,
             "large": False,
             "joined_at": "2026-01-01T00:00:00+00:00",
             "member_count": len(self._members),
             "members": [self.member_json(bot)],
-            "channels": [each.as_json() for each in seen if not each.is_thread],
-            "threads": [each.as_json() for each in seen if each.is_thread],
+            "channels": [self.told_of(bot["id"], each) for each in channels],
+            "threads": [each.as_json() for each in self.threads_of(bot["id"])],
             "voice_states": [],
             "presences": [],
             "stage_instances": [],

@@ -76,20 +76,22 @@ class DiscordStandIn(DiscordServer):
         """Tell the bot of a thread that it sees, as Discord does when one begins."""
         await self._gateway.dispatch("THREAD_CREATE", thread.as_json() | {"newly_created": True})
 
+    async def update_channel(self, channel: GuildChannel) -> None:
+        """Tell the bot that a channel has changed, such as what it may do there."""
+        await self._gateway.dispatch("CHANNEL_UPDATE", channel.guild.told_of(self.user_id, channel))
+
     async def delete_channel(self, channel: GuildChannel) -> None:
         """Delete a channel with its threads, or a thread."""
         guild, seen = channel.guild, channel.guild.sees(self.user_id, channel)
+        told = guild.told_of(self.user_id, channel)
         del guild.channels[channel.id]
         for thread in [each for each in guild.channels.values() if each.parent is channel and each.is_thread]:
             del guild.channels[thread.id]  # without an event of their own
-        if not seen:
-            return
-        if channel.is_thread:
+        if not channel.is_thread:
+            await self._gateway.dispatch("CHANNEL_DELETE", told)
+        elif seen:
             kept = ("id", "guild_id", "parent_id", "type")
-            shown = channel.as_json()
-            await self._gateway.dispatch("THREAD_DELETE", {name: shown[name] for name in kept})
-        else:
-            await self._gateway.dispatch("CHANNEL_DELETE", channel.as_json())
+            await self._gateway.dispatch("THREAD_DELETE", {name: told[name] for name in kept})
 
     def delete_message(self, message_id: str) -> None:
         """Delete a message, as a moderator may."""
