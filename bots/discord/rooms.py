@@ -53,8 +53,10 @@ def invite_url(application_id: int) -> str:
 
 def objection_to_asker(interaction: discord.Interaction) -> Reply | None:
     """Return why the person may not say what comes into this channel, None where they may."""
-    if interaction.guild_id is None or interaction.channel is None:
+    if interaction.guild_id is None:
         return NOT_IN_A_SERVER
+    if interaction.channel is None:  # of a kind that discord.py does not know
+        return HOLDS_NO_MESSAGES
     may = interaction.permissions
     if not (may.manage_channels or may.administrator):
         return Reply.of(f"Only {WHO_MAY} here can link or unlink this channel: ask one of them.")
