@@ -117,7 +117,7 @@ async def lose(rooms: RoomCommands, channels: Iterable[int], reason: str) -> Non
     """
     lost = {str(each) for each in channels} & await linked_rooms(DISCORD.name)
     for address in sorted(lost):
-        log.info("A room on Discord was lost", address=address, reason=reason)
+        log.info("A room on Discord was lost", reason=reason)
         await rooms.suspend(DISCORD.name, address, reason)
 
 
