@@ -5,6 +5,7 @@ views would have to be kept in memory.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import aiohttp
@@ -14,7 +15,15 @@ from discord import app_commands
 
 from bots.commands import CRASHED, DESCRIPTIONS, Commands, answered
 from bots.discord.markup import view_of, written
-from bots.replies import Code, Reply
+from bots.discord.rooms import (
+    MY_MESSAGES,
+    THIS_CHANNEL,
+    Where,
+    objection_to_asker,
+    objection_to_channel,
+    room_of,
+)
+from bots.replies import Code, Line, Reply
 from pingpilot.accounts.linking import ChatUser
 from pingpilot.channels import DISCORD
 
@@ -22,6 +31,14 @@ LONGEST_CODE = 64
 OUTDATED = Reply.of(
     "Discord showed you an old list of my commands: this one has changed or is gone.",
     ("Restart Discord to get the new list. ", Code("/help"), " shows what there is."),
+)
+EMAIL_OF_A_ROOM = Reply.of(
+    f"'email' goes with your direct messages: leave it out, or choose no '{THIS_CHANNEL}'."
+)
+IN_SERVERS: Line = (
+    "In a server, ",
+    Code(f"where: {THIS_CHANNEL}"),
+    " links or unlinks that channel instead, for those who manage it.",
 )
 Tree = app_commands.CommandTree[discord.Client]
 
@@ -32,9 +49,14 @@ def add_commands(tree: Tree, commands: Commands) -> None:
     """Register every command, with typed options in and an ephemeral message out, and the error handler."""
 
     @tree.command(description=DESCRIPTIONS["link"])
-    @app_commands.describe(code="The one-time code, or an API key of the account")
-    async def link(interaction: discord.Interaction, code: str) -> None:
+    @app_commands.describe(
+        code="The one-time code, or an API key of the account",
+        where="Where the notifications go; a server's channel is for those who manage it",
+    )
+    async def link(interaction: discord.Interaction, code: str, where: Where = MY_MESSAGES) -> None:
         async def linked() -> Reply:
+            if where == THIS_CHANNEL:
+                return await _link_room(interaction, code, commands)
             conversation = await interaction.user.create_dm()
             user = chat_user(interaction)
             return await commands.link(user, code[:LONGEST_CODE], address=str(conversation.id))
@@ -42,9 +64,19 @@ def add_commands(tree: Tree, commands: Commands) -> None:
         await _reply(interaction, linked)
 
     @tree.command(description=DESCRIPTIONS["unlink"])
-    @app_commands.describe(email="Which account, if this chat is linked to several")
-    async def unlink(interaction: discord.Interaction, email: str | None = None) -> None:
-        await _reply(interaction, lambda: commands.unlink(chat_user(interaction), email or ""))
+    @app_commands.describe(
+        email="Which account, if you are linked to several",
+        where="Where notifications end; a server's channel is for those who manage it",
+    )
+    async def unlink(
+        interaction: discord.Interaction, email: str | None = None, where: Where = MY_MESSAGES
+    ) -> None:
+        async def unlinked() -> Reply:
+            if where == THIS_CHANNEL:
+                return await _unlink_room(interaction, email, commands)
+            return await commands.unlink(chat_user(interaction), email or "")
+
+        await _reply(interaction, unlinked)
 
     @tree.command(description=DESCRIPTIONS["mute"])
     @app_commands.describe(time="For how long, such as 30m, 2h or 1d")
@@ -55,7 +87,7 @@ def add_commands(tree: Tree, commands: Commands) -> None:
     _add_plain(tree, "quota", commands.quota)
     _add_plain(tree, "failed", commands.failed)
     _add_plain(tree, "unmute", commands.unmute)
-    _add_plain(tree, "help", commands.help)
+    _add_plain(tree, "help", _help_of(commands))
     tree.error(report_failure)
 
 
@@ -65,6 +97,31 @@ def _add_plain(tree: Tree, name: str, command: Callable[[ChatUser], Awaitable[Re
     @tree.command(name=name, description=DESCRIPTIONS[name])
     async def plain(interaction: discord.Interaction) -> None:
         await _reply(interaction, lambda: command(chat_user(interaction)))
+
+
+async def _link_room(interaction: discord.Interaction, code: str, commands: Commands) -> Reply:
+    """Link the server's channel that the command was used in, if person and bot may do what that takes."""
+    objection = objection_to_asker(interaction) or await objection_to_channel(interaction)
+    if objection:
+        return objection
+    room = await room_of(interaction)
+    return await commands.rooms.link(chat_user(interaction), room, code[:LONGEST_CODE])
+
+
+async def _unlink_room(interaction: discord.Interaction, email: str | None, commands: Commands) -> Reply:
+    """Unlink the server's channel that the command was used in; the bot need not be there any more."""
+    if email:
+        return EMAIL_OF_A_ROOM
+    objection = objection_to_asker(interaction)
+    return objection or await commands.rooms.unlink(chat_user(interaction), await room_of(interaction))
+
+
+def _help_of(commands: Commands) -> Callable[[ChatUser], Awaitable[Reply]]:
+    async def help_(user: ChatUser) -> Reply:
+        reply = await commands.help(user)
+        return replace(reply, lines=(*reply.lines, IN_SERVERS))
+
+    return help_
 
 
 async def press(interaction: discord.Interaction, commands: Commands) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from base64 import urlsafe_b64encode
+from hashlib import blake2b
 
 import discord
 
@@ -18,6 +19,9 @@ FIELDS_LIMIT = 25
 NAME_LIMIT = 256
 VALUE_LIMIT = 1024
 TOTAL_LIMIT = 6000
+HERE = "here"
+"""As a destination's mention: everybody in the channel who is online."""
+_ROLE = re.compile(r"[0-9]{1,20}")
 
 _FORMATTING = (
     r"[\\*_~`|<\[]"  # emphasis, code, spoilers, mentions, timestamps, custom emoji, masked links
@@ -74,9 +78,28 @@ def render_embed(notification: Notification) -> discord.Embed:
     return embed.set_footer(text=footer)
 
 
-def nonce_for(notification: Notification) -> str:
-    """Return what lets Discord drop a repeat of the same event: 22 characters of at most 25."""
-    return urlsafe_b64encode(notification.event_id.bytes).rstrip(b"=").decode()
+def nonce_for(notification: Notification, address: str) -> str:
+    """Return what lets Discord drop a repeat of the same event: 22 characters of at most 25.
+
+    Discord compares the nonces of all that the bot sends, anywhere (discord-api-docs#6647), so that an event
+    which goes to several channels needs another one for each.
+    """
+    key = notification.event_id.bytes + address.encode()
+    return urlsafe_b64encode(blake2b(key, digest_size=16).digest()).rstrip(b"=").decode()
+
+
+def mention_for(mention: str | None) -> tuple[str | None, discord.AllowedMentions]:
+    """Return the content that calls whom a destination says, `here` or a role's id, and leave for just that.
+
+    The event's own text is in the embed, where nothing calls anybody.
+    """
+    if mention == HERE:
+        return "@here", discord.AllowedMentions(everyone=True, users=False, roles=False, replied_user=False)
+    if mention is not None and _ROLE.fullmatch(mention):
+        role = [discord.Object(int(mention))]
+        leave = discord.AllowedMentions(everyone=False, users=False, roles=role, replied_user=False)
+        return f"<@&{mention}>", leave
+    return None, discord.AllowedMentions.none()
 
 
 def escape_text(text: str) -> str:

@@ -102,7 +102,8 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
             account, room = await redeem(code_or_key, now)
             if room is not None:
                 raise LinkRefused(
-                    f"This code is for a room, to be called '{room}': send it in the group or server channel."
+                    f"This code is for a room, to be called '{room}': send it in the Telegram group, or "
+                    "in the Discord server's channel with 'where: This channel'."
                 )
         await Account.lock(account.id)
         before = await Destination.get_or_none(account_id=account.id, name=user.channel)

@@ -89,6 +89,12 @@ async def link_room(user: ChatUser, room: Room, code: str, *, now: datetime) -> 
     return LinkedRoom(account, name)
 
 
+async def linked_rooms(channel: str) -> set[str]:
+    """Return the addresses of all rooms of a channel that destinations lead to, whosever they are."""
+    rooms = Destination.filter(channel=channel, kind__in=_KINDS, suspended_reason__isnull=True)
+    return {str(address) for address in await rooms.values_list("address", flat=True)}
+
+
 async def room_destination(room: Room) -> Destination | None:
     """Return the destination that leads to a room, whichever account it belongs to."""
     return await Destination.filter(

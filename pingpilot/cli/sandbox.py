@@ -39,7 +39,8 @@ GRACE = timedelta(seconds=1)
 HELP = """Type a command to a bot: `discord /quota`, `telegram /categories`, `telegram /help`.
 `refuse telegram` makes Telegram refuse the next message; `discord /failed` then lists it, and
 `discord press Retry 1` presses a button of that reply.
-`code` makes a new link code, for `discord /link CODE`. `curl` shows the command above again.
+`code` makes a new link code, for `discord /link CODE`, or for a server's channel:
+`discord #ops /link code:CODE where:This channel`. `curl` shows the command above again.
 `quit` or Ctrl-C ends the sandbox."""
 
 CURL = """  curl {base_url}/api/v1/event \\

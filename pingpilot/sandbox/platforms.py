@@ -11,6 +11,7 @@ from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 from pingpilot.sandbox.terminal import Terminal, discord_buttons, telegram_buttons
 
 _PRESS = "press "
+_IN_OPS = "#ops "
 
 
 class Platform(Protocol):
@@ -67,12 +68,13 @@ class _Played(Generic[StandIn]):
 
 
 class DiscordInSandbox(_Played[DiscordStandIn]):
-    """Discord and a person who talks to the bot there."""
+    """Discord and a person who talks to the bot there, and has a server with the channel #ops."""
 
     _person = DiscordUser(id="80351110224678912", name="you")
 
     def __init__(self) -> None:
         super().__init__(DiscordStandIn(token=secrets.token_urlsafe(40)))
+        self._ops = self._stand_in.add_guild("Sandbox", owner=self._person).add_channel("ops")
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -90,7 +92,10 @@ class DiscordInSandbox(_Played[DiscordStandIn]):
             button = _button(discord_buttons(self._stand_in.replies[-1]), words)
             reply = await self._stand_in.press(self._person, button)
         else:
-            reply = await self._stand_in.command(self._person, words)
+            in_ops = words.startswith(_IN_OPS)
+            reply = await self._stand_in.command(
+                self._person, words.removeprefix(_IN_OPS).strip(), where=self._ops if in_ops else "dm"
+            )
         terminal.discord_reply(reply)
 
     def refuse_next(self) -> None:

@@ -21,8 +21,8 @@ class Terminal:
         self._colors = colors
 
     def discord(self, message: DiscordMessage) -> None:
-        """Draw a direct message: its text, its embeds behind a bar in their colour."""
-        self._head("Discord", "direct message")
+        """Draw a message: its text, its embeds behind a bar in their colour."""
+        self._head("Discord", "direct message" if message.user_id else "in a server's channel")
         self._lines(message.content)
         for embed in message.embeds:
             self._embed(embed)

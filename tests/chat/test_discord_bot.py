@@ -20,13 +20,17 @@ async def test_every_command_is_registered_with_what_it_takes(on_discord: OnDisc
     registered = {command["name"]: command for command in on_discord.stand_in.commands}
 
     options = {name: command.get("options") or [] for name, command in registered.items()}
-    [code], [email], [time] = options.pop("link"), options.pop("unlink"), options.pop("mute")
+    [code, where], [email, where_too] = options.pop("link"), options.pop("unlink")
+    [time] = options.pop("mute")
     assert {name: command["description"] for name, command in registered.items()} == {
         command.name: command.description for command in MENU
     }
     assert (code["name"], code["type"], code["required"]) == ("code", 3, True)
     assert (email["name"], email["type"], email["required"]) == ("email", 3, False)
     assert code["description"] == "The one-time code, or an API key of the account"
+    for option in (where, where_too):
+        assert (option["name"], option["type"], option["required"]) == ("where", 3, False)
+        assert [each["name"] for each in option["choices"]] == ["My direct messages", "This channel"]
     assert (time["name"], time["type"], time["required"]) == ("time", 3, True)
     assert options == {"categories": [], "quota": [], "failed": [], "unmute": [], "help": []}
 

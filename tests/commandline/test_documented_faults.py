@@ -8,7 +8,7 @@ from types import FunctionType
 
 import pytest
 
-from tests.channels import test_fault_matrix, test_telegram_room_faults
+from tests.channels import test_discord_room_faults, test_fault_matrix, test_telegram_room_faults
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "delivery.md").read_text()
@@ -25,7 +25,7 @@ def cases_of(test: FunctionType) -> Iterator[str]:
 
 MATRIX = [
     f"{name}[{case}]"
-    for module in (test_fault_matrix, test_telegram_room_faults)
+    for module in (test_fault_matrix, test_discord_room_faults, test_telegram_room_faults)
     for name, test in vars(module).items()
     if name.startswith("test_") and isinstance(test, FunctionType)
     for case in cases_of(test)

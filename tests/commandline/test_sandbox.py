@@ -52,6 +52,11 @@ async def test_at_its_prompt_one_talks_to_the_bots(sandbox: Sandbox) -> None:
     await type_and_see(sandbox, "code", "Code: ")
     code = sandbox.printed.partition("Code: ")[2][:8]
     await type_and_see(sandbox, f"telegram /link {code}", "Linked to you@example.com")
+    await type_and_see(sandbox, "code", "Code: ")
+    code = sandbox.printed.rpartition("Code: ")[2][:8]
+    in_ops = f"discord #ops /link code:{code} where:This channel"
+    await type_and_see(sandbox, in_ops, "This room is linked as sandbox-ops")
+    await sandbox.shows("· in a server's channel")
     await type_and_see(sandbox, "discord /nonsense", "nonsense")
     await type_and_see(sandbox, "make me a coffee", WELCOME)
     await type_and_see(sandbox, "discord", WELCOME)

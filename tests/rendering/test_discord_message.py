@@ -141,9 +141,13 @@ def test_a_link_can_not_smuggle_in_a_masked_one() -> None:
 def test_the_nonce_is_short_and_the_same_for_every_attempt() -> None:
     note = notification()
 
-    assert nonce_for(note) == nonce_for(notification("another attempt"))
-    assert nonce_for(note) == "AYkKXayWd0u8zrMCCZqAVw"
-    assert len(nonce_for(note)) == 22
+    nonce = nonce_for(note, "4711")
+    assert nonce == nonce_for(notification("another attempt"), "4711")
+    assert len(nonce) == 22
+
+
+def test_each_channel_that_an_event_goes_to_has_a_nonce_of_its_own() -> None:
+    assert len({nonce_for(notification(), address) for address in ("1", "2", "12")}) == 3
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=30).map(" ".join))
@@ -202,4 +206,4 @@ def test_what_fits_arrives_whole(value: str, name: str) -> None:
 def test_two_events_have_two_nonces() -> None:
     other = dataclasses.replace(notification(), event_id=uuid4())
 
-    assert nonce_for(other) != nonce_for(notification())
+    assert nonce_for(other, "1") != nonce_for(notification(), "1")

@@ -10,9 +10,9 @@ from discord import app_commands
 class SmallBot(discord.Client):
     """Answers /link at once, /report after a pause for thought, and a button by changing its message."""
 
-    def __init__(self) -> None:
+    def __init__(self, intents: discord.Intents | None = None) -> None:
         super().__init__(
-            intents=discord.Intents.none(),
+            intents=intents or discord.Intents.none(),
             max_messages=None,
             chunk_guilds_at_startup=False,
             guild_ready_timeout=0,

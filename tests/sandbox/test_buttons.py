@@ -16,6 +16,10 @@ def button(label: str, custom_id: str) -> dict[str, Any]:
     return {"type": 2, "style": 2, "label": label, "custom_id": custom_id}
 
 
+def link(url: str) -> dict[str, Any]:
+    return {"type": 2, "style": 5, "label": "x", "url": url}
+
+
 def row(*buttons: dict[str, Any]) -> dict[str, Any]:
     return {"type": 1, "components": list(buttons)}
 
@@ -34,6 +38,10 @@ def five(of_row: int) -> dict[str, Any]:
         ([row()], "BASE_TYPE_BAD_LENGTH"),
         ([row(*(button("x", str(number)) for number in range(6)))], "BASE_TYPE_BAD_LENGTH"),
         ([five(number) for number in range(6)], "BASE_TYPE_BAD_LENGTH"),
+        ([row(link("https://example.com/" + "x" * 500))], "BASE_TYPE_BAD_LENGTH"),
+        ([row(link("https://example.com") | {"custom_id": "a"})], "BASE_TYPE_BAD_LENGTH"),
+        ([row(link("ftp://example.com"))], "URL_TYPE_INVALID_SCHEME"),
+        ([row(link(""))], "URL_TYPE_INVALID_SCHEME"),
         ([row(button("x", "a")), row(button("y", "a"))], "COMPONENT_CUSTOM_ID_DUPLICATED"),
     ],
 )
@@ -50,7 +58,10 @@ async def test_buttons_beyond_discords_limits_are_refused(
 async def test_buttons_at_discords_limits_are_taken(
     discord_stand_in: DiscordStandIn, ada: DiscordUser
 ) -> None:
-    full = [row(button("x" * 80, "a" * 100)), *(five(number) for number in range(4))]
+    full = [
+        row(button("x" * 80, "a" * 100), link("https://example.com/")),
+        *(five(number) for number in range(4)),
+    ]
 
     status, answer = await post_components(discord_stand_in, ada, full)
 

@@ -19,6 +19,18 @@ from pingpilot.sandbox.server import reset_connection
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 0, 1, 2, 6, 9, 10, 11
 UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED = 4001, 4002, 4003
 AUTHENTICATION_FAILED, ALREADY_AUTHENTICATED = 4004, 4005
+INVALID_INTENTS, DISALLOWED_INTENTS = 4013, 4014
+
+GUILDS_INTENT = 1 << 0
+PRIVILEGED_INTENTS = 1 << 1 | 1 << 8 | 1 << 15
+"""Members, presences, message content: they have to be switched on for a bot."""
+HIGHEST_INTENT = 1 << 25
+
+OF_GUILDS = {
+    *(f"GUILD_{what}" for what in ("CREATE", "UPDATE", "DELETE")),
+    *(f"{kind}_{what}" for kind in ("CHANNEL", "THREAD") for what in ("CREATE", "UPDATE", "DELETE")),
+}
+"""Events that only sessions with the intent GUILDS hear."""
 
 CLOSE_SECONDS = 0.5
 """How long a client may take to answer a close frame."""
@@ -40,6 +52,7 @@ class _Close(Exception):
 class Session:
     """What the gateway remembers of a client, so that it can resume where it left off."""
 
+    intents: int
     id: str = field(default_factory=snowflake)
     sequence: int = 0
     sent: deque[Json] = field(default_factory=lambda: deque(maxlen=1000))
@@ -74,12 +87,18 @@ class Gateway:
     """Keeps the clients' websockets and tells them what happens."""
 
     def __init__(
-        self, *, accepts: Callable[[str], bool], ready: Callable[[], Json], changes: Changes
+        self,
+        *,
+        accepts: Callable[[str], bool],
+        ready: Callable[[], Json],
+        guilds: Callable[[], list[Json]],
+        changes: Changes,
     ) -> None:
         self.heartbeat_interval = 41.25
         self.refusing = False
         self._accepts = accepts
         self._ready = ready
+        self._guilds = guilds
         self._changes = changes
         self._live: list[Connection] = []
         self._sessions: dict[str, Session] = {}
@@ -121,6 +140,8 @@ class Gateway:
         if not self._sessions:
             raise RuntimeError("no client has connected to the gateway yet")
         session = list(self._sessions.values())[-1]
+        if event in OF_GUILDS and not session.intents & GUILDS_INTENT:
+            return
         frame = session.frame(event, data)
         for connection in self._live:
             if connection.session is session:
@@ -153,10 +174,12 @@ class Gateway:
             if connection.session is not None:
                 raise _Close(ALREADY_AUTHENTICATED)
             self._check_token(data)
-            session = Session()
+            session = Session(_checked_intents(data))
             self._sessions[session.id] = session
             await connection.send(session.frame("READY", {**self._ready(), "session_id": session.id}))
             self._attach(connection, session)
+            for guild in self._guilds() if session.intents & GUILDS_INTENT else ():
+                await connection.send(session.frame("GUILD_CREATE", guild))
         elif opcode == RESUME:
             await self._resume(connection, data)
         elif connection.session is None:
@@ -183,3 +206,13 @@ class Gateway:
     def _attach(self, connection: Connection, session: Session) -> None:
         connection.session = session
         self._changes.announce()
+
+
+def _checked_intents(data: Json) -> int:
+    """Return the intents of an IDENTIFY, which must be named, known, and none that a bot has to ask for."""
+    intents = data.get("intents")
+    if not isinstance(intents, int) or not 0 <= intents <= 2 * HIGHEST_INTENT - 1:
+        raise _Close(INVALID_INTENTS)
+    if intents & PRIVILEGED_INTENTS:
+        raise _Close(DISALLOWED_INTENTS)
+    return intents

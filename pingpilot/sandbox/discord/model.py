@@ -36,7 +36,11 @@ class DiscordUser:
 
 @dataclass(frozen=True, slots=True)
 class DiscordMessage:
-    """A direct message that the bot has sent; `user_id` is whom it reached."""
+    """A message that the bot has sent.
+
+    `user_id` is whom a direct message reached, empty in a server. `pinged` are those whom it called:
+    "everyone", "here", "role ID" and "user ID".
+    """
 
     id: str
     channel_id: str
@@ -47,6 +51,7 @@ class DiscordMessage:
     nonce: str | None
     flags: int
     allowed_mentions: Json | None
+    pinged: tuple[str, ...] = ()
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

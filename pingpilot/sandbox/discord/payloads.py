@@ -3,10 +3,16 @@
 from typing import Literal
 
 from pingpilot.sandbox.discord.commands import CONTEXTS
+from pingpilot.sandbox.discord.guilds import GuildChannel
 from pingpilot.sandbox.discord.interactions import Interaction
 from pingpilot.sandbox.discord.model import DiscordUser, Json, user_json
+from pingpilot.sandbox.discord.permissions import Permission
 
 Where = Literal["dm", "guild", "private"]
+"""Where a person is: "guild" is some server that the bot is not in; the person has it as an app of their own.
+
+A `GuildChannel` is one of a server of the stand-in.
+"""
 
 GUILD_ID = "1000000000000000001"
 GUILD_CHANNEL_ID = "1000000000000000002"
@@ -19,7 +25,12 @@ ATTACHMENT_LIMIT_BYTES = 10 * 1024 * 1024
 
 
 def interaction_event(
-    interaction: Interaction, user: DiscordUser, where: Where, *, application_id: str, data: Json
+    interaction: Interaction,
+    user: DiscordUser,
+    where: Where | GuildChannel,
+    *,
+    application_id: str,
+    data: Json,
 ) -> Json:
     """Return the data of an INTERACTION_CREATE event."""
     event = {
@@ -29,7 +40,7 @@ def interaction_event(
         "token": interaction.token,
         "version": 1,
         "data": data,
-        "context": CONTEXTS[where],
+        "context": context_of(where),
         "channel_id": interaction.channel_id,
         "channel": _channel(interaction.channel_id, user, where),
         "app_permissions": SEND_AND_READ,
@@ -38,6 +49,8 @@ def interaction_event(
         "authorizing_integration_owners": {"1": user.id},
         "attachment_size_limit": ATTACHMENT_LIMIT_BYTES,
     }
+    if isinstance(where, GuildChannel):
+        return event | _own_guild_part(where, user, application_id)
     return event | (_guild_part(user) if where == "guild" else {"user": user.as_json()})
 
 
@@ -52,12 +65,21 @@ def dm_channel_json(channel_id: str, user: DiscordUser) -> Json:
     }
 
 
-def channel_id_of(where: Where, dm_channel_id: str) -> str:
+def context_of(where: Where | GuildChannel) -> int:
+    """Return the interaction context of a place."""
+    return CONTEXTS["guild" if isinstance(where, GuildChannel) else where]
+
+
+def channel_id_of(where: Where | GuildChannel, dm_channel_id: str) -> str:
     """Return the channel in which a person writes in that place."""
+    if isinstance(where, GuildChannel):
+        return where.id
     return {"dm": dm_channel_id, "guild": GUILD_CHANNEL_ID, "private": GROUP_CHANNEL_ID}[where]
 
 
-def _channel(channel_id: str, user: DiscordUser, where: Where) -> Json:
+def _channel(channel_id: str, user: DiscordUser, where: Where | GuildChannel) -> Json:
+    if isinstance(where, GuildChannel):
+        return where.as_json() | {"permissions": str(int(where.guild.permissions_of(user.id, where)))}
     if where == "dm":
         return dm_channel_json(channel_id, user)
     if where == "private":
@@ -101,3 +123,19 @@ def _guild_part(user: DiscordUser) -> Json:
     }
     guild = {"id": GUILD_ID, "locale": "en-US", "features": []}
     return {"guild_id": GUILD_ID, "guild": guild, "guild_locale": "en-US", "member": member}
+
+
+def _own_guild_part(channel: GuildChannel, user: DiscordUser, bot_id: str) -> Json:
+    """Return what differs in a server of the stand-in, be the bot in it or an app of the person's own."""
+    guild = channel.guild
+    joined = guild.has_member(bot_id)
+    app = guild.permissions_of(bot_id, channel) if joined else Permission(int(SEND_AND_READ))
+    member = guild.member_json(user.as_json())
+    return {
+        "guild_id": guild.id,
+        "guild": {"id": guild.id, "locale": "en-US", "features": []},
+        "guild_locale": "en-US",
+        "member": member | {"permissions": str(int(guild.permissions_of(user.id, channel)))},
+        "app_permissions": str(int(app)),
+        "authorizing_integration_owners": {"0": guild.id} if joined else {"1": user.id},
+    }

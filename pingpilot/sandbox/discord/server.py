@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from pingpilot.sandbox.discord.gateway import AUTHENTICATION_FAILED, Gateway
+from pingpilot.sandbox.discord.guilds import Guild
 from pingpilot.sandbox.discord.interactions import Interactions
 from pingpilot.sandbox.discord.limits import RateLimits, throttle_body, throttle_headers
 from pingpilot.sandbox.discord.model import DiscordMessage, Json, snowflake, user_json
@@ -33,7 +34,9 @@ class DiscordServer(HttpStandIn):
         self._inbox = Inbox[DiscordMessage](self._changes)
         self._rest = RestApi(bot=self._bot, inbox=self._inbox, posted=self._posted, limits=self._limits)
         self._interactions = Interactions(author=self._bot, posted=self._posted)
-        self._gateway = Gateway(accepts=self._is_token, ready=self._ready, changes=self._changes)
+        self._gateway = Gateway(
+            accepts=self._is_token, ready=self._ready, guilds=self._created, changes=self._changes
+        )
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -143,10 +146,16 @@ class DiscordServer(HttpStandIn):
         return {
             "v": 10,
             "user": self._bot(),
-            "guilds": [],
+            "guilds": [{"id": guild.id, "unavailable": True} for guild in self._joined()],
             "resume_gateway_url": self.gateway_url,
             "application": {"id": self.application_id, "flags": 0},
         }
+
+    def _joined(self) -> list[Guild]:
+        return [each for each in self._rest.guilds.values() if each.has_member(self.user_id)]
+
+    def _created(self) -> list[Json]:
+        return [each.create_event(self._bot()) for each in self._joined() if each.available]
 
     def _add_routes(self, router: web.UrlDispatcher) -> None:
         self._rest.add_routes(router)

@@ -41,7 +41,7 @@ FIELD_TEXTS = {"name": 256, "value": 1024}
 
 ACTION_ROW, BUTTON = 1, 2
 LINK_STYLE = 5
-MAX_ROWS, MAX_BUTTONS, MAX_LABEL, MAX_ID = 5, 5, 80, 100
+MAX_ROWS, MAX_BUTTONS, MAX_LABEL, MAX_ID, MAX_BUTTON_URL = 5, 5, 80, 100, 512
 
 
 def check_message(payload: Json) -> None:
@@ -111,8 +111,14 @@ def _component_problems(rows: list[Json]) -> Iterator[Problem]:
         for index, button in enumerate(components):
             if button.get("type") != BUTTON:
                 continue
+            leads_away = button.get("style") == LINK_STYLE
+            if leads_away:
+                url = button.get("url") or ""
+                if "custom_id" in button or len(url) > MAX_BUTTON_URL:
+                    yield _bad_length((*in_row, str(index), "url"), MAX_BUTTON_URL)
+                yield from _bad_url((*in_row, str(index), "url"), url)
             texts = {
-                "custom_id": None if button.get("style") == LINK_STYLE else MAX_ID,
+                "custom_id": None if leads_away else MAX_ID,
                 "label": None if button.get("emoji") else MAX_LABEL,
             }
             for name, limit in texts.items():
