@@ -39,7 +39,8 @@ class ChannelKind:
 
     `name` is what is stored and what the API says, `label` what people read. `unlinked_code` is the API's
     error code for an account that has the channel switched on but not linked. `pace` holds for the channel
-    as a whole, `recipient_pace` for each address, `room_pace` for each room; None is no limit.
+    as a whole, `recipient_pace` for each address, `room_pace` for each room; None is no limit. What waits
+    may go out as one message unless `combines` is off: a program needs each event whole.
 
     The others name objects of the channel's folder as `module:object`, since this module stands below all
     of them; `load` brings them in:
@@ -64,6 +65,7 @@ class ChannelKind:
     pace: Rate | None = None
     recipient_pace: Rate | None = None
     room_pace: Rate | None = None
+    combines: bool = True
 
     @property
     def needs_link(self) -> bool:
@@ -112,8 +114,18 @@ EMAIL = ChannelKind(
     doctor="pingpilot.email.doctor:check",
     stand_in="pingpilot.sandbox.platforms:MailInSandbox",
 )
+WEBHOOK = ChannelKind(
+    name="webhook",
+    label="Webhook",
+    address=AddressSource.GIVEN,  # one request at a time to each is the pace
+    combines=False,
+    settings="pingpilot.webhook.settings:WebhookSettings",
+    part="pingpilot.webhook.part:build",
+    doctor="pingpilot.webhook.doctor:check",
+    stand_in="pingpilot.sandbox.platforms:WebhookInSandbox",
+)
 
-CHANNELS = {kind.name: kind for kind in (DISCORD, TELEGRAM, EMAIL)}
+CHANNELS = {kind.name: kind for kind in (DISCORD, TELEGRAM, EMAIL, WEBHOOK)}
 """All kinds by name, in the order they are checked and shown."""
 
 
@@ -128,6 +140,20 @@ def check_channels(names: Iterable[str]) -> None:
     """Raise `InvalidInput` for a name that is not a channel's."""
     for name in names:
         channel_named(name)
+
+
+def direct_channels() -> list[str]:
+    """Return the channels that each account has a direct destination on, in the customary order."""
+    return [name for name, kind in CHANNELS.items() if kind.has_direct]
+
+
+def check_direct(names: Iterable[str]) -> None:
+    """Raise `InvalidInput` for what is not a channel that an account can switch on or off as a whole."""
+    for name in names:
+        if name not in direct_channels():
+            kind = CHANNELS.get(name)
+            problem = f"{kind.label} has no direct destination" if kind else f"'{name}' is not a channel"
+            raise InvalidInput(f"{problem}: choose from {', '.join(direct_channels())}.")
 
 
 def load(entry: str) -> Any:

@@ -2,7 +2,7 @@
 
 from models import Account, Destination, DestinationKind
 from pingpilot.accounts.accounts import direct_destinations
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, direct_channels
 
 NAME_PATTERN = r"[a-z0-9-]{1,32}"
 MOST_DESTINATIONS = 20
@@ -17,4 +17,4 @@ async def destinations_of(account: Account) -> list[Destination]:
 
 def label_of(destination: str) -> str:
     """Return what people call a destination: the channel's label for a direct one, else its quoted name."""
-    return CHANNELS[destination].label if destination in CHANNELS else f"'{destination}'"
+    return CHANNELS[destination].label if destination in direct_channels() else f"'{destination}'"
