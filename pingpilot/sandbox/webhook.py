@@ -48,7 +48,10 @@ class WebhookMessage:
 
 
 class WebhookStandIn(HttpStandIn):
-    """Takes what one of its `secrets` signs, at any path, and each id once: `repeats` counts the others."""
+    """Takes what one of its `secrets` signs, at any path, and each id once: `repeats` counts the others.
+
+    `now` is its own clock.
+    """
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class WebhookStandIn(HttpStandIn):
         super().__init__(host=host, port=port, tls=tls)
         self.secrets = list(secrets)
         self.repeats = 0
-        self._now = now
+        self.now = now
         self._inbox: Inbox[WebhookMessage] = Inbox(self._changes)
 
     @property
@@ -133,7 +136,7 @@ class WebhookStandIn(HttpStandIn):
         timestamp = request.headers.get("webhook-timestamp", "")
         if not re.fullmatch("[0-9]{1,12}", timestamp):
             raise Refused(400, {"error": "webhook-timestamp must be whole seconds"})
-        if abs(self._now() - datetime.fromtimestamp(int(timestamp), UTC)) > TOLERANCE:
+        if abs(self.now() - datetime.fromtimestamp(int(timestamp), UTC)) > TOLERANCE:
             raise Refused(401, {"error": "webhook-timestamp is too old or too new"})
         given = request.headers.get("webhook-signature", "").split(" ")
         if not all(_SIGNATURE.fullmatch(each) for each in given):

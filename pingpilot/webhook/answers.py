@@ -4,6 +4,7 @@ Nothing that a receiver says is repeated: an answer may be one of somebody else'
 webhook's owner could read that way.
 """
 
+import os
 import re
 import ssl
 from collections.abc import Mapping
@@ -73,16 +74,16 @@ def failure_of_asking(exc: aiohttp.ClientError | OSError | ValueError) -> Tempor
         words = (getattr(exc, "reason", None) or "").replace("_", " ").lower()
         reason = f"The webhook does not speak TLS as it should{f': {words}' if words else ''}."
     elif isinstance(exc, aiohttp.ClientConnectorError):
-        words = exc.os_error.strerror or str(exc.os_error)
-        if exc.os_error.errno is None or "Connect call failed" in words:  # of several addresses, none did
-            words = "none of its addresses can be connected to"
+        errno = exc.os_error.errno  # its own words repeat the address; several addresses have no one reason
+        words = os.strerror(errno) if errno else "none of its addresses can be connected to"
         reason = f"The webhook can't be reached: {words}."
     elif isinstance(exc, aiohttp.ServerDisconnectedError):
         reason = "The webhook closed the connection before it answered."
     elif isinstance(exc, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
         reason = "The webhook's answer is not one of HTTP."
     elif isinstance(exc, OSError):
-        reason = f"The connection to the webhook broke: {exc.strerror or type(exc).__name__}."
+        words = os.strerror(exc.errno) if exc.errno else type(exc).__name__
+        reason = f"The connection to the webhook broke: {words}."
     else:
         reason = f"The webhook could not be asked: {type(exc).__name__}."
     return TemporaryFailure(reason, recipient_alone=True)

@@ -108,3 +108,4 @@ async def _hear_out(reply: aiohttp.ClientResponse) -> None:
     with suppress(TimeoutError, aiohttp.ClientError, OSError, EOFError):
         async with asyncio.timeout(_LONGEST_READ):
             await reply.content.readexactly(MOST_READ)
+    reply.close()

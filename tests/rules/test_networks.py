@@ -8,7 +8,7 @@ from pingpilot.networks import networks_of, obstacle_in
 
 REFUSED = {
     # IPv4
-    "0.0.0.0": "an unspecified",
+    "0.0.0.0": "an unspecified",  # noqa: S104  # one to refuse
     "0.1.2.3": "an unspecified",
     "10.0.0.1": "a private",
     "10.255.255.255": "a private",
