@@ -21,6 +21,9 @@ from pingpilot.networks import Address, Network, address_of, is_within, obstacle
 LookUp = Callable[[str], Awaitable[Sequence[Address]]]
 """Returns the addresses of a host name. Raises `OSError`, or `ValueError` for what is no name."""
 
+# Bytes: aiohttp parses all that is there in one go, and a flood of interim answers (1xx), of which it takes
+# any number, would keep the loop from everything else for seconds
+_RECEIVED_AT_ONCE = 4096
 _UNKNOWN = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
@@ -93,7 +96,9 @@ def pinned_session(addresses: Sequence[Address], *, tls: ssl.SSLContext | None =
         family, type_, proto, _, target = info
         if address_of(str(target[0])) not in known:  # one in the URL goes past the resolver
             raise OSError("This address was not looked at.")
-        return socket.socket(family=family, type=type_, proto=proto)
+        made = socket.socket(family=family, type=type_, proto=proto)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_AT_ONCE)
+        return made
 
     connector = TCPConnector(
         resolver=_Pinned(addresses),

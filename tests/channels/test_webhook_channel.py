@@ -4,8 +4,10 @@ import asyncio
 import os
 import socket
 import ssl
+import threading
+import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -307,6 +309,37 @@ async def test_no_answer_is_tried_again(receiver: WebhookStandIn, fault: Fault, 
     assert failed.reason.startswith(says) or failed.reason == (
         "The webhook closed the connection before it answered."
     )
+
+
+async def test_a_flood_of_interim_answers_keeps_the_loop_from_nothing() -> None:
+    """aiohttp takes any number of 1xx, and all that is there in one go: seconds, where much is."""
+    longest, flooding = 0.0, True
+
+    def flood(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            while flooding:
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 2000)
+
+    async def turn() -> None:
+        nonlocal longest
+        while True:
+            before = time.thread_time()  # of the processor, lest a busy machine counts
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - before)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        flooder = threading.Thread(target=flood, args=(listener,), daemon=True)
+        flooder.start()
+        turning = asyncio.create_task(turn())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        failed = await failure(channel(timeout=timedelta(seconds=3)), to(url))
+        turning.cancel()
+        flooding = False
+        await asyncio.to_thread(flooder.join)
+
+    assert failed.reason == "The webhook did not answer within 3 seconds."
+    assert longest < 0.5
 
 
 async def test_one_who_does_not_listen_is_tried_again(receiver: WebhookStandIn) -> None:

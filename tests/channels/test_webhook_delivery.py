@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from models import Account, Delivery, Destination
 from models.api_key import LONGEST_OVERLAP
@@ -139,6 +140,26 @@ async def test_receivers_that_fail_hold_back_no_other(world: World, webhook_stan
         await eventually(standings, [("pending", 1)] * 6)
         await world.post("Sold!")
         await until(lambda: len(webhook_stand_in.messages) == 1)
+
+
+@pytest.mark.parametrize("status", [204, 302, 410, 503])
+async def test_the_log_tells_neither_secret_nor_address(
+    world: World, webhook_stand_in: WebhookStandIn, status: int
+) -> None:
+    [row] = await Destination.filter(channel=WEBHOOK.name)
+    await Destination.filter(id=row.id).update(address=f"{row.address}/T0K3N?key=T0K3N")
+    webhook_stand_in.faults.add(Fault.status(status))
+    await world.post("Sold!")
+
+    with capture_logs() as records:
+        async with world.dispatching(WEBHOOK.name):
+            await until(lambda: webhook_stand_in.faults.taken == 1 and bool(records))
+
+    [delivery] = await Delivery.filter(channel=WEBHOOK.name)
+    told = f"{records} {delivery.last_error}"
+    assert "Delivery " in told
+    assert "T0K3N" not in told
+    assert not any(secret in told for secret in webhook_stand_in.secrets)
 
 
 async def test_a_private_address_fails_at_once_and_the_destination_is_suspended_after_three_days(

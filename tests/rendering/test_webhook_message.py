@@ -62,7 +62,7 @@ def test_a_number_of_any_size_stays_itself() -> None:
     assert json.loads(build_body(replace(SALE, fields=fields)))["data"]["fields"] == dict(fields)
 
 
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 @given(notifications)
 def test_any_event_is_utf_8_json_that_reads_the_same(notification: Notification) -> None:
     data = json.loads(build_body(notification).decode("utf-8"))["data"]
