@@ -13,7 +13,9 @@ from api.floods import FloodGuard
 from pingpilot.accounts.callers import Authenticator, Caller
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
+from pingpilot.channels import ChannelKind, load
 from pingpilot.clock import Clock
+from pingpilot.config import ChannelSettings
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.settlement import Settlements
@@ -71,11 +73,17 @@ class Services:
     on_deliveries: Callable[[set[str]], None]
     floods: FloodGuard
     base_url: str = ""
+    channel_settings: Mapping[str, ChannelSettings] = field(default_factory=dict)
     senders: Mapping[str, Channel] = field(default_factory=dict)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     cors: Cors = field(default_factory=Cors)
     in_flight: InFlight = field(default_factory=InFlight)
     stopping: bool = False
+
+    def check_address(self, kind: ChannelKind, text: str) -> str:
+        """Return the address of a new destination as it is stored. Raises `InvalidInput`."""
+        settings: ChannelSettings = self.channel_settings.get(kind.name) or load(kind.settings)()
+        return settings.check_address(text)
 
 
 @dataclass(slots=True)

@@ -40,7 +40,8 @@ class ChannelKind:
     `name` is what is stored and what the API says, `label` what people read. `unlinked_code` is the API's
     error code for an account that has the channel switched on but not linked. `pace` holds for the channel
     as a whole, `recipient_pace` for each address, `room_pace` for each room; None is no limit.
-    `mentions` tells whether a message to a room may call people.
+    `mentions` tells whether a message to a room may call people. What waits may go out as one message
+    unless `combines` is off: a program needs each event whole.
 
     The others name objects of the channel's folder as `module:object`, since this module stands below all
     of them; `load` brings them in:
@@ -50,8 +51,6 @@ class ChannelKind:
       `pingpilot.delivery.parts.ChannelParts`;
     - `doctor`: a coroutine function of these settings and `pingpilot.telemetry.findings.Dates` that returns
       a `Finding`;
-    - `check_address`: a function that returns an address as it is stored, or raises `InvalidInput`, for a
-      channel that has destinations of which the owner gives the address;
     - `stand_in`: the `pingpilot.sandbox.platforms.Platform` class that the sandbox runs, where there is
       one.
     """
@@ -62,18 +61,23 @@ class ChannelKind:
     settings: str
     part: str
     doctor: str
-    check_address: str | None = None
     stand_in: str | None = None
     unlinked_code: str | None = None
     pace: Rate | None = None
     recipient_pace: Rate | None = None
     room_pace: Rate | None = None
     mentions: bool = False
+    combines: bool = True
 
     @property
     def needs_link(self) -> bool:
         """Whether a person must prove from the chat side where messages go."""
         return self.address is AddressSource.LINK
+
+    @property
+    def takes_addresses(self) -> bool:
+        """Whether an account's owner adds destinations by their address; the settings check it."""
+        return self.address is not AddressSource.LINK
 
     @property
     def has_direct(self) -> bool:
@@ -115,12 +119,21 @@ EMAIL = ChannelKind(
     address=AddressSource.ACCOUNT_EMAIL,  # the pool's few connections are the pace
     settings="pingpilot.email.settings:EmailSettings",
     part="pingpilot.email.part:build",
-    check_address="pingpilot.accounts.email_address:normal_email",
     doctor="pingpilot.email.doctor:check",
     stand_in="pingpilot.sandbox.platforms:MailInSandbox",
 )
+WEBHOOK = ChannelKind(
+    name="webhook",
+    label="Webhook",
+    address=AddressSource.GIVEN,  # one request at a time to each is the pace
+    combines=False,
+    settings="pingpilot.webhook.settings:WebhookSettings",
+    part="pingpilot.webhook.part:build",
+    doctor="pingpilot.webhook.doctor:check",
+    stand_in="pingpilot.sandbox.platforms:WebhookInSandbox",
+)
 
-CHANNELS = {kind.name: kind for kind in (DISCORD, TELEGRAM, EMAIL)}
+CHANNELS = {kind.name: kind for kind in (DISCORD, TELEGRAM, EMAIL, WEBHOOK)}
 """All kinds by name, in the order they are checked and shown."""
 
 
@@ -135,6 +148,20 @@ def check_channels(names: Iterable[str]) -> None:
     """Raise `InvalidInput` for a name that is not a channel's."""
     for name in names:
         channel_named(name)
+
+
+def direct_channels() -> list[str]:
+    """Return the channels that each account has a direct destination on, in the customary order."""
+    return [name for name, kind in CHANNELS.items() if kind.has_direct]
+
+
+def check_direct(names: Iterable[str]) -> None:
+    """Raise `InvalidInput` for what is not a channel that an account can switch on or off as a whole."""
+    for name in names:
+        if name not in direct_channels():
+            kind = CHANNELS.get(name)
+            problem = f"{kind.label} has no direct destination" if kind else f"'{name}' is not a channel"
+            raise InvalidInput(f"{problem}: choose from {', '.join(direct_channels())}.")
 
 
 def load(entry: str) -> Any:

@@ -66,19 +66,19 @@ def _token(value: Any) -> Any:
     return token or None
 
 
-def _networks(value: Any) -> Any:
+def networks(value: Any) -> Any:
     """Return addresses and networks written with commas between them."""
     if not isinstance(value, str):
         return value
-    networks = tuple(part.strip() for part in value.split(",") if part.strip())
-    for each in networks:
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    for each in found:
         try:
             ip_network(each, strict=False)
         except ValueError:
             raise ValueError(
                 "must be addresses or networks with commas between, such as 127.0.0.1, 10.0.0.0/8"
             ) from None
-    return networks
+    return found
 
 
 def _as_sent(origin: str) -> str:
@@ -117,6 +117,13 @@ class ChannelSettings(BaseSettings):
         """The variable that the channel lacks to be on, None where it has all it needs."""
         raise NotImplementedError
 
+    def check_address(self, text: str) -> str:
+        """Return the address of a new destination as it is stored. Raises `InvalidInput`.
+
+        Only a channel that `takes_addresses` is asked.
+        """
+        raise NotImplementedError
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values of all secret fields."""
@@ -152,7 +159,7 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: HttpUrl | None = None
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_networks)] = ()
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(networks)] = ()
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
 
     plan_free_events: int = Field(default=100, ge=0)
@@ -208,6 +215,18 @@ class Settings(BaseSettings):
     def configured_channels(self) -> list[str]:
         """The channels this daemon can send through, in the customary order."""
         return [name for name, own in self.channels.items() if own.missing is None]
+
+    @property
+    def direct_channels(self) -> list[str]:
+        """Those of them that each account has a destination of its own on: nobody need add one."""
+        return [name for name in self.configured_channels if CHANNELS[name].has_direct]
+
+    def check_address(self, text: str) -> str:
+        """Return the address of a new destination as it is stored. Raises `InvalidInput`.
+
+        Only a channel that `takes_addresses` is asked.
+        """
+        raise NotImplementedError
 
     @property
     def secrets(self) -> tuple[str, ...]:

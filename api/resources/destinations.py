@@ -65,10 +65,10 @@ async def post_destination(request: web.Request) -> web.Response:
     now = services.clock.now()
     _check_configured(services, kind)
     try:
-        new = await add_destination(account, body.name, kind, body.address, now)
+        address = services.check_address(kind, body.address)
+        new = await add_destination(account, body.name, kind, address, now)
     except InvalidInput as exc:
-        member = "address" if re.fullmatch(NAME_PATTERN, body.name) and body.name not in CHANNELS else "name"
-        raise invalid_request((member, str(exc))) from None
+        raise invalid_request(("address", str(exc))) from None
     except AlreadyExists as exc:
         raise ApiError("destination_exists", sentence=exc) from None
     except TooMany as exc:

@@ -52,7 +52,7 @@ async def delete_link(request: web.Request) -> web.Response:
     """Take a chat off the caller's account."""
     caller = await authenticate(request)
     kind = CHANNELS.get(request.match_info["channel"])
-    if kind is None:
+    if kind is None or not kind.has_direct:
         names = ", ".join(name for name, each in CHANNELS.items() if each.needs_link)
         raise ApiError("not_found/channel", channels=names)
     if not kind.needs_link:

@@ -13,12 +13,12 @@ from pydantic import (
     field_validator,
 )
 
-from api.shapes.base import ChannelName, Count, DestinationName, Shape, Time, patch_like
+from api.shapes.base import Count, DestinationName, DirectChannelName, Shape, Time, patch_like
 from api.shapes.validation import always_saying, invalid
 from models import Destination, Plan
 from pingpilot.accounts.preferences import AccountChange, ChannelChange
 from pingpilot.accounts.quiet_hours import check_time_zone, end_of_mute, hours_text
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, direct_channels
 from pingpilot.errors import InvalidInput
 
 _SHOWN_OF_ID = 4  # characters
@@ -35,7 +35,7 @@ class ShownQuietHours(Shape):
 class ShownChannel(Shape):
     """One channel of the account."""
 
-    channel: ChannelName
+    channel: DirectChannelName
     enabled: bool
     linked: bool
     address: str | None = Field(
@@ -100,15 +100,16 @@ class RemovedLink(Shape):
     """What an unlinked channel does from now on."""
 
     message: str
-    channel: ChannelName
+    channel: DirectChannelName
 
 
 _PATCH = ConfigDict(extra="forbid", frozen=True, json_schema_extra=patch_like())
 
 
 def _channel_name(value: Any) -> str:
-    if value not in CHANNELS:
-        raise invalid(f"is not a channel: choose from {', '.join(CHANNELS)}.")
+    if value not in (direct := direct_channels()):
+        problem = "has no direct destination" if value in CHANNELS else "is not a channel"
+        raise invalid(f"{problem}: choose from {', '.join(direct)}.")
     return str(value)
 
 
@@ -126,7 +127,7 @@ ZoneName = Annotated[
         examples=["Europe/Berlin"],
     ),
 ]
-KnownChannel = Annotated[str, PlainValidator(_channel_name, json_schema_input_type=ChannelName)]
+KnownChannel = Annotated[str, PlainValidator(_channel_name, json_schema_input_type=DirectChannelName)]
 
 
 class QuietHoursBody(BaseModel):

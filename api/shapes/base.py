@@ -14,7 +14,7 @@ from api.replies import time_text
 from api.shapes.validation import always_saying, invalid
 from pingpilot.accounts.categories import NAME_PATTERN
 from pingpilot.accounts.destinations import NAME_PATTERN as DESTINATION_PATTERN
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, direct_channels
 
 
 def _category_name(value: Any) -> str:
@@ -34,6 +34,9 @@ Json = dict[str, Any]
 Count = Annotated[int, Field(ge=0)]
 # The channels there are when the document is made
 ChannelName = Annotated[str, Field(json_schema_extra=lambda schema: schema.update(enum=[*CHANNELS]))]
+DirectChannelName = Annotated[
+    str, Field(json_schema_extra=lambda schema: schema.update(enum=direct_channels()))
+]
 DestinationName = Annotated[
     str,
     Field(pattern=f"^{DESTINATION_PATTERN}$", examples=["email"]),

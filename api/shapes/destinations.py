@@ -111,7 +111,7 @@ class NewSecret(Shape):
 
 def _given_channels() -> list[str]:
     """Return the channels that have destinations of which the owner gives the address."""
-    return [kind.name for kind in CHANNELS.values() if kind.check_address]
+    return [kind.name for kind in CHANNELS.values() if kind.takes_addresses]
 
 
 def _given_channel(value: Any) -> str:

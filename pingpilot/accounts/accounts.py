@@ -13,7 +13,7 @@ from models.sql import marks, query
 from pingpilot.accounts.categories import STARTERS, add_category
 from pingpilot.accounts.email_address import normal_email
 from pingpilot.accounts.keys import create_key
-from pingpilot.channels import CHANNELS, AddressSource, ChannelKind, check_channels
+from pingpilot.channels import CHANNELS, AddressSource, ChannelKind, check_direct
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 
 _LAST_REQUESTS = 1.0  # seconds in which requests that had passed the key's check are stored
@@ -46,7 +46,7 @@ async def create_account(
     Raises `InvalidInput`, or `AlreadyExists` where the address has an account.
     """
     address = normal_email(email)
-    check_channels(channels)
+    check_direct(channels)
     check_monthly_events(monthly_events)
     async with transaction():
         try:

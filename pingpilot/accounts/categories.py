@@ -15,7 +15,7 @@ from models.database import connection, transaction, unit_of_work
 from models.names import joined, split
 from models.sql import Row, as_datetime, query
 from pingpilot.accounts.quota import month_of
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import direct_channels
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
 
 STARTERS = (("bug", "🐛", "#ff6b6b"), ("sale", "💰", "#ffeb3b"), ("question", "🤔", "#6c5ce7"))
@@ -113,7 +113,7 @@ async def _checked_route(account: Account, changes: CategoryChanges) -> dict[str
     if not {"channels", "fallback"} & changes.keys():
         return columns
     # A channel's direct destination may be named before the account has it
-    direct = [kind.name for kind in CHANNELS.values() if kind.has_direct]
+    direct = direct_channels()
     own: Any = await Destination.filter(account_id=account.id).order_by("name").values_list("name", flat=True)
     known = [*direct, *[name for name in own if name not in direct]]
     if "channels" in changes:

@@ -2,8 +2,6 @@
 
 import difflib
 import re
-import secrets
-from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +10,8 @@ from models.database import transaction, unit_of_work
 from models.names import split
 from pingpilot.accounts.accounts import direct_destinations
 from pingpilot.accounts.quiet_hours import reconsider, set_quiet_hours
-from pingpilot.channels import CHANNELS, AddressSource, ChannelKind, load
+from pingpilot.accounts.webhooks import new_webhook_secret
+from pingpilot.channels import CHANNELS, AddressSource, ChannelKind, direct_channels
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
 
 NAME_PATTERN = r"[a-z0-9-]{1,32}"
@@ -22,7 +21,6 @@ MOST_DESTINATIONS = 20
 """Destinations of one account, its direct ones included."""
 SECRET_OVERLAP = timedelta(days=1)
 """How long the former secret of a webhook signs beside the new one."""
-_SECRET_BYTES = 32  # of 24 to 64: https://github.com/standard-webhooks/standard-webhooks
 _NO_MENTION = "none"
 
 
@@ -80,27 +78,23 @@ async def add_destination(
 ) -> NewDestination:
     """Return a new destination that its owner gives the address of: a mailbox, or a webhook.
 
-    A mailbox has its address as its title until it is confirmed (`pingpilot.accounts.mailboxes`), and
-    nothing is sent there before. Raises `InvalidInput`, `AlreadyExists` for a name in use, or `TooMany`.
+    The channel's settings have checked the address. A mailbox has it as its title until it is confirmed
+    (`pingpilot.accounts.mailboxes`), and nothing is sent there before. Raises `InvalidInput`,
+    `AlreadyExists` for a name in use, or `TooMany`.
     """
-    if kind.check_address is None:
-        raise InvalidInput(
-            f"{kind.label} is linked from there: get a code with `pingpilot link-code --room`."
-        )
-    checked = load(kind.check_address)(address)
     is_mailbox = kind.address is AddressSource.ACCOUNT_EMAIL
     async with transaction():
         await Account.lock(account.id)
         await check_new(account, name)
-        secret = None if is_mailbox else new_secret()
+        secret = None if is_mailbox else new_webhook_secret()
         destination = await Destination.create(
             account_id=account.id,
             channel=kind.name,
             kind=DestinationKind.MAILBOX if is_mailbox else DestinationKind.WEBHOOK,
             name=name,
-            title=checked if is_mailbox else None,
+            title=address if is_mailbox else None,
             enabled=True,
-            address=None if is_mailbox else checked,
+            address=None if is_mailbox else address,
             secret=secret,
             linked_at=None if is_mailbox else now,
         )
@@ -170,21 +164,16 @@ async def rotate_secret(account: Account, name: str, now: datetime) -> RotatedSe
         destination = await find_destination(account, name)
         if destination.kind != DestinationKind.WEBHOOK:
             raise InvalidInput(f"{label_of(name)} is not a webhook, and has no secret.")
-        secret, until = new_secret(), now + SECRET_OVERLAP
+        secret, until = new_webhook_secret(), now + SECRET_OVERLAP
         await Destination.filter(id=destination.id).update(
             secret=secret, former_secret=destination.secret, former_secret_until=until
         )
     return RotatedSecret(secret, until)
 
 
-def new_secret() -> str:
-    """Return a fresh secret for a webhook, in the form of Standard Webhooks."""
-    return f"whsec_{b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
-
-
 def label_of(destination: str) -> str:
     """Return what people call a destination: the channel's label for a direct one, else its quoted name."""
-    return CHANNELS[destination].label if destination in CHANNELS else f"'{destination}'"
+    return CHANNELS[destination].label if destination in direct_channels() else f"'{destination}'"
 
 
 async def check_new(account: Account, name: str) -> None:

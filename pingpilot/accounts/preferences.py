@@ -8,7 +8,7 @@ from models import Account, Destination
 from models.database import transaction, unit_of_work
 from pingpilot.accounts.accounts import new_direct, set_combine
 from pingpilot.accounts.quiet_hours import reconsider, set_quiet_hours, set_time_zone
-from pingpilot.channels import CHANNELS, check_channels
+from pingpilot.channels import CHANNELS, check_direct
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ async def change_account(account: Account, change: AccountChange, now: datetime)
     A channel that is switched on or off loses its suspension; what waits for quiet hours to end is looked
     at anew where they or their channel change.
     """
-    check_channels(change.channels)
+    check_direct(change.channels)
     async with transaction():
         if change.combine is not None:
             await set_combine(account, change.combine)

@@ -52,7 +52,7 @@ def create_command(
     """Create an account with an API key and three starter categories."""
 
     async def create(settings: Settings) -> tuple[accounts.NewAccount, list[str], str | None]:
-        chosen, undecided = settings.configured_channels, set[str]()
+        chosen, undecided = settings.direct_channels, set[str]()
         if channels is not None:
             chosen = names_in(channels)
             check_configured(chosen, settings)

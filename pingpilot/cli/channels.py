@@ -9,7 +9,7 @@ from models import Account, Destination, DestinationKind
 from pingpilot.accounts.destinations import label_of
 from pingpilot.accounts.preferences import ChannelChange
 from pingpilot.accounts.quiet_hours import end_of_mute, hours_text
-from pingpilot.channels import CHANNELS, channel_named, check_channels
+from pingpilot.channels import CHANNELS, channel_named, check_direct, direct_channels
 from pingpilot.cli.runtime import day, names_in
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
@@ -26,10 +26,10 @@ def channel_changes(
         if not equals:
             raise InvalidInput(f"'{text}' is not valid: write quiet hours like telegram=22:00-07:00.")
         hours[name] = times
-    check_channels([*(on or ()), *hours])
+    check_direct([*(on or ()), *hours])
     return {
         name: ChannelChange(None if on is None else name in on, hours.get(name), silently)
-        for name in CHANNELS
+        for name in direct_channels()
         if on is not None or name in hours
     }
 
@@ -53,8 +53,9 @@ def warning_for(account: Account, channels: Sequence[Destination], settings: Set
     on = [each for each in channels if each.enabled and each.channel in configured]
     if any(each.suspended_reason is None for each in on):
         return None
-    names = ",".join(configured) or "email"
-    setting_up = "" if configured else "set up a channel (`pingpilot doctor` says how), then "
+    direct = settings.direct_channels
+    names = ",".join(direct) or "email"
+    setting_up = "" if direct else "set up a channel (`pingpilot doctor` says how), then "
     return (
         f"No channel can be used, so events are stored and go nowhere: {setting_up}switch one on with "
         f"`pingpilot account set {account.email} --channels {names}`."

@@ -69,7 +69,8 @@ def add_command(
         if kind is EMAIL:
             check_mail_is_set_up(settings)
         owner = await find_account(account)
-        new = await destinations.add_destination(owner, name, kind, address, datetime.now(UTC))
+        checked = settings.channels[kind.name].check_address(address)
+        new = await destinations.add_destination(owner, name, kind, checked, datetime.now(UTC))
         if new.destination.kind == DestinationKind.MAILBOX:
             try:
                 await ask_mailbox(owner, new.destination, settings)

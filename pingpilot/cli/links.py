@@ -39,7 +39,9 @@ def link_code_command(
     here = [label for name, label in bots.items() if name in settings.configured_channels]
     where = f"to the {' or '.join(here or bots.values())} bot"
     if room is not None:
-        where = f"in the group, topic or server channel that is to be '{room}', where the bot is"
+        where = (
+            f"in the group or topic that is to be '{room}'; in a Discord channel, with `where: This channel`"
+        )
     typer.echo(f"Send `/link {new.code}` {where}.")
     if not here:
         missing = " or ".join(settings.channels[name].missing or "" for name in bots)

@@ -49,7 +49,7 @@ CURL = """  curl {base_url}/api/v1/event \\
 """
 
 WELCOME = """
-PingPilot is up at {base_url}, with stand-ins for Discord, Telegram and a mail server.
+PingPilot is up at {base_url}, with stand-ins for Discord, Telegram, a mail server and a webhook.
 The account {email} is linked to both bots. Its API key:
 
   {api_key}
@@ -159,7 +159,11 @@ async def _guide(
     """Make an account, link it on both bots as a person would, show what to do, then read the prompt."""
     base_url = await up
     new = await create_account(
-        EMAIL, plan=Plan.FREE, monthly_events=None, channels=list(platforms), now=datetime.now(UTC)
+        EMAIL,
+        plan=Plan.FREE,
+        monthly_events=None,
+        channels=[name for name in platforms if CHANNELS[name].has_direct],
+        now=datetime.now(UTC),
     )
     key = kept.api_key
     await ApiKey.filter(account=new.account).update(prefix=key_prefix(key), hash=key_hash(key))
@@ -167,6 +171,7 @@ async def _guide(
     for name, platform in platforms.items():
         if CHANNELS[name].needs_link:
             await platform.link(await _code(new.account))
+        await platform.add_to(new.account)
     for platform in platforms.values():
         platform.draw_on(terminal)
     curl = CURL.format(base_url=base_url, api_key=key)

@@ -180,6 +180,7 @@ class Daemon:
             on_deliveries=self._wake,
             floods=FloodGuard(clock=self._clock),
             base_url=base_url,
+            channel_settings=self._settings.channels,
             senders={name: part.own.channel for name, part in self._parts.items()},
             proxies=TrustedProxies(self._settings.trusted_proxies),
             cors=Cors(self._settings.cors_origins),

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models.destination import Obstacle
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import direct_channels
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.due import DueDelivery
 
@@ -64,7 +64,7 @@ def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> 
     `label` is what people call the channel.
     """
     *older, shown = deliveries
-    label = label if shown.destination in CHANNELS else f"The destination '{shown.destination}'"
+    label = label if shown.destination in direct_channels() else f"The destination '{shown.destination}'"
     obstacle = shown.suspended_reason
     if shown.obstacle is Obstacle.OFF:
         obstacle = f"{label} was switched off before this could be sent."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from models.api_key import latest_expiry
 from models.database import connection
 from models.destination import DestinationKind, Obstacle, obstacle_to
 from models.sql import Row, as_datetime, as_uuid, marks, query
@@ -17,9 +18,10 @@ from pingpilot.events import notices
 DEFAULT_COLOR = 0x7F8C8D
 """Of a category that was removed after its event came in."""
 _DUE = """
-SELECT d.id, d.event_id, d.account_id, d.destination, d.attempts - d.forgiven AS attempts, e.category,
-       e.title, e.url, e.description, e.fields_json, e.notice, e.created_at, c.color, c.emoji, c.urgent,
-       a.time_zone, a.combine, dest.kind, dest.enabled, dest.address, dest.topic, dest.suspended_reason,
+SELECT d.id, d.event_id, d.account_id, d.channel, d.destination, d.attempts - d.forgiven AS attempts,
+       e.category, e.title, e.url, e.description, e.fields_json, e.notice, e.created_at,
+       c.color, c.emoji, c.urgent, a.time_zone, a.combine,
+       dest.kind, dest.enabled, dest.address, dest.topic, dest.suspended_reason,
        dest.quiet_from, dest.quiet_until, dest.quiet_silently, dest.muted_until, dest.mention,
        dest.secret, dest.former_secret, dest.former_secret_until
 FROM deliveries d
@@ -66,9 +68,9 @@ class DueDelivery:
         return self.account_id, self.destination
 
 
-async def read_due(ids: Sequence[int]) -> list[DueDelivery]:
+async def read_due(ids: Sequence[int], now: datetime) -> list[DueDelivery]:
     """Return the deliveries of these ids that exist, oldest first."""
-    return [_due_delivery(row) for row in await query(connection(), _DUE.format(ids=marks(ids)), ids)]
+    return [_due_delivery(row, now) for row in await query(connection(), _DUE.format(ids=marks(ids)), ids)]
 
 
 def quiet_hours_of(row: Row) -> QuietHours:
@@ -82,7 +84,7 @@ def quiet_hours_of(row: Row) -> QuietHours:
     )
 
 
-def _due_delivery(row: Row) -> DueDelivery:
+def _due_delivery(row: Row, now: datetime) -> DueDelivery:
     color = notices.COLOR if row["notice"] else DEFAULT_COLOR
     if row["color"] and not row["notice"]:
         color = int(row["color"].removeprefix("#"), 16)
@@ -107,16 +109,17 @@ def _due_delivery(row: Row) -> DueDelivery:
         created_at=as_datetime(row["created_at"]),
         passes_quiet_hours=bool(row["urgent"] or row["notice"]),
         quiet_hours=quiet_hours_of(row),
-        combine=bool(row["combine"]),
-        recipient=None if obstacle else _recipient(row),
+        combine=bool(row["combine"]) and CHANNELS[row["channel"]].combines,
+        recipient=None if obstacle else _recipient(row, now),
         obstacle=obstacle,
         suspended_reason=suspended_reason,
     )
 
 
-def _recipient(row: Row) -> Recipient:
+def _recipient(row: Row, now: datetime) -> Recipient:
     secrets = [row["secret"]] if row["secret"] else []
-    if row["former_secret"]:
+    until = as_datetime(row["former_secret_until"]) if row["former_secret_until"] else None
+    if row["former_secret"] and until and now < until <= latest_expiry(now):
         secrets.append(row["former_secret"])
     return Recipient(
         row["account_id"],

@@ -12,7 +12,7 @@ from models.delivery import with_statuses
 from models.destination import USABLE
 from models.sql import as_datetime, as_uuid, is_postgres, marks, query
 from pingpilot.batching import Batcher
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, direct_channels
 from pingpilot.delivery.attempts import Attempt
 from pingpilot.errors import RecipientMoved
 from pingpilot.events import notices
@@ -169,7 +169,7 @@ class Journal:
         )
         label = CHANNELS[self._channel].label
         what = f"{label} is suspended for your account"
-        if claim.destination not in CHANNELS:
+        if claim.destination not in direct_channels():
             what = f"The destination '{claim.destination}' ({label}) is suspended"
         await notices.post_notice(
             claim.account_id,

@@ -114,7 +114,7 @@ class DeliveryQueue:
         rows = await query(connection(), _CLAIM.format(due=due), [*lease, *values])
         if not rows:
             return []
-        heads = await read_due([row["id"] for row in rows])
+        heads = await read_due([row["id"] for row in rows], now)
         companions = await self._claim_companions(heads, now)
         label = CHANNELS[self._channel].label
         return [claim_over([head, *companions[head.place]], label, now) for head in heads]
@@ -136,7 +136,7 @@ class DeliveryQueue:
         if chosen:
             sql = _CLAIM_STILL_PENDING.format(ids=marks(chosen))
             rows = await query(connection(), sql, [self._daemon_id, now + LEASE, *chosen])
-            for due in await read_due([row["id"] for row in rows]):
+            for due in await read_due([row["id"] for row in rows], now):
                 leased[due.place].append(due)
         return leased
 
@@ -177,9 +177,9 @@ class DeliveryQueue:
         parts, latest = ["attempts <= forgiven AND next_attempt_at > ?"], [now + asked_for]
         for attempts in range(1, len(RETRY_DELAYS)):
             parts.append(f"attempts - forgiven = {attempts} AND next_attempt_at > ?")
-            latest.append(now + longest_wait(attempts) + SKEW)
+            latest.append(now + max(longest_wait(attempts), asked_for) + SKEW)
         parts.append(f"attempts - forgiven >= {len(RETRY_DELAYS)} AND next_attempt_at > ?")
-        latest.append(now + longest_wait(len(RETRY_DELAYS)) + SKEW)
+        latest.append(now + max(longest_wait(len(RETRY_DELAYS)), asked_for) + SKEW)
         sql = _BRING_FORWARD.format(too_late=" OR ".join(f"({part})" for part in parts))
         changed = len(await query(connection(), sql, [now, self._channel, *latest]))
         for row in await query(connection(), _HELD, [self._channel]):

@@ -22,7 +22,7 @@ async def examine() -> AsyncIterator[Finding]:
         for sentence in exc.sentences:
             yield Finding("settings", Level.PROBLEM, sentence, advice)
         return
-    if names := settings.configured_channels:
+    if names := settings.direct_channels:
         yield Finding("settings", Level.OK, f"Configured: {', '.join(names)}.")
     for warning in setting_warnings(settings):
         yield warning

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from pingpilot.accounts.email_address import normal_email
 from pingpilot.config import PREFIX, ChannelSettings, lowered
 from pingpilot.email.resolving import FULL_NAME
 from pingpilot.email.sender import mailbox
@@ -79,6 +80,9 @@ class EmailSettings(ChannelSettings):
     @property
     def missing(self) -> str | None:
         return None if self.host else self.variable("host")
+
+    def check_address(self, text: str) -> str:
+        return normal_email(text)
 
     @cached_property
     def port_in_use(self) -> int:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 SmtpStage = Literal["connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "noop", "message"]
 """Where an SMTP fault strikes; `message` is the answer to the final dot."""
+EndlessPart = Literal["headers", "slow headers", "body", "slow body"]
+"""What of an HTTP answer never ends; a slow one comes byte by byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class Fault:
     is what a client sees as "may or may not have arrived".
     """
 
-    action: Literal["answer", "hang", "drop", "cut", "page", "hold"]
+    action: Literal["answer", "hang", "drop", "cut", "page", "hold", "endless"]
     code: int = 0
     text: str = ""
     body: Mapping[str, Any] | None = None
@@ -27,6 +29,7 @@ class Fault:
     stage: SmtpStage | None = None
     after_accepting: bool = False
     until: asyncio.Event | None = None
+    endless: EndlessPart | None = None
 
     @classmethod
     def status(
@@ -80,6 +83,11 @@ class Fault:
     def cut(cls, stage: SmtpStage | None = None, *, after_accepting: bool = False) -> "Fault":
         """Begin an answer, and reset the connection in the middle of it."""
         return cls("cut", stage=stage, after_accepting=after_accepting)
+
+    @classmethod
+    def unending(cls, part: EndlessPart, status: int = 200) -> "Fault":
+        """Begin an answer that never ends. Only webhooks have such a fault."""
+        return cls("endless", code=status, endless=part)
 
     @classmethod
     def hold(cls, until: asyncio.Event) -> "Fault":

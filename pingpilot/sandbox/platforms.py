@@ -2,13 +2,18 @@
 
 import secrets
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from models import Account, Destination, DestinationKind
+from pingpilot.accounts.webhooks import new_webhook_secret
+from pingpilot.channels import WEBHOOK
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 from pingpilot.sandbox.terminal import Terminal, discord_buttons, telegram_buttons
+from pingpilot.sandbox.webhook import WebhookStandIn
 
 _PRESS = "press "
 _IN_OPS = "#ops "
@@ -30,6 +35,9 @@ class Platform(Protocol):
 
     async def link(self, code: str) -> None:
         """Link the person's chat with a code, once the bot is there; nothing where no link is needed."""
+
+    async def add_to(self, account: Account) -> None:
+        """Add a destination here to the account; nothing where it has a direct one."""
 
     def draw_on(self, terminal: Terminal) -> None:
         """Have what arrives from now on drawn."""
@@ -54,7 +62,7 @@ StandIn = TypeVar("StandIn", bound=_Startable)
 
 
 class _Played(Generic[StandIn]):
-    """Base of the three: what runs between entering and leaving is the stand-in."""
+    """Base of them all: what runs between entering and leaving is the stand-in."""
 
     def __init__(self, stand_in: StandIn) -> None:
         self._stand_in = stand_in
@@ -65,6 +73,9 @@ class _Played(Generic[StandIn]):
 
     async def __aexit__(self, *_exc: object) -> None:
         await self._stand_in.stop()
+
+    async def add_to(self, account: Account) -> None:
+        """The account has a direct destination here."""
 
 
 class DiscordInSandbox(_Played[DiscordStandIn]):
@@ -164,6 +175,41 @@ class MailInSandbox(_Played[MailStandIn]):
 
     def refuse_next(self) -> None:
         raise ValueError("The mail server takes everything: make Discord or Telegram refuse a message.")
+
+
+class WebhookInSandbox(_Played[WebhookStandIn]):
+    """A program that takes the account's events."""
+
+    def __init__(self) -> None:
+        self._secret = new_webhook_secret()
+        super().__init__(WebhookStandIn(secrets=[self._secret]))
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"allow": (self._stand_in.host,)}
+
+    async def link(self, code: str) -> None:
+        """A webhook is added by its address."""
+
+    async def add_to(self, account: Account) -> None:
+        await Destination.create(
+            account_id=account.id,
+            channel=WEBHOOK.name,
+            kind=DestinationKind.WEBHOOK,
+            name="program",
+            enabled=True,
+            address=self._stand_in.url,
+            secret=self._secret,
+        )
+
+    def draw_on(self, terminal: Terminal) -> None:
+        self._stand_in.on_message.append(terminal.webhook)
+
+    async def act(self, words: str, terminal: Terminal) -> None:
+        raise ValueError("A webhook only listens: talk to a bot, on Discord or Telegram.")
+
+    def refuse_next(self) -> None:
+        self._stand_in.faults.add(Fault.status(HTTPStatus.GONE))
 
 
 def _button(offered: Mapping[str, str], words: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections import Counter
 from collections.abc import Mapping
@@ -67,12 +68,14 @@ class HttpStandIn:
     """Base of the stand-ins that speak HTTP: life cycle, faults and counters.
 
     It may be started again after `stop()`, on the same port and with what it has received so far, as
-    a platform that comes back. `calls` counts requests by name, `throttled` the answers of status 429.
+    a platform that comes back. With `tls` it speaks that. `calls` counts requests by name, `throttled` the
+    answers of status 429.
     """
 
-    def __init__(self, *, host: str, port: int) -> None:
+    def __init__(self, *, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.host = host
         self.port = port
+        self.tls = tls
         self.faults = FaultQueue()
         self.calls: Counter[str] = Counter()
         self.throttled = 0
@@ -87,7 +90,7 @@ class HttpStandIn:
         self._add_routes(app.router)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self.host, self.port).start()
+        await web.TCPSite(self._runner, self.host, self.port, ssl_context=self.tls).start()
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:

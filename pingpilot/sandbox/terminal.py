@@ -1,5 +1,6 @@
 """What arrives, drawn in a terminal as a person would see it on each platform."""
 
+import json
 import textwrap
 from collections.abc import Callable, Iterable
 from html import unescape
@@ -8,6 +9,7 @@ from pingpilot.sandbox.discord import DiscordMessage, InteractionReply
 from pingpilot.sandbox.discord.model import Json, components_in
 from pingpilot.sandbox.smtp import Mail
 from pingpilot.sandbox.telegram.model import TelegramMessage
+from pingpilot.sandbox.webhook import WebhookMessage
 
 _WIDTH = 76
 _RESET = "\x1b[0m"
@@ -52,6 +54,14 @@ class Terminal:
         self._lines(f"Subject: {mail.message['Subject']}")
         body = mail.message.get_body(("plain",))
         self._lines(body.get_content().strip() if body else "")
+        self._write("")
+
+    def webhook(self, message: WebhookMessage) -> None:
+        """Draw a message to a webhook by its type and its data."""
+        self._head("Webhook", f"POST {message.path}, signed")
+        self._lines(f"{message.payload['type']}")
+        for name, value in message.payload["data"].items():
+            self._lines(f"{name}: {json.dumps(value, ensure_ascii=False)}")
         self._write("")
 
     def _head(self, platform: str, kind: str) -> None:

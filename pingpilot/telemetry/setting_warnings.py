@@ -10,10 +10,11 @@ from pingpilot.telemetry.findings import Finding, Level
 def setting_warnings(settings: Settings) -> list[Finding]:
     """Return a warning for each thing about the settings that needs a second look."""
     found = []
-    if not settings.configured_channels:
+    if not settings.direct_channels:
         found.append(
             _warning(
-                "No channel is configured: events are stored and delivered nowhere.",
+                "No channel is configured: events are stored and delivered nowhere, except to destinations "
+                "that accounts add themselves.",
                 "Set a bot's token or a mail server in .env: .env.example shows how.",
             )
         )

@@ -7,6 +7,7 @@ import pytest
 from pingpilot.sandbox.discord import DiscordStandIn
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn
+from pingpilot.sandbox.webhook import WebhookStandIn
 
 from .standins import TOKEN, discord_in_place
 
@@ -26,4 +27,10 @@ async def telegram_stand_in() -> AsyncIterator[TelegramStandIn]:
 @pytest.fixture
 async def mail_stand_in() -> AsyncIterator[MailStandIn]:
     async with MailStandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+async def webhook_stand_in() -> AsyncIterator[WebhookStandIn]:
+    async with WebhookStandIn(secrets=()) as stand_in:
         yield stand_in

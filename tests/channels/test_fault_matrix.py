@@ -9,18 +9,24 @@ from datetime import timedelta
 import pytest
 
 from models import Delivery, DeliveryAttempt, Destination, Event
-from pingpilot.channels import CHANNELS, DISCORD, EMAIL, TELEGRAM
+from pingpilot.channels import CHANNELS, DISCORD, EMAIL, TELEGRAM, WEBHOOK
 from pingpilot.sandbox.discord import DiscordStandIn
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn
+from pingpilot.sandbox.webhook import WebhookStandIn
 from pingpilot.telemetry.health import State
 from tests.engine.scripted import WatchedClock
 from tests.support.waiting import eventually, until
 
 from .world import ALICE, BOB, World, new_world
 
-ROUTES = {DISCORD.name: "POST channels", TELEGRAM.name: "sendMessage", EMAIL.name: None}
+ROUTES = {
+    DISCORD.name: "POST channels",
+    TELEGRAM.name: "sendMessage",
+    EMAIL.name: None,
+    WEBHOOK.name: "POST ",
+}
 """Where a fault that names no stage strikes: where the message is sent."""
 FIRST_RETRY = timedelta(seconds=6)
 """About 5 s, and a fifth more at the most."""
@@ -51,6 +57,16 @@ PASSING = {
     "email: reset in mid-answer": Fault.cut("rcpt"),
     "email: no answer to RCPT": Fault.hang("rcpt"),
     "email: reset after DATA": Fault.drop("message"),
+    "webhook: 404": Fault.status(404),
+    "webhook: 401": Fault.status(401),
+    "webhook: 500": Fault.status(500),
+    "webhook: 429 without a time": Fault.status(429),
+    "webhook: redirect": Fault.status(302, headers={"Location": "https://example.com/"}),
+    "webhook: reset": Fault.drop(),
+    "webhook: no answer": Fault.hang(),
+    "webhook: slow headers": Fault.unending("slow headers"),
+    "webhook: huge headers": Fault.unending("headers"),
+    "webhook: huge answer of 500": Fault.unending("body", 500),
 }
 TAKEN_IN_SILENCE = {
     "discord: no answer": (Fault.hang(after_accepting=True), 1),
@@ -62,6 +78,8 @@ TAKEN_IN_SILENCE = {
     "email: no answer": (Fault.hang(after_accepting=True), 2),
     "email: reset": (Fault.drop(after_accepting=True), 2),
     "email: reset in mid-answer": (Fault.cut(after_accepting=True), 2),
+    "webhook: no answer": (Fault.hang(after_accepting=True), 1),
+    "webhook: reset": (Fault.drop(after_accepting=True), 1),
 }
 REFUSED = {
     "discord: 400": Fault.error(400, "Invalid Form Body", code=50035),
@@ -85,6 +103,7 @@ GONE: dict[str, Fault | Callable[[World], None]] = {
     "email: 550 5.1.2 to RCPT": Fault.reply("rcpt", 550, "5.1.2 No such domain"),
     "email: 550 User unknown": Fault.reply("rcpt", 550, "User unknown"),
     "email: 550 Unrouteable address": Fault.reply("rcpt", 550, "Unrouteable address"),
+    "webhook: 410": Fault.status(410),
 }
 WAITED_FOR: dict[str, tuple[Fault, float]] = {
     "discord: 429 of a conversation": (Fault.status(429, retry_after=75.5), 75.5),
@@ -93,6 +112,14 @@ WAITED_FOR: dict[str, tuple[Fault, float]] = {
     "telegram: 429 without a time": (Fault.status(429), 5),
 }
 GLOBAL = {"X-RateLimit-Global": "true"}
+COUNTED_AND_WAITED_FOR: dict[str, tuple[Fault, float]] = {
+    "webhook: 429": (Fault.status(429, retry_after=77), 77),
+    "webhook: 503 with a date": (
+        Fault.status(503, headers={"Retry-After": "Mon, 23 Nov 2026 12:20:00 GMT"}),
+        20 * 60,
+    ),
+    "webhook: 429 for a day": (Fault.status(429, retry_after=86400), 60 * 60),
+}
 WAITED_FOR_BY_ALL: dict[str, tuple[Fault, float]] = {
     "discord: global 429": (Fault.status(429, retry_after=2.5, headers=GLOBAL), 2.5),
     "discord: long global 429": (Fault.status(429, retry_after=600, headers=GLOBAL), 600),
@@ -141,19 +168,24 @@ def clock() -> WatchedClock:
 
 @pytest.fixture
 async def world(
+    *,
     sqlite: str,
     clock: WatchedClock,
     discord_stand_in: DiscordStandIn,
     telegram_stand_in: TelegramStandIn,
     mail_stand_in: MailStandIn,
+    webhook_stand_in: WebhookStandIn,
 ) -> World:
     telegram_stand_in.chat_limit = None
-    return await new_world(discord_stand_in, telegram_stand_in, mail_stand_in, clock)
+    webhook_stand_in.now = clock.now
+    return await new_world(
+        discord_stand_in, telegram_stand_in, mail_stand_in, clock, webhook=webhook_stand_in
+    )
 
 
 def patience_with(fault: Fault) -> timedelta:
     """Return how long to wait for an answer, given that none may come."""
-    return timedelta(seconds=1 if fault.action == "hang" else 20)
+    return timedelta(seconds=1 if fault.action in ("hang", "endless") else 20)
 
 
 def channel_of(case: str) -> str:
@@ -269,14 +301,16 @@ async def test_it_fails_at_once_suspends_the_channel_and_the_owner_is_told(world
 
     async with world.dispatching():
         await eventually(lambda: standing(case), ("failed", 1, ["failed"]))
-        for other in others:
-            await until(lambda other=other: world.received(other) == 2)  # type: ignore[misc]
+        for other in others:  # a notice goes to direct destinations
+            await until(lambda other=other: world.received(other) == 1 + CHANNELS[other].has_direct)  # type: ignore[misc]
         await world.post("Sold again!")
         for other in others:
-            await until(lambda other=other: world.received(other) == 3)  # type: ignore[misc]
+            await until(lambda other=other: world.received(other) == 2 + CHANNELS[other].has_direct)  # type: ignore[misc]
 
     [notice] = await told()
-    assert notice.startswith(f"{CHANNELS[name].label} is suspended for your account: ")
+    label = CHANNELS[name].label
+    what = f"{label} is" if CHANNELS[name].has_direct else f"The destination 'program' ({label}) is"
+    assert notice.startswith(f"{what} suspended")
     assert await suspended() == [name]
     assert world.received(name) == 0
 
@@ -300,6 +334,26 @@ async def test_it_does_not_count_and_its_recipient_alone_waits(
 
     assert due == clock.now()
     assert before == ("pending", 0, ["rate_limited"])
+    assert (await suspended(), await told()) == ([], [])
+
+
+@pytest.mark.parametrize("case", COUNTED_AND_WAITED_FOR)
+async def test_it_counts_and_is_tried_again_after_the_time_named(
+    world: World, clock: WatchedClock, case: str
+) -> None:
+    fault, seconds = COUNTED_AND_WAITED_FOR[case]
+    happens(world, case, fault)
+    await world.post("Sold!")
+
+    async with world.dispatching(channel_of(case)):
+        await eventually(lambda: standing(case), ("pending", 1, ["retry"]))
+        due = (await delivery(case)).next_attempt_at
+        await world.post("Sold!", account=await world.another_account(BOB))
+        await until(lambda: world.received(channel_of(case)) == 1)
+        clock.advance_seconds(seconds)
+        await eventually(lambda: standing(case), ("delivered", 2, ["retry", "delivered"]))
+
+    assert due == clock.now()
     assert (await suspended(), await told()) == ([], [])
 
 

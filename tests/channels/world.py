@@ -11,20 +11,24 @@ from pydantic import SecretStr
 
 from bots.discord.channel import DiscordChannel
 from bots.telegram.channel import TelegramChannel
-from models import Account, Plan
+from models import Account, Destination, DestinationKind, Plan
 from models.ids import event_id_text
-from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
+from pingpilot.accounts.webhooks import new_webhook_secret
+from pingpilot.channels import DISCORD, EMAIL, TELEGRAM, WEBHOOK
 from pingpilot.clock import Clock
 from pingpilot.email.channel import EmailChannel
 from pingpilot.email.sender import mailbox
 from pingpilot.email.server import MailServer
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.events.submission import Submission
+from pingpilot.networks import networks_of
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+from pingpilot.sandbox.webhook import WebhookStandIn
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
+from pingpilot.webhook.channel import WebhookChannel
 from tests.support.accounts import link_chat, new_account
 from tests.support.composition import Composition, running
 from tests.support.events import caller_for
@@ -34,13 +38,16 @@ from .standins import TOKEN, open_conversation
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The platforms, and alice, whose account is linked to all of them."""
+    """The platforms, and alice, whose account is linked to all of them. A webhook is there where a test has
+    one.
+    """
 
     discord: DiscordStandIn
     telegram: TelegramStandIn
     mail: MailStandIn
     composition: Composition
     alice: Account
+    webhook: WebhookStandIn | None = None
 
     @property
     def clock(self) -> Clock:
@@ -58,12 +65,17 @@ class World:
     async def dispatching(
         self, *names: str, patience: timedelta = timedelta(seconds=20)
     ) -> AsyncIterator[None]:
-        """Deliver through the channels named, by default through all three.
+        """Deliver through the channels named, by default through all.
 
         An answer that takes longer than `patience` counts as lost.
         """
         async with AsyncExitStack() as stack:
-            for channel in (self._to_discord(), self._to_telegram(patience), self._to_mail(patience)):
+            for channel in (
+                self._to_discord(),
+                self._to_telegram(patience),
+                self._to_mail(patience),
+                self._to_webhook(patience),
+            ):
                 stack.push_async_callback(channel.close)
                 if not names or channel.name in names:
                     dispatcher = self.composition.dispatcher(
@@ -94,8 +106,16 @@ class World:
             health=self.health,
         )
 
-    def stand_in(self, name: str) -> DiscordStandIn | TelegramStandIn | MailStandIn:
+    def _to_webhook(self, patience: timedelta) -> WebhookChannel:
+        return WebhookChannel(
+            health=self.health, clock=self.clock, allowed=networks_of(["127.0.0.1"]), timeout=patience
+        )
+
+    def stand_in(self, name: str) -> DiscordStandIn | TelegramStandIn | MailStandIn | WebhookStandIn:
         """Return the platform of this name."""
+        if name == WEBHOOK.name:
+            assert self.webhook
+            return self.webhook
         if name == DISCORD.name:
             return self.discord
         return self.telegram if name == TELEGRAM.name else self.mail
@@ -117,6 +137,21 @@ class World:
         await link_chat(account, DISCORD.name, self.clock, conversation)
         self.telegram.start_chat(person.on_telegram)
         await link_chat(account, TELEGRAM.name, self.clock, str(person.on_telegram.id))
+        if self.webhook:
+            await self.add_webhook(account, self.webhook)
+
+    async def add_webhook(self, account: Account, webhook: WebhookStandIn) -> None:
+        """Give an account a destination at the receiver, with a secret of its own."""
+        webhook.secrets.append(new_webhook_secret())
+        await Destination.create(
+            account_id=account.id,
+            channel=WEBHOOK.name,
+            kind=DestinationKind.WEBHOOK,
+            name="program",
+            enabled=True,
+            address=f"{webhook.url}/{account.id}",
+            secret=webhook.secrets[-1],
+        )
 
     async def post(
         self,
@@ -146,12 +181,17 @@ BOB = Person(DiscordUser("81384788765712385", "bob"), TelegramUser(7_123_456_790
 
 
 async def new_world(
-    discord: DiscordStandIn, telegram: TelegramStandIn, mail: MailStandIn, clock: Clock
+    discord: DiscordStandIn,
+    telegram: TelegramStandIn,
+    mail: MailStandIn,
+    clock: Clock,
+    *,
+    webhook: WebhookStandIn | None = None,
 ) -> World:
     """Return a world over the open database."""
     mail.username, mail.password = "ping", "secret"
     alice = await _new_account("alice", clock)
-    world = World(discord, telegram, mail, Composition(clock=clock), alice)
+    world = World(discord, telegram, mail, Composition(clock=clock), alice, webhook)
     await world.link(world.alice, ALICE)
     return world
 

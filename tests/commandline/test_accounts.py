@@ -140,6 +140,7 @@ def test_channels_can_be_chosen(pingpilot: Pingpilot, given: str, on: list[str])
         (("alice",), "'alice' is not an e-mail address"),
         (("al ice@example.com",), "is not an e-mail address"),
         (("alice@example.com", "--channels", "pigeon"), "'pigeon' is not a channel"),
+        (("alice@example.com", "--channels", "webhook"), "Webhook has no direct destination: choose from"),
         (("alice@example.com", "--monthly-events", "9007199254740992"), "A monthly limit is"),
     ],
 )

@@ -22,7 +22,7 @@ def test_a_code_for_a_room_says_where_to_send_it(pingpilot: Pingpilot, alice: st
     made = pingpilot("link-code", "--account", alice, "--room", "ops")
 
     assert made.code == 0
-    assert "in the group, topic or server channel that is to be 'ops'" in made.out
+    assert "in the group or topic that is to be 'ops'" in made.out
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ async def test_without_a_terminal_it_shows_key_and_curl_and_what_arrives(sandbox
     await sandbox.shows("── E-mail · to you@example.com")
     await sandbox.shows("Subject: 💰 Sale: Somebody bought a lamp")
     await sandbox.shows("amount: 99.99", times=2)  # on Discord and on Telegram
+    await sandbox.shows("── Webhook · POST /hook, signed")
+    await sandbox.shows('fields: {"amount": 99.99}')
     assert "\x1b" not in sandbox.printed
     assert "Traceback" not in sandbox.printed
     sandbox.interrupt()

@@ -71,7 +71,7 @@ def test_a_token_is_taken_without_the_blanks_around_it(monkeypatch: pytest.Monke
     settings = load_settings()
 
     assert settings.secrets == ("a-token",)
-    assert settings.configured_channels == ["discord"]
+    assert settings.direct_channels == ["discord"]
 
 
 def test_a_file_that_is_not_text_is_one_sentence(pingpilot: Pingpilot) -> None:

@@ -9,7 +9,7 @@ from pingpilot.accounts.quiet_hours import LONGEST_MUTE, mute, set_quiet_hours
 from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.dispatcher import CLOCK_CHECK, EXPIRY_CHECK, RELEASE_CHECK
 from pingpilot.delivery.queue import DeliveryQueue
-from pingpilot.errors import RateLimited, TemporaryFailure
+from pingpilot.errors import DeliveryFailure, RateLimited, TemporaryFailure
 from tests.support.waiting import eventually
 
 from .scripted import Engine, outcomes, statuses
@@ -80,10 +80,21 @@ async def test_a_wait_as_long_as_it_may_be_is_kept(engine: Engine, alice: Accoun
     assert (await statuses())[:2] == ["pending", "pending"]
 
 
+HALF_AN_HOUR = timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        RateLimited("Slow down.", retry_after=HALF_AN_HOUR, whole_channel=False),
+        TemporaryFailure("Come back later.", retry_after=HALF_AN_HOUR, recipient_alone=True),
+    ],
+    ids=["a limit", "a failure"],
+)
 async def test_a_pause_that_a_platform_asked_for_is_kept_while_the_daemon_runs(
-    engine: Engine, alice: Account
+    engine: Engine, alice: Account, asking: DeliveryFailure
 ) -> None:
-    engine.channel.fail(RateLimited("Slow down.", retry_after=timedelta(minutes=30), whole_channel=False))
+    engine.channel.fail(asking)
     async with engine.running():
         await engine.post(alice, "one")
         await engine.channel.wait_for_tries(1)

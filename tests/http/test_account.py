@@ -25,6 +25,7 @@ WRONG: list[tuple[Any, list[str]]] = [
     ({"channels": ["email"]}, ["channels"]),
     ({"channels": None}, ["channels"]),
     ({"channels": {"pigeon": {"enabled": True}}}, ["channels.pigeon"]),
+    ({"channels": {"webhook": {"enabled": True}}}, ["channels.webhook"]),
     ({"channels": {"email": True}}, ["channels.email"]),
     ({"channels": {"email": {"enabled": "on"}}}, ["channels.email.enabled"]),
     ({"channels": {"email": {"enabled": None}}}, ["channels.email.enabled"]),
@@ -222,3 +223,12 @@ async def test_another_accounts_channels_stay(api: Api, shop: Program) -> None:
     await shop.ask("PATCH", ACCOUNT, {"combine": False, "channels": {"email": {"quietHours": NIGHT}}})
 
     assert (await bakery.get(ACCOUNT)).body == before
+
+
+@ON_SQLITE
+async def test_a_channel_without_a_direct_destination_is_told_as_such(shop: Program) -> None:
+    reply = await shop.ask("PATCH", ACCOUNT, {"channels": {"webhook": {"enabled": False}}})
+
+    assert reply.status == 422
+    assert "has no direct destination: choose from discord, telegram, email." in str(reply.body["errors"])
+    assert "webhook" not in await channels(shop)

@@ -132,3 +132,11 @@ async def test_an_unknown_channel_is_not_found(shop: Program, channel: str) -> N
 
     assert reply.verdict == (404, "not_found")
     assert "discord, telegram" in reply.body["message"]
+
+
+@ON_SQLITE
+async def test_a_webhook_has_no_link_to_take_off(shop: Program) -> None:
+    reply = await shop.ask("DELETE", "/api/v1/links/webhook")
+
+    assert (reply.status, reply.body["code"]) == (404, "not_found")
+    assert "discord, telegram" in reply.body["message"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import direct_channels
 from tests.support.databases import PostgresCopies
 from tests.support.load import post_meanwhile
 from tests.support.outages import Outage, crashed, full_disk
@@ -44,7 +44,7 @@ def assert_everything_arrived_once(report: Report) -> None:
     assert report.stored == dict.fromkeys(report.accepted, 1)
     assert not report.open
     assert report.refused.keys() == {(500, "processing_failed")}
-    for channel in CHANNELS:
+    for channel in direct_channels():
         assert report.lost(channel) == set()
         assert not report.doubled(channel)
 

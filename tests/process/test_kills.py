@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pingpilot.channels import CHANNELS, DISCORD
+from pingpilot.channels import DISCORD, direct_channels
 from tests.support.kills import EVENTS_A_KILL, End, kill, post_among_ends, terminate
 from tests.support.report import Report
 
@@ -24,7 +24,7 @@ async def test_every_accepted_event_survives_kills_and_only_sends_cut_off_are_re
     report = await posted_among(kill, database_url, tmp_path)
 
     assert_nothing_is_lost(report)
-    for channel in CHANNELS:
+    for channel in direct_channels():
         assert report.doubled(channel) <= report.interrupted[channel]
     assert not report.doubled(DISCORD.name)  # its nonce tells a message that is sent again
 
@@ -34,7 +34,7 @@ async def test_stops_in_order_lose_nothing_and_repeat_nothing(database_url: str,
 
     assert_nothing_is_lost(report)
     assert not report.open
-    for channel in CHANNELS:
+    for channel in direct_channels():
         assert not report.doubled(channel)
         assert not report.interrupted[channel]
 
@@ -54,5 +54,5 @@ async def posted_among(end: End, database_url: str, folder: Path) -> Report:
 def assert_nothing_is_lost(report: Report) -> None:
     assert len(report.accepted) == EVENTS_A_KILL * KILLS
     assert report.stored == dict.fromkeys(report.accepted, 1)
-    for channel in CHANNELS:
+    for channel in direct_channels():
         assert report.lost(channel) == set()

@@ -217,7 +217,8 @@ async def test_what_is_hardly_meant_so_is_a_warning(sqlite_url: str, tmp_path: P
     warnings = {each["event"]: each["advice"] for each in records if each["level"] == "warning"}
     misspelt = "PINGPILOT_DISCORD_TOKN is not a setting, and has no effect."
     assert warnings == {
-        "No channel is configured: events are stored and delivered nowhere.": (
+        "No channel is configured: events are stored and delivered nowhere, except to destinations "
+        "that accounts add themselves.": (
             "Set a bot's token or a mail server in .env: .env.example shows how."
         ),
         misspelt: "Did you mean PINGPILOT_DISCORD_TOKEN?",
@@ -258,7 +259,7 @@ async def test_without_any_setting_it_runs_and_says_what_is_off(sqlite_url: str,
         code = await daemon.stop()
 
     assert code == 0
-    assert parts == {"database": "up", "discord": "off", "telegram": "off", "email": "off"}
+    assert parts == {"database": "up", "discord": "off", "telegram": "off", "email": "off", "webhook": "up"}
     for channel, variable in OFF.items():
         lines = [line for line in daemon.log.splitlines() if f"{channel} is off" in line]
         assert len(lines) == 1

@@ -25,6 +25,8 @@ WRONG = [
     ("SMTP_HELO", "[192.0.2.999]", "full host name"),
     ("SMTP_CA_FILE", "/nowhere/ca.pem", "No such file"),
     ("SMTP_CA_FILE", "/etc/passwd", "there is none in it"),
+    ("WEBHOOK_ALLOW", "loopback", "must be addresses or networks with commas between"),
+    ("WEBHOOK_ALLOW", "10.0.0.0/33", "must be addresses or networks with commas between"),
     ("PLAN_FREE_EVENTS", "-1", "it must be a whole number, 0 or more."),
     ("PLAN_PRO_EVENTS", "many", "whole number"),
     ("DEFAULT_PLAN", "gold", "free, pro or enterprise"),
@@ -149,7 +151,7 @@ def test_an_empty_value_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
     settings = load_settings()
 
-    assert settings.configured_channels == []
+    assert settings.direct_channels == []
 
 
 def test_without_a_database_it_is_a_file_in_the_data_folder(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import aiohttp
 from models import Destination, Plan
 from models.database import migrate, open_database
 from pingpilot.accounts.accounts import create_account, set_combine
-from pingpilot.channels import CHANNELS, DISCORD, TELEGRAM
+from pingpilot.channels import DISCORD, TELEGRAM, direct_channels
 from pingpilot.sandbox.telegram import TelegramUser
 from tests.support.platforms import DISCORD_TOKEN, Platforms
 
@@ -25,7 +25,7 @@ async def linked_accounts(database_url: str, platforms: Platforms) -> list[str]:
 async def _linked_account(number: int, platforms: Platforms) -> str:
     now = datetime.now(UTC)
     new = await create_account(
-        f"user{number}@example.com", plan=Plan.PRO, monthly_events=None, channels=list(CHANNELS), now=now
+        f"user{number}@example.com", plan=Plan.PRO, monthly_events=None, channels=direct_channels(), now=now
     )
     await set_combine(new.account, combine=False)  # each event must be seen to arrive
     dm = await _open_dm(platforms, f"{81384788765712384 + number}")

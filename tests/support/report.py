@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryStatus, Event
 from models.database import open_database
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import direct_channels
 from tests.support.load import Load
 
 
@@ -35,7 +35,7 @@ class Report:
     def __str__(self) -> str:
         refused = dict(self.refused)
         total = f"accepted {len(self.accepted)}, stored {self.stored.total()}, refused meanwhile {refused}"
-        return "\n".join([total, *(self._line(channel) for channel in CHANNELS)])
+        return "\n".join([total, *(self._line(channel) for channel in direct_channels())])
 
     def _line(self, channel: str) -> str:
         lost, doubled = len(self.lost(channel)), self.doubled(channel).total()
@@ -51,7 +51,7 @@ async def report_on(load: Load, database_url: str) -> Report:
             "delivery__event"
         )
         unsettled = await Delivery.exclude(status=DeliveryStatus.DELIVERED)
-    interrupted = {name: Counter[str]() for name in CHANNELS}
+    interrupted = {name: Counter[str]() for name in direct_channels()}
     for attempt in cut_off:
         interrupted[attempt.delivery.channel][attempt.delivery.event.description] += 1
     open_ = Counter(each.channel for each in unsettled)

@@ -1,0 +1,1 @@
+"""The webhook channel: signed HTTP requests to programs of people's own."""
