@@ -161,6 +161,26 @@ class ChannelNotConfigured(ApiError, code="channel_not_configured"):
     """The server has no settings for this channel."""
 
 
+class DestinationExists(ApiError, code="destination_exists"):
+    """The account has a destination of this name."""
+
+
+class TooManyDestinations(ApiError, code="too_many_destinations"):
+    """The account has as many destinations as it may."""
+
+
+class DestinationNotUsable(ApiError, code="destination_not_usable"):
+    """Nothing can be sent to the destination now."""
+
+
+class WrongKindOfDestination(ApiError, code="wrong_kind_of_destination"):
+    """A direct destination can't be removed, and only a webhook has a secret."""
+
+
+class ConfirmationNotSent(ApiError, code="confirmation_not_sent"):
+    """The mail that asks a new mailbox to confirm could not be sent."""
+
+
 class KeyExists(ApiError, code="key_exists"):
     """The account has a key of this name."""
 

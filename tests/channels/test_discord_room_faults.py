@@ -10,7 +10,7 @@ import pytest
 from models import Delivery, DeliveryAttempt, Destination, Event
 from pingpilot.accounts.linking import ChatUser, create_link_code
 from pingpilot.accounts.rooms import Room, link_room
-from pingpilot.channels import CHANNELS, DISCORD
+from pingpilot.channels import DISCORD, direct_channels
 from pingpilot.sandbox.discord import DiscordStandIn, Guild, GuildChannel, Permission
 from pingpilot.sandbox.smtp import MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn
@@ -114,10 +114,10 @@ async def test_it_fails_at_once_suspends_the_room_alone_and_the_owner_is_told(
 
     async with world.dispatching():
         await eventually(standing, ("failed", 1, ["failed"]))
-        for name in CHANNELS:  # the event, and the notice
+        for name in direct_channels():  # the event, and the notice
             await until(lambda name=name: world.received(name) == 2)  # type: ignore[misc]
         await world.post("Sold again!")
-        for name in CHANNELS:
+        for name in direct_channels():
             await until(lambda name=name: world.received(name) == 3)  # type: ignore[misc]
 
     [notice] = await Event.filter(notice=True)

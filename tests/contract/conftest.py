@@ -7,7 +7,8 @@ import pytest
 
 from models import Account, Destination
 from models.database import open_database
-from pingpilot.channels import DISCORD, TELEGRAM
+from pingpilot.accounts.destinations import add_destination
+from pingpilot.channels import DISCORD, TELEGRAM, WEBHOOK
 from pingpilot.clock import SystemClock
 from tests.support.accounts import link_chat
 from tests.support.daemon import Daemon, a_daemon
@@ -26,11 +27,14 @@ async def daemon(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Daemon]:
 
 @pytest.fixture
 async def key(daemon: Daemon, sqlite_url: str) -> str:
-    """The key of an account without a limit, linked to a chat on each platform that is switched off."""
+    """The key of an account without a limit; its chats and its webhook are switched off."""
     key = await daemon.create_account("shop@example.com", "--plan", "enterprise")
     async with open_database(sqlite_url):
         account = await Account.get(email="shop@example.com")
         for channel in (DISCORD, TELEGRAM):
             await link_chat(account, channel.name, SystemClock())
             await Destination.switch(account.id, channel.name, on=False)
+        now = SystemClock().now()
+        await add_destination(account, "hook", WEBHOOK, "https://hooks.example.com/", now)
+        await Destination.switch(account.id, "hook", on=False)
     return key

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from models import Delivery, DeliveryStatus, Destination
+from pingpilot.channels import CHANNELS
 from pingpilot.delivery.backlog import FRESH, PATIENCE, Backlog
 from pingpilot.telemetry.health import State
 from tests.support.metrics import Samples
@@ -21,7 +22,7 @@ __all__ = ["gate"]
 
 REQUESTS = "pingpilot_http_requests_total"
 DEPTH, AGE = "pingpilot_queue_depth", "pingpilot_queue_oldest_age_seconds"
-NONE = {"discord": 0.0, "telegram": 0.0, "email": 0.0}
+NONE = dict.fromkeys(CHANNELS, 0.0)
 
 
 async def scrape(api: Api) -> Samples:

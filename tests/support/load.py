@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from pingpilot.channels import CHANNELS, DISCORD, EMAIL, TELEGRAM
+from pingpilot.channels import DISCORD, EMAIL, TELEGRAM, direct_channels
 from pingpilot.sandbox.discord import DiscordMessage
 from pingpilot.sandbox.smtp import Mail
 from pingpilot.sandbox.telegram.model import TelegramMessage
@@ -31,7 +31,7 @@ class Load:
         self.daemon = daemon
         self.accepted: set[str] = set()
         self.refused: Counter[tuple[int, str]] = Counter()
-        self.arrived = {name: Counter[str]() for name in CHANNELS}
+        self.arrived = {name: Counter[str]() for name in direct_channels()}
         self._events = events
         self._keys = keys
         self._left = [f"event {number}" for number in reversed(range(events))]
