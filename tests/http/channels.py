@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from pingpilot.delivery.channel import Notification, Recipient
 from tests.support.composition import running
@@ -32,7 +33,7 @@ class ScriptedChannel:
 @asynccontextmanager
 async def dispatching(api: Api, channel: ScriptedChannel) -> AsyncIterator[ScriptedChannel]:
     """Deliver what the API accepts for this channel."""
-    dispatcher = api.composition.dispatcher(channel)
+    dispatcher = api.composition.dispatcher(channel, poll=timedelta(milliseconds=10))
     api.composition.listeners.append(dispatcher)
     async with running(dispatcher):
         yield channel
