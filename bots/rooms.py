@@ -5,9 +5,10 @@ Free of any platform, as `bots.commands` is. Each platform makes sure first that
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 from bots.replies import Bold, Code, Link, Reply
-from models.database import unit_of_work
+from models.database import transaction, unit_of_work
 from models.destination import Obstacle, obstacle_to
 from pingpilot.accounts.linking import ChatUser, without_brackets
 from pingpilot.accounts.rooms import Room, link_room, room_destination, suspend_rooms, unlink_room
@@ -101,13 +102,21 @@ class RoomCommands:
 
         `reason` is a sentence: "The bot was removed from the group."
         """
-        label, now = CHANNELS[channel].label, self._clock.now()
+        self._on_deliveries(await _suspend_and_tell(channel, address, reason, self._clock.now()))
+
+
+@unit_of_work
+async def _suspend_and_tell(channel: str, address: str, reason: str, now: datetime) -> set[str]:
+    """Suspend a room and queue what tells the owners, both or neither; return the channels to wake."""
+    woken = set[str]()
+    async with transaction():
         for each in await suspend_rooms(channel, address, reason):
             text = (
-                f"The destination '{each.name}' ({label}) is suspended: {reason} To go on, let the bot write "
-                "there again, then switch it on or link it again."
+                f"The destination '{each.name}' ({CHANNELS[channel].label}) is suspended: {reason} To go on, "
+                "let the bot write there again, then switch it on or link it again."
             )
-            self._on_deliveries(await post_notice(each.account_id, text, now=now))
+            woken |= await post_notice(each.account_id, text, now=now)
+    return woken
 
 
 def _private(url: str | None) -> list[Link]:

@@ -50,7 +50,7 @@ def add_command(
     name: Annotated[str, NAME],
     account: Annotated[str, ACCOUNT],
     email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A further mailbox.")] = None,
-    url: Annotated[str | None, typer.Option(metavar="URL", help="A webhook.")] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="A webhook.")] = None,
 ) -> None:
     """Add a mailbox, which has to confirm, or a webhook. Rooms: `pingpilot link-code --room NAME`."""
     given = {AddressSource.ACCOUNT_EMAIL: email, AddressSource.GIVEN: url}

@@ -69,3 +69,40 @@ def test_one_is_switched_and_quiet(pingpilot: Pingpilot, alice: str) -> None:
 
     assert f"email: on, {alice}, quiet 22:00-07:00" in on.out
     assert "email: off" in off.out
+
+
+def test_a_webhook_is_added_with_a_secret_that_is_shown_once(pingpilot: Pingpilot, alice: str) -> None:
+    url = "https://hooks.example.com/pingpilot?token=t"
+
+    added = pingpilot("destination", "add", "hook", "--account", alice, "--url", url)
+    listed = pingpilot("destination", "list", "--account", alice)
+    rotated = pingpilot("destination", "rotate-secret", "hook", "--account", alice)
+    exported = pingpilot("account", "export", alice)
+    removed = pingpilot("destination", "remove", "hook", "--account", alice)
+
+    first, second = (re.search(r"whsec_\S+", each.out) for each in (added, rotated))
+    assert first
+    assert second
+    assert first[0] != second[0]
+    assert re.search(r"^hook +Webhook +webhook +on, https://hooks\.example\.com", listed.out, re.MULTILINE)
+    assert url in exported.out
+    assert "whsec_" not in listed.out + exported.out
+    assert removed.out == "The destination 'hook' is removed.\n"
+
+
+@pytest.mark.parametrize("url", ["http://hooks.example.com", "https://127.0.0.1/", "https://localhost/", "x"])
+def test_a_webhook_leads_to_no_inner_address(pingpilot: Pingpilot, alice: str, url: str) -> None:
+    refused = pingpilot("destination", "add", "hook", "--account", alice, "--url", url)
+
+    assert refused.code == 2
+    assert refused.err.startswith("Error: ")
+
+
+def test_what_the_operator_allows_is_an_address(
+    pingpilot: Pingpilot, alice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PINGPILOT_WEBHOOK_ALLOW", "127.0.0.0/8")
+
+    added = pingpilot("destination", "add", "hook", "--account", alice, "--url", "http://127.0.0.1:9/hook")
+
+    assert "Secret: whsec_" in added.out

@@ -10,6 +10,7 @@ from pingpilot.accounts.destinations import DestinationChange, change_destinatio
 from pingpilot.accounts.linking import ChatUser, create_link_code
 from pingpilot.accounts.rooms import Room, link_room
 from pingpilot.errors import PermanentFailure, RecipientMoved, TemporaryFailure
+from tests.support.waiting import eventually
 
 from .scripted import Engine
 
@@ -175,3 +176,26 @@ async def test_a_category_goes_to_a_room_and_falls_back_to_another_destination(
         await engine.status_is("failed", "delivered")
 
     assert await by_destination() == {"ops": "failed", "telegram": "delivered"}
+
+
+async def test_two_that_lead_to_one_address_are_kept_apart(engine: Engine, alice: Account) -> None:
+    ops = await Destination.get(name="ops")
+    await Destination.create(
+        account_id=ops.account_id, name="twin", channel="telegram", kind="room", enabled=True, address=GROUP
+    )
+    await Destination.filter(name="telegram").update(enabled=False)
+
+    async def of_both() -> list[str]:
+        return sorted(each.status for each in await Delivery.all())
+
+    async with engine.running():
+        engine.channel.fail(PermanentFailure("The bot was kicked", recipient_gone=True))
+        await engine.post(alice, "one")
+        await eventually(of_both, ["delivered", "failed"])
+        await engine.post(alice, "two")
+        await eventually(of_both, ["delivered", "delivered", "failed"])
+
+    assert engine.channel.crowds == set()  # one message at a time to an address
+    failed = await Delivery.get(status="failed")
+    suspended = await Destination.filter(suspended_reason__isnull=False)
+    assert [each.name for each in suspended] == [failed.destination]

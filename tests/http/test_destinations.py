@@ -400,3 +400,28 @@ async def test_the_link_in_a_mailboxs_mails_ends_that_one_alone(shop: Program, m
     }
     tampered = url.replace(f"{shop.account.id}.team", f"{shop.account.id}.email")
     assert (await shop.api.call("POST", tampered)).status == 404
+
+
+@ON_SQLITE
+async def test_a_webhook_gets_a_secret_and_another_one(shop: Program) -> None:
+    body = {"name": "hook", "channel": "webhook", "address": "https://hooks.example.com/"}
+
+    added = await shop.ask("POST", PATH, body)
+    shown = await shop.get(f"{PATH}/hook")
+    rotated = await shop.ask("POST", f"{PATH}/hook/rotate-secret")
+
+    assert (added.status, added.body["kind"], added.body["usable"]) == (201, "webhook", True)
+    assert added.body["secret"].startswith("whsec_")
+    assert added.headers["Cache-Control"] == rotated.headers["Cache-Control"] == "no-store"
+    assert "secret" not in shown.body
+    assert rotated.body["secret"] != added.body["secret"]
+    row = await Destination.get(name="hook")
+    assert (row.secret, row.former_secret) == (rotated.body["secret"], added.body["secret"])
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("address", ["http://hooks.example.com/", "https://10.0.0.1/", "https://[::1]/", "x"])
+async def test_a_webhook_leads_to_no_inner_address(address: str, shop: Program) -> None:
+    reply = await shop.ask("POST", PATH, {"name": "hook", "channel": "webhook", "address": address})
+
+    assert (reply.verdict, reply.faults) == ((422, "validation_error"), ["address"])
