@@ -32,6 +32,11 @@ structlog.configure(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: a worker that had it last would be busy after the others are done."""
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/process/", "tests/contract/")))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the developer's environment and `.env` out of the tests."""
