@@ -15,8 +15,9 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How far one channel is with an event: `pending`, `sending`, `delivered` or `failed`."""
+    """How far an event is on its way to one destination: `pending`, `sending`, `delivered` or `failed`."""
 
+    destination: str
     channel: str
     status: str
     attempts: int
@@ -108,6 +109,8 @@ def quota(body: Body, _headers: Mapping[str, str]) -> Quota:
 def _deliveries(items: list[Body]) -> tuple[Delivery, ...]:
     return tuple(
         Delivery(
+            # A server of before has one destination a channel, named after it
+            destination=_text(each.get("destination", each["channel"])),
             channel=_text(each["channel"]),
             status=_text(each["status"]),
             attempts=each["attempts"],

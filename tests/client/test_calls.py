@@ -93,7 +93,8 @@ async def test_waiting_tells_how_the_deliveries_went(mailed: Caller) -> None:
 
     (delivery,) = sent.deliveries
     assert sent.delivery_status == "DELIVERED"
-    assert (delivery.channel, delivery.status, delivery.attempts) == ("email", "delivered", 1)
+    assert (delivery.destination, delivery.channel) == ("email", "email")
+    assert (delivery.status, delivery.attempts) == ("delivered", 1)
     assert (delivery.last_error, delivery.next_attempt_at) == (None, None)
     assert delivery.delivered_at == datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
