@@ -18,6 +18,8 @@ from tests.support.waiting import eventually
 
 from .api import ON_SQLITE, Api, Program
 
+pytestmark = ON_SQLITE  # the rules have tests on both databases
+
 PATH = "/api/v1/destinations"
 TEAM = {"name": "team", "channel": "email", "address": "Team@Example.com"}
 
@@ -53,7 +55,6 @@ async def names(program: Program) -> list[str]:
     return [each["name"] for each in (await program.get(PATH)).body["destinations"]]
 
 
-@ON_SQLITE
 async def test_a_fresh_account_has_the_direct_ones(shop: Program) -> None:
     reply = await shop.get(PATH)
 
@@ -94,7 +95,6 @@ async def test_a_room_is_shown_without_its_id(shop: Program) -> None:
     )
 
 
-@ON_SQLITE
 async def test_a_room_causes_no_403_and_gets_the_events(shop: Program) -> None:
     await room(shop)
 
@@ -169,7 +169,6 @@ async def test_an_account_can_not_pester_people(shop: Program, mailer: Mailer) -
     assert len(mailer.sent) == 10
 
 
-@ON_SQLITE
 @pytest.mark.parametrize(
     ("change", "member", "words"),
     [
@@ -193,7 +192,6 @@ async def test_what_can_not_be_added_is_told(
     assert mailer.sent == []
 
 
-@ON_SQLITE
 async def test_a_name_is_taken_once_and_there_are_so_many_at_most(shop: Program, mailer: Mailer) -> None:
     await room(shop)
     taken = await shop.ask("POST", PATH, {**TEAM, "name": "ops"})
@@ -217,7 +215,6 @@ async def test_a_name_is_taken_once_and_there_are_so_many_at_most(shop: Program,
     assert too_many.verdict == no_code.verdict == (409, "too_many_destinations")
 
 
-@ON_SQLITE
 async def test_a_channel_that_is_not_set_up_takes_no_mailbox(shop: Program) -> None:
     shop.api.services.health.report("email", State.OFF, "Set PINGPILOT_SMTP_HOST to switch it on.")
 
@@ -235,7 +232,6 @@ async def test_what_is_sent_of_it_changes(shop: Program) -> None:
     assert (back.body["quietHours"], back.body["mention"], back.body["enabled"]) == (None, None, False)
 
 
-@ON_SQLITE
 @pytest.mark.parametrize(
     ("body", "member"),
     [
@@ -253,7 +249,6 @@ async def test_what_can_not_be_changed_is_told(body: dict[str, Any], member: str
     assert (reply.verdict, reply.faults) == ((422, "validation_error"), [member])
 
 
-@ON_SQLITE
 async def test_only_rooms_on_discord_mention_anybody(shop: Program) -> None:
     await room(shop, "crew", channel="telegram")
 
@@ -285,7 +280,6 @@ async def test_a_removed_one_is_named_by_the_categories_that_need_another(shop: 
     assert (await shop.get("/api/v1/categories/sale")).body["channels"] == ["email", "ops"]
 
 
-@ON_SQLITE
 async def test_a_direct_one_can_not_be_removed(shop: Program) -> None:
     reply = await shop.ask("DELETE", f"{PATH}/email")
 
@@ -293,7 +287,6 @@ async def test_a_direct_one_can_not_be_removed(shop: Program) -> None:
     assert "switch it off" in reply.body["message"]
 
 
-@ON_SQLITE
 @pytest.mark.parametrize(
     ("outcome", "status", "error"),
     [
@@ -316,7 +309,6 @@ async def test_a_test_goes_the_way_of_all_and_tells_how_it_went(
     assert await shop.charged_events() == 0
 
 
-@ON_SQLITE
 @pytest.mark.parametrize(
     ("state", "words"),
     [
@@ -337,7 +329,6 @@ async def test_nothing_is_tried_where_nothing_can_be_sent(
     assert await Event.all().count() == 0
 
 
-@ON_SQLITE
 async def test_trying_a_mailbox_that_has_not_confirmed_sends_the_link_again(
     shop: Program, mailer: Mailer
 ) -> None:
@@ -349,7 +340,6 @@ async def test_trying_a_mailbox_that_has_not_confirmed_sends_the_link_again(
     assert [to for to, _ in mailer.sent] == ["team@example.com"] * 2
 
 
-@ON_SQLITE
 async def test_only_a_webhook_has_a_secret(shop: Program) -> None:
     await room(shop)
 
@@ -358,7 +348,6 @@ async def test_only_a_webhook_has_a_secret(shop: Program) -> None:
     assert reply.verdict == (409, "wrong_kind_of_destination")
 
 
-@ON_SQLITE
 @pytest.mark.parametrize("path", ["opps", "Ops%00", "x" * 40])
 async def test_one_that_is_not_there_is_told_with_its_neighbours(path: str, shop: Program) -> None:
     await room(shop)
@@ -402,7 +391,6 @@ async def test_the_link_in_a_mailboxs_mails_ends_that_one_alone(shop: Program, m
     assert (await shop.api.call("POST", tampered)).status == 404
 
 
-@ON_SQLITE
 async def test_a_webhook_gets_a_secret_and_another_one(shop: Program) -> None:
     body = {"name": "hook", "channel": "webhook", "address": "https://hooks.example.com/"}
 
@@ -419,7 +407,6 @@ async def test_a_webhook_gets_a_secret_and_another_one(shop: Program) -> None:
     assert (row.secret, row.former_secret) == (rotated.body["secret"], added.body["secret"])
 
 
-@ON_SQLITE
 @pytest.mark.parametrize("address", ["http://hooks.example.com/", "https://10.0.0.1/", "https://[::1]/", "x"])
 async def test_a_webhook_leads_to_no_inner_address(address: str, shop: Program) -> None:
     reply = await shop.ask("POST", PATH, {"name": "hook", "channel": "webhook", "address": address})
