@@ -21,7 +21,7 @@ from pingpilot.sandbox.telegram.people import PeopleInRooms
 from pingpilot.sandbox.telegram.rooms import TelegramRoom, Topic
 from pingpilot.sandbox.telegram.server import TelegramServer
 
-LATE_EDIT_SECONDS = 0.1
+LATE_EDIT_SECONDS = 1.0  # a busy machine takes a while between the two
 """How long a press that was answered, with a text or a message, waits for the edit that may follow."""
 
 
