@@ -295,7 +295,7 @@ def test_every_message_holds_everything_in_both_parts(note: Notification) -> Non
 
 def bare(text: str) -> str:
     """Return a text without what the marks of code and the lines around it are made of."""
-    return re.sub(r"^```[^\n`]*$|[`\s]", "", text, flags=re.MULTILINE)
+    return re.sub(r"^```[\w+#.-]*$|[`\s]", "", text, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize(
