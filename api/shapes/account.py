@@ -31,6 +31,14 @@ class ShownQuietHours(Shape):
     until: str
     silently: bool = Field(description="Whether messages come without a sound then, instead of waiting.")
 
+    @classmethod
+    def of(cls, row: Destination) -> "ShownQuietHours | None":
+        """Return a destination's quiet hours, None where it has none."""
+        if row.quiet_from is None or row.quiet_until is None:
+            return None
+        start, until = hours_text(row.quiet_from, row.quiet_until)
+        return cls(start=start, until=until, silently=row.quiet_silently)
+
 
 class ShownChannel(Shape):
     """One channel of the account."""
@@ -51,17 +59,13 @@ class ShownChannel(Shape):
         if address is not None and CHANNELS[row.channel].needs_link:
             # The end of a chat's id is enough for the owner to know it again; the whole is for the bots
             address = row.username or f"…{(row.user_id or '')[-_SHOWN_OF_ID:]}"
-        quiet_hours = None
-        if row.quiet_from is not None and row.quiet_until is not None:
-            start, until = hours_text(row.quiet_from, row.quiet_until)
-            quiet_hours = ShownQuietHours(start=start, until=until, silently=row.quiet_silently)
         return cls(
             channel=row.channel,
             enabled=row.enabled,
             linked=row.address is not None,
             address=address,
             suspended_reason=row.suspended_reason,
-            quiet_hours=quiet_hours,
+            quiet_hours=ShownQuietHours.of(row),
             muted_until=end_of_mute(row.muted_until, now),
         )
 

@@ -13,7 +13,7 @@ from api.shapes.validation import invalid
 from models import Destination, DestinationKind
 from models.destination import obstacle_to
 from pingpilot.accounts.destinations import MENTION_PATTERN, DestinationChange
-from pingpilot.accounts.quiet_hours import hours_text
+from pingpilot.accounts.quiet_hours import end_of_mute
 from pingpilot.channels import CHANNELS
 
 LONGEST_ADDRESS = 2000
@@ -48,10 +48,6 @@ class ShownDestination(Shape):
             # The end of a chat's id is enough for the owner to know it again; the whole is for the bots
             known_by = row.username if row.kind == DestinationKind.DIRECT else None
             address = known_by or f"…{(row.user_id or '')[-_SHOWN_OF_ID:]}"
-        quiet_hours = None
-        if row.quiet_from is not None and row.quiet_until is not None:
-            start, until = hours_text(row.quiet_from, row.quiet_until)
-            quiet_hours = ShownQuietHours(start=start, until=until, silently=row.quiet_silently)
         reason = row.suspended_reason
         obstacle = obstacle_to(enabled=row.enabled, address=row.address, suspended_reason=reason)
         return cls(
@@ -64,8 +60,8 @@ class ShownDestination(Shape):
             linked=row.address is not None,
             usable=obstacle is None,
             suspended_reason=reason,
-            quiet_hours=quiet_hours,
-            muted_until=row.muted_until if row.muted_until and row.muted_until > now else None,
+            quiet_hours=ShownQuietHours.of(row),
+            muted_until=end_of_mute(row.muted_until, now),
             mention=row.mention,
             linked_at=row.linked_at,
         )

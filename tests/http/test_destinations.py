@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -412,3 +413,14 @@ async def test_a_webhook_leads_to_no_inner_address(address: str, shop: Program) 
     reply = await shop.ask("POST", PATH, {"name": "hook", "channel": "webhook", "address": address})
 
     assert (reply.verdict, reply.faults) == ((422, "validation_error"), ["address"])
+
+
+async def test_a_mute_from_a_clock_that_was_ahead_is_not_shown(shop: Program) -> None:
+    await room(shop)
+    for days, is_shown in ((1, True), (400, False)):
+        until = shop.api.clock.now() + timedelta(days=days)
+        await Destination.filter(name="ops").update(muted_until=until)
+
+        shown = (await shop.get(f"{PATH}/ops")).body["mutedUntil"]
+
+        assert (shown is not None) is is_shown
