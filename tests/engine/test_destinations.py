@@ -127,6 +127,7 @@ async def test_a_group_that_moved_is_followed_with_its_topics(engine: Engine, al
         engine.channel.fail(moved)
         await engine.post(alice, "one")
         await engine.channel.wait_for_tries(1)
+        await engine.status_is("pending")  # recorded: from here on the pause before the next try counts
         engine.clock.advance(timedelta(seconds=2))
         await engine.status_is("delivered")
 
