@@ -3,6 +3,9 @@
 PYTHON ?= python3
 PIP = .venv/bin/pip install --disable-pip-version-check --constraint constraints.txt
 
+# Daemons start by the hundred in the tests: no machine's setting makes each of them compile all modules anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test check lint format types imports
 
 help: ## list these commands

@@ -1,5 +1,6 @@
 """Fixtures for all tests: real databases, TLS, and a clock that stands still until it is moved."""
 
+import gc
 import logging
 import os
 import ssl
@@ -35,6 +36,12 @@ structlog.configure(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: a worker that had it last would be busy after the others are done."""
     items.sort(key=lambda item: not item.nodeid.startswith(("tests/process/", "tests/contract/")))
+
+
+def pytest_collection_finish() -> None:
+    """Take what all tests share out of the garbage collector's rounds: they cost a tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

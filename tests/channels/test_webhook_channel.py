@@ -313,7 +313,7 @@ async def test_no_answer_is_tried_again(receiver: WebhookStandIn, fault: Fault, 
 
 async def test_a_flood_of_interim_answers_keeps_the_loop_from_nothing() -> None:
     """aiohttp takes any number of 1xx, and all that is there in one go: seconds, where much is."""
-    longest, flooding = 0.0, True
+    longest, flooding, began = 0.0, True, time.thread_time()
 
     def flood(listener: socket.socket) -> None:
         connection, _ = listener.accept()
@@ -339,7 +339,7 @@ async def test_a_flood_of_interim_answers_keeps_the_loop_from_nothing() -> None:
         await asyncio.to_thread(flooder.join)
 
     assert failed.reason == "The webhook did not answer within 3 seconds."
-    assert longest < 0.02
+    assert longest < (time.thread_time() - began) / 4
 
 
 async def test_one_who_does_not_listen_is_tried_again(receiver: WebhookStandIn) -> None:
