@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from api.calls import Call
+from api.dashboard.app import add_dashboard
 from api.errors import MAX_BODY
 from api.middleware import answer_requests
 from api.openapi.page import add_docs
@@ -50,6 +51,7 @@ def create_app(services: Services) -> web.Application:
         else:
             app.router.add_route(call.method, call.path, call.handler)
     add_docs(app, CALLS)
+    add_dashboard(app)
     app.router.add_get("/unsubscribe/{token}", unsubscribe.get_unsubscribe)
     app.router.add_post("/unsubscribe/{token}", unsubscribe.post_unsubscribe)
     app.router.add_get("/confirm-email/{token}", email_change.get_email_change)

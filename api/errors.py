@@ -4,7 +4,7 @@ Handlers raise `ApiError` with a code and the values its sentence names; OpenAPI
 the same sentences; tests hold the README and the client to the table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -97,7 +97,13 @@ _CODES: Mapping[str, Code] = {
             "This is not a proper HTTP request ({reason}): check the client.",
             {"reason": "Invalid method encountered"},
         ),
-        {"expect": Sentence("The header Expect may be '100-continue' alone: leave it out.")},
+        {
+            "expect": Sentence("The header Expect may be '100-continue' alone: leave it out."),
+            "form": Sentence(
+                "This form was not sent from a page of the dashboard as it is now: go back, load the page "
+                "again, and send it from there."
+            ),
+        },
     ),
     "too_many_requests": Code(
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -421,6 +427,13 @@ class ApiError(Exception):
 
     def reply(self) -> web.Response:
         return json_reply(self.body, status=self.status, headers=self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """What shows an error to people, whose browsers ask for HTML; programs get JSON."""
+
+    show: Callable[[web.Request, ApiError], web.Response]
 
 
 def example_of(name: str) -> ApiError:

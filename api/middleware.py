@@ -11,7 +11,7 @@ from aiohttp import web
 
 from api.calls import Handler
 from api.errors import ApiError
-from api.services import KNOWN_CALLER, SERVICES, KnownCaller, Services
+from api.services import ERROR_PAGE, KNOWN_CALLER, SERVICES, KnownCaller, Services
 from models.backends.errors import IntegrityConflict
 from pingpilot.accounts.quota import month_end, month_length
 from pingpilot.errors import DatabaseUnavailable
@@ -47,19 +47,26 @@ async def answer_requests(request: web.Request, handler: Handler) -> web.StreamR
 async def _answer(request: web.Request, handler: Handler, template: str | None) -> web.StreamResponse:
     services, is_about_us = request.app[SERVICES], template in ALWAYS_ANSWERED
     if services.stopping and not is_about_us:
-        return ApiError("shutting_down").reply()
+        return _reply(request, ApiError("shutting_down"))
     try:
         with nullcontext() if is_about_us else services.in_flight:
             return await handler(request)
-    except ApiError as error:
-        return error.reply()
+    except ApiError as exc:
+        return _reply(request, exc)
     except web.HTTPException as exc:
-        return _as_ours(exc, request).reply()
+        return _reply(request, _as_ours(exc, request))
     except (DatabaseUnavailable, IntegrityConflict) as exc:
         services.database.failed(exc, "A request failed", method=request.method, call=template)
     except Exception:
         log.exception("A request failed", method=request.method, call=template)
-    return ApiError("processing_failed").reply()
+    return _reply(request, ApiError("processing_failed"))
+
+
+def _reply(request: web.Request, error: ApiError) -> web.Response:
+    """Return an error as JSON, or as a page where a person's browser asks for one."""
+    if "text/html" in request.headers.get("Accept", ""):
+        return request.app[ERROR_PAGE].show(request, error)
+    return error.reply()
 
 
 def _as_ours(exc: web.HTTPException, request: web.Request) -> ApiError:

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from api.addresses import TrustedProxies
 from api.cors import Cors
+from api.errors import ErrorPage
 from api.floods import FloodGuard
 from pingpilot.accounts.callers import Authenticator, Caller
 from pingpilot.accounts.quota import PlanLimits
@@ -95,4 +96,5 @@ class KnownCaller:
 
 
 SERVICES = web.AppKey("services", Services)
+ERROR_PAGE = web.AppKey("error_page", ErrorPage)
 KNOWN_CALLER = web.RequestKey("known_caller", KnownCaller)

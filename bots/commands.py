@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from bots.failures import Failures
-from bots.replies import Bold, Code, Line, Reply, ago
+from bots.replies import Bold, Code, Line, Reply
 from bots.rooms import RoomCommands
 from models import Account, Destination
 from pingpilot.accounts import linking
@@ -22,6 +22,7 @@ from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.own_words import own_words
 from pingpilot.errors import DeliveryFailure, InvalidInput, LinkRefused, PermanentFailure
 from pingpilot.events.notices import post_notice
+from pingpilot.rendering.times import ago
 
 Send = Callable[[Recipient, Notification], Awaitable[None]]
 

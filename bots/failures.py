@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bots.replies import Action, Bold, Line, Reply, ago
+from bots.replies import Action, Bold, Line, Reply
 from models import Account, Category, DeliveryStatus
 from pingpilot.accounts.destinations import destinations_of, label_of
 from pingpilot.channels import CHANNELS
@@ -18,6 +18,7 @@ from pingpilot.events.deliveries import (
     retry_deliveries,
 )
 from pingpilot.rendering.text import clean_text, cut_end
+from pingpilot.rendering.times import ago
 
 MOST_SHOWN = 8  # with both texts cut, these fit into a message of Discord's
 LONGEST_DESCRIPTION, LONGEST_ERROR = 60, 80

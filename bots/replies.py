@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +71,3 @@ class Reply:
             kept -= 1
             whole = "\n".join([*texts[:kept], write(f"… and {len(texts) - kept} more lines")])
         return whole
-
-
-def ago(time: timedelta) -> str:
-    """Return how long ago something was, in its largest unit."""
-    seconds = max(0, int(time.total_seconds()))
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            count = seconds // length
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"

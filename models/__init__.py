@@ -4,6 +4,7 @@ Importing this package brings in no platform and opens no connection; `models.da
 """
 
 from models.account import Account, Plan
+from models.activity import CategoryActivity, DeliveryActivity
 from models.api_key import ApiKey, KeyScope
 from models.category import Category
 from models.category_usage import CategoryUsage
@@ -16,6 +17,8 @@ from models.idempotency_key import IdempotencyKey
 from models.link_code import LinkCode
 from models.link_guess import LinkGuess
 from models.monthly_usage import MonthlyUsage
+from models.session import Session
+from models.sign_in_link import SignInLink
 
 __all__ = [
     "OPEN_STATUSES",
@@ -23,8 +26,10 @@ __all__ = [
     "ApiKey",
     "AttemptOutcome",
     "Category",
+    "CategoryActivity",
     "CategoryUsage",
     "Delivery",
+    "DeliveryActivity",
     "DeliveryAttempt",
     "DeliveryStatus",
     "Destination",
@@ -37,4 +42,6 @@ __all__ = [
     "LinkGuess",
     "MonthlyUsage",
     "Plan",
+    "Session",
+    "SignInLink",
 ]

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _MODULES = [
     "models.account",
+    "models.activity",
     "models.api_key",
     "models.category",
     "models.category_usage",
@@ -38,10 +39,19 @@ _MODULES = [
     "models.link_code",
     "models.link_guess",
     "models.monthly_usage",
+    "models.session",
+    "models.sign_in_link",
 ]
 _MIGRATIONS = "tortoise_migrations"
 _LOCKS_OF_AN_EVENT = {
-    "ROW EXCLUSIVE": ("monthly_usage", "category_usage", "events", "deliveries", "idempotency_keys"),
+    "ROW EXCLUSIVE": (
+        "monthly_usage",
+        "category_usage",
+        "category_activity",
+        "events",
+        "deliveries",
+        "idempotency_keys",
+    ),
     "ROW SHARE": ("accounts", "api_keys", "destinations", "categories"),  # read, and referred to
 }
 

@@ -33,4 +33,4 @@ class Event(Model):
     class Meta:
         table = "events"
         table_description = "Events"  # explicit: the docstring would break SQL
-        indexes = (("account_id", "id"),)
+        indexes = (("account_id", "id"), ("account_id", "category", "id"))

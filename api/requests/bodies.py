@@ -51,7 +51,7 @@ async def read_body(request: web.Request, shape: type[Body]) -> Body:
 
     Raises the contract's `payload_too_large`, `request_timeout`, `invalid_json` and `validation_error`.
     """
-    data = _parsed(await _read(request), shape)
+    data = _parsed(await read_bytes(request), shape)
     try:
         return shape.model_validate(data)
     except ValidationError as exc:
@@ -93,7 +93,11 @@ def invalid_request(*invalid: tuple[str, str], example: str | None = None) -> Ap
     return ApiError("validation_error", problems=problems, errors=members)
 
 
-async def _read(request: web.Request) -> bytes:
+async def read_bytes(request: web.Request) -> bytes:
+    """Return the request's body, unpacked.
+
+    Raises the contract's `payload_too_large`, `request_timeout` and `invalid_json`.
+    """
     if (request.content_length or 0) > MAX_BODY:
         raise ApiError("payload_too_large")
     try:

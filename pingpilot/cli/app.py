@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from pingpilot import __version__
-from pingpilot.cli import accounts, categories, daemon, deliveries, destinations, keys, links, sending
+from pingpilot.cli import (
+    accounts,
+    categories,
+    daemon,
+    deliveries,
+    destinations,
+    keys,
+    links,
+    sending,
+    sign_in,
+)
 
 app = typer.Typer(
     name="pingpilot",
@@ -43,6 +53,7 @@ app.command("backup")(daemon.backup_command)
 app.command("sandbox")(daemon.sandbox_command)
 app.command("send")(sending.send_command)
 app.command("link-code")(links.link_code_command)
+app.command("sign-in")(sign_in.sign_in_command)
 app.add_typer(accounts.app, name="account")
 app.add_typer(keys.app, name="key")
 app.add_typer(categories.app, name="category")

@@ -1,12 +1,13 @@
 """The journal: writes down what came of each attempt, and what follows for the delivery and its recipient."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tortoise.expressions import F
 
 from models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryStatus, Destination
+from models.activity import slot_of
 from models.database import connection, transaction, unit_of_work
 from models.delivery import with_statuses
 from models.destination import USABLE
@@ -48,6 +49,20 @@ _LOCK_EVENTS = """
 SELECT id FROM events WHERE id IN (SELECT event_id FROM deliveries WHERE id IN ({failed}))
 ORDER BY id FOR NO KEY UPDATE
 """
+
+# In the order of the counters, lest two daemons wait for each other
+_COUNT = with_statuses("""
+INSERT INTO delivery_activity (account_id, slot, category, destination, delivered, failed)
+SELECT e.account_id, CAST(? AS BIGINT), e.category, d.destination,
+    COUNT(CASE WHEN d.status = :delivered THEN 1 END), COUNT(CASE WHEN d.status = :failed THEN 1 END)
+FROM deliveries d JOIN events e ON e.id = d.event_id
+WHERE d.id IN ({settled}) AND NOT e.notice
+GROUP BY e.account_id, e.category, d.destination ORDER BY e.account_id, e.category, d.destination
+ON CONFLICT (account_id, slot, category, destination) DO UPDATE SET
+    delivered = delivery_activity.delivered + excluded.delivered,
+    failed = delivery_activity.failed + excluded.failed
+""")
+_MOST_COUNTED = 500  # a statement: a suspension may fail a backlog of thousands
 
 
 _GONE_AFTER_DAYS = 3
@@ -91,12 +106,15 @@ class Journal:
     async def _commit(self, attempts: list[Attempt]) -> list[set[UUID] | Exception]:
         changed: list[set[UUID] | Exception] = []
         failed: list[int] = []
+        delivered: list[int] = []
         async with transaction():
             for attempt in attempts:
-                await self._update(attempt)
+                is_new = await self._update(attempt)
                 changed.append(attempt.claim.event_ids)
                 if attempt.verdict.status is DeliveryStatus.FAILED:
                     failed += attempt.claim.delivery_ids
+                if attempt.verdict.status is DeliveryStatus.DELIVERED and is_new:
+                    delivered += attempt.claim.delivery_ids
                 if moved := attempt.verdict.moved_to:
                     await self._move(attempt, moved)
                 if attempt.verdict.recipient_gone or await self._is_refused_for_days(attempt):
@@ -104,10 +122,12 @@ class Journal:
                     changed[-1] = attempt.claim.event_ids | set(waiting.values())
                     failed += waiting
             await _write_history([attempt for attempt in attempts if attempt.verdict.outcome])
+            await _count(delivered + failed, attempts[-1].ended_at)
             await add_fallback_deliveries(failed)
         return changed
 
-    async def _update(self, attempt: Attempt) -> None:
+    async def _update(self, attempt: Attempt) -> bool:
+        """Return whether it changed anything: a lease may have run out meanwhile."""
         claim, verdict = attempt.claim, attempt.verdict
         delivered = verdict.status is DeliveryStatus.DELIVERED
         own = Delivery.filter(id__in=claim.delivery_ids)
@@ -116,7 +136,7 @@ class Journal:
         else:
             own = own.filter(status=DeliveryStatus.SENDING, leased_by=self._daemon_id)
         reason = {"last_error": verdict.reason} if verdict.outcome or verdict.reason else {}
-        await own.update(
+        changed = await own.update(
             **reason,
             status=verdict.status,
             attempts=F("attempts") + int(verdict.counted),
@@ -125,6 +145,7 @@ class Journal:
             lease_until=None,
             delivered_at=attempt.ended_at if delivered else None,
         )
+        return bool(changed)
 
     async def _move(self, attempt: Attempt, moved: RecipientMoved) -> None:
         """Let all destinations that led there lead to the new address; tell their owner of a lost topic."""
@@ -177,6 +198,13 @@ class Journal:
             now=attempt.ended_at,
         )
         return {row["id"]: as_uuid(row["event_id"]) for row in waiting}
+
+
+async def _count(settled: Sequence[int], now: datetime) -> None:
+    """Add deliveries that were delivered or failed to what their account is shown of its days."""
+    for start in range(0, len(settled), _MOST_COUNTED):
+        some = settled[start : start + _MOST_COUNTED]
+        await query(connection(), _COUNT.format(settled=marks(some)), [slot_of(now), *some])
 
 
 async def _write_history(attempts: list[Attempt]) -> None:

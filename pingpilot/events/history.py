@@ -101,10 +101,13 @@ async def list_events(wanted: Wanted, most: int, effort: Effort = USUAL) -> Even
         rows = await query(connection, f"SELECT COUNT(*) AS count FROM {few}", [*values, effort.rare + 1])  # noqa: S608
         is_rare = rows[0]["count"] <= effort.rare
     if not is_rare:
+        own, values = "account_id = ?", list[Any]([wanted.account_id])
+        if wanted.category is not None:  # an index has these alone
+            own, values = f"{own} AND category = ?", [*values, wanted.category]
         rows = await query(
             connection,
-            "SELECT id FROM events WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
-            [wanted.account_id, wanted.before or _NEWEST, effort.scanned - 1],
+            f"SELECT id FROM events WHERE {own} AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",  # noqa: S608
+            [*values, wanted.before or _NEWEST, effort.scanned - 1],
         )
         floor = as_uuid(rows[0]["id"]) if rows else None  # None: the account's events end before
     ids = await _matching(connection, wanted, floor, most + 1, through_deliveries=is_rare)

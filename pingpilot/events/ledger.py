@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from models.activity import slot_of
 from models.idempotency_key import IDEMPOTENCY_WINDOW
 from models.ids import uuid7
 from models.names import split
@@ -134,6 +135,15 @@ class Ledger:
                 ],
                 "ON CONFLICT (account_id, category, month) DO UPDATE SET "
                 "events = category_usage.events + excluded.events, last_event_at = excluded.last_event_at",
+            )
+            slot = slot_of(self._now)
+            await insert_rows(
+                self._connection,
+                "category_activity",
+                ("account_id", "slot", "category", "events"),
+                [(account, slot, name, count) for (account, name), count in sorted(self._accepted.items())],
+                "ON CONFLICT (account_id, slot, category) DO UPDATE SET "
+                "events = category_activity.events + excluded.events",
             )
 
     async def _charge(self, events: Mapping[int, int]) -> dict[int, int]:

@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 
+from models.activity import KEPT_FOR, slot_of
 from models.database import connection, unit_of_work
 from models.delivery import with_statuses
 from models.idempotency_key import IDEMPOTENCY_WINDOW
@@ -17,11 +18,12 @@ from pingpilot.errors import DatabaseUnavailable
 EVERY = timedelta(minutes=10)
 BATCH = 200
 """Rows removed in one statement: a few milliseconds of the database's time."""
+_KEPT_AFTER_END = timedelta(days=1)  # so that a late click is told that its time is over
 _BREATH = 0.05  # seconds between batches, for everybody else
 
-_OLD_KEYS = """
-DELETE FROM idempotency_keys WHERE id IN (
-    SELECT id FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?
+_OLD_ROWS = """
+DELETE FROM {table} WHERE id IN (
+    SELECT id FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT ?
 ) RETURNING id
 """
 # Deliveries, attempts and keys go with their event (ON DELETE CASCADE)
@@ -37,8 +39,8 @@ log = structlog.get_logger(__name__)
 
 
 class Housekeeper:
-    """Removes idempotency keys that have run out, and events older than `retention` whose deliveries are
-    all settled.
+    """Removes what has run out (idempotency keys, sessions, links), counts that are too old to be shown, and
+    events older than `retention` whose deliveries are all settled.
     """
 
     def __init__(self, *, clock: Clock, retention: timedelta) -> None:
@@ -57,7 +59,15 @@ class Housekeeper:
     async def tidy(self) -> int:
         """Remove all that is due; return how many events went."""
         now = self._clock.now()
-        await self._remove(_OLD_KEYS, now - IDEMPOTENCY_WINDOW)
+        ended, oldest_slot = now - _KEPT_AFTER_END, slot_of(now - KEPT_FOR)
+        for table, column, before in (
+            ("idempotency_keys", "created_at", now - IDEMPOTENCY_WINDOW),
+            ("sessions", "expires_at", ended),
+            ("sign_in_links", "expires_at", ended),
+            ("category_activity", "slot", oldest_slot),
+            ("delivery_activity", "slot", oldest_slot),
+        ):
+            await self._remove(_OLD_ROWS.format(table=table, column=column), before)
         removed = await self._remove(_OLD_EVENTS, first_id_at(now - self._retention))
         if removed:
             log.info("Old events removed", count=removed)

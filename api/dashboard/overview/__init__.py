@@ -1,0 +1,66 @@
+"""The overview: what an account's owner sees first."""
+
+import asyncio
+
+from aiohttp import web
+
+from api.dashboard.charts import sparkline, stacked
+from api.dashboard.events import listed
+from api.dashboard.pages import render, see_other, wants_page
+from api.dashboard.states import state_of
+from api.dashboard.visitors import Visitor, visitor_of
+from api.errors import ApiError
+from api.services import SERVICES
+from pingpilot.accounts.categories import report_categories
+from pingpilot.accounts.destinations import destinations_of
+from pingpilot.accounts.quota import quota_of
+from pingpilot.events.activity import days_of
+from pingpilot.events.history import Wanted, list_events
+
+DAYS = 30
+_LATEST = 8
+_MOST_CARDS = 12
+
+
+async def get_overview(request: web.Request) -> web.StreamResponse:
+    """Show the overview, or what this is to those who are not signed in. Programs have nothing here."""
+    if not wants_page(request):
+        raise ApiError("not_found")
+    visitor = await visitor_of(request)
+    return await _overview(request, visitor) if visitor else see_other(request, "sign-in")
+
+
+async def _overview(request: web.Request, visitor: Visitor) -> web.Response:
+    services, account = request.app[SERVICES], visitor.account
+    now = services.clock.now()
+    reports, days, quota, rows, page = await asyncio.gather(
+        report_categories(account, now),
+        days_of(account, now, DAYS),
+        quota_of(account, services.limits, now),
+        destinations_of(account),
+        list_events(Wanted(account.id), _LATEST),
+    )
+    colors = {report.name: report.color for report in reports}
+    # The busiest first: of a thousand categories nobody looks at all
+    cards = sorted(reports, key=lambda report: (-report.events_this_month, report.name))
+    return render(
+        request,
+        "overview/page.html",
+        zone=account.time_zone,
+        visitor=visitor,
+        here="overview",
+        cards=cards[:_MOST_CARDS],
+        hidden_cards=max(0, len(cards) - _MOST_CARDS),
+        lines={
+            report.name: sparkline([day.events.get(report.name, 0) for day in days])
+            for report in cards[:_MOST_CARDS]
+        },
+        days=days,
+        bars=stacked(days, colors),
+        colors=colors,
+        quota=quota,
+        share=min(1.0, quota.used / quota.limit) if quota.limit else 1.0,
+        destinations=[state_of(row, services.health, now) for row in rows],
+        api=services.base_url,
+        latest=await listed(account, page.events),
+    )

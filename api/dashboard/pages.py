@@ -1,0 +1,76 @@
+"""Pages: templates, and what every one of them is sent with.
+
+Addresses within a page are relative, so that it works wherever a proxy puts it (`https://example.org/ping`).
+Nothing in it is inline: no script, no style, no `style` attribute; a category's colour is an SVG's `fill`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from api.dashboard.assets import asset_url
+from api.services import SERVICES
+from pingpilot.rendering.times import ago
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
+
+_templates = Environment(
+    loader=PackageLoader("api", "dashboard"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.globals["asset"] = asset_url
+
+
+def render(
+    request: web.Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    zone: str = "UTC",
+    **values: Any,
+) -> web.Response:
+    """Return a page, packed where the browser takes that. `zone` is the IANA name that times are shown in."""
+    services = request.app[SERVICES]
+    text = _templates.get_template(template).render(
+        values, root=root_of(request), now=services.clock.now(), zone=ZoneInfo(zone), ago=ago, exact=_exact
+    )
+    is_https = services.base_url.startswith("https://")
+    given = {**HEADERS, **(_HTTPS_HEADERS if is_https else {}), **(headers or {})}
+    page = web.Response(text=text, status=status, content_type="text/html", headers=given)
+    page.enable_compression()
+    return page
+
+
+def see_other(request: web.Request, path: str) -> web.Response:
+    """Return what leads a browser to another page: a path from the dashboard's root, such as `events`."""
+    headers = {**HEADERS, "Location": root_of(request) + path}
+    return web.Response(status=303, headers=headers)
+
+
+def root_of(request: web.Request) -> str:
+    """Return the way from a request's address to the dashboard's root, which only a proxy knows whole."""
+    return "../" * (request.rel_url.raw_path.count("/") - 1) or "./"
+
+
+def wants_page(request: web.Request) -> bool:
+    """Whether a person's browser asks, which is to be shown no JSON."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def _exact(instant: datetime, zone: ZoneInfo) -> str:
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
