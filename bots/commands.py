@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from bots.failures import Failures
-from bots.replies import Bold, Code, Line, Reply
+from bots.replies import Bold, Code, Line, Link, Reply
 from bots.rooms import RoomCommands
 from models import Account, Destination
 from pingpilot.accounts import linking
@@ -16,11 +16,12 @@ from pingpilot.accounts.categories import report_categories
 from pingpilot.accounts.linking import ChatUser, accounts_of, without_brackets
 from pingpilot.accounts.quiet_hours import mute, parse_duration
 from pingpilot.accounts.quota import PlanLimits, percent_reached, quota_of
+from pingpilot.accounts.sign_in import new_sign_in_link
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.own_words import own_words
-from pingpilot.errors import DeliveryFailure, InvalidInput, LinkRefused, PermanentFailure
+from pingpilot.errors import DeliveryFailure, InvalidInput, LinkRefused, PermanentFailure, TooMany
 from pingpilot.events.notices import post_notice
 from pingpilot.rendering.times import ago
 
@@ -44,6 +45,7 @@ MENU = (
     CommandInfo("categories", "List your categories with this month's counts"),
     CommandInfo("quota", "Show this month's quota"),
     CommandInfo("failed", "Show failed deliveries and retry them"),
+    CommandInfo("dashboard", "Get a link that signs you in to the dashboard"),
     CommandInfo("mute", "Mute notifications for a while", "2h"),
     CommandInfo("unmute", "Turn notifications back on"),
     CommandInfo("help", "Show what I can do"),
@@ -56,6 +58,8 @@ ROOM_MENU = (
 """What is offered where others read along; the rest is answered in private."""
 DESCRIPTIONS = {command.name: command.description for command in MENU}
 BAR_LENGTH = 10
+_MOST_DASHBOARDS = 5  # Discord takes five buttons a row
+_LONGEST_BUTTON = 80  # https://discord.com/developers/docs/components/reference#button
 _TRIES_AFTER = (5.0, 30.0, 120.0)  # seconds
 NOT_LINKED = Reply.of(
     "This chat is not linked to an account yet.",
@@ -69,13 +73,21 @@ class Commands:
     """Answers chat users. Every method returns a reply and raises nothing a user could cause.
 
     `on_deliveries` is told the channels that have something to do. `send` sends to a chat of the platform,
-    whether an account leads there or not, as `Channel.send`. `rooms` answers where others read along.
+    whether an account leads there or not, as `Channel.send`. `base_url` is where people reach the dashboard.
+    `rooms` answers where others read along.
     """
 
     def __init__(
-        self, *, limits: PlanLimits, clock: Clock, on_deliveries: Callable[[set[str]], None], send: Send
+        self,
+        *,
+        limits: PlanLimits,
+        clock: Clock,
+        on_deliveries: Callable[[set[str]], None],
+        send: Send,
+        base_url: str = "",
     ) -> None:
         self._limits = limits
+        self._base_url = base_url
         self._clock = clock
         self._on_deliveries = on_deliveries
         self._send = send
@@ -191,6 +203,27 @@ class Commands:
             if percent_reached(quota.used, quota.limit):
                 lines.append((f"For more, ask {self._limits.contact}.",))
         return Reply(tuple(lines)) if lines else NOT_LINKED
+
+    async def dashboard(self, user: ChatUser) -> Reply:
+        """Send a one-time link to the dashboard of each linked account."""
+        accounts = await accounts_of(user.channel, user.user_id)
+        lines: list[Line] = []
+        links: list[Link] = []
+        for account in accounts[:_MOST_DASHBOARDS]:
+            try:
+                link = await new_sign_in_link(account, self._base_url, self._clock.now())
+            except TooMany as exc:
+                lines.append((Bold(account.email), f": {exc}"))
+                continue
+            # Neither platform takes a button that leads into a network of one's own
+            if link.url.startswith("https://"):
+                links.append(Link(f"Sign in as {account.email}"[:_LONGEST_BUTTON], link.url))
+            else:
+                lines.append((Bold(account.email), ": ", Code(link.url)))
+        if not accounts:
+            return NOT_LINKED
+        lines.append(("A link works once, for 10 minutes, and is for you alone: do not forward it.",))
+        return Reply(tuple(lines)).with_links(*links)
 
     async def failed(self, user: ChatUser) -> Reply:
         """List what failed on any channel of the linked accounts, with buttons that try it again."""

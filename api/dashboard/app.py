@@ -23,6 +23,7 @@ def add_dashboard(app: web.Application) -> None:
     app[ERROR_PAGE] = ErrorPage(error_page)
     add = app.router
     add.add_get("/", overview.get_overview)
+    add.add_post("/", post_nothing)
     add.add_get("/assets/{mark}/{name}", get_asset)
     add.add_get("/events", events.get_events)
     add.add_get("/events/{event_id}", events.get_event)
@@ -34,6 +35,11 @@ def add_dashboard(app: web.Application) -> None:
     add.add_post("/sign-out", sign_in.post_sign_out)
     add.add_get("/settings/sessions", sessions.get_sessions)
     add.add_post("/settings/sessions", sessions.post_sessions)
+
+
+async def post_nothing(_request: web.Request) -> web.Response:
+    """Refuse what a program sends to the bare address, as at any address that is not the API's."""
+    raise ApiError("not_found")
 
 
 def error_page(request: web.Request, error: ApiError) -> web.Response:

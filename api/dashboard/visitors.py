@@ -23,6 +23,7 @@ _FORM_COOKIE = "pingpilot_form"
 _TOKEN_FIELD = "token"  # noqa: S105  # the field's name
 _NONCE = 16  # hexadecimal digits
 _MOST_FIELDS = 200
+_NEW_SECRET = web.RequestKey("new_form_secret", str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +123,9 @@ def _form_secret(request: web.Request) -> str:
     kept = request.cookies.get(COOKIE) or request.cookies.get(_FORM_COOKIE)
     if kept:
         return kept
-    if "form_secret" not in request:
-        request["form_secret"] = secrets.token_urlsafe(32)
-    return str(request["form_secret"])
+    if _NEW_SECRET not in request:
+        request[_NEW_SECRET] = secrets.token_urlsafe(32)
+    return request[_NEW_SECRET]
 
 
 def _signed(secret: str, nonce: str) -> str:

@@ -86,6 +86,7 @@ def add_commands(tree: Tree, commands: Commands) -> None:
     _add_plain(tree, "categories", commands.categories)
     _add_plain(tree, "quota", commands.quota)
     _add_plain(tree, "failed", commands.failed)
+    _add_plain(tree, "dashboard", commands.dashboard)
     _add_plain(tree, "unmute", commands.unmute)
     _add_plain(tree, "help", _help_of(commands))
     tree.error(report_failure)

@@ -17,6 +17,7 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
         clock=around.clock,
         on_deliveries=around.on_deliveries,
         send=channel.send,
+        base_url=around.base_url,
     )
     bot = DiscordBot(token=settings.token, api_url=settings.api_url, commands=commands, health=around.health)
     return ChannelParts(channel, bot, channel.close)

@@ -60,6 +60,7 @@ class ChatCommands:
             "categories": lambda user, *_: commands.categories(user),
             "quota": lambda user, *_: commands.quota(user),
             "failed": lambda user, *_: commands.failed(user),
+            "dashboard": lambda user, *_: commands.dashboard(user),
             "mute": lambda user, _, words: commands.mute(user, words),
             "unmute": lambda user, *_: commands.unmute(user),
             "help": lambda user, *_: commands.help(user),

@@ -20,6 +20,8 @@ from models import (
     IdempotencyKey,
     LinkCode,
     MonthlyUsage,
+    Session,
+    SignInLink,
 )
 from models.ids import event_id_text
 from models.names import split
@@ -32,8 +34,10 @@ SECTIONS: Mapping[str, type[Model]] = {
     "categoryUsage": CategoryUsage,
     "linkCodes": LinkCode,
     "idempotencyKeys": IdempotencyKey,
+    "signInLinks": SignInLink,
+    "sessions": Session,
 }
-"""What belongs to an account besides its events, which come last."""
+"""What belongs to an account besides its events, which come last, and besides what only counts these."""
 PAGE = 500
 """Events read at once."""
 

@@ -89,6 +89,7 @@ class Daemon:
                     health=self._health,
                     unsubscriber=unsubscriber,
                     on_deliveries=self._wake,
+                    base_url=base_url,
                 ),
                 identity=identity,
                 settlements=self._settlements,

@@ -27,7 +27,8 @@ class Component(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do.
+    """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do;
+    `base_url` is where people reach the API and the dashboard.
 
     Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
     """
@@ -37,6 +38,7 @@ class Surroundings:
     health: Health
     unsubscriber: Unsubscriber | None
     on_deliveries: Callable[[set[str]], None]
+    base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class Bots:
     clock: ManualClock = field(default_factory=ManualClock)
     health: Health = field(default_factory=Health)
     woken: list[str] = field(default_factory=list)
+    base_url: str = "http://localhost:8080"
     told: list[tuple[str, str]] = field(default_factory=list)
 
     def discord(self, stand_in: DiscordStandIn, token: str = TOKEN) -> DiscordBot:
@@ -53,7 +54,11 @@ class Bots:
     @property
     def commands(self) -> Commands:
         return Commands(
-            limits=PlanLimits(), clock=self.clock, on_deliveries=self.woken.extend, send=self._send
+            limits=PlanLimits(),
+            clock=self.clock,
+            on_deliveries=self.woken.extend,
+            send=self._send,
+            base_url=self.base_url,
         )
 
     async def _send(self, recipient: Recipient, notification: Notification) -> None:

@@ -8,6 +8,7 @@ import structlog
 from bots.commands import MENU
 from models import Account, Category, Destination, MonthlyUsage, Plan
 from models.database import connection
+from pingpilot.accounts.sign_in import MOST_LINKS, account_behind, new_sign_in_link
 from tests.support.accounts import new_account
 from tests.support.events import accept
 
@@ -137,6 +138,29 @@ async def test_an_account_without_a_limit_says_so(person: Person, bots: Bots) ->
     reply = await person.ask("/quota")
 
     assert reply.splitlines() == ["large@example.com", "12,345 events this month, no limit (enterprise plan)"]
+
+
+async def test_the_dashboard_is_a_link_that_signs_in_once(person: Person, alice: Account, bots: Bots) -> None:
+    not_linked = await person.ask("/dashboard")
+    await linked(alice, person, bots)
+
+    reply = await person.ask("/dashboard")
+
+    link, _ = reply.splitlines()
+    token = link.removeprefix("alice@example.com: http://localhost:8080/sign-in/")
+    account = await account_behind(token, bots.clock.now())
+    assert "not linked to an account yet" in not_linked
+    assert account == alice
+
+
+async def test_an_account_gets_no_link_after_many(person: Person, alice: Account, bots: Bots) -> None:
+    await linked(alice, person, bots)
+    for _ in range(MOST_LINKS):
+        await new_sign_in_link(alice, "", bots.clock.now())
+
+    reply = await person.ask("/dashboard")
+
+    assert "This account got 10 sign-in links in the last 10 minutes" in reply
 
 
 async def test_help_lists_every_command_and_the_linked_account(

@@ -32,7 +32,7 @@ async def test_every_command_is_registered_with_what_it_takes(on_discord: OnDisc
         assert (option["name"], option["type"], option["required"]) == ("where", 3, False)
         assert [each["name"] for each in option["choices"]] == ["My direct messages", "This channel"]
     assert (time["name"], time["type"], time["required"]) == ("time", 3, True)
-    assert options == {"categories": [], "quota": [], "failed": [], "unmute": [], "help": []}
+    assert options == {name: [] for name in ("categories", "quota", "failed", "dashboard", "unmute", "help")}
 
 
 async def test_commands_are_there_for_servers_users_and_every_kind_of_chat(on_discord: OnDiscord) -> None:

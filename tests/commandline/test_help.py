@@ -17,6 +17,7 @@ COMMANDS = [
     ("sandbox",),
     ("send",),
     ("link-code",),
+    ("sign-in",),
     *(("account", name) for name in ("create", "list", "show", "set-plan", "set")),
     *(("key", name) for name in ("create", "list", "revoke")),
     *(("category", name) for name in ("add", "list", "set", "remove")),
@@ -31,7 +32,9 @@ def test_a_command_explains_itself(pingpilot: Pingpilot, command: tuple[str, ...
     assert f"Usage: pingpilot {' '.join(command)}" in helped.out
 
 
-@pytest.mark.parametrize(("command", "argument"), [("send", "CATEGORY"), ("backup", "FILE")])
+@pytest.mark.parametrize(
+    ("command", "argument"), [("send", "CATEGORY"), ("backup", "FILE"), ("sign-in", "EMAIL")]
+)
 def test_arguments_are_named_as_in_the_readme(pingpilot: Pingpilot, command: str, argument: str) -> None:
     helped = pingpilot(command, "--help")
 

@@ -240,6 +240,7 @@ PROVOKED: dict[str, Provoke] = {
     "too_many_keys/rotation": for_a_rotation_beyond_the_last_key,
     "last_manage_key": asking("DELETE", f"{KEYS}/1"),
     "quota_exceeded": over_quota,
+    "bad_request/form": asking("POST", "/sign-in", Origin="https://evil.example"),
     "processing_failed": of_a_broken_database,
     "shutting_down": while_stopping,
     **{code: with_a_channel_on(channel) for code, channel in UNLINKED.items()},

@@ -1,7 +1,7 @@
 """A database of the first release, with rows in every table, is brought up to date without losing one."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,15 @@ import pytest
 from tortoise import Tortoise
 from tortoise.migrations.api import migrate as apply_migrations
 
-from models import Account, Delivery, DeliveryAttempt, Destination
+from models import (
+    Account,
+    CategoryActivity,
+    Delivery,
+    DeliveryActivity,
+    DeliveryAttempt,
+    Destination,
+)
+from models.activity import slot_of
 from models.database import connection, is_current, migrate, open_database, tortoise_config
 from models.sql import Row, as_datetime, as_uuid, insert_rows, query
 from tests.support.databases import PostgresCopies
@@ -150,6 +158,26 @@ async def test_every_row_is_kept_and_can_be_used(old_url: str) -> None:
     assert (destination.kind, destination.name, delivery.destination) == ("direct", "discord", "discord")
     assert delivery.forgiven == 0
     assert rest == [0, 0, 0]  # the foreign keys still lead to their tables
+
+
+async def test_what_came_lately_is_counted(old_url: str) -> None:
+    async with open_database(old_url):
+        for number, ago in enumerate((timedelta(), timedelta(days=39), timedelta(days=41)), start=2):
+            at = datetime.now(UTC) - ago
+            event = {**ROWS["events"], "id": UUID(int=number), "created_at": at}
+            delivery = {**ROWS["deliveries"], "id": number, "event_id": UUID(int=number), "delivered_at": at}
+            delivery["status"] = "delivered"
+            await insert_rows(connection(), "events", list(event), [list(event.values())])
+            await insert_rows(connection(), "deliveries", list(delivery), [list(delivery.values())])
+
+    await migrate(old_url)
+
+    async with open_database(old_url):
+        came = await CategoryActivity.all().order_by("slot")
+        went = await DeliveryActivity.all().order_by("slot")
+    assert [(each.category, each.events) for each in came] == [("sale", 1)] * 2
+    assert [(each.destination, each.delivered, each.failed) for each in went] == [("discord", 1, 0)] * 2
+    assert came[-1].slot == went[-1].slot == slot_of(at + timedelta(days=41))
 
 
 async def _apply_the_first_migration(url: str) -> None:
