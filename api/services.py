@@ -21,6 +21,7 @@ from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.events.intake import Intake
+from pingpilot.events.live import Live
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
@@ -64,6 +65,7 @@ class Services:
     authenticator: Authenticator
     intake: Intake
     settlements: Settlements
+    live: Live
     unsubscriber: Unsubscriber
     health: Health
     database: DatabaseWatch

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from api.dashboard import events, overview, sessions, sign_in
+from api.dashboard import events, live, overview, sessions, sign_in
 from api.dashboard.assets import get_asset
 from api.dashboard.pages import render
 from api.errors import ApiError, ErrorPage
@@ -28,6 +28,7 @@ def add_dashboard(app: web.Application) -> None:
     add.add_get("/events", events.get_events)
     add.add_get("/events/{event_id}", events.get_event)
     add.add_post("/events/{event_id}/retry", events.post_retry)
+    add.add_get("/live", live.get_live)
     add.add_get("/sign-in", sign_in.get_sign_in)
     add.add_post("/sign-in", sign_in.post_sign_in)
     add.add_get("/sign-in/{token}", sign_in.get_link)

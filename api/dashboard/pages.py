@@ -42,12 +42,24 @@ def render(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     zone: str = "UTC",
+    live: str | None = None,
     **values: Any,
 ) -> web.Response:
-    """Return a page, packed where the browser takes that. `zone` is the IANA name that times are shown in."""
+    """Return a page, packed where the browser takes that.
+
+    `zone` is the IANA name that times are shown in; `live` how far a page has got that loads itself anew
+    (`api.dashboard.live`), None for one that does not.
+    """
     services = request.app[SERVICES]
     text = _templates.get_template(template).render(
-        values, root=root_of(request), now=services.clock.now(), zone=ZoneInfo(zone), ago=ago, exact=_exact
+        values,
+        live=live,
+        root=root_of(request),
+        query=request.rel_url.raw_query_string,
+        now=services.clock.now(),
+        zone=ZoneInfo(zone),
+        ago=ago,
+        exact=_exact,
     )
     is_https = services.base_url.startswith("https://")
     given = {**HEADERS, **(_HTTPS_HEADERS if is_https else {}), **(headers or {})}

@@ -36,6 +36,7 @@ from pingpilot.delivery.parts import Surroundings
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import DatabaseUnavailable, SettingsError
 from pingpilot.events.intake import Intake
+from pingpilot.events.live import Live
 from pingpilot.events.offers import offer_channels
 from pingpilot.listening import listening_socket
 from pingpilot.storage.housekeeping import Housekeeper
@@ -65,7 +66,8 @@ class Daemon:
         self._health = Health()
         self._database = DatabaseWatch(clock=self._clock)
         self._metrics = Metrics()
-        self._settlements = Settlements()
+        self._live = Live()
+        self._settlements = Settlements(self._live)
         self._limits = PlanLimits.of(settings)
         self._housekeeper = Housekeeper(
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
@@ -169,8 +171,10 @@ class Daemon:
                 metrics=self._metrics,
                 limits=self._limits,
                 on_deliveries=self._wake,
+                live=self._live,
             ),
             settlements=self._settlements,
+            live=self._live,
             unsubscriber=unsubscriber,
             health=self._health,
             database=self._database,

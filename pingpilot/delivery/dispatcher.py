@@ -189,7 +189,7 @@ class Dispatcher:
             attempts = [replace(attempt, claim=shown), replace(attempt, claim=others, verdict=back)]
         for each in attempts:
             changed = await self._record(each)
-            self._settlements.announce(changed)
+            self._settlements.announce(claim.account_id, changed)
             self._reporter.report(each, changed)
 
     async def _record(self, attempt: Attempt) -> set[UUID]:

@@ -5,18 +5,25 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
+from pingpilot.events.live import Live
+
 
 class Settlements:
     """Wakes those who wait for an event's deliveries. The truth stays in the database: a wake-up only
     means that another look is worth it, and other daemons' work is seen without one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, live: Live | None = None) -> None:
+        self._live = live or Live()
         self._waiting: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
         self._closed = False
 
-    def announce(self, event_ids: Iterable[UUID]) -> None:
-        """Wake those who wait for these events."""
+    def announce(self, account_id: int, event_ids: Iterable[UUID]) -> None:
+        """Wake those who wait for these events, and the open pages of their account."""
+        self._live.announce([account_id])
+        self._wake(event_ids)
+
+    def _wake(self, event_ids: Iterable[UUID]) -> None:
         for event_id in event_ids:
             for signal in self._waiting.get(event_id, ()):
                 signal.set()
@@ -24,7 +31,8 @@ class Settlements:
     def close(self) -> None:
         """Wake everybody for the last time: the daemon stops."""
         self._closed = True
-        self.announce(list(self._waiting))
+        self._wake(list(self._waiting))
+        self._live.close()
 
     @property
     def closed(self) -> bool:

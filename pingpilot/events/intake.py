@@ -16,6 +16,7 @@ from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
 from pingpilot.errors import CommitInDoubt, DatabaseUnavailable
 from pingpilot.events.ledger import Ledger
+from pingpilot.events.live import Live
 from pingpilot.events.quota_notices import tell_of_quota
 from pingpilot.events.submission import Acceptance, NotStored, Submission
 from pingpilot.storage.watch import DatabaseWatch
@@ -31,7 +32,8 @@ log = structlog.get_logger(__name__)
 class Intake:
     """Accepts events: charges the quota, stores event and deliveries, all in one transaction a batch.
 
-    `on_deliveries` is told the channels that have something to do after a commit, `database` what fails.
+    `on_deliveries` is told the channels that have something to do after a commit, `database` what fails,
+    `live` the accounts that got events.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class Intake:
         metrics: Metrics,
         limits: PlanLimits,
         on_deliveries: Callable[[set[str]], None],
+        live: Live | None = None,
     ) -> None:
         self._clock = clock
         self._database = database
         self._metrics = metrics
         self._limits = limits
         self._on_deliveries = on_deliveries
+        self._live = live or Live()
         self._commits: Batcher[Submission, Acceptance] = Batcher(self._commit)
 
     async def submit(self, submission: Submission) -> Acceptance:
@@ -76,6 +80,7 @@ class Intake:
         self._on_deliveries(
             {each.channel for _, acceptance in accepted for each in acceptance.targets} | told
         )
+        self._live.announce({each.caller.account_id for each, _ in accepted})
         for each in reached:
             log.warning(
                 "A month's quota is used up" if each.percent == ALL else "A month's quota is nearly used up",

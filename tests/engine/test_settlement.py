@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pingpilot.delivery.settlement import Settlements
 
+ACCOUNT = 7
 EVENT, OTHER = UUID(int=1), UUID(int=2)
 
 
@@ -20,18 +21,18 @@ async def test_an_announcement_wakes_all_who_wait_for_the_event_and_nobody_else(
     first, second = await waiting(settlements, EVENT), await waiting(settlements, EVENT)
     other = await waiting(settlements, OTHER)
 
-    settlements.announce([EVENT])
+    settlements.announce(ACCOUNT, [EVENT])
 
     async with asyncio.timeout(5):
         await asyncio.gather(first, second)
     assert not other.done()
-    settlements.announce([OTHER])
+    settlements.announce(ACCOUNT, [OTHER])
     await other
 
 
 async def test_an_announcement_is_not_kept_for_later() -> None:
     settlements = Settlements()
-    settlements.announce([EVENT])
+    settlements.announce(ACCOUNT, [EVENT])
 
     late = await waiting(settlements, EVENT)
 
@@ -67,7 +68,7 @@ async def test_somebody_who_goes_away_harms_nobody() -> None:
 
     gone.cancel()
     await asyncio.wait([gone])
-    settlements.announce([EVENT])
+    settlements.announce(ACCOUNT, [EVENT])
 
     async with asyncio.timeout(5):
         await stays

@@ -19,6 +19,7 @@ from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.events.intake import Intake
+from pingpilot.events.live import Live
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
@@ -39,12 +40,14 @@ class Composition:
     limits: PlanLimits = field(default_factory=PlanLimits)
     health: Health = field(default_factory=Health)
     metrics: Metrics = field(default_factory=Metrics)
-    settlements: Settlements = field(default_factory=Settlements)
+    live: Live = field(default_factory=Live)
+    settlements: Settlements = field(init=False)
     listeners: list[Dispatcher] = field(default_factory=list)
     database: DatabaseWatch = field(init=False)
     intake: Intake = field(init=False)
 
     def __post_init__(self) -> None:
+        self.settlements = Settlements(self.live)
         self.database = DatabaseWatch(clock=self.clock)
         self.intake = Intake(
             clock=self.clock,
@@ -52,6 +55,7 @@ class Composition:
             metrics=self.metrics,
             limits=self.limits,
             on_deliveries=self._wake,
+            live=self.live,
         )
 
     async def services(self) -> Services:
@@ -60,6 +64,7 @@ class Composition:
             authenticator=Authenticator(limits=self.limits, clock=self.clock),
             intake=self.intake,
             settlements=self.settlements,
+            live=self.live,
             unsubscriber=await Unsubscriber.load("http://localhost"),
             health=self.health,
             database=self.database,

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from api.dashboard.live import mark_of
 from api.dashboard.pages import render, see_other
 from api.dashboard.states import Square, delivery_words, squares
 from api.dashboard.visitors import Visitor, chosen_id, form_token, read_form, signed_in
@@ -78,6 +79,7 @@ async def get_events(request: web.Request, visitor: Visitor) -> web.Response:
     if status not in (None, *EventStatus):
         status = None
     before = parse_event_id(given.get("before", ""))
+    mark = mark_of(request, account.id)  # before it is read: loaded once too often at worst
     wanted = Wanted(account.id, category, EventStatus(status) if status else None, before)
     page = await list_events(wanted, PER_PAGE)
     categories: Any = (
@@ -89,6 +91,7 @@ async def get_events(request: web.Request, visitor: Visitor) -> web.Response:
         zone=account.time_zone,
         visitor=visitor,
         here="events",
+        live=mark if before is None else None,
         rows=await listed(account, page.events),
         categories=[*categories],
         statuses=list(EventStatus),

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from api.dashboard.charts import sparkline, stacked
 from api.dashboard.events import listed
+from api.dashboard.live import mark_of
 from api.dashboard.pages import render, see_other, wants_page
 from api.dashboard.states import state_of
 from api.dashboard.visitors import Visitor, visitor_of
@@ -33,6 +34,7 @@ async def get_overview(request: web.Request) -> web.StreamResponse:
 async def _overview(request: web.Request, visitor: Visitor) -> web.Response:
     services, account = request.app[SERVICES], visitor.account
     now = services.clock.now()
+    mark = mark_of(request, account.id)  # before the rest is read: loaded once too often at worst
     reports, days, quota, rows, page = await asyncio.gather(
         report_categories(account, now),
         days_of(account, now, DAYS),
@@ -49,6 +51,7 @@ async def _overview(request: web.Request, visitor: Visitor) -> web.Response:
         zone=account.time_zone,
         visitor=visitor,
         here="overview",
+        live=mark,
         cards=cards[:_MOST_CARDS],
         hidden_cards=max(0, len(cards) - _MOST_CARDS),
         lines={

@@ -1,0 +1,67 @@
+"""The stream that tells a page to load itself anew, as server-sent events.
+
+It carries no content: a page asks for itself again, by its own address, and puts in what has changed.
+"""
+
+import asyncio
+import secrets
+
+from aiohttp import web
+from aiohttp_sse import sse_response
+
+from api.dashboard.visitors import visitor_of
+from api.services import SERVICES
+
+MOST_STREAMS = 20
+"""Streams an account may have open; further pages are still, until one is closed."""
+_REFRESHES = 10.0  # a second, over all pages of this daemon: intake comes first
+_SHORTEST = 0.5  # seconds between two of one page
+_LOOKS_EVERY = 60.0  # seconds after which a stream without news looks whether its session still stands
+_BROWSER_GONE = 1.0  # seconds after which it is noticed
+_RUN = secrets.token_hex(4)
+"""Tells the counts of this start of the daemon from those of others."""
+
+
+def mark_of(request: web.Request, account_id: int) -> str:
+    """Return how far a page that is made now has got, for its stream to go on from."""
+    return f"{_RUN}.{request.app[SERVICES].live.changes(account_id)}"
+
+
+async def get_live(request: web.Request) -> web.StreamResponse:
+    """Tell of each change of the account until the page goes, the session ends or the daemon stops.
+
+    Those for whom there is no stream get an empty answer: whatever stands in one, a page would show.
+    """
+    live, visitor = request.app[SERVICES].live, await visitor_of(request)
+    if visitor is None or live.watchers_of(visitor.account.id) >= MOST_STREAMS:
+        return web.Response(status=204)
+    known = request.headers.get("Last-Event-ID") or request.query.get("seen", "")
+    next_look = 0.0
+    with live.watching(visitor.account.id) as changed:
+        try:
+            async with sse_response(request) as stream:
+                # aiohttp tells no handler that the browser is gone: its next request has another transport
+                while request.transport is not None and not live.ending.is_set():
+                    now = asyncio.get_running_loop().time()
+                    if changed.is_set() or now >= next_look:
+                        next_look = now + _LOOKS_EVERY
+                        if await visitor_of(request) is None:
+                            await stream.send("", event="over")  # the page asks no more
+                            break
+                    changed.clear()
+                    if known != (known := mark_of(request, visitor.account.id)):
+                        await stream.send("", id=known, event="changed")
+                        # By an event, not a sleep: a stop waits for nobody
+                        await _set_within(live.ending, max(_SHORTEST, live.watchers / _REFRESHES))
+                    await _set_within(changed, _BROWSER_GONE)
+        except (ConnectionResetError, TimeoutError):
+            pass  # the page is gone, or takes nothing any more
+    return stream
+
+
+async def _set_within(signal: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await signal.wait()
+    except TimeoutError:
+        pass
