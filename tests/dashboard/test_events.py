@@ -134,7 +134,7 @@ async def test_what_people_wrote_stays_text(
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("path", ["/events/evt_00", "/events/x", "/events/%00", "/settings", "/nothing"])
+@pytest.mark.parametrize("path", ["/events/evt_00", "/events/x", "/events/%00", "/settings/none", "/nothing"])
 async def test_what_is_not_there_is_told_to_people_on_a_page_and_to_programs_as_json(
     api: Api, person: Person, ada: Account, path: str
 ) -> None:

@@ -17,7 +17,7 @@ async def get_sessions(request: web.Request, visitor: Visitor) -> web.Response:
         "sessions/page.html",
         zone=visitor.account.time_zone,
         visitor=visitor,
-        here="settings",
+        here="sessions",
         sessions=await sessions_of(visitor.account, now),
         token=form_token(request),
     )
