@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -261,9 +262,17 @@ def free_port() -> int:
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with these settings in place of its own."""
+    """Return this process's environment with these settings in place of its own.
+
+    The usual port need not be free on this machine: it is another one, unless a setting names one.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_TESTS)}
-    return {**kept, **settings}
+    return {**kept, "PINGPILOT_HTTP_PORT": str(_usual_port()), **settings}
+
+
+@cache
+def _usual_port() -> int:
+    return free_port()
 
 
 _PINGPILOT = (sys.executable, "-m", "pingpilot")
