@@ -56,7 +56,7 @@ class Server:
 
 
 @pytest.fixture
-async def server(sqlite: str, bots: Bots, discord_stand_in: DiscordStandIn) -> AsyncIterator[Server]:
+async def server(storage: str, bots: Bots, discord_stand_in: DiscordStandIn) -> AsyncIterator[Server]:
     guild = discord_stand_in.add_guild("Acme")
     guild.add_member(ADA.id, guild.add_role("staff", Permission.MANAGE_CHANNELS))
     guild.add_member(ROGUE.id)
@@ -421,7 +421,7 @@ async def test_a_server_in_an_outage_loses_nothing(server: Server, mailed: Accou
 
 
 async def test_a_server_that_is_still_loading_has_its_name_looked_up(
-    sqlite: str, mailed: Account, bots: Bots, discord_stand_in: DiscordStandIn
+    storage: str, mailed: Account, bots: Bots, discord_stand_in: DiscordStandIn
 ) -> None:
     guild = discord_stand_in.add_guild("Acme\u202e\n", owner=ADA)
     guild.available = False
@@ -436,7 +436,7 @@ async def test_a_server_that_is_still_loading_has_its_name_looked_up(
 
 
 async def test_a_channel_that_was_hidden_from_the_bot_has_its_name_looked_up(
-    sqlite: str, mailed: Account, bots: Bots, discord_stand_in: DiscordStandIn
+    storage: str, mailed: Account, bots: Bots, discord_stand_in: DiscordStandIn
 ) -> None:
     guild = discord_stand_in.add_guild("Acme", owner=ADA)
     server = Server(discord_stand_in, guild, guild.add_channel("ops"))

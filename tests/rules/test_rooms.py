@@ -131,6 +131,8 @@ async def test_wrong_codes_in_a_room_count_as_guesses(clock: ManualClock) -> Non
     [
         ("Ops room", InvalidInput),
         ("x" * 33, InvalidInput),
+        ("all", AlreadyExists),
+        ("none", AlreadyExists),
         ("telegram", AlreadyExists),
         ("ops", AlreadyExists),
     ],
