@@ -17,7 +17,7 @@ from telegram.ext import (
     filters,
 )
 
-from bots.commands import MENU, answered
+from bots.commands import CRASHED, MENU, answered
 from bots.replies import Reply
 from bots.rooms import RoomCommands
 from bots.telegram.channel import pause_named_by
@@ -128,9 +128,9 @@ class RoomChats:
             await self._delete(message)  # others could use the code meanwhile, if it is refused
         try:
             administrator = await _administrator_who_wrote(message)
-        except (BadRequest, Forbidden) as exc:
+        except TelegramError as exc:
             log.info("Telegram does not tell a member's status", reason=exc.message)
-            return CANT_SEE_WHO_YOU_ARE
+            return CANT_SEE_WHO_YOU_ARE if isinstance(exc, BadRequest | Forbidden) else CRASHED
         if administrator is None:
             return self._rooms.refused("administrators", words)
         if command == "unlink":
@@ -183,7 +183,7 @@ async def _administrator_who_wrote(message: Message) -> ChatUser | None:
     """Return the administrator who wrote a message, None where its writer is none.
 
     Only administrators write in the name of the room itself, which is all that is told of them then, and
-    nobody else posts in a channel. Raises `BadRequest` or `Forbidden` where Telegram does not tell.
+    nobody else posts in a channel. Raises `TelegramError` where Telegram does not tell.
     """
     user, in_the_name_of = message.from_user, message.sender_chat
     if message.chat.type == Chat.CHANNEL or (in_the_name_of and in_the_name_of.id == message.chat.id):

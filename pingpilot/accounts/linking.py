@@ -31,11 +31,16 @@ _AROUND = re.compile(r"^[\W_]*(?:(?:link|code)\b[\W_]*)*|[\W_]+$", re.IGNORECASE
 
 @dataclass(frozen=True, slots=True)
 class NewLinkCode:
-    """A code for the account's owner. `telegram_url` opens the bot with it; None while no bot ran yet."""
+    """A code for the account's owner. `telegram_url` opens the bot with it; None while no bot ran yet.
+
+    `in_groups` is what is written in a Telegram group: with other bots there, one gets for sure only what
+    names it (https://core.telegram.org/bots/features#privacy-mode).
+    """
 
     code: str
     expires_at: datetime
     telegram_url: str | None
+    in_groups: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,12 @@ async def create_link_code(account: Account, now: datetime, *, room: str | None 
         )
     bot = await Fact.read(TELEGRAM_USERNAME)
     opens = "start" if room is None else "startgroup"  # asks in which group, and adds the bot to it
-    return NewLinkCode(code, expires_at, f"https://t.me/{bot}?{opens}={code}" if bot else None)
+    return NewLinkCode(
+        code,
+        expires_at,
+        telegram_url=f"https://t.me/{bot}?{opens}={code}" if bot else None,
+        in_groups=f"/link@{bot} {code}" if bot else f"/link {code}",
+    )
 
 
 @unit_of_work

@@ -278,6 +278,23 @@ async def test_where_members_are_hidden_the_bot_has_to_be_an_administrator(
     assert seen.text.startswith("✅")
 
 
+@pytest.mark.parametrize("fault", [Fault.status(500), Fault.status(429, retry_after=5), Fault.drop()])
+async def test_where_telegram_is_away_nobody_is_taken_for_an_administrator(
+    on_telegram: OnTelegram, mailed: Account, bots: Bots, fault: Fault
+) -> None:
+    room, stand_in = room_of(on_telegram), on_telegram.stand_in
+    code = await code_for(mailed, bots)
+    stand_in.faults.add(fault, route="getChatMember")
+
+    with structlog.testing.capture_logs() as log:
+        [reply] = await stand_in.rooms.write(room, f"/link {code}", by=on_telegram.user)
+    [again] = await stand_in.rooms.write(room, f"/link {code}", by=on_telegram.user)
+
+    assert reply.text == "Something went wrong on our side. Please try again in a moment."
+    assert {each["log_level"] for each in log} == {"info"}
+    assert again.text.startswith("✅")
+
+
 @pytest.mark.parametrize("said", ["code", "key", "a wrong code"])
 @pytest.mark.parametrize("by", ["an administrator", "somebody"])
 async def test_a_code_does_not_stay_readable_where_the_bot_may_delete(
