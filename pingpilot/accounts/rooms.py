@@ -13,7 +13,13 @@ from models.database import connection, transaction, unit_of_work
 from models.sql import is_postgres, marks, query
 from pingpilot.accounts.destinations import ALL, NONE, check_new, delete_destination
 from pingpilot.accounts.keys import KEY_PREFIX
-from pingpilot.accounts.linking import ChatUser, count_guess, redeem, without_brackets
+from pingpilot.accounts.linking import (
+    ChatUser,
+    count_guess,
+    redeem,
+    taken_back_unless_wrong,
+    without_brackets,
+)
 from pingpilot.accounts.quiet_hours import reconsider
 from pingpilot.channels import CHANNELS
 from pingpilot.errors import AlreadyExists, InvalidInput, LinkRefused, TooMany
@@ -51,13 +57,13 @@ async def link_room(user: ChatUser, room: Room, code: str, *, now: datetime) -> 
     """Link the room to the account that the code belongs to.
 
     It is called as the code says, or after its title. One that is linked to that account and was suspended or
-    switched off is used again. Raises `LinkRefused` with a sentence for everybody in the room; each refusal
-    counts as a guess.
+    switched off is used again. Raises `LinkRefused` with a sentence for everybody in the room; each wrong
+    code counts as a guess.
     """
     if begins_a_key(code):
         raise LinkRefused(NO_KEYS)
     guess = await count_guess(user, now)
-    async with transaction():
+    async with taken_back_unless_wrong(guess), transaction():
         await guess.delete()  # unless the code is refused, which rolls this back; a write, to come first
         await _lock_room(room)
         account, name_given = await redeem(without_brackets(code), now)
