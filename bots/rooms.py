@@ -11,7 +11,15 @@ from bots.replies import Bold, Code, Link, Reply
 from models.database import transaction, unit_of_work
 from models.destination import Obstacle, obstacle_to
 from pingpilot.accounts.linking import ChatUser, without_brackets
-from pingpilot.accounts.rooms import Room, link_room, room_destination, suspend_rooms, unlink_room
+from pingpilot.accounts.rooms import (
+    NO_KEYS,
+    Room,
+    begins_a_key,
+    destinations_in,
+    link_room,
+    suspend_rooms,
+    unlink_room,
+)
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 from pingpilot.errors import LinkRefused
@@ -61,25 +69,30 @@ class RoomCommands:
         """Unlink this room, whichever account it belongs to, and tell that account's owner."""
         now = self._clock.now()
         removed = await unlink_room(room, now)
-        if removed is None:
+        if not removed:
             return Reply.of("This room is not linked.")
-        known, categories = removed
-        text = f"{_shown(room)} ('{known.name}') was unlinked, in the room, by {_who(user, room)}."
-        if categories:
-            text += f" These categories name it still: {', '.join(categories)}."
-        self._on_deliveries({room.channel, *await post_notice(known.account_id, text, now=now)})
+        woken = {room.channel}
+        for known, categories in removed:
+            text = f"{_shown(room)} ('{known.name}') was unlinked, in the room, by {_who(user, room)}."
+            if categories:
+                text += f" These categories name it still: {', '.join(categories)}."
+            woken |= await post_notice(known.account_id, text, now=now)
+        self._on_deliveries(woken)
         return Reply.of("This room is unlinked. No more notifications come here.")
 
     async def help(self, room: Room, *, who_may: str, private_url: str | None = None) -> Reply:
         """Say what works in this room, and whether it is linked. `who_may` link it: "administrators"."""
-        known = await room_destination(room)
-        status = "It is not linked."
-        if known:
-            obstacle = obstacle_to(
-                enabled=known.enabled, address=known.address, suspended_reason=known.suspended_reason
-            )
-            standing = {None: "linked", Obstacle.OFF: "linked, but switched off"}
-            status = f"It is {standing.get(obstacle, 'linked, but suspended')}."
+        obstacles = [
+            obstacle_to(enabled=each.enabled, address=each.address, suspended_reason=each.suspended_reason)
+            for each in await destinations_in(room)
+        ]
+        if not obstacles:
+            status = "It is not linked."
+        elif None in obstacles:
+            status = "It is linked."
+        else:
+            why = "switched off" if Obstacle.OFF in obstacles else "suspended"
+            status = f"It is linked, but {why}."
         return Reply.of(
             f"I bring notifications from programs into this room. {status}",
             (Code("/link CODE"), f" – links it ({who_may} only)"),
@@ -92,8 +105,12 @@ class RoomCommands:
         answer = Reply.of(("Others read along here: send me ", Code(f"/{command}"), " in our private chat."))
         return answer.with_links(*_private(private_url))
 
-    def refused(self, who_may: str) -> Reply:
-        """Answer somebody who may not link or unlink this room. `who_may`: "its administrators"."""
+    def refused(self, who_may: str, words: str = "") -> Reply:
+        """Answer somebody who may not link or unlink this room. `who_may`: "administrators"; `words` is what
+        they sent with the command.
+        """
+        if begins_a_key(words):  # whoever it belongs to, others have read it now
+            return Reply.of(NO_KEYS)
         return Reply.of(f"Only {who_may} can link or unlink this room: ask one of them.")
 
     @unit_of_work

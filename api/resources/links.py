@@ -36,11 +36,14 @@ async def post_link_code(request: web.Request) -> web.Response:
         raise ApiError("too_many_requests/link_codes", sentence=exc, wait=wait) from None
     bots = " or ".join(kind.label for kind in CHANNELS.values() if kind.needs_link)
     tap = ", or open telegramUrl" if new.telegram_url else ""
-    where = f"to the {bots} bot"
+    where = f"send `/link {new.code}` to the {bots} bot"
     if body.room is not None:
-        where = f"in the room to be called '{body.room}', where the {bots} bot is"
+        where = (
+            f"send `{new.in_groups}` in the Telegram group, topic or channel that is to be '{body.room}', or "
+            f"`/link code: {new.code} where: This channel` in the Discord channel"
+        )
     shown = NewCode(
-        message=f"Within 10 minutes, send `/link {new.code}` {where}{tap}: it works once.",
+        message=f"Within 10 minutes, {where}{tap}: it works once.",
         code=new.code,
         expires_at=new.expires_at,
         telegram_url=new.telegram_url,

@@ -28,7 +28,7 @@ WANTED = [Update.MESSAGE, Update.CHANNEL_POST, Update.CALLBACK_QUERY, Update.MY_
 _MARGIN = 10  # seconds an answer may take, beyond the time a poll was told to wait
 _GRACE = 3.0  # seconds that replies under way may take when the bot stops
 _LONGEST_BACKOFF = 30.0
-_HANDLERS = 8  # updates handled at once
+HANDLERS = 8  # updates handled at once
 
 App = Application[Any, Any, Any, Any, Any, Any]
 
@@ -52,6 +52,8 @@ class TelegramBot:
     async def run(self) -> None:
         """Serve until cancelled. Raises `Misconfigured` for a refused token, `TelegramError` at the start."""
         application = await asyncio.to_thread(self._new_application)  # makes a TLS context: 35 ms
+        chats = ChatCommands(self._commands)
+        chats.add_to(application)
         bot = application.bot
         try:
             await application.initialize()
@@ -65,22 +67,21 @@ class TelegramBot:
         except InvalidToken as exc:
             raise Misconfigured("Telegram refuses the bot's token: set a valid one.") from exc
         finally:
+            chats.close()
             await self._stop(application)
 
     def _new_application(self) -> App:
-        request = new_request(ReadableUpdates, connections=_HANDLERS + 1, timeout=_MARGIN)
-        application = (
+        request = new_request(ReadableUpdates, connections=HANDLERS + 1, timeout=_MARGIN)
+        return (
             ApplicationBuilder()
             .token(self._token.get_secret_value())
             .base_url(f"{self._api_url}/bot")
             .request(request)
             .get_updates_request(request)
-            .concurrent_updates(_HANDLERS)
+            .concurrent_updates(HANDLERS)
             .updater(None)
             .build()
         )
-        ChatCommands(self._commands).add_to(application)
-        return application
 
     async def _poll(self, application: App) -> None:
         backoff, is_up = 1.0, False

@@ -44,6 +44,11 @@ class ChatCommands:
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
+        self._rooms = RoomChats(commands.rooms)
+
+    def close(self) -> None:
+        """Let no answer wait any more."""
+        self._rooms.close()
 
     def add_to(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
         """Register every command, an answer to anything else, the buttons, what works in rooms, and the error
@@ -70,7 +75,7 @@ class ChatCommands:
         anything = filters.ChatType.PRIVATE & filters.TEXT
         application.add_handler(MessageHandler(anything, _handler(self._read)))
         application.add_handler(CallbackQueryHandler(self._press))
-        RoomChats(commands.rooms).add_to(application)
+        self._rooms.add_to(application)
 
         async def log_failure(_update: object, context: Context) -> None:
             log.error("A reply on Telegram failed", exc_info=context.error)

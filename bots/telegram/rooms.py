@@ -1,11 +1,13 @@
 """Telegram's groups, topics of forums and channels: who may link them, and what becomes of the bot there."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from telegram import Chat, ChatMember, ChatMemberAdministrator, ChatMemberRestricted, Message, Update
-from telegram.error import BadRequest, Forbidden, TelegramError
+from telegram.error import BadRequest, Forbidden, RetryAfter, TelegramError
 from telegram.ext import (
     Application,
     CallbackContext,
@@ -15,18 +17,24 @@ from telegram.ext import (
     filters,
 )
 
-from bots.commands import MENU, answered
+from bots.commands import CRASHED, MENU, answered
 from bots.replies import Reply
 from bots.rooms import RoomCommands
+from bots.telegram.channel import pause_named_by
 from bots.telegram.markup import send
 from models import Destination
 from pingpilot.accounts.linking import ChatUser, without_brackets
 from pingpilot.accounts.rooms import Room
 from pingpilot.channels import TELEGRAM
+from pingpilot.rendering.text import one_line
 
 Context = CallbackContext[Any, Any, Any, Any]
 Handle = Callable[[Update, Context], Coroutine[Any, Any, None]]
 
+MOST_LATE = 100
+"""Rooms whose answer may wait for flood control at a time."""
+LONGEST_PAUSE, MOST_TRIES = timedelta(minutes=2), 3
+"""What takes longer or more is dropped; a room takes 20 messages a minute."""
 CANT_SEE_WHO_YOU_ARE = Reply.of(
     "Telegram doesn't tell me who is an administrator here: make me one, then try again."
 )
@@ -47,6 +55,9 @@ class RoomChats:
 
     def __init__(self, rooms: RoomCommands) -> None:
         self._rooms = rooms
+        self._late: dict[int, tuple[Message, Reply]] = {}
+        self._waiting = set[asyncio.Task[None]]()
+        self._is_closed = False
 
     def add_to(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
         """Register every command for rooms; other bots' (`/help@OtherBot`) are none of ours."""
@@ -54,6 +65,12 @@ class RoomChats:
             application.add_handler(CommandHandler(name, self._handler(name), filters=_SAID_TO_US))
         application.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, self._follow))
         application.add_handler(ChatMemberHandler(self._note_standing, ChatMemberHandler.MY_CHAT_MEMBER))
+
+    def close(self) -> None:
+        """Let no answer wait any more."""
+        self._is_closed = True
+        for task in self._waiting:
+            task.cancel()
 
     def _handler(self, command: str) -> Handle:
         async def handle(update: Update, context: Context) -> None:
@@ -64,10 +81,39 @@ class RoomChats:
             reply = await answered(self._answer(command, message, words, context.bot.username))
             try:
                 await send(message.chat, reply, topic=topic_of(message))
-            except TelegramError as exc:  # not waited for: anybody may let us answer in a group of their own
+            except RetryAfter as exc:
+                self._say_later(message, reply, pause_named_by(exc))
+            except TelegramError as exc:
                 log.info("An answer in a Telegram room was not taken", reason=exc.message)
 
         return handle
+
+    def _say_later(self, message: Message, reply: Reply, pause: timedelta, tries: int = MOST_TRIES) -> None:
+        """Send an answer after the pause that Telegram asks for: the room's notifications use its allowance.
+
+        Handlers don't wait for that, since anybody may keep them busy in a group of their own. A room has one
+        answer that waits, its latest.
+        """
+        chat_id = message.chat.id
+        if chat_id in self._late:
+            self._late[chat_id] = message, reply
+        elif tries and len(self._late) < MOST_LATE and pause <= LONGEST_PAUSE and not self._is_closed:
+            self._late[chat_id] = message, reply
+            task = asyncio.create_task(self._say_late(chat_id, pause, tries))
+            self._waiting.add(task)
+            task.add_done_callback(self._waiting.discard)
+        else:
+            log.info("An answer in a Telegram room was not taken", reason="flood control")
+
+    async def _say_late(self, chat_id: int, pause: timedelta, tries: int) -> None:
+        await asyncio.sleep(pause.total_seconds())
+        message, reply = self._late.pop(chat_id)
+        try:
+            await send(message.chat, reply, topic=topic_of(message))
+        except RetryAfter as exc:
+            self._say_later(message, reply, pause_named_by(exc), tries - 1)
+        except TelegramError as exc:
+            log.info("An answer in a Telegram room was not taken", reason=exc.message)
 
     async def _answer(self, command: str, message: Message, words: str, bot_name: str) -> Reply:
         if command == "start":  # `?startgroup=CODE` sends `/start@Bot CODE`
@@ -82,11 +128,11 @@ class RoomChats:
             await self._delete(message)  # others could use the code meanwhile, if it is refused
         try:
             administrator = await _administrator_who_wrote(message)
-        except (BadRequest, Forbidden) as exc:
+        except TelegramError as exc:
             log.info("Telegram does not tell a member's status", reason=exc.message)
-            return CANT_SEE_WHO_YOU_ARE
+            return CANT_SEE_WHO_YOU_ARE if isinstance(exc, BadRequest | Forbidden) else CRASHED
         if administrator is None:
-            return self._rooms.refused("administrators")
+            return self._rooms.refused("administrators", words)
         if command == "unlink":
             return await self._rooms.unlink(administrator, room)
         return await self._rooms.link(administrator, room, words)
@@ -130,19 +176,20 @@ def _room_of(message: Message) -> Room:
     begun = message.reply_to_message.forum_topic_created if message.reply_to_message else None
     if topic and begun:
         title = f"{title} / {begun.name}"
-    return Room(TELEGRAM.name, str(message.chat.id), title, topic=str(topic) if topic else None)
+    return Room(TELEGRAM.name, str(message.chat.id), one_line(title), topic=str(topic) if topic else None)
 
 
 async def _administrator_who_wrote(message: Message) -> ChatUser | None:
     """Return the administrator who wrote a message, None where its writer is none.
 
-    Only administrators write in the name of the room itself, which is all that is told of them then. Raises
-    `BadRequest` or `Forbidden` where Telegram does not tell.
+    Only administrators write in the name of the room itself, which is all that is told of them then, and
+    nobody else posts in a channel. Raises `TelegramError` where Telegram does not tell.
     """
-    if message.sender_chat is not None:
-        is_own = message.sender_chat.id == message.chat.id
-        return ChatUser(TELEGRAM.name, str(message.chat.id), None) if is_own else None
-    user = message.from_user
+    user, in_the_name_of = message.from_user, message.sender_chat
+    if message.chat.type == Chat.CHANNEL or (in_the_name_of and in_the_name_of.id == message.chat.id):
+        return ChatUser(TELEGRAM.name, str(message.chat.id), None)
+    if in_the_name_of is not None:
+        return None
     if user is None:
         return None
     try:

@@ -21,7 +21,8 @@ MOST_DESTINATIONS = 20
 """Destinations of one account, its direct ones included."""
 SECRET_OVERLAP = timedelta(days=1)
 """How long the former secret of a webhook signs beside the new one."""
-_NO_MENTION = "none"
+ALL, NONE = "all", "none"
+"""What people write instead of a name, where a category's channels, its fallback or a mention is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ async def change_destination(
 
 async def _set_mention(destination: Destination, mention: str) -> None:
     is_room = destination.kind in (DestinationKind.ROOM, DestinationKind.TOPIC)
-    if mention == _NO_MENTION:
+    if mention == NONE:
         await Destination.filter(id=destination.id).update(mention=None)
         return
     if not is_room or not CHANNELS[destination.channel].mentions:
@@ -179,11 +180,15 @@ def label_of(destination: str) -> str:
 async def check_new(account: Account, name: str) -> None:
     """Raise unless the account can have another destination, of this name.
 
-    Raises `InvalidInput` for what is not a name, `AlreadyExists` for one in use, or `TooMany` beyond
-    `MOST_DESTINATIONS`. The caller holds the account's lock.
+    Raises `InvalidInput` for what is not a name, `AlreadyExists` for one that is in use or means something
+    else, or `TooMany` beyond `MOST_DESTINATIONS`. The caller holds the account's lock.
     """
     if not re.fullmatch(NAME_PATTERN, name):
         raise InvalidInput("A destination's name is 1 to 32 of a-z, 0-9 and '-', such as 'ops-room'.")
+    if name in (ALL, NONE):
+        raise AlreadyExists(
+            f"'{name}' means something else where categories name destinations: choose another."
+        )
     if name in CHANNELS:
         raise AlreadyExists(f"'{name}' is a channel's name: choose another one, such as '{name}-ops'.")
     if await Destination.exists(account_id=account.id, name=name):

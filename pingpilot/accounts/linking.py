@@ -3,6 +3,8 @@
 import hashlib
 import re
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,13 +31,22 @@ _KEPT_AFTER_EXPIRY = timedelta(days=1)
 _AROUND = re.compile(r"^[\W_]*(?:(?:link|code)\b[\W_]*)*|[\W_]+$", re.IGNORECASE)
 
 
+class WrongCode(LinkRefused):
+    """What was sent is no code or key that links anything, or not any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewLinkCode:
-    """A code for the account's owner. `telegram_url` opens the bot with it; None while no bot ran yet."""
+    """A code for the account's owner. `telegram_url` opens the bot with it; None while no bot ran yet.
+
+    `in_groups` is what is written in a Telegram group: with other bots there, one gets for sure only what
+    names it (https://core.telegram.org/bots/features#privacy-mode).
+    """
 
     code: str
     expires_at: datetime
     telegram_url: str | None
+    in_groups: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,12 @@ async def create_link_code(account: Account, now: datetime, *, room: str | None 
         )
     bot = await Fact.read(TELEGRAM_USERNAME)
     opens = "start" if room is None else "startgroup"  # asks in which group, and adds the bot to it
-    return NewLinkCode(code, expires_at, f"https://t.me/{bot}?{opens}={code}" if bot else None)
+    return NewLinkCode(
+        code,
+        expires_at,
+        telegram_url=f"https://t.me/{bot}?{opens}={code}" if bot else None,
+        in_groups=f"/link@{bot} {code}" if bot else f"/link {code}",
+    )
 
 
 @unit_of_work
@@ -93,7 +109,7 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
     Raises `LinkRefused` with a sentence for the user; each refusal of a wrong one counts as a guess.
     """
     guess = await count_guess(user, now)
-    async with transaction():
+    async with taken_back_unless_wrong(guess), transaction():
         await guess.delete()  # unless the code is refused, which rolls this back; a write, to come first
         code_or_key = without_brackets(code_or_key)
         if looks_like_key(code_or_key):
@@ -139,28 +155,40 @@ async def count_guess(user: ChatUser, now: datetime) -> LinkGuess:
         return await LinkGuess.create(channel=user.channel, user_id=user.user_id, guessed_at=now)
 
 
+@asynccontextmanager
+async def taken_back_unless_wrong(guess: LinkGuess) -> AsyncIterator[None]:
+    """Count no guess where a right code is refused for another reason, such as that a room has an account."""
+    try:
+        yield
+    except WrongCode:
+        raise
+    except LinkRefused:
+        await guess.delete()
+        raise
+
+
 async def _account_of_key(text: str, now: datetime) -> Account:
-    """Return the account that a key belongs to. Raises `LinkRefused`."""
+    """Return the account that a key belongs to. Raises `WrongCode`."""
     key = await ApiKey.in_force(now).get_or_none(hash=key_hash(text))
     if key is None:
-        raise LinkRefused("This API key is not valid. Check it, or use a link code instead.")
+        raise WrongCode("This API key is not valid. Check it, or use a link code instead.")
     if key.scope != KeyScope.MANAGE:  # it may not say where the notifications go
-        raise LinkRefused("This API key may only send events. Use a link code, or a key with scope 'manage'.")
+        raise WrongCode("This API key may only send events. Use a link code, or a key with scope 'manage'.")
     return await Account.get(id=key.account_id)
 
 
 async def redeem(text: str, now: datetime) -> tuple[Account, str | None]:
     """Use a code up; return the account that got it, and the name of the room that it is for, if any.
 
-    Raises `LinkRefused`. Within a transaction that is rolled back, the code can be used again.
+    Raises `WrongCode`. Within a transaction that is rolled back, the code can be used again.
     """
     code = await LinkCode.get_or_none(hash=_code_hash(text))
     if code is None:
-        raise LinkRefused("This code is not right. Check it, or get a new one.")
+        raise WrongCode("This code is not right. Check it, or get a new one.")
     if code.used_at is None and not code.is_valid(now):
-        raise LinkRefused("This code has expired: it is valid for 10 minutes. Get a new one.")
+        raise WrongCode("This code has expired: it is valid for 10 minutes. Get a new one.")
     if not await code.use(now):
-        raise LinkRefused("This code was used already. Get a new one.")
+        raise WrongCode("This code was used already. Get a new one.")
     return await Account.get(id=code.account_id), code.room
 
 

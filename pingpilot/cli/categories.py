@@ -8,14 +8,13 @@ import typer
 from pingpilot.accounts import categories
 from pingpilot.accounts.accounts import find_account
 from pingpilot.accounts.categories import CategoryReport, report_categories, report_category
-from pingpilot.accounts.destinations import label_of
+from pingpilot.accounts.destinations import ALL, NONE, label_of
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput
 
 app = typer.Typer(help="Add, list, change and remove an account's categories.", no_args_is_help=True)
 
-ALL, NONE = "all", "none"
 NAME = typer.Argument(metavar="NAME", help="1 to 64 of a-z, 0-9 and '-'.")
 ROUTED_TO = typer.Option(
     "--channels",

@@ -37,12 +37,13 @@ def link_code_command(
     typer.echo(f"Code: {new.code}  (once, until {new.expires_at:%H:%M} UTC)")
     bots = {name: kind.label for name, kind in CHANNELS.items() if kind.needs_link}
     here = [label for name, label in bots.items() if name in settings.configured_channels]
-    where = f"to the {' or '.join(here or bots.values())} bot"
-    if room is not None:
-        where = (
-            f"in the group or topic that is to be '{room}'; in a Discord channel, with `where: This channel`"
+    if room is None:
+        typer.echo(f"Send `/link {new.code}` to the {' or '.join(here or bots.values())} bot.")
+    else:
+        typer.echo(
+            f"Send `{new.in_groups}` in the group, topic or channel on Telegram that is to be '{room}', or "
+            f"`/link code: {new.code} where: This channel` in the channel on Discord."
         )
-    typer.echo(f"Send `/link {new.code}` {where}.")
     if not here:
         missing = " or ".join(settings.channels[name].missing or "" for name in bots)
         typer.echo(f"Warning: this server has no bot that could take it: set {missing}.", err=True)

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -28,7 +29,7 @@ from pingpilot.channels import CHANNELS, load
 from pingpilot.cli.prompt import Prompt
 from pingpilot.config import PREFIX, Settings, load_settings
 from pingpilot.daemon.daemon import Daemon
-from pingpilot.errors import SettingsError
+from pingpilot.errors import PingPilotError, SettingsError
 from pingpilot.listening import listening_socket
 from pingpilot.sandbox.platforms import Platform
 from pingpilot.sandbox.terminal import Terminal
@@ -39,8 +40,11 @@ GRACE = timedelta(seconds=1)
 HELP = """Type a command to a bot: `discord /quota`, `telegram /categories`, `telegram /help`.
 `refuse telegram` makes Telegram refuse the next message; `discord /failed` then lists it, and
 `discord press Retry 1` presses a button of that reply.
-`code` makes a new link code, for `discord /link CODE`, or for a server's channel:
-`discord #ops /link code:CODE where:This channel`. `curl` shows the command above again.
+`code` makes a new link code, for `discord /link CODE`. `curl` shows the command above again.
+A room of a team: `telegram add group ops` (or `topic`, `channel`) puts the bot into one, and
+`telegram #ops /link CODE` links it; `telegram remove ops` takes the bot out. A server's
+channel: `discord #ops /link code:CODE where:This channel`; `discord add channel deploys` (or
+`thread`) makes another one. `code ops` makes a code that names the room.
 `quit` or Ctrl-C ends the sandbox."""
 
 CURL = """  curl {base_url}/api/v1/event \\
@@ -170,7 +174,7 @@ async def _guide(
     terminal = Terminal(prompt.write, colors=sys.stdout.isatty())
     for name, platform in platforms.items():
         if CHANNELS[name].needs_link:
-            await platform.link(await _code(new.account))
+            await platform.link(await _code(new.account, None))
         await platform.add_to(new.account)
     for platform in platforms.values():
         platform.draw_on(terminal)
@@ -182,7 +186,7 @@ async def _guide(
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(prompt)
-    person = Person(platforms, terminal=terminal, new_code=lambda: _code(new.account), curl=curl)
+    person = Person(platforms, terminal=terminal, new_code=partial(_code, new.account), curl=curl)
     async with aclosing(prompt.lines()) as lines:
         async for line in lines:
             if line in ("quit", "exit"):
@@ -190,19 +194,21 @@ async def _guide(
             await person.do(line)
 
 
-async def _code(account: Account) -> str:
-    return (await create_link_code(account, datetime.now(UTC))).code
+async def _code(account: Account, room: str | None) -> str:
+    return (await create_link_code(account, datetime.now(UTC), room=room)).code
 
 
 class Person:
-    """Does what is typed at the prompt. `new_code` makes a link code, `curl` is the welcome's command."""
+    """Does what is typed at the prompt. `new_code` makes a link code, for a room if it is given a name;
+    `curl` is the welcome's command.
+    """
 
     def __init__(
         self,
         platforms: Mapping[str, Platform],
         *,
         terminal: Terminal,
-        new_code: Callable[[], Awaitable[str]],
+        new_code: Callable[[str | None], Awaitable[str]],
         curl: str,
     ) -> None:
         self._platforms = platforms
@@ -223,11 +229,11 @@ class Person:
             elif first == "refuse" and words:
                 bots = [name for name in self._platforms if CHANNELS[name].needs_link]
                 typer.echo(f"'{words}' is not a platform: try {' or '.join(bots)}.")
-            elif line == "code":
-                typer.echo(f"Code: {await self._new_code()}")
+            elif first == "code":
+                typer.echo(f"Code: {await self._new_code(words.removeprefix('#') or None)}")
             elif line == "curl":
                 typer.echo(self._curl)
             elif line:
                 typer.echo(HELP)
-        except (ValueError, TimeoutError) as exc:
+        except (ValueError, TimeoutError, PingPilotError) as exc:
             typer.echo(str(exc))

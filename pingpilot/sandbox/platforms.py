@@ -10,13 +10,13 @@ from pingpilot.accounts.webhooks import new_webhook_secret
 from pingpilot.channels import WEBHOOK
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.faults import Fault
+from pingpilot.sandbox.own_rooms import DiscordChannels, TelegramRooms
 from pingpilot.sandbox.smtp import MailStandIn
-from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
+from pingpilot.sandbox.telegram import TelegramMessage, TelegramStandIn, TelegramUser
 from pingpilot.sandbox.terminal import Terminal, discord_buttons, telegram_buttons
 from pingpilot.sandbox.webhook import WebhookStandIn
 
-_PRESS = "press "
-_IN_OPS = "#ops "
+_PRESS, _IN = "press ", "#"
 
 
 class Platform(Protocol):
@@ -43,7 +43,8 @@ class Platform(Protocol):
         """Have what arrives from now on drawn."""
 
     async def act(self, words: str, terminal: Terminal) -> None:
-        """Do as the person what was typed after the platform's name: say something, press a button.
+        """Do as the person what was typed after the platform's name: say something, press a button, add the
+        bot to a room and write there.
 
         Raises `ValueError` with a sentence where that can't be done here.
         """
@@ -79,13 +80,13 @@ class _Played(Generic[StandIn]):
 
 
 class DiscordInSandbox(_Played[DiscordStandIn]):
-    """Discord and a person who talks to the bot there, and has a server with the channel #ops."""
+    """Discord and a person who talks to the bot there, and has a server with it."""
 
     _person = DiscordUser(id="80351110224678912", name="you")
 
     def __init__(self) -> None:
         super().__init__(DiscordStandIn(token=secrets.token_urlsafe(40)))
-        self._ops = self._stand_in.add_guild("Sandbox", owner=self._person).add_channel("ops")
+        self._channels = DiscordChannels(self._stand_in, self._person)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -96,31 +97,38 @@ class DiscordInSandbox(_Played[DiscordStandIn]):
         await self._stand_in.command(self._person, f"/link {code}")
 
     def draw_on(self, terminal: Terminal) -> None:
-        self._stand_in.on_message.append(terminal.discord)
+        self._stand_in.on_message.append(
+            lambda message: terminal.discord(message, self._channels.place_of(message))
+        )
 
     async def act(self, words: str, terminal: Terminal) -> None:
-        if words.startswith(_PRESS):
+        first, _, rest = words.partition(" ")
+        if first == "add":
+            terminal.note(await self._channels.add(rest.strip()))
+        elif first == "remove":
+            terminal.note(await self._channels.remove(_name(rest)))
+        elif words.startswith(_PRESS):
             button = _button(discord_buttons(self._stand_in.replies[-1]), words)
-            reply = await self._stand_in.press(self._person, button)
+            terminal.discord_reply(await self._stand_in.press(self._person, button))
+        elif words.startswith(_IN):
+            channel = self._channels.found(_name(first))
+            terminal.discord_reply(await self._stand_in.command(self._person, rest.strip(), where=channel))
         else:
-            in_ops = words.startswith(_IN_OPS)
-            reply = await self._stand_in.command(
-                self._person, words.removeprefix(_IN_OPS).strip(), where=self._ops if in_ops else "dm"
-            )
-        terminal.discord_reply(reply)
+            terminal.discord_reply(await self._stand_in.command(self._person, words))
 
     def refuse_next(self) -> None:
         self._stand_in.faults.add(Fault.error(400, "Invalid Form Body", code=50035), route="POST channels/")
 
 
 class TelegramInSandbox(_Played[TelegramStandIn]):
-    """Telegram and a person who talks to the bot there."""
+    """Telegram and a person who talks to the bot there, and lets it into groups and channels."""
 
     _person = TelegramUser(id=5_550_001_111, username="you", first_name="You")
 
     def __init__(self) -> None:
         token = f"{secrets.randbelow(10**10):010}:{secrets.token_urlsafe(26)}"
         super().__init__(TelegramStandIn(token=token))
+        self._rooms = TelegramRooms(self._stand_in, self._person)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -131,16 +139,26 @@ class TelegramInSandbox(_Played[TelegramStandIn]):
         await self._stand_in.say(self._person, f"/link {code}")
 
     def draw_on(self, terminal: Terminal) -> None:
-        self._stand_in.on_message.append(terminal.telegram)
-        self._stand_in.on_edit.append(terminal.telegram)
+        def draw(message: TelegramMessage) -> None:
+            terminal.telegram(message, self._rooms.place_of(message))
 
-    async def act(self, words: str, _terminal: Terminal) -> None:
-        if not words.startswith(_PRESS):
+        self._stand_in.on_message.append(draw)
+        self._stand_in.on_edit.append(draw)
+
+    async def act(self, words: str, terminal: Terminal) -> None:
+        first, _, rest = words.partition(" ")
+        if first == "add":
+            terminal.note(self._rooms.add(rest.strip()))
+        elif first == "remove":
+            terminal.note(self._rooms.remove(_name(rest)))
+        elif words.startswith(_PRESS):
+            messages = self._stand_in.messages
+            message = next((each for each in reversed(messages) if telegram_buttons(each)), messages[-1])
+            await self._stand_in.press(self._person, _button(telegram_buttons(message), words), message)
+        elif words.startswith(_IN):
+            await self._rooms.write(_name(first), rest.strip())
+        else:
             await self._stand_in.say(self._person, words)
-            return
-        messages = self._stand_in.messages
-        message = next((each for each in reversed(messages) if telegram_buttons(each)), messages[-1])
-        await self._stand_in.press(self._person, _button(telegram_buttons(message), words), message)
 
     def refuse_next(self) -> None:
         refusal = Fault.error(400, "Bad Request: refused by the sandbox")
@@ -210,6 +228,10 @@ class WebhookInSandbox(_Played[WebhookStandIn]):
 
     def refuse_next(self) -> None:
         self._stand_in.faults.add(Fault.status(HTTPStatus.GONE))
+
+
+def _name(words: str) -> str:
+    return words.strip().removeprefix(_IN)
 
 
 def _button(offered: Mapping[str, str], words: str) -> str:

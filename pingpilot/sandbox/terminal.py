@@ -22,9 +22,13 @@ class Terminal:
         self._write = write
         self._colors = colors
 
-    def discord(self, message: DiscordMessage) -> None:
-        """Draw a message: its text, its embeds behind a bar in their colour."""
-        self._head("Discord", "direct message" if message.user_id else "in a server's channel")
+    def note(self, text: str) -> None:
+        """Write a sentence of the sandbox's own."""
+        self._write(_printable(text))
+
+    def discord(self, message: DiscordMessage, place: str | None = None) -> None:
+        """Draw a message: its text, its embeds behind a bar in their colour; `place` is the channel."""
+        self._head("Discord", f"message in {place}" if place else "direct message")
         self._lines(message.content)
         for embed in message.embeds:
             self._embed(embed)
@@ -35,17 +39,18 @@ class Terminal:
         kind = "only you can see this" if reply.ephemeral else "reply"
         self._head("Discord", f"{kind}, changed" if reply.updated else kind)
         self._lines(_without_marks(reply.content))
-        self._buttons(discord_buttons(reply))
+        self._buttons([*discord_buttons(reply), *_discord_links(reply)])
         self._write("")
 
-    def telegram(self, message: TelegramMessage) -> None:
-        """Draw a message of the bot."""
-        self._head("Telegram", "message, changed" if message.edited else "message")
+    def telegram(self, message: TelegramMessage, place: str | None = None) -> None:
+        """Draw a message of the bot; `place` is the room it is in."""
+        kind = f"message in {place}" if place else "message"
+        self._head("Telegram", f"{kind}, changed" if message.edited else kind)
         self._lines(message.text)
         for entity in message.entities:
             if entity["type"] == "text_link":
                 self._write(f"  {_arrow(entity['url'])}")
-        self._buttons(telegram_buttons(message))
+        self._buttons([*telegram_buttons(message), *_telegram_links(message)])
         self._write("")
 
     def mail(self, mail: Mail) -> None:
@@ -103,6 +108,18 @@ def telegram_buttons(message: TelegramMessage) -> dict[str, str]:
     return {
         button["text"]: button["callback_data"] for row in rows for button in row if "callback_data" in button
     }
+
+
+def _discord_links(reply: InteractionReply) -> list[str]:
+    """Return the buttons of an answer that open an address, each with it."""
+    parts = components_in(reply.components)
+    return [f"{part['label']} {_arrow(part['url'])}" for part in parts if {"label", "url"} <= part.keys()]
+
+
+def _telegram_links(message: TelegramMessage) -> list[str]:
+    """Return the buttons of a message that open an address, each with it."""
+    rows = (message.reply_markup or {}).get("inline_keyboard", [])
+    return [f"{button['text']} {_arrow(button['url'])}" for row in rows for button in row if "url" in button]
 
 
 def _arrow(url: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
+import pytest
 from pydantic import SecretStr
 
 from bots.commands import Commands
@@ -25,6 +26,8 @@ from pingpilot.telemetry.health import Health, State
 from tests.channels.standins import TOKEN
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
+
+ON_BOTH_DATABASES = pytest.mark.parametrize("storage", ["sqlite", "postgres"], indirect=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,18 @@
 """Stand-ins, bots that are up, and people in a chat with them."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from models import Account
+from models.database import open_database
 from pingpilot.sandbox.discord import DiscordStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn
 from tests.channels.standins import TOKEN, discord_in_place
+from tests.conftest import PATIENT
 from tests.support.accounts import new_account
+from tests.support.databases import PostgresCopies, SqliteCopies
 
 from .bots import Bots, OnDiscord, OnTelegram, Person
 
@@ -16,6 +20,17 @@ from .bots import Bots, OnDiscord, OnTelegram, Person
 @pytest.fixture
 def bots() -> Bots:
     return Bots()
+
+
+@pytest.fixture
+async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """An open database: SQLite, or each of those that a test is marked for with `ON_BOTH_DATABASES`."""
+    kind = getattr(request, "param", "sqlite")
+    copies: SqliteCopies | PostgresCopies = request.getfixturevalue(f"{kind}_copies")
+    url = copies.new(tmp_path)
+    async with open_database(url, patience=PATIENT):
+        yield url
+    copies.drop(url)
 
 
 @pytest.fixture
@@ -32,7 +47,7 @@ async def telegram_stand_in() -> AsyncIterator[TelegramStandIn]:
 
 
 @pytest.fixture
-async def on_discord(sqlite: str, bots: Bots, discord_stand_in: DiscordStandIn) -> AsyncIterator[OnDiscord]:
+async def on_discord(storage: str, bots: Bots, discord_stand_in: DiscordStandIn) -> AsyncIterator[OnDiscord]:
     """Somebody who talks to the Discord bot."""
     async with bots.supervised(bots.discord(discord_stand_in)):
         yield OnDiscord(discord_stand_in)
@@ -40,7 +55,7 @@ async def on_discord(sqlite: str, bots: Bots, discord_stand_in: DiscordStandIn) 
 
 @pytest.fixture
 async def on_telegram(
-    sqlite: str, bots: Bots, telegram_stand_in: TelegramStandIn
+    storage: str, bots: Bots, telegram_stand_in: TelegramStandIn
 ) -> AsyncIterator[OnTelegram]:
     """Somebody who talks to the Telegram bot."""
     async with bots.supervised(bots.telegram(telegram_stand_in)):
@@ -55,12 +70,12 @@ def person(request: pytest.FixtureRequest) -> Person:
 
 
 @pytest.fixture
-async def alice(sqlite: str, bots: Bots) -> Account:
+async def alice(storage: str, bots: Bots) -> Account:
     """An account that is linked to nothing yet."""
     return await new_account(bots.clock, "alice@example.com")
 
 
 @pytest.fixture
-async def mailed(sqlite: str, bots: Bots) -> Account:
+async def mailed(storage: str, bots: Bots) -> Account:
     """An account that gets e-mails, linked to no chat yet."""
     return await new_account(bots.clock, "alice@example.com", channels=["email"])

@@ -61,7 +61,7 @@ async def test_a_long_title_is_cut_for_the_owner(bots: Bots, mailed: Account) ->
 
 
 @pytest.mark.parametrize("said", ["", "  ", "<>"])
-async def test_without_a_code_it_says_where_one_comes_from(bots: Bots, sqlite: str, said: str) -> None:
+async def test_without_a_code_it_says_where_one_comes_from(bots: Bots, storage: str, said: str) -> None:
     reply = read(await bots.commands.rooms.link(GRACE, OPS, said))
 
     assert reply == (

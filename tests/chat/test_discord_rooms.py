@@ -23,7 +23,7 @@ from pingpilot.sandbox.discord.validation import LINK_STYLE
 from tests.support.accounts import new_account
 from tests.support.waiting import eventually, until
 
-from .bots import ADA_ON_DISCORD, Bots, OnDiscord, as_read
+from .bots import ADA_ON_DISCORD, ON_BOTH_DATABASES, Bots, OnDiscord, as_read
 
 HERE = "where:This channel"
 ADA = ADA_ON_DISCORD
@@ -56,7 +56,7 @@ class Server:
 
 
 @pytest.fixture
-async def server(sqlite: str, bots: Bots, discord_stand_in: DiscordStandIn) -> AsyncIterator[Server]:
+async def server(storage: str, bots: Bots, discord_stand_in: DiscordStandIn) -> AsyncIterator[Server]:
     guild = discord_stand_in.add_guild("Acme")
     guild.add_member(ADA.id, guild.add_role("staff", Permission.MANAGE_CHANNELS))
     guild.add_member(ROGUE.id)
@@ -73,6 +73,7 @@ async def rooms_of(account: Account) -> list[Destination]:
     return await Destination.filter(account_id=account.id, kind="room").order_by("name")
 
 
+@ON_BOTH_DATABASES
 async def test_a_channel_is_linked_by_who_manages_it(server: Server, mailed: Account, bots: Bots) -> None:
     answer = await server.say(f"/link code:{await code_for(mailed, bots, 'ops')} {HERE}")
 
@@ -292,6 +293,7 @@ async def test_a_wrong_code_is_told_and_links_nothing(server: Server, mailed: Ac
     assert await rooms_of(mailed) == []
 
 
+@ON_BOTH_DATABASES
 async def test_a_channel_belongs_to_one_account(server: Server, mailed: Account, bots: Bots) -> None:
     await server.say(f"/link code:{await code_for(mailed, bots)} {HERE}")
     other = await new_account(bots.clock, "bob@example.com")
@@ -338,6 +340,7 @@ async def test_in_a_linked_channel_the_others_speak_of_the_askers_own_link(
     assert room.muted_until is None
 
 
+@ON_BOTH_DATABASES
 async def test_unlinking_removes_the_room_and_leaves_the_direct_messages(
     server: Server, mailed: Account, bots: Bots
 ) -> None:
@@ -372,6 +375,7 @@ async def test_a_room_can_be_unlinked_where_the_bot_is_no_more(
     assert await rooms_of(mailed) == []
 
 
+@ON_BOTH_DATABASES
 @pytest.mark.parametrize("loss", ["kicked", "channel", "thread", "channel of a thread"])
 async def test_a_room_that_is_lost_is_suspended_and_its_owner_told(
     server: Server, mailed: Account, bots: Bots, loss: str
@@ -421,7 +425,7 @@ async def test_a_server_in_an_outage_loses_nothing(server: Server, mailed: Accou
 
 
 async def test_a_server_that_is_still_loading_has_its_name_looked_up(
-    sqlite: str, mailed: Account, bots: Bots, discord_stand_in: DiscordStandIn
+    storage: str, mailed: Account, bots: Bots, discord_stand_in: DiscordStandIn
 ) -> None:
     guild = discord_stand_in.add_guild("Acme\u202e\n", owner=ADA)
     guild.available = False
@@ -436,7 +440,7 @@ async def test_a_server_that_is_still_loading_has_its_name_looked_up(
 
 
 async def test_a_channel_that_was_hidden_from_the_bot_has_its_name_looked_up(
-    sqlite: str, mailed: Account, bots: Bots, discord_stand_in: DiscordStandIn
+    storage: str, mailed: Account, bots: Bots, discord_stand_in: DiscordStandIn
 ) -> None:
     guild = discord_stand_in.add_guild("Acme", owner=ADA)
     server = Server(discord_stand_in, guild, guild.add_channel("ops"))
@@ -455,6 +459,7 @@ async def test_a_channel_that_was_hidden_from_the_bot_has_its_name_looked_up(
     assert room.title == "Acme / #ops"
 
 
+@ON_BOTH_DATABASES
 async def test_a_lost_room_is_used_again_once_the_bot_is_back(
     server: Server, mailed: Account, bots: Bots
 ) -> None:

@@ -50,7 +50,7 @@ async def test_telegram_goes_away_and_comes_back(on_telegram: OnTelegram, bots: 
     assert (await on_telegram.ask("/help")).startswith(HELP)
 
 
-@pytest.mark.usefixtures("sqlite")
+@pytest.mark.usefixtures("storage")
 async def test_platforms_that_are_away_at_the_start_are_found_later(
     bots: Bots, discord_stand_in: DiscordStandIn, telegram_stand_in: TelegramStandIn
 ) -> None:
@@ -70,7 +70,7 @@ async def test_platforms_that_are_away_at_the_start_are_found_later(
 
 
 @pytest.mark.parametrize("broken", ["discord", "telegram"])
-@pytest.mark.usefixtures("sqlite")
+@pytest.mark.usefixtures("storage")
 async def test_a_bad_token_pauses_its_own_bot_alone(
     bots: Bots, discord_stand_in: DiscordStandIn, telegram_stand_in: TelegramStandIn, broken: str
 ) -> None:
@@ -185,7 +185,7 @@ async def test_messages_go_out_while_the_gateway_is_lost(on_discord: OnDiscord, 
 
 
 async def test_a_cancelled_bot_leaves_no_connection_behind(
-    sqlite: str, bots: Bots, discord_stand_in: DiscordStandIn, telegram_stand_in: TelegramStandIn
+    storage: str, bots: Bots, discord_stand_in: DiscordStandIn, telegram_stand_in: TelegramStandIn
 ) -> None:
     async with (
         bots.supervised(bots.discord(discord_stand_in)),

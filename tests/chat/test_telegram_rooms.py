@@ -1,11 +1,13 @@
 """The Telegram bot in groups, topics and channels: who may link them, what it answers, how it loses them."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 import structlog
 from pydantic import SecretStr
 
+from bots.telegram.application import HANDLERS
 from bots.telegram.channel import TelegramChannel
 from models import Account, Destination, Event
 from pingpilot.accounts.keys import create_key
@@ -14,13 +16,25 @@ from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.telegram import TelegramRoom, TelegramUser
 from pingpilot.sandbox.telegram.rooms import RoomType, Status
 from tests.channels.standins import TOKEN
+from tests.support.accounts import new_account
 from tests.support.composition import Composition, running
 from tests.support.waiting import eventually, until
 
-from .bots import Bots, OnTelegram
+from .bots import ADA_ON_TELEGRAM, ON_BOTH_DATABASES, Bots, OnTelegram
 
+ADA = ADA_ON_TELEGRAM
 BEA = TelegramUser(7_123_456_790, "bea", "Bea")
 PRIVATE_CHAT = {"inline_keyboard": [[{"text": "Open our private chat", "url": "https://t.me/pingpilot_bot"}]]}
+TITLES = {
+    "🚨🔥": ("room", "🚨🔥"),
+    "<b>Ops</b> & @everyone": ("b-ops-b-everyone", "<b>Ops</b> & @everyone"),
+    "Ops \u202egpj.exe\nline\x00two\ud800": ("ops-gpj-exe-linetwo", "Ops gpj.exe linetwo"),
+    "\u2800": ("room", "—"),
+    "None": ("none-room", "None"),
+    "Telegram": ("telegram-room", "Telegram"),
+    "é" * 300: ("e" * 28, "é" * 256),
+}
+"""What a room may be called, what its destination is called then, and what is shown of the title."""
 REFUSED = "Only administrators can link or unlink this room: ask one of them."
 KINDS: list[RoomType] = ["group", "supergroup", "channel"]
 
@@ -82,6 +96,7 @@ async def test_an_administrator_links_a_room(
     assert set(bots.woken) == {"telegram", "email"}
 
 
+@ON_BOTH_DATABASES
 async def test_a_code_for_a_room_names_it(on_telegram: OnTelegram, mailed: Account, bots: Bots) -> None:
     await linked(on_telegram, mailed, bots)
 
@@ -89,6 +104,7 @@ async def test_a_code_for_a_room_names_it(on_telegram: OnTelegram, mailed: Accou
     assert (row.user_id, row.username) == (on_telegram.user_id, "ada")
 
 
+@ON_BOTH_DATABASES
 async def test_a_topic_is_linked_by_itself_and_answered_there(
     on_telegram: OnTelegram, mailed: Account, bots: Bots
 ) -> None:
@@ -136,6 +152,7 @@ async def test_an_anonymous_administrator_is_one(
     assert (await told())[-1].split(", by ")[1].startswith("an administrator in the room's own name.")
 
 
+@ON_BOTH_DATABASES
 @pytest.mark.parametrize("status", ["member", "restricted", None])
 async def test_others_are_told_to_ask_an_administrator(
     on_telegram: OnTelegram, mailed: Account, bots: Bots, status: str | None
@@ -166,6 +183,85 @@ async def test_who_writes_in_the_name_of_another_channel_is_no_administrator(
     assert reply.text == REFUSED
 
 
+async def test_who_posts_in_a_channel_is_an_administrator_in_whoevers_name(
+    on_telegram: OnTelegram, mailed: Account, bots: Bots
+) -> None:
+    room = room_of(on_telegram, "channel")
+    other = {"id": -1009, "type": "channel", "title": "Other"}
+
+    [reply] = await on_telegram.stand_in.rooms.write(
+        room, f"/link {await code_for(mailed, bots)}", in_the_name_of=other
+    )
+
+    assert reply.text.startswith("✅")
+
+
+@ON_BOTH_DATABASES
+async def test_who_sends_ten_wrong_codes_locks_out_nobody_else(
+    on_telegram: OnTelegram, mailed: Account, bots: Bots
+) -> None:
+    room, rooms = room_of(on_telegram), on_telegram.stand_in.rooms
+    room.admit(BEA, "administrator")
+    for _ in range(10):
+        await rooms.write(room, "/link AAAAAAAA", by=BEA)
+    code = await code_for(mailed, bots)
+
+    [refused] = await rooms.write(room, f"/link {code}", by=BEA)
+    elsewhere = await on_telegram.stand_in.say(BEA, f"/link {code}")
+    [linked] = await rooms.write(room, f"/link {code}", by=on_telegram.user)
+
+    too_many = "There were too many wrong codes. Wait an hour, then try again with a new code."
+    assert [refused.text, elsewhere[0].text] == [too_many, too_many]
+    assert linked.text.startswith("✅")
+
+
+@ON_BOTH_DATABASES
+async def test_a_code_that_two_rooms_get_at_once_links_one(
+    on_telegram: OnTelegram, mailed: Account, bots: Bots
+) -> None:
+    rooms, code = on_telegram.stand_in.rooms, await code_for(mailed, bots)
+    places = [room_of(on_telegram) for _ in range(4)]
+
+    answers = await asyncio.gather(
+        *(rooms.write(room, f"/link {code}", by=on_telegram.user) for room in places)
+    )
+
+    texts = sorted(answer.text for [answer] in answers)
+    assert texts[:3] == ["This code was used already. Get a new one."] * 3
+    assert texts[3].startswith("✅")
+    assert await Destination.filter(kind="room").count() == 1
+
+
+async def test_a_code_for_a_room_links_no_private_chat_and_stays_good(
+    on_telegram: OnTelegram, mailed: Account, bots: Bots
+) -> None:
+    room, code = room_of(on_telegram), await code_for(mailed, bots, "ops")
+
+    in_private = await on_telegram.ask(f"/link {code}")
+    [in_room] = await on_telegram.stand_in.rooms.write(room, f"/link {code}", by=on_telegram.user)
+
+    assert in_private.startswith(
+        "This code is for a room, to be called 'ops': send it in the Telegram group,"
+    )
+    assert in_room.text.startswith("✅ This room is linked as ops.")
+
+
+@ON_BOTH_DATABASES
+@pytest.mark.parametrize("title", TITLES)
+async def test_a_room_may_be_called_anything(
+    on_telegram: OnTelegram, mailed: Account, bots: Bots, title: str
+) -> None:
+    room = on_telegram.stand_in.rooms.open(title, by=on_telegram.user)
+
+    [reply] = await on_telegram.stand_in.rooms.write(
+        room, f"/link {await code_for(mailed, bots)}", by=on_telegram.user
+    )
+
+    row = await Destination.get(address=str(room.id))
+    assert reply.text.startswith(f"✅ This room is linked as {row.name}.")
+    assert (row.name, row.title) == TITLES[title]
+
+
 async def test_where_members_are_hidden_the_bot_has_to_be_an_administrator(
     on_telegram: OnTelegram, mailed: Account, bots: Bots
 ) -> None:
@@ -180,6 +276,23 @@ async def test_where_members_are_hidden_the_bot_has_to_be_an_administrator(
         "Telegram doesn't tell me who is an administrator here: make me one, then try again."
     )
     assert seen.text.startswith("✅")
+
+
+@pytest.mark.parametrize("fault", [Fault.status(500), Fault.status(429, retry_after=5), Fault.drop()])
+async def test_where_telegram_is_away_nobody_is_taken_for_an_administrator(
+    on_telegram: OnTelegram, mailed: Account, bots: Bots, fault: Fault
+) -> None:
+    room, stand_in = room_of(on_telegram), on_telegram.stand_in
+    code = await code_for(mailed, bots)
+    stand_in.faults.add(fault, route="getChatMember")
+
+    with structlog.testing.capture_logs() as log:
+        [reply] = await stand_in.rooms.write(room, f"/link {code}", by=on_telegram.user)
+    [again] = await stand_in.rooms.write(room, f"/link {code}", by=on_telegram.user)
+
+    assert reply.text == "Something went wrong on our side. Please try again in a moment."
+    assert {each["log_level"] for each in log} == {"info"}
+    assert again.text.startswith("✅")
 
 
 @pytest.mark.parametrize("said", ["code", "key", "a wrong code"])
@@ -200,14 +313,22 @@ async def test_a_code_does_not_stay_readable_where_the_bot_may_delete(
     assert [chat for chat, _ in on_telegram.stand_in.deleted] == [room.id]
 
 
-async def test_a_key_links_no_room(on_telegram: OnTelegram, mailed: Account, bots: Bots) -> None:
+@pytest.mark.parametrize("part", ["all of it", "a part of it"])
+@pytest.mark.parametrize("by", [ADA, BEA, None])
+async def test_a_key_links_no_room_whoever_sends_it(
+    on_telegram: OnTelegram, mailed: Account, bots: Bots, by: TelegramUser | None, part: str
+) -> None:
     _, key = await create_key(mailed, "chat", bots.clock.now())
+    sent = key if part == "all of it" else key[:-1]
 
-    [reply] = await on_telegram.stand_in.rooms.write(
-        room_of(on_telegram), f"/link {key}", by=on_telegram.user
+    with structlog.testing.capture_logs() as log:
+        [reply] = await on_telegram.stand_in.rooms.write(room_of(on_telegram), f"/link {sent}", by=by)
+
+    assert reply.text == (
+        "An API key is not for a room, where others read it: revoke this one, and use a link code."
     )
-
-    assert reply.text.startswith("An API key is not for a room, where others read it: revoke this one")
+    assert key[3:-1] not in str(log)
+    assert not await Destination.filter(kind="room").exists()
 
 
 @pytest.mark.parametrize(
@@ -294,6 +415,7 @@ async def test_what_is_forwarded_was_not_said_to_the_bot(
     assert len(on_telegram.stand_in.messages) == before + 1
 
 
+@ON_BOTH_DATABASES
 async def test_an_administrator_unlinks_a_room(on_telegram: OnTelegram, mailed: Account, bots: Bots) -> None:
     forum, topic = await linked(on_telegram, mailed, bots, topic="Deploys")
     rooms = on_telegram.stand_in.rooms
@@ -304,6 +426,31 @@ async def test_an_administrator_unlinks_a_room(on_telegram: OnTelegram, mailed: 
     assert in_general.text == "This room is not linked."
     assert in_topic.text == "This room is unlinked. No more notifications come here."
     assert not await Destination.exists(name="ops")
+
+
+@ON_BOTH_DATABASES
+async def test_all_that_came_to_lead_to_a_room_ends_with_it(
+    on_telegram: OnTelegram, mailed: Account, bots: Bots
+) -> None:
+    forum, topic = await linked(on_telegram, mailed, bots, topic="Deploys")
+    bob, rooms = (
+        await new_account(bots.clock, "bob@example.com", channels=["email"]),
+        on_telegram.stand_in.rooms,
+    )
+    await rooms.write(forum, f"/link {await code_for(bob, bots, 'all-of-it')}", by=on_telegram.user)
+    await Destination.leave_topic("telegram", str(forum.id), str(topic))  # as when the topic is deleted
+
+    [again] = await rooms.write(forum, f"/link {await code_for(bob, bots)}", by=on_telegram.user)
+    [help_] = await rooms.write(forum, "/help", by=on_telegram.user)
+    [unlinked] = await rooms.write(forum, "/unlink", by=on_telegram.user)
+
+    assert again.text == "This room is linked to another account: send /unlink here first."
+    assert "It is linked." in help_.text
+    assert unlinked.text == "This room is unlinked. No more notifications come here."
+    assert not await Destination.filter(address=str(forum.id)).exists()
+    who = "was unlinked, in the room, by @ada."
+    room = 'The Telegram room "Ops & Alerts"'
+    assert (await told())[-2:] == [f"{room} ('ops') {who}", f"{room} ('all-of-it') {who}"]
 
 
 async def test_the_private_chat_stays_linked_beside_a_room(
@@ -326,6 +473,7 @@ LOST: dict[str, tuple[RoomType, Status, str]] = {
 }
 
 
+@ON_BOTH_DATABASES
 @pytest.mark.parametrize("case", LOST)
 async def test_a_room_that_the_bot_loses_is_suspended_and_its_owner_told(
     on_telegram: OnTelegram, mailed: Account, bots: Bots, case: str
@@ -345,6 +493,7 @@ async def test_a_room_that_the_bot_loses_is_suspended_and_its_owner_told(
     )
 
 
+@ON_BOTH_DATABASES
 async def test_a_bot_that_comes_back_needs_a_link_again(
     on_telegram: OnTelegram, mailed: Account, bots: Bots
 ) -> None:
@@ -390,6 +539,7 @@ async def test_somebody_who_blocks_the_bot_and_comes_back_loses_nothing(
     assert (await Destination.get(name="telegram")).suspended_reason is None
 
 
+@ON_BOTH_DATABASES
 async def test_a_group_that_becomes_a_supergroup_takes_its_link_along(
     on_telegram: OnTelegram, mailed: Account, bots: Bots
 ) -> None:
@@ -409,7 +559,7 @@ async def test_a_group_that_becomes_a_supergroup_takes_its_link_along(
 
 async def test_an_answer_that_a_room_does_not_take_is_no_error(on_telegram: OnTelegram) -> None:
     room, stand_in = room_of(on_telegram), on_telegram.stand_in
-    stand_in.faults.add(Fault.status(429, retry_after=60), route="sendMessage")
+    stand_in.faults.add(Fault.status(429, retry_after=3600), route="sendMessage")
     room.members_may_write = False
 
     with structlog.testing.capture_logs() as log:
@@ -422,3 +572,33 @@ async def test_an_answer_that_a_room_does_not_take_is_no_error(on_telegram: OnTe
     assert {each["log_level"] for each in log} == {"info"}
     assert "not enough rights" in log[-1]["reason"].lower()
     assert answer.startswith("I bring you")
+
+
+async def test_an_answer_comes_after_the_pause_that_telegram_asks_for(
+    on_telegram: OnTelegram, mailed: Account, bots: Bots
+) -> None:
+    room, stand_in = room_of(on_telegram), on_telegram.stand_in
+    stand_in.faults.add(Fault.status(429, retry_after=1), times=2, route="sendMessage")
+
+    [reply] = await stand_in.rooms.write(
+        room, f"/link {await code_for(mailed, bots)}", by=on_telegram.user, timeout=30
+    )
+
+    assert reply.text.startswith("✅ This room is linked as ops-alerts.")
+
+
+async def test_a_room_that_has_to_wait_for_answers_holds_up_nobody_else(on_telegram: OnTelegram) -> None:
+    room, stand_in = room_of(on_telegram), on_telegram.stand_in
+    asked = 2 * HANDLERS
+    stand_in.faults.add(Fault.status(429, retry_after=100), times=asked, route="sendMessage")
+
+    waiting = [
+        asyncio.create_task(stand_in.rooms.write(room, "/help", by=on_telegram.user, timeout=100))
+        for _ in range(asked)
+    ]
+    await stand_in.wait_for_calls("sendMessage", asked)
+    answer = await on_telegram.ask("/help")
+
+    assert answer.startswith("I bring you")
+    for each in waiting:
+        each.cancel()

@@ -21,8 +21,12 @@ def test_the_direct_ones_are_listed(pingpilot: Pingpilot, alice: str) -> None:
 def test_a_code_for_a_room_says_where_to_send_it(pingpilot: Pingpilot, alice: str) -> None:
     made = pingpilot("link-code", "--account", alice, "--room", "ops")
 
+    code = made.out.partition("Code: ")[2][:8]
     assert made.code == 0
-    assert "in the group or topic that is to be 'ops'" in made.out
+    assert (
+        f"Send `/link {code}` in the group, topic or channel on Telegram that is to be 'ops', or "
+        f"`/link code: {code} where: This channel` in the channel on Discord."
+    ) in made.out
 
 
 @pytest.mark.parametrize(

@@ -51,14 +51,7 @@ async def test_at_its_prompt_one_talks_to_the_bots(sandbox: Sandbox) -> None:
 
     await type_and_see(sandbox, "discord /quota", "0 of 100 events used")
     await type_and_see(sandbox, "telegram /categories", "question")
-    await type_and_see(sandbox, "code", "Code: ")
-    code = sandbox.printed.partition("Code: ")[2][:8]
-    await type_and_see(sandbox, f"telegram /link {code}", "Linked to you@example.com")
-    await type_and_see(sandbox, "code", "Code: ")
-    code = sandbox.printed.rpartition("Code: ")[2][:8]
-    in_ops = f"discord #ops /link code:{code} where:This channel"
-    await type_and_see(sandbox, in_ops, "This room is linked as sandbox-ops")
-    await sandbox.shows("· in a server's channel")
+    await type_and_see(sandbox, f"telegram /link {await new_code(sandbox)}", "Linked to you@example.com")
     await type_and_see(sandbox, "discord /nonsense", "nonsense")
     await type_and_see(sandbox, "make me a coffee", WELCOME)
     await type_and_see(sandbox, "discord", WELCOME)
@@ -66,6 +59,72 @@ async def test_at_its_prompt_one_talks_to_the_bots(sandbox: Sandbox) -> None:
 
     assert await sandbox.wait() == 0
     assert "Traceback" not in sandbox.printed
+
+
+async def test_at_its_prompt_one_links_and_loses_telegram_rooms(sandbox: Sandbox) -> None:
+    await sandbox.start(terminal=True)
+
+    for kind, name in (("group", "ops"), ("topic", "deploys"), ("channel", "news")):
+        await type_and_see(sandbox, f"telegram add {kind} {name}", f"There is a {kind} #{name} with the bot.")
+        code = await new_code(sandbox, name)
+        await type_and_see(sandbox, f"telegram #{name} /link {code}", f"This room is linked as {name}.")
+        await sandbox.shows(f"This room is linked as '{name}'. Notifications for it arrive here")
+        await sandbox.shows(f"· message in #{name} ─", times=2)
+    link_button = "[Open our private chat → https://t.me/pingpilot_bot]"
+    await type_and_see(sandbox, "telegram #ops /quota", link_button)
+    await type_and_see(sandbox, "telegram remove #ops", "The bot was removed from #ops.")
+    await sandbox.shows("The destination 'ops' (Telegram) is suspended")
+    await type_and_see(sandbox, "telegram #ops /help", "The bot is not in #ops.")
+    await type_and_see(sandbox, "telegram add group ops", "The bot is in #ops again.")
+    code = await new_code(sandbox)
+    await type_and_see(sandbox, f"telegram #ops /link {code}", "This room is linked as ops.")
+    await type_and_see(sandbox, "telegram #news /unlink", "This room is unlinked.")
+    await type_and_see(sandbox, "telegram remove deploys", "The topic #deploys is deleted.")
+    await post_sale(sandbox)
+    await sandbox.shows("The topic is gone from its Telegram group. What goes to 'deploys'")
+    await sandbox.shows("· message in Team, General ─")
+
+
+async def test_at_its_prompt_one_links_and_loses_channels_of_a_discord_server(sandbox: Sandbox) -> None:
+    await sandbox.start(terminal=True)
+
+    for kind, name in (("channel", "deploys"), ("thread", "party")):
+        await type_and_see(sandbox, f"discord add {kind} {name}", f"#{name}, which the bot sees.")
+        line = f"discord #{name} /link code:{await new_code(sandbox)} where:This channel"
+        await type_and_see(sandbox, line, "This room is linked as sandbox-")
+        await sandbox.shows(f"· message in #{name} ─")
+    line = f"discord #ops /link code:{await new_code(sandbox, 'ops')} where:This channel"
+    await type_and_see(sandbox, line, "This room is linked as ops.")
+    await type_and_see(sandbox, "discord remove deploys", "The bot can't see #deploys any more.")
+    await post(sandbox, {"category": "sale"}, expected=500, Prefer="wait=20")
+    await sandbox.shows("grant it View Channel there")
+    await type_and_see(sandbox, "discord add channel deploys", "The bot sees #deploys again.")
+    await type_and_see(sandbox, "discord remove party", "The thread #party is deleted.")
+    await sandbox.shows("The thread was deleted, or its channel.")
+
+
+async def test_what_can_not_be_done_with_a_room_is_said(sandbox: Sandbox) -> None:
+    await sandbox.start(terminal=True)
+
+    kinds = "one of `add group NAME`, `add topic NAME`, `add channel NAME`, where NAME is one word"
+    await type_and_see(sandbox, "telegram add", kinds)
+    await type_and_see(sandbox, "telegram add castle ops", kinds)
+    await type_and_see(sandbox, "telegram add group two words", kinds)
+    await type_and_see(sandbox, "telegram #ops /help", "There is no room #ops; there are: none.")
+    await type_and_see(sandbox, "telegram add group ops", "There is a group #ops with the bot.")
+    await type_and_see(
+        sandbox, "telegram add group ops", "There is #ops already: write there, as in `telegram"
+    )
+    await type_and_see(
+        sandbox, "telegram #ops hello", "The bot says nothing: in a room it answers its commands"
+    )
+    await type_and_see(
+        sandbox, "discord add channel ops", "There is #ops already: write there, as in `discord"
+    )
+    await type_and_see(
+        sandbox, "discord #board /help", "There is no room #board; there are: #ops. `discord add"
+    )
+    await type_and_see(sandbox, "code Ops!", "A destination's name is 1 to 32 of a-z, 0-9 and '-'")
 
 
 @pytest.mark.parametrize("bot", ["discord", "telegram"])
@@ -164,6 +223,11 @@ async def type_and_see(sandbox: Sandbox, line: str, text: str) -> None:
     sandbox.forget()
     sandbox.type(line)
     await sandbox.shows(text)
+
+
+async def new_code(sandbox: Sandbox, room: str = "") -> str:
+    await type_and_see(sandbox, f"code {room}".strip(), "Code: ")
+    return sandbox.printed.partition("Code: ")[2][:8]
 
 
 async def post_sale(sandbox: Sandbox) -> None:

@@ -41,6 +41,26 @@ async def test_the_deep_link_comes_along_once_the_bot_is_known(shop: Program) ->
     assert "telegramUrl" in body["message"]
 
 
+@ON_SQLITE
+@pytest.mark.parametrize(("bot", "command"), [(None, "/link"), ("pingpilot_bot", "/link@pingpilot_bot")])
+async def test_a_code_for_a_room_is_told_with_what_to_write_there(
+    shop: Program, bot: str | None, command: str
+) -> None:
+    if bot:
+        await Fact.keep(TELEGRAM_USERNAME, bot)
+
+    body = (await shop.ask("POST", CODES, {"room": "ops"})).body
+
+    in_discord, tap = (
+        f"/link code: {body['code']} where: This channel",
+        ", or open telegramUrl" if bot else "",
+    )
+    assert body["message"] == (
+        f"Within 10 minutes, send `{command} {body['code']}` in the Telegram group, topic or channel that is "
+        f"to be 'ops', or `{in_discord}` in the Discord channel{tap}: it works once."
+    )
+
+
 async def test_an_account_gets_so_many_codes_even_when_it_asks_at_once(api: Api, shop: Program) -> None:
     bakery = await api.sign_up("bakery@example.com")
 

@@ -126,11 +126,29 @@ async def test_wrong_codes_in_a_room_count_as_guesses(clock: ManualClock) -> Non
     assert await LinkGuess.all().count() == 10
 
 
+async def test_right_codes_that_are_refused_are_no_guesses(clock: ManualClock) -> None:
+    alice, bob = await new_account(clock), await new_account(clock, "bob@example.com")
+    await linked(alice, OPS, clock)
+    code = (await create_link_code(bob, clock.now(), room="ops")).code
+
+    for _ in range(11):
+        with pytest.raises(LinkRefused, match="another account"):
+            await link_room(ADMIN, OPS, code, now=clock.now())
+        with pytest.raises(LinkRefused, match="for a room"):
+            await link(ADMIN, code, address="42", now=clock.now())
+
+    assert await LinkGuess.all().count() == 0
+    await unlink_room(OPS, clock.now())
+    assert (await link_room(ADMIN, OPS, code, now=clock.now())).destination == "ops"
+
+
 @pytest.mark.parametrize(
     ("name", "error"),
     [
         ("Ops room", InvalidInput),
         ("x" * 33, InvalidInput),
+        ("all", AlreadyExists),
+        ("none", AlreadyExists),
         ("telegram", AlreadyExists),
         ("ops", AlreadyExists),
     ],
