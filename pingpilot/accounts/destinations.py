@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import Account, Category, Delivery, DeliveryStatus, Destination, DestinationKind
+from models import OPEN_STATUSES, Account, Category, Delivery, DeliveryStatus, Destination, DestinationKind
 from models.database import transaction, unit_of_work
 from models.names import split
 from pingpilot.accounts.accounts import direct_destinations
@@ -189,6 +189,13 @@ async def check_new(account: Account, name: str) -> None:
     if await Destination.exists(account_id=account.id, name=name):
         raise AlreadyExists(
             f"There is a destination '{name}' already: choose another name, or remove that one first."
+        )
+    # What waits would go to the new one
+    waiting = Delivery.filter(channel__in=[*CHANNELS], status__in=OPEN_STATUSES)
+    if await waiting.filter(account_id=account.id, destination=name).exists():
+        raise AlreadyExists(
+            f"Messages wait still for the '{name}' that was removed, and fail once the daemon sees them: try "
+            "again in a moment, or choose another name."
         )
     # Direct ones count whether they are there or not: each account may have them
     direct = sum(kind.has_direct for kind in CHANNELS.values())

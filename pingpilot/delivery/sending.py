@@ -9,6 +9,7 @@ import structlog
 
 from pingpilot.clock import Clock
 from pingpilot.delivery.attempts import (
+    ASKED_FOR,
     DELIVERED,
     Attempt,
     Verdict,
@@ -53,6 +54,7 @@ class Sender:
         self._clock = clock
         self._timeout = timeout
         self._breaker = Breaker(clock=clock)
+        self._pauses: dict[str, float] = {}
         self._recipients: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._paused_until = 0.0
         self._is_unavailable = False
@@ -100,6 +102,9 @@ class Sender:
             return held(claim.hold_until)
         if self._is_paused() or self._breaker.blocks():
             return untried(self._clock.now())
+        if (left := self._pauses.get(claim.recipient.address, 0.0) - self._clock.monotonic()) > 0:
+            # Another message was told to wait, and stepped aside: that was meant for this one, too
+            return untried(self._clock.now() + timedelta(seconds=left))
         seconds = self._timeout.total_seconds()
         failure: DeliveryFailure
         try:
@@ -119,7 +124,9 @@ class Sender:
         return verdict_on(failure, attempts_before=claim.attempts, now=self._clock.now())
 
     def _heed(self, failure: DeliveryFailure, recipient: Recipient) -> None:
-        """Pause the channel where the failure is not about this one message, and tell the breaker."""
+        """Pause the channel or the recipient as the platform asks, and tell the breaker."""
+        if isinstance(failure, TemporaryFailure | RateLimited) and failure.retry_after:
+            self._pause_recipient(recipient.address, failure.retry_after)
         if isinstance(failure, TemporaryFailure) and not failure.recipient_alone:
             was_open = self._breaker.is_open
             self._breaker.failed(recipient.address)
@@ -143,6 +150,13 @@ class Sender:
         if self._breaker.is_open:
             log.info("The platform is back", channel=self._channel.name)
         self._breaker.answered()
+
+    def _pause_recipient(self, address: str, time: timedelta) -> None:
+        now = self._clock.monotonic()
+        self._pauses = {known: until for known, until in self._pauses.items() if until > now}
+        self._pauses[address] = max(
+            self._pauses.get(address, 0.0), now + min(time, ASKED_FOR).total_seconds()
+        )
 
     def _is_paused(self) -> bool:
         return self._clock.monotonic() < self._paused_until
