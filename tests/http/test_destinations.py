@@ -52,6 +52,19 @@ async def room(program: Program, name: str = "ops", *, channel: str = "discord")
     await link_room(who, place, code.body["code"], now=program.api.clock.now())
 
 
+def confirming(mailer: Mailer) -> str:
+    """Return the path of the link in the last mail."""
+    link = re.search(r"/confirm-mailbox/\S+", mailer.sent[-1][1])
+    assert link
+    return link[0]
+
+
+def unsubscribing(program: Program, address: str, name: str = "team") -> str:
+    """Return the path of the link in a mailbox's mails."""
+    url = program.api.services.unsubscriber.url_for(program.account.id, name, address)
+    return url.removeprefix("http://localhost")
+
+
 async def names(program: Program) -> list[str]:
     return [each["name"] for each in (await program.get(PATH)).body["destinations"]]
 
@@ -377,7 +390,7 @@ async def test_the_link_in_a_mailboxs_mails_ends_that_one_alone(shop: Program, m
     link = re.search(r"/confirm-mailbox/\S+", mailer.sent[0][1])
     assert link
     await shop.api.call("POST", link[0])
-    url = shop.api.services.unsubscriber.url_for(shop.account.id, "team").removeprefix("http://localhost")
+    url = unsubscribing(shop, "team@example.com")
 
     asked = await shop.api.call("GET", url)
     done = await shop.api.call("POST", url)
@@ -390,6 +403,63 @@ async def test_the_link_in_a_mailboxs_mails_ends_that_one_alone(shop: Program, m
     }
     tampered = url.replace(f"{shop.account.id}.team", f"{shop.account.id}.email")
     assert (await shop.api.call("POST", tampered)).status == 404
+
+
+async def test_who_unsubscribes_has_to_confirm_anew_whatever_the_owner_does(
+    shop: Program, mailer: Mailer
+) -> None:
+    await shop.ask("POST", PATH, TEAM)
+    await shop.api.call("POST", confirming(mailer))
+    url = unsubscribing(shop, "team@example.com")
+    await shop.api.call("POST", url)
+
+    switched = await shop.ask("PATCH", f"{PATH}/team", {"enabled": True})
+    old_link = await shop.api.call("POST", confirming(mailer))
+    nowhere = await shop.post()
+    seen = await shop.api.call("GET", url)
+    await shop.ask("POST", f"{PATH}/team/test")
+    await shop.api.call("POST", confirming(mailer))
+
+    assert [switched.body[name] for name in ("enabled", "linked", "usable")] == [True, False, False]
+    assert old_link.status == 404
+    assert nowhere.body["deliveryStatus"] == "NO_CHANNEL"
+    assert "No more e-mails" in seen.text
+    assert "warning" not in (await shop.post()).body
+
+
+async def test_who_unsubscribed_can_undo_it_on_the_page(shop: Program, mailer: Mailer) -> None:
+    await shop.ask("POST", PATH, TEAM)
+    await shop.api.call("POST", confirming(mailer))
+    url = unsubscribing(shop, "team@example.com")
+    await shop.api.call("POST", url)
+
+    undone = await shop.api.call("POST", f"{url}?undo=yes")
+
+    assert "E-mails are on again" in undone.text
+    assert (await shop.get(f"{PATH}/team")).body["usable"]
+
+
+async def test_undoing_confirms_nothing_that_was_never_confirmed(shop: Program) -> None:
+    await shop.ask("POST", PATH, TEAM)
+    url = unsubscribing(shop, "team@example.com")
+    await shop.api.call("POST", url)
+
+    await shop.api.call("POST", f"{url}?undo=yes")
+
+    assert not (await shop.get(f"{PATH}/team")).body["usable"]
+
+
+async def test_the_link_of_a_former_mailbox_of_that_name_ends_no_other(shop: Program, mailer: Mailer) -> None:
+    await shop.ask("POST", PATH, TEAM)
+    await shop.api.call("POST", confirming(mailer))
+    await shop.ask("DELETE", f"{PATH}/team")
+    await shop.ask("POST", PATH, {**TEAM, "address": "other@example.com"})
+    await shop.api.call("POST", confirming(mailer))
+
+    former = await shop.api.call("POST", unsubscribing(shop, "team@example.com"))
+
+    assert (former.status, "other@example.com" in former.text) == (404, False)
+    assert (await shop.get(f"{PATH}/team")).body["usable"]
 
 
 async def test_a_webhook_gets_a_secret_and_another_one(shop: Program) -> None:
