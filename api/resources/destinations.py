@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from datetime import timedelta
 from http import HTTPStatus
 
 from aiohttp import web
@@ -47,7 +46,7 @@ DESTINATIONS, DESTINATION = "/api/v1/destinations", "/api/v1/destinations/{name}
 TESTED_WITHIN = 15.0
 """Seconds that a caller waits for a test notification."""
 _SENT_WITHIN = 20.0  # seconds that the mail which asks to confirm may take
-_AN_HOUR = timedelta(hours=1)
+_AN_HOUR = 3600  # seconds
 
 
 async def get_destinations(request: web.Request) -> web.Response:
@@ -154,10 +153,15 @@ async def post_test_notification(request: web.Request) -> web.Response:
         }
         reason = reasons.get(obstacle) or f"it is suspended. {destination.suspended_reason}"
         raise ApiError("destination_not_usable", name=name, reason=reason)
-    event_id = await post_test(destination, services.clock.now())
+    try:
+        event_id = await post_test(destination, services.clock.now())
+    except TooMany as exc:
+        raise ApiError("too_many_requests/tests", sentence=exc, wait=_AN_HOUR) from None
     services.on_deliveries({destination.channel})
     deliveries = await settled_deliveries(services, event_id, TESTED_WITHIN)
-    delivery = next(each for each in deliveries if each.destination == name)
+    if not deliveries:  # the account was deleted meanwhile, and its keys with it
+        raise ApiError("invalid_api_key")
+    [delivery] = deliveries
     if delivery.status == DeliveryStatus.DELIVERED:
         status, message = "delivered", f"The test notification arrived at '{name}'."
     elif delivery.status == DeliveryStatus.FAILED:
@@ -220,8 +224,7 @@ async def _ask_mailbox(services: Services, account: Account, mailbox: Destinatio
     try:
         await count_asking(account, now)
     except TooMany as exc:
-        wait = round(_AN_HOUR.total_seconds())
-        raise ApiError("too_many_requests/mailboxes", sentence=exc, wait=wait) from None
+        raise ApiError("too_many_requests/mailboxes", sentence=exc, wait=_AN_HOUR) from None
     url = (await Mailboxes.load()).url_for(mailbox, services.base_url, now)
     recipient = Recipient(account.id, address, destination=mailbox.name)
     try:
@@ -301,6 +304,7 @@ CALLS = (
             "channel_not_configured",
             "confirmation_not_sent",
             "too_many_requests/mailboxes",
+            "too_many_requests/tests",
         ),
     ),
     Call(

@@ -160,7 +160,9 @@ async def _tested(account: Account, destination: Destination) -> str:
     event_id = await post_test(destination, datetime.now(UTC))
     end = time.monotonic() + TESTED_WITHIN
     while True:
-        delivery = await Delivery.get(event_id=event_id)
+        delivery = await Delivery.get_or_none(event_id=event_id)
+        if delivery is None:
+            raise PingPilotError(f"The account {account.email} was deleted meanwhile.")
         if delivery.status not in OPEN_STATUSES:
             break
         if time.monotonic() >= end:

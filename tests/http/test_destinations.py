@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from models import Delivery, DeliveryStatus, Destination, Event
+from models import Account, Delivery, DeliveryStatus, Destination, Event
 from pingpilot.accounts.destinations import MOST_DESTINATIONS
 from pingpilot.accounts.linking import ChatUser
 from pingpilot.accounts.rooms import Room, link_room
+from pingpilot.events.notices import MOST_TESTS, post_test
 from pingpilot.telemetry.health import State
 from tests.support.mailer import Mailer
 from tests.support.waiting import eventually
@@ -352,6 +353,37 @@ async def test_trying_a_mailbox_that_has_not_confirmed_sends_the_link_again(
 
     assert (reply.status, reply.body["status"]) == (200, "pending")
     assert [to for to, _ in mailer.sent] == ["team@example.com"] * 2
+
+
+async def test_a_test_of_an_account_that_is_deleted_meanwhile_is_one_of_a_bad_key(shop: Program) -> None:
+    await room(shop)
+
+    async def is_deleted() -> bool:
+        return bool(await Delivery.all().count()) and bool(await Account.all().delete())
+
+    deleting = asyncio.create_task(eventually(is_deleted, True))
+    reply = await shop.ask("POST", f"{PATH}/ops/test")
+    await deleting
+
+    assert reply.verdict == (401, "invalid_api_key")
+
+
+async def test_so_many_tests_an_hour_are_free_and_each_destination_has_its_own(shop: Program) -> None:
+    await room(shop)
+    await room(shop, "dev")
+    for _ in range(MOST_TESTS):
+        await post_test(await Destination.get(name="ops"), shop.api.clock.now())
+
+    refused = await shop.ask("POST", f"{PATH}/ops/test")
+    async with a_platform(status=DeliveryStatus.DELIVERED):
+        other = await shop.ask("POST", f"{PATH}/dev/test")
+    shop.api.clock.advance(timedelta(hours=1, seconds=1))
+    async with a_platform(status=DeliveryStatus.DELIVERED):
+        later = await shop.ask("POST", f"{PATH}/ops/test")
+
+    assert (refused.verdict, refused.headers["Retry-After"]) == ((429, "too_many_requests"), "3600")
+    assert (other.status, later.status) == (200, 200)
+    assert (await shop.get("/api/v1/quota")).body["eventsUsed"] == 0
 
 
 async def test_only_a_webhook_has_a_secret(shop: Program) -> None:
