@@ -39,6 +39,7 @@ from pingpilot.channels import CHANNELS, ChannelKind
 from pingpilot.delivery.channel import Recipient
 from pingpilot.delivery.own_words import own_words
 from pingpilot.errors import AlreadyExists, DeliveryFailure, InvalidInput, NotFound, TooMany
+from pingpilot.events.deliveries import trouble_of
 from pingpilot.events.notices import post_test
 from pingpilot.telemetry.health import State
 
@@ -167,7 +168,9 @@ async def post_test_notification(request: web.Request) -> web.Response:
     elif delivery.status == DeliveryStatus.FAILED:
         status, message = "failed", f"The test notification did not arrive at '{name}': see lastError."
     else:
-        status, message = "pending", f"The test notification to '{name}' is on its way still."
+        status, message = "pending", f"The test notification to '{name}' is on its way still"
+        trouble = await trouble_of(delivery)
+        message += f": {trouble}" if trouble else "."
     return json_reply(
         TestedDestination.model_validate(
             {

@@ -147,9 +147,8 @@ async def remove_destination(account: Account, name: str, now: datetime) -> list
         await Account.lock(account.id)
         destination = await find_destination(account, name)
         if destination.kind == DestinationKind.DIRECT:
-            raise InvalidInput(
-                f"{label_of(name)} itself can't be removed: switch it off, or unlink its chat with /unlink."
-            )
+            unlinking = ", or unlink its chat with /unlink" if CHANNELS[name].needs_link else ""
+            raise InvalidInput(f"{label_of(name)} itself can't be removed: switch it off{unlinking}.")
         return await delete_destination(destination, now)
 
 

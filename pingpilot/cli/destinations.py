@@ -17,6 +17,7 @@ from pingpilot.cli.confirming import ask_mailbox, check_mail_is_set_up
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput, PingPilotError
+from pingpilot.events.deliveries import trouble_of
 from pingpilot.events.notices import post_test
 
 app = typer.Typer(help="The places an account's events go to.", no_args_is_help=True)
@@ -129,7 +130,8 @@ def remove_command(name: Annotated[str, NAME], account: Annotated[str, ACCOUNT])
     categories = with_database(remove)
     typer.echo(f"The destination '{name}' is removed.")
     for each in categories:
-        typer.echo(f"The category '{each}' names it still: `pingpilot category set {each} --channels …`.")
+        command = f"pingpilot category set {each} --account {account} --channels …"
+        typer.echo(f"The category '{each}' names it still: `{command}`.")
 
 
 @app.command("test")
@@ -166,8 +168,9 @@ async def _tested(account: Account, destination: Destination) -> str:
         if delivery.status not in OPEN_STATUSES:
             break
         if time.monotonic() >= end:
-            reason = f": {delivery.last_error}" if delivery.last_error else ", or no daemon runs"
-            return f"The test notification to '{destination.name}' is on its way still{reason}."
+            trouble = await trouble_of(delivery)
+            reason = f": {trouble}" if trouble else ", or no daemon runs."
+            return f"The test notification to '{destination.name}' is on its way still{reason}"
         await asyncio.sleep(_LOOKS_EVERY)
     if delivery.status == DeliveryStatus.FAILED:
         raise PingPilotError(

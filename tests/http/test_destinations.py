@@ -355,6 +355,19 @@ async def test_trying_a_mailbox_that_has_not_confirmed_sends_the_link_again(
     assert [to for to, _ in mailer.sent] == ["team@example.com"] * 2
 
 
+async def test_a_test_that_waits_says_what_it_waits_for(shop: Program) -> None:
+    await room(shop)
+    shop.api.services.settlements.close()  # nobody waits: the daemon stops
+
+    alone = await shop.ask("POST", f"{PATH}/ops/test")
+    await Delivery.all().update(last_error="The bot is away.")
+    behind = await shop.ask("POST", f"{PATH}/ops/test")
+
+    said = "The test notification to 'ops' is on its way still"
+    assert (alone.body["status"], alone.body["message"]) == ("pending", f"{said}.")
+    assert behind.body["message"] == f"{said}: it waits behind an earlier message. The bot is away."
+
+
 async def test_a_test_of_an_account_that_is_deleted_meanwhile_is_one_of_a_bad_key(shop: Program) -> None:
     await room(shop)
 
