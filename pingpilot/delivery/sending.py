@@ -33,6 +33,7 @@ from pingpilot.telemetry.health import Health
 
 UNAVAILABLE_PAUSE = timedelta(seconds=30)
 """How long a channel that can't send is left alone before one more try."""
+_AFTER_A_LONG_QUEUE = timedelta(seconds=1)
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +81,14 @@ class Sender:
                     # One message at a time to a recipient. What waits for quiet hours to end is not sent:
                     # it takes no turn from what is urgent.
                     address = claim.recipient.address
-                    await turn.enter_async_context(self._recipients.setdefault(address, asyncio.Lock()))
+                    lock = self._recipients.setdefault(address, asyncio.Lock())
+                    try:
+                        async with asyncio.timeout(self._timeout.total_seconds() / 2):
+                            await turn.enter_async_context(lock)
+                    except TimeoutError:
+                        # Many destinations lead to one slow address: neither slots nor leases are for waiting
+                        now = self._clock.now()
+                        return Attempt(claim, untried(now + _AFTER_A_LONG_QUEUE), now, timedelta())
                     await self._pacer.turn(address, in_room=claim.recipient.is_room)
                 started_at, began = self._clock.now(), self._clock.monotonic()
                 try:
