@@ -22,8 +22,8 @@ from pingpilot.events.notices import post_test
 
 app = typer.Typer(help="The places an account's events go to.", no_args_is_help=True)
 
-TESTED_WITHIN = 15.0
-"""Seconds that a test notification is waited for."""
+TESTED_WITHIN = 20.0
+"""Seconds that a test notification is waited for: a webhook that says nothing is given up before."""
 _LOOKS_EVERY = 0.2  # seconds
 NAME = typer.Argument(metavar="NAME", help="1 to 32 of a-z, 0-9 and '-'.")
 
@@ -195,13 +195,16 @@ def rotate_secret_command(name: Annotated[str, NAME], account: Annotated[str, AC
 
 
 def _row(row: Destination) -> dict[str, Any]:
+    obstacle = obstacle_to(enabled=row.enabled, address=row.address, suspended_reason=row.suspended_reason)
     return {
         "name": row.name,
         "channel": row.channel,
         "kind": row.kind,
         "title": row.title,
+        "address": row.address,
         "enabled": row.enabled,
         "linked": row.address is not None,
+        "usable": obstacle is None,
         "suspendedReason": row.suspended_reason,
         "mention": row.mention,
     }
