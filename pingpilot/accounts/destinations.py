@@ -85,7 +85,7 @@ async def add_destination(
     is_mailbox = kind.address is AddressSource.ACCOUNT_EMAIL
     async with transaction():
         await Account.lock(account.id)
-        await check_new(account, name)
+        await check_new(account, name, channel=kind.name)
         secret = None if is_mailbox else new_webhook_secret()
         destination = await Destination.create(
             account_id=account.id,
@@ -175,11 +175,12 @@ def label_of(destination: str) -> str:
     return CHANNELS[destination].label if destination in direct_channels() else f"'{destination}'"
 
 
-async def check_new(account: Account, name: str) -> None:
+async def check_new(account: Account, name: str, *, channel: str | None = None) -> None:
     """Raise unless the account can have another destination, of this name.
 
     Raises `InvalidInput` for what is not a name, `AlreadyExists` for one in use, or `TooMany` beyond
-    `MOST_DESTINATIONS`. The caller holds the account's lock.
+    `MOST_DESTINATIONS`. The caller holds the account's lock. Where the `channel` is known, nothing may wait
+    there for a removed one of the name: it would go to the new one.
     """
     if not re.fullmatch(NAME_PATTERN, name):
         raise InvalidInput("A destination's name is 1 to 32 of a-z, 0-9 and '-', such as 'ops-room'.")
@@ -189,9 +190,8 @@ async def check_new(account: Account, name: str) -> None:
         raise AlreadyExists(
             f"There is a destination '{name}' already: choose another name, or remove that one first."
         )
-    # What waits would go to the new one
-    waiting = Delivery.filter(channel__in=[*CHANNELS], status__in=OPEN_STATUSES)
-    if await waiting.filter(account_id=account.id, destination=name).exists():
+    waiting = Delivery.filter(channel=channel, status__in=OPEN_STATUSES)
+    if channel and await waiting.filter(account_id=account.id, destination=name).exists():
         raise AlreadyExists(
             f"Messages wait still for the '{name}' that was removed, and fail once the daemon sees them: try "
             "again in a moment, or choose another name."

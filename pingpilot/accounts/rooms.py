@@ -72,7 +72,7 @@ async def link_room(user: ChatUser, room: Room, code: str, *, now: datetime) -> 
             await Destination.switch(account.id, known.name, on=True)
             await reconsider(account, known.name, now)
             return LinkedRoom(account, known.name, again=True)
-        name = await _free_name(account, name_given, room.title)
+        name = await _free_name(account, name_given, room)
         await Destination.create(
             account_id=account.id,
             channel=room.channel,
@@ -132,12 +132,12 @@ async def suspend_rooms(channel: str, address: str, reason: str) -> list[Destina
         return await Destination.filter(id__in=[row["id"] for row in changed]).order_by("id")
 
 
-async def _free_name(account: Account, given: str | None, title: str) -> str:
-    """Return the name that a code gave, or one made of a room's title. Raises `LinkRefused`."""
-    names = [given] if given is not None else _names_of(title)
+async def _free_name(account: Account, given: str | None, room: Room) -> str:
+    """Return the name that a code gave, or one made of the room's title. Raises `LinkRefused`."""
+    names = [given] if given is not None else _names_of(room.title)
     for name in names:
         try:
-            await check_new(account, name)
+            await check_new(account, name, channel=room.channel)
         except TooMany as exc:
             raise LinkRefused(str(exc)) from exc
         except (AlreadyExists, InvalidInput) as exc:

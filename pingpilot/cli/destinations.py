@@ -59,7 +59,7 @@ def add_command(
     if len(chosen) != 1:
         raise InvalidInput(
             "Say what is to be added, --email or --url. A room is linked from there: "
-            f"`pingpilot link-code --room {name}`."
+            f"`pingpilot link-code --account {account} --room {name}`."
         )
     [(source, address)] = chosen
     kind = next((each for each in CHANNELS.values() if each.address is source), None)

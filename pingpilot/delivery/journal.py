@@ -49,6 +49,7 @@ UPDATE deliveries SET next_attempt_at = ?
 WHERE id IN ({ids}) AND status = :pending AND NOT EXISTS (
     SELECT 1 FROM destinations dest
     WHERE dest.account_id = deliveries.account_id AND dest.name = deliveries.destination
+      AND dest.channel = deliveries.channel
 ) RETURNING id
 """)
 _LOCK_EVENTS = """

@@ -15,7 +15,7 @@ from pingpilot.accounts.destinations import (
 from pingpilot.accounts.linking import ChatUser, create_link_code
 from pingpilot.accounts.rooms import Room, link_room
 from pingpilot.channels import WEBHOOK
-from pingpilot.errors import AlreadyExists, PermanentFailure, RecipientMoved, TemporaryFailure
+from pingpilot.errors import LinkRefused, PermanentFailure, RecipientMoved, TemporaryFailure
 from pingpilot.events.deliveries import Selection, retry_deliveries
 from tests.support.waiting import eventually, until
 
@@ -219,11 +219,25 @@ async def test_what_waited_for_a_removed_one_never_goes_to_a_new_one_of_its_name
     await engine.post(alice, "one")
     await remove_destination(alice, "ops", engine.clock.now())
 
-    with pytest.raises(AlreadyExists, match="Messages wait still for the 'ops' that was removed"):
-        await add_webhook(engine, alice, "ops")
+    with pytest.raises(LinkRefused, match="Messages wait still for the 'ops' that was removed"):
+        await room(engine, alice)
     async with engine.running():
         await engine.status_is("delivered", "failed")
-        await add_webhook(engine, alice, "ops")
+        await room(engine, alice)
+
+
+async def test_what_waited_for_a_removed_one_goes_to_none_of_another_channel(
+    engine: Engine, alice: Account
+) -> None:
+    """Its own channel may have no dispatcher any more, so that it would wait for ever."""
+    await engine.post(alice, "one")
+    await remove_destination(alice, "ops", engine.clock.now())
+    await add_webhook(engine, alice, "ops")
+
+    async with engine.running():
+        await engine.status_is("delivered", "failed")
+
+    assert [each.recipient.destination for each in engine.channel.tries] == ["telegram"]
 
 
 async def test_what_is_being_sent_while_its_destination_is_removed_is_not_tried_for_hours(
