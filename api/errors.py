@@ -107,7 +107,7 @@ _CODES: Mapping[str, Code] = {
     ),
     "too_many_requests": Code(
         HTTPStatus.TOO_MANY_REQUESTS,
-        "many invalid API keys came from this address, or the account asked for too many codes or links",
+        "many invalid API keys came from this address, or an account asked for too many codes or tests",
         Sentence(
             "Too many invalid API keys came from your address: check the key, and try again in {wait} s.",
             {"wait": 3},
@@ -120,6 +120,9 @@ _CODES: Mapping[str, Code] = {
             "mailboxes": _from_the_rules(
                 "This account asked 10 times in an hour for a mailbox to be confirmed: wait a little.",
                 wait=3600,
+            ),
+            "tests": _from_the_rules(
+                "'ops' was sent 60 test notifications in an hour: wait a little.", wait=3600
             ),
         },
         headers=_WAIT,

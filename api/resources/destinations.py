@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from datetime import timedelta
 from http import HTTPStatus
 
 from aiohttp import web
@@ -40,14 +39,15 @@ from pingpilot.channels import CHANNELS, ChannelKind
 from pingpilot.delivery.channel import Recipient
 from pingpilot.delivery.own_words import own_words
 from pingpilot.errors import AlreadyExists, DeliveryFailure, InvalidInput, NotFound, TooMany
+from pingpilot.events.deliveries import trouble_of
 from pingpilot.events.notices import post_test
 from pingpilot.telemetry.health import State
 
 DESTINATIONS, DESTINATION = "/api/v1/destinations", "/api/v1/destinations/{name}"
-TESTED_WITHIN = 15.0
-"""Seconds that a caller waits for a test notification."""
+TESTED_WITHIN = 20.0
+"""Seconds that a caller waits for a test notification: a webhook that says nothing is given up before."""
 _SENT_WITHIN = 20.0  # seconds that the mail which asks to confirm may take
-_AN_HOUR = timedelta(hours=1)
+_AN_HOUR = 3600  # seconds
 
 
 async def get_destinations(request: web.Request) -> web.Response:
@@ -154,16 +154,23 @@ async def post_test_notification(request: web.Request) -> web.Response:
         }
         reason = reasons.get(obstacle) or f"it is suspended. {destination.suspended_reason}"
         raise ApiError("destination_not_usable", name=name, reason=reason)
-    event_id = await post_test(destination, services.clock.now())
+    try:
+        event_id = await post_test(destination, services.clock.now())
+    except TooMany as exc:
+        raise ApiError("too_many_requests/tests", sentence=exc, wait=_AN_HOUR) from None
     services.on_deliveries({destination.channel})
     deliveries = await settled_deliveries(services, event_id, TESTED_WITHIN)
-    delivery = next(each for each in deliveries if each.destination == name)
+    if not deliveries:  # the account was deleted meanwhile, and its keys with it
+        raise ApiError("invalid_api_key")
+    [delivery] = deliveries
     if delivery.status == DeliveryStatus.DELIVERED:
         status, message = "delivered", f"The test notification arrived at '{name}'."
     elif delivery.status == DeliveryStatus.FAILED:
         status, message = "failed", f"The test notification did not arrive at '{name}': see lastError."
     else:
-        status, message = "pending", f"The test notification to '{name}' is on its way still."
+        status, message = "pending", f"The test notification to '{name}' is on its way still"
+        trouble = await trouble_of(delivery)
+        message += f": {trouble}" if trouble else "."
     return json_reply(
         TestedDestination.model_validate(
             {
@@ -220,8 +227,7 @@ async def _ask_mailbox(services: Services, account: Account, mailbox: Destinatio
     try:
         await count_asking(account, now)
     except TooMany as exc:
-        wait = round(_AN_HOUR.total_seconds())
-        raise ApiError("too_many_requests/mailboxes", sentence=exc, wait=wait) from None
+        raise ApiError("too_many_requests/mailboxes", sentence=exc, wait=_AN_HOUR) from None
     url = (await Mailboxes.load()).url_for(mailbox, services.base_url, now)
     recipient = Recipient(account.id, address, destination=mailbox.name)
     try:
@@ -301,6 +307,7 @@ CALLS = (
             "channel_not_configured",
             "confirmation_not_sent",
             "too_many_requests/mailboxes",
+            "too_many_requests/tests",
         ),
     ),
     Call(

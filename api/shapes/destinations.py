@@ -63,7 +63,7 @@ class ShownDestination(Shape):
             quiet_hours=ShownQuietHours.of(row),
             muted_until=end_of_mute(row.muted_until, now),
             mention=row.mention,
-            linked_at=row.linked_at,
+            linked_at=row.linked_at if row.address is not None else None,
         )
 
 

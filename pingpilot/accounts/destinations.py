@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import Account, Category, Delivery, DeliveryStatus, Destination, DestinationKind
+from models import OPEN_STATUSES, Account, Category, Delivery, DeliveryStatus, Destination, DestinationKind
 from models.database import transaction, unit_of_work
 from models.names import split
 from pingpilot.accounts.accounts import direct_destinations
@@ -86,7 +86,7 @@ async def add_destination(
     is_mailbox = kind.address is AddressSource.ACCOUNT_EMAIL
     async with transaction():
         await Account.lock(account.id)
-        await check_new(account, name)
+        await check_new(account, name, channel=kind.name)
         secret = None if is_mailbox else new_webhook_secret()
         destination = await Destination.create(
             account_id=account.id,
@@ -148,9 +148,8 @@ async def remove_destination(account: Account, name: str, now: datetime) -> list
         await Account.lock(account.id)
         destination = await find_destination(account, name)
         if destination.kind == DestinationKind.DIRECT:
-            raise InvalidInput(
-                f"{label_of(name)} itself can't be removed: switch it off, or unlink its chat with /unlink."
-            )
+            unlinking = ", or unlink its chat with /unlink" if CHANNELS[name].needs_link else ""
+            raise InvalidInput(f"{label_of(name)} itself can't be removed: switch it off{unlinking}.")
         return await delete_destination(destination, now)
 
 
@@ -177,11 +176,12 @@ def label_of(destination: str) -> str:
     return CHANNELS[destination].label if destination in direct_channels() else f"'{destination}'"
 
 
-async def check_new(account: Account, name: str) -> None:
+async def check_new(account: Account, name: str, *, channel: str | None = None) -> None:
     """Raise unless the account can have another destination, of this name.
 
     Raises `InvalidInput` for what is not a name, `AlreadyExists` for one that is in use or means something
-    else, or `TooMany` beyond `MOST_DESTINATIONS`. The caller holds the account's lock.
+    else, or `TooMany` beyond `MOST_DESTINATIONS`. The caller holds the account's lock. Where the `channel` is
+    known, nothing may wait there for a removed one of the name: it would go to the new one.
     """
     if not re.fullmatch(NAME_PATTERN, name):
         raise InvalidInput("A destination's name is 1 to 32 of a-z, 0-9 and '-', such as 'ops-room'.")
@@ -194,6 +194,12 @@ async def check_new(account: Account, name: str) -> None:
     if await Destination.exists(account_id=account.id, name=name):
         raise AlreadyExists(
             f"There is a destination '{name}' already: choose another name, or remove that one first."
+        )
+    waiting = Delivery.filter(channel=channel, status__in=OPEN_STATUSES)
+    if channel and await waiting.filter(account_id=account.id, destination=name).exists():
+        raise AlreadyExists(
+            f"Messages wait still for the '{name}' that was removed, and fail once the daemon sees them: try "
+            "again in a moment, or choose another name."
         )
     # Direct ones count whether they are there or not: each account may have them
     direct = sum(kind.has_direct for kind in CHANNELS.values())

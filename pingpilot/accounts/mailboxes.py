@@ -46,7 +46,9 @@ class Mailboxes:
         return mailbox
 
     def _signature(self, mailbox: Destination, expires: int) -> str:
-        said = f"mailbox {mailbox.id} {expires} {mailbox.title}"
+        # One that was confirmed and unsubscribed from since takes a new link, not the old one again
+        since = mailbox.linked_at.timestamp() if mailbox.linked_at else 0
+        said = f"mailbox {mailbox.id} {expires} {since} {mailbox.title}"
         return hmac.digest(self._secret, said.encode(), "sha256").hex()
 
 

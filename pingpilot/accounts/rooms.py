@@ -81,7 +81,7 @@ async def link_room(user: ChatUser, room: Room, code: str, *, now: datetime) -> 
             own = Destination.filter(id__in=[each.id for each in known])
             await own.update(title=room.title[:LONGEST_TITLE], **linked_by)
             return LinkedRoom(account, known[0].name, again=True)
-        name = await _free_name(account, name_given, room.title)
+        name = await _free_name(account, name_given, room)
         await Destination.create(
             account_id=account.id,
             channel=room.channel,
@@ -152,12 +152,12 @@ async def _lock_room(room: Room) -> None:
         await query(connection(), "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", [name])
 
 
-async def _free_name(account: Account, given: str | None, title: str) -> str:
-    """Return the name that a code gave, or one made of a room's title. Raises `LinkRefused`."""
-    names = [given] if given is not None else _names_of(title)
+async def _free_name(account: Account, given: str | None, room: Room) -> str:
+    """Return the name that a code gave, or one made of the room's title. Raises `LinkRefused`."""
+    names = [given] if given is not None else _names_of(room.title)
     for name in names:
         try:
-            await check_new(account, name)
+            await check_new(account, name, channel=room.channel)
         except TooMany as exc:
             raise LinkRefused(str(exc)) from exc
         except (AlreadyExists, InvalidInput) as exc:

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from models import Account, Destination, Fact
+from models import Account, Destination, DestinationKind, Fact
 from models.database import transaction, unit_of_work
 from pingpilot.accounts.destinations import NAME_PATTERN, destinations_of, label_of
 from pingpilot.accounts.preferences import switch_channel
@@ -62,22 +62,34 @@ class Unsubscriber:
         secret = await Fact.read(_SECRET)
         return _mark(secret.encode()) if secret else None
 
-    def url_for(self, account_id: int, destination: str = EMAIL.name) -> str:
-        """Return a destination's link, as it stands in its e-mails."""
-        which = str(account_id) if destination in ("", EMAIL.name) else f"{account_id}.{destination}"
-        return f"{self._base_url}/unsubscribe/{which}.{self._signature(which)}"
+    def url_for(self, account_id: int, destination: str = EMAIL.name, address: str = "") -> str:
+        """Return a destination's link, as it stands in its e-mails; `address` is where these go.
+
+        A mailbox's link is of that address alone: its name may be another's one day. The account's own stays
+        good after a change of address.
+        """
+        if destination in ("", EMAIL.name):
+            return f"{self._base_url}/unsubscribe/{account_id}.{self._signature(str(account_id))}"
+        which = f"{account_id}.{destination}"
+        return f"{self._base_url}/unsubscribe/{which}.{self._signature(which, address)}"
 
     async def subscription_behind(self, token: str) -> Subscription | None:
         """Return what a link's token was signed for, None for a token that is not ours."""
         match = _TOKEN.fullmatch(token)
-        if not match or not hmac.compare_digest(match[3], self._signature(token.rpartition(".")[0])):
+        if not match:
             return None
-        account, name = await Account.get_or_none(id=int(match[1])), match[2] or EMAIL.name
-        if account is None:
+        account_id, name, address = int(match[1]), match[2] or EMAIL.name, ""
+        if match[2]:
+            row = await Destination.get_or_none(
+                account_id=account_id, name=name, kind=DestinationKind.MAILBOX, title__isnull=False
+            )
+            if row is None:
+                return None  # it was removed
+            address = str(row.title)
+        if not hmac.compare_digest(match[3], self._signature(token.rpartition(".")[0], address)):
             return None
-        if match[2] and not await Destination.exists(account_id=account.id, name=name, channel=EMAIL.name):
-            return None  # it was removed
-        return Subscription(account, name)
+        account = await Account.get_or_none(id=account_id)
+        return Subscription(account, name) if account else None
 
     async def standing(self, subscription: Subscription) -> Standing:
         """Return what is true for a subscription now."""
@@ -91,7 +103,7 @@ class Unsubscriber:
         # Who reads another mailbox is not the owner, and is told of nothing else
         return Standing(
             address=account.email if subscription.is_direct else row.title or "",
-            gets_mail=row.enabled,
+            gets_mail=_gets_mail(row),
             others=tuple(map(label_of, others)) if subscription.is_direct else (),
         )
 
@@ -102,17 +114,27 @@ class Unsubscriber:
         async with transaction():
             await Account.lock(account.id)
             row = await Destination.get_or_none(account_id=account.id, name=name)
-            if (row is not None and row.enabled) == on:
+            if (row is not None and _gets_mail(row)) == on:
                 return False
             if subscription.is_direct:
                 await switch_channel(account, name, on=on, now=now)
             else:
                 await Destination.switch(account.id, name, on=on)
+                if row is not None and row.linked_at:
+                    # Its reader's word, not its owner's: who switches it on again has to ask its reader first
+                    confirmed = {"address": row.title, "linked_at": now} if on else {"address": None}
+                    await Destination.filter(id=row.id).update(**confirmed)
                 await reconsider(account, name, now)
         return True
 
-    def _signature(self, which: str) -> str:
-        return hmac.digest(self._secret, f"unsubscribe {which}".encode(), "sha256").hex()
+    def _signature(self, which: str, address: str = "") -> str:
+        said = f"unsubscribe {which} {address}".rstrip()
+        return hmac.digest(self._secret, said.encode(), "sha256").hex()
+
+
+def _gets_mail(row: Destination) -> bool:
+    """Whether e-mails go there, or will once a new mailbox is confirmed."""
+    return row.enabled and (row.address is not None or row.linked_at is None)
 
 
 def _mark(secret: bytes) -> str:

@@ -17,12 +17,13 @@ from pingpilot.cli.confirming import ask_mailbox, check_mail_is_set_up
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.errors import InvalidInput, PingPilotError
+from pingpilot.events.deliveries import trouble_of
 from pingpilot.events.notices import post_test
 
 app = typer.Typer(help="The places an account's events go to.", no_args_is_help=True)
 
-TESTED_WITHIN = 15.0
-"""Seconds that a test notification is waited for."""
+TESTED_WITHIN = 20.0
+"""Seconds that a test notification is waited for: a webhook that says nothing is given up before."""
 _LOOKS_EVERY = 0.2  # seconds
 NAME = typer.Argument(metavar="NAME", help="1 to 32 of a-z, 0-9 and '-'.")
 
@@ -58,7 +59,7 @@ def add_command(
     if len(chosen) != 1:
         raise InvalidInput(
             "Say what is to be added, --email or --url. A room is linked from there: "
-            f"`pingpilot link-code --room {name}`."
+            f"`pingpilot link-code --account {account} --room {name}`."
         )
     [(source, address)] = chosen
     kind = next((each for each in CHANNELS.values() if each.address is source), None)
@@ -129,7 +130,8 @@ def remove_command(name: Annotated[str, NAME], account: Annotated[str, ACCOUNT])
     categories = with_database(remove)
     typer.echo(f"The destination '{name}' is removed.")
     for each in categories:
-        typer.echo(f"The category '{each}' names it still: `pingpilot category set {each} --channels …`.")
+        command = f"pingpilot category set {each} --account {account} --channels …"
+        typer.echo(f"The category '{each}' names it still: `{command}`.")
 
 
 @app.command("test")
@@ -160,12 +162,15 @@ async def _tested(account: Account, destination: Destination) -> str:
     event_id = await post_test(destination, datetime.now(UTC))
     end = time.monotonic() + TESTED_WITHIN
     while True:
-        delivery = await Delivery.get(event_id=event_id)
+        delivery = await Delivery.get_or_none(event_id=event_id)
+        if delivery is None:
+            raise PingPilotError(f"The account {account.email} was deleted meanwhile.")
         if delivery.status not in OPEN_STATUSES:
             break
         if time.monotonic() >= end:
-            reason = f": {delivery.last_error}" if delivery.last_error else ", or no daemon runs"
-            return f"The test notification to '{destination.name}' is on its way still{reason}."
+            trouble = await trouble_of(delivery)
+            reason = f": {trouble}" if trouble else ", or no daemon runs."
+            return f"The test notification to '{destination.name}' is on its way still{reason}"
         await asyncio.sleep(_LOOKS_EVERY)
     if delivery.status == DeliveryStatus.FAILED:
         raise PingPilotError(
@@ -190,13 +195,16 @@ def rotate_secret_command(name: Annotated[str, NAME], account: Annotated[str, AC
 
 
 def _row(row: Destination) -> dict[str, Any]:
+    obstacle = obstacle_to(enabled=row.enabled, address=row.address, suspended_reason=row.suspended_reason)
     return {
         "name": row.name,
         "channel": row.channel,
         "kind": row.kind,
         "title": row.title,
+        "address": row.address,
         "enabled": row.enabled,
         "linked": row.address is not None,
+        "usable": obstacle is None,
         "suspendedReason": row.suspended_reason,
         "mention": row.mention,
     }

@@ -71,9 +71,9 @@ def interrupted(now: datetime) -> Verdict:
     return Verdict(DeliveryStatus.PENDING, AttemptOutcome.INTERRUPTED, False, reason, next_attempt_at=now)
 
 
-def untried(now: datetime) -> Verdict:
-    """The delivery was claimed, but its turn did not come: it goes back as it was."""
-    return Verdict(DeliveryStatus.PENDING, None, False, next_attempt_at=now)
+def untried(until: datetime) -> Verdict:
+    """The delivery was claimed, but its turn did not come: it goes back as it was, and is due then."""
+    return Verdict(DeliveryStatus.PENDING, None, False, next_attempt_at=until)
 
 
 def held(until: datetime) -> Verdict:

@@ -29,6 +29,7 @@ JOIN events e ON e.id = d.event_id
 JOIN accounts a ON a.id = d.account_id
 LEFT JOIN categories c ON c.account_id = d.account_id AND c.name = e.category
 LEFT JOIN destinations dest ON dest.account_id = d.account_id AND dest.name = d.destination
+     AND dest.channel = d.channel
 WHERE d.id IN ({ids}) ORDER BY d.id
 """
 

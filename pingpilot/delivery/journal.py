@@ -45,6 +45,14 @@ WHERE d.id IN ({failed}) AND d.status = :failed AND NOT e.notice AND {usable}
 GROUP BY e.id, e.account_id, dest.channel, dest.name, e.created_at
 RETURNING id
 """)
+_DUE_WHERE_REMOVED = with_statuses("""
+UPDATE deliveries SET next_attempt_at = ?
+WHERE id IN ({ids}) AND status = :pending AND NOT EXISTS (
+    SELECT 1 FROM destinations dest
+    WHERE dest.account_id = deliveries.account_id AND dest.name = deliveries.destination
+      AND dest.channel = deliveries.channel
+) RETURNING id
+""")
 _LOCK_EVENTS = """
 SELECT id FROM events WHERE id IN (SELECT event_id FROM deliveries WHERE id IN ({failed}))
 ORDER BY id FOR NO KEY UPDATE
@@ -113,7 +121,9 @@ class Journal:
                 changed.append(attempt.claim.event_ids)
                 if attempt.verdict.status is DeliveryStatus.FAILED:
                     failed += attempt.claim.delivery_ids
-                if attempt.verdict.status is DeliveryStatus.DELIVERED and is_new:
+                elif attempt.verdict.status is DeliveryStatus.PENDING:
+                    await self._forget_the_wait(attempt)
+                elif attempt.verdict.status is DeliveryStatus.DELIVERED and is_new:
                     delivered += attempt.claim.delivery_ids
                 if moved := attempt.verdict.moved_to:
                     await self._move(attempt, moved)
@@ -146,6 +156,16 @@ class Journal:
             delivered_at=attempt.ended_at if delivered else None,
         )
         return bool(changed)
+
+    async def _forget_the_wait(self, attempt: Attempt) -> None:
+        """Make due at once what was being sent while its destination was removed, so that it fails."""
+        claim = attempt.claim
+        if claim.destination not in direct_channels():
+            await query(
+                connection(),
+                _DUE_WHERE_REMOVED.format(ids=marks(claim.delivery_ids)),
+                [attempt.ended_at, *claim.delivery_ids],
+            )
 
     async def _move(self, attempt: Attempt, moved: RecipientMoved) -> None:
         """Let all destinations that led there lead to the new address; tell their owner of a lost topic."""

@@ -22,11 +22,13 @@ MOST_COMBINED = 2000
 """Deliveries that one round of claims adds to those it found due."""
 _NO_DELIVERY = 0  # an id that none has, since SQL knows no empty list
 # One delivery of each destination that has none being sent, where it is due: its oldest waiting one, or
-# one that has stepped aside.
+# one that has stepped aside. No account's second before all others' first, those being sent counted: slow
+# destinations, of which one may have many, leave slots to the other accounts, however much waits for them.
 _DUE = with_statuses("""
-SELECT id FROM deliveries
-WHERE id IN (
-    SELECT MIN(id) FROM deliveries
+SELECT deliveries.id FROM deliveries
+JOIN (
+    SELECT MIN(id) AS id, ROW_NUMBER() OVER (PARTITION BY account_id ORDER BY MIN(id)) AS place
+    FROM deliveries
     WHERE id IN (
         SELECT MIN(id) FROM deliveries
         WHERE channel = ? AND status = :pending AND attempts <= ? GROUP BY account_id, destination
@@ -38,9 +40,12 @@ WHERE id IN (
         SELECT account_id, destination FROM deliveries WHERE channel = ? AND status = :sending
     )
     GROUP BY account_id, destination
-)
-AND status = :pending
-ORDER BY next_attempt_at, id LIMIT ?
+) head ON head.id = deliveries.id
+WHERE deliveries.status = :pending
+ORDER BY head.place + (
+    SELECT COUNT(DISTINCT busy.destination) FROM deliveries busy
+    WHERE busy.channel = ? AND busy.status = :sending AND busy.account_id = deliveries.account_id
+), deliveries.next_attempt_at, deliveries.id LIMIT ?
 """)
 # No condition beside the IN: with one, PostgreSQL may run what is in it, and its LIMIT, many times over
 _CLAIM = with_statuses("""
@@ -107,9 +112,9 @@ class DeliveryQueue:
 
     async def claim(self, most: int, now: datetime) -> list[Claim]:
         """Lease what is due, one message a destination at a time, oldest first; return what to send."""
-        due = _DUE + ("FOR UPDATE SKIP LOCKED" if is_postgres(connection()) else "")
+        due = _DUE + ("FOR UPDATE OF deliveries SKIP LOCKED" if is_postgres(connection()) else "")
         name = self._channel
-        values = [name, HOLDS_BACK, name, HOLDS_BACK, now, name, most]
+        values = [name, HOLDS_BACK, name, HOLDS_BACK, now, name, name, most]
         lease = [self._daemon_id, now + LEASE]
         rows = await query(connection(), _CLAIM.format(due=due), [*lease, *values])
         if not rows:

@@ -9,6 +9,7 @@ import structlog
 
 from pingpilot.clock import Clock
 from pingpilot.delivery.attempts import (
+    ASKED_FOR,
     DELIVERED,
     Attempt,
     Verdict,
@@ -32,6 +33,7 @@ from pingpilot.telemetry.health import Health
 
 UNAVAILABLE_PAUSE = timedelta(seconds=30)
 """How long a channel that can't send is left alone before one more try."""
+_AFTER_A_LONG_QUEUE = timedelta(seconds=1)
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,7 @@ class Sender:
         self._clock = clock
         self._timeout = timeout
         self._breaker = Breaker(clock=clock)
+        self._pauses: dict[str, float] = {}
         self._recipients: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._paused_until = 0.0
         self._is_unavailable = False
@@ -78,7 +81,14 @@ class Sender:
                     # One message at a time to a recipient. What waits for quiet hours to end is not sent:
                     # it takes no turn from what is urgent.
                     address = claim.recipient.address
-                    await turn.enter_async_context(self._recipients.setdefault(address, asyncio.Lock()))
+                    lock = self._recipients.setdefault(address, asyncio.Lock())
+                    try:
+                        async with asyncio.timeout(self._timeout.total_seconds() / 2):
+                            await turn.enter_async_context(lock)
+                    except TimeoutError:
+                        # Many destinations lead to one slow address: neither slots nor leases are for waiting
+                        now = self._clock.now()
+                        return Attempt(claim, untried(now + _AFTER_A_LONG_QUEUE), now, timedelta())
                     await self._pacer.turn(address, in_room=claim.recipient.is_room)
                 started_at, began = self._clock.now(), self._clock.monotonic()
                 try:
@@ -100,6 +110,9 @@ class Sender:
             return held(claim.hold_until)
         if self._is_paused() or self._breaker.blocks():
             return untried(self._clock.now())
+        if (left := self._pauses.get(claim.recipient.address, 0.0) - self._clock.monotonic()) > 0:
+            # Another message was told to wait, and stepped aside: that was meant for this one, too
+            return untried(self._clock.now() + timedelta(seconds=left))
         seconds = self._timeout.total_seconds()
         failure: DeliveryFailure
         try:
@@ -119,7 +132,9 @@ class Sender:
         return verdict_on(failure, attempts_before=claim.attempts, now=self._clock.now())
 
     def _heed(self, failure: DeliveryFailure, recipient: Recipient) -> None:
-        """Pause the channel where the failure is not about this one message, and tell the breaker."""
+        """Pause the channel or the recipient as the platform asks, and tell the breaker."""
+        if isinstance(failure, TemporaryFailure | RateLimited) and failure.retry_after:
+            self._pause_recipient(recipient.address, failure.retry_after)
         if isinstance(failure, TemporaryFailure) and not failure.recipient_alone:
             was_open = self._breaker.is_open
             self._breaker.failed(recipient.address)
@@ -143,6 +158,13 @@ class Sender:
         if self._breaker.is_open:
             log.info("The platform is back", channel=self._channel.name)
         self._breaker.answered()
+
+    def _pause_recipient(self, address: str, time: timedelta) -> None:
+        now = self._clock.monotonic()
+        self._pauses = {known: until for known, until in self._pauses.items() if until > now}
+        self._pauses[address] = max(
+            self._pauses.get(address, 0.0), now + min(time, ASKED_FOR).total_seconds()
+        )
 
     def _is_paused(self) -> bool:
         return self._clock.monotonic() < self._paused_until

@@ -15,7 +15,7 @@ from pingpilot.telemetry.health import Health, State
 class EmailChannel:
     """Sends notifications as e-mails, each with a Message-ID that stays the same over retries.
 
-    `unsubscribe_url` gives the one-click link of an account's destination, None leaves it out.
+    `unsubscribe_url` gives the one-click link of an account's destination at an address, None leaves it out.
     """
 
     name = EMAIL.name
@@ -25,7 +25,7 @@ class EmailChannel:
         pool: SmtpPool,
         *,
         sender: Mailbox,
-        unsubscribe_url: Callable[[int, str], str] | None,
+        unsubscribe_url: Callable[[int, str, str], str] | None,
         health: Health,
     ) -> None:
         self._pool = pool
@@ -42,7 +42,7 @@ class EmailChannel:
                 sender=self._sender,
                 recipient=recipient.address,
                 unsubscribe_url=self._unsubscribe_url
-                and self._unsubscribe_url(recipient.account_id, recipient.destination),
+                and self._unsubscribe_url(recipient.account_id, recipient.destination, recipient.address),
             )
         except ValueError as exc:
             reason = f"No mail can be sent to this address: {exc}"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models import DeliveryStatus
+from models import OPEN_STATUSES, Delivery, DeliveryStatus
 from models.database import connection, unit_of_work
 from models.delivery import with_statuses
 from models.sql import as_datetime, as_uuid, marks, query
@@ -127,3 +127,22 @@ async def retry_deliveries(selection: Selection, now: datetime) -> Counter[str]:
         [now, *values],
     )
     return Counter(row["channel"] for row in rows)
+
+
+async def trouble_of(delivery: Delivery) -> str | None:
+    """Return why a delivery that waits did not arrive yet, where that is known.
+
+    That is its own last error, or that of an earlier one, behind which it waits.
+    """
+    if delivery.last_error:
+        return delivery.last_error
+    ahead = Delivery.filter(
+        channel=delivery.channel,
+        status__in=OPEN_STATUSES,
+        account_id=delivery.account_id,
+        destination=delivery.destination,
+        id__lt=delivery.id,
+        last_error__isnull=False,
+    )
+    first = await ahead.order_by("id").first()
+    return f"it waits behind an earlier message. {first.last_error}" if first else None

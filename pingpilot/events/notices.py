@@ -4,14 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from tortoise.queryset import QuerySet
+
 from models import Account, Delivery, DeliveryStatus, Destination, DestinationKind, Event
 from models.database import transaction, unit_of_work
 from models.ids import first_id_at
 from models.sql import as_uuid
+from pingpilot.errors import TooMany
 
 SENDER = "PingPilot"
 """A notice's category; no account can have one of this name."""
 EMOJI, COLOR = "🔔", 0x4F8CFF
+MOST_TESTS = 60
+"""Test notifications that a destination may be sent in an hour."""
 
 
 async def post_notice(
@@ -40,9 +45,18 @@ async def post_notice(
 
 @unit_of_work
 async def post_test(destination: Destination, now: datetime) -> UUID:
-    """Queue a test notification for one destination; return its event's id."""
+    """Queue a test notification for one destination; return its event's id.
+
+    It is charged to nobody. Raises `TooMany` beyond `MOST_TESTS` an hour.
+    """
     async with transaction():
+        await Account.lock(destination.account_id)
         text = f"This is a test: notifications to '{destination.name}' arrive here."
+        recent = _recent(destination.account_id, timedelta(hours=1), now)
+        if await recent.filter(notice=True, description=text).count() >= MOST_TESTS:
+            raise TooMany(
+                f"'{destination.name}' was sent {MOST_TESTS} test notifications in an hour: wait a little."
+            )
         return await _queue(destination.account_id, text, [destination], now)
 
 
@@ -75,9 +89,11 @@ async def post_notice_once(account_id: int, text: str, *, within: timedelta, now
     """
     async with transaction():
         await Account.lock(account_id)
-        recent = Event.filter(
-            account_id=account_id, id__gte=first_id_at(now - within), created_at__gt=now - within
-        )
+        recent = _recent(account_id, within, now)
         if await recent.filter(notice=True, description=text).exists():
             return set()
         return await post_notice(account_id, text, now=now)
+
+
+def _recent(account_id: int, within: timedelta, now: datetime) -> QuerySet[Event]:
+    return Event.filter(account_id=account_id, id__gte=first_id_at(now - within), created_at__gt=now - within)

@@ -39,7 +39,7 @@ def failure_of_status(status: int, headers: Mapping[str, str], now: datetime) ->
     if status == HTTPStatus.GONE:
         return PermanentFailure(f"{said}: it wants no more messages.", recipient_gone=True)
     if status // 100 == 3:  # noqa: PLR2004
-        said += ": redirects are not followed. Set its address to where this one leads."
+        said += ": redirects are not followed. Add another webhook with the address that this one leads to."
     else:
         said += f": {_WORDS[status]}" if status in _WORDS else "."
     wait = pause_named_by(headers.get("Retry-After"), now)

@@ -53,7 +53,7 @@ async def channel_to(
     channel = EmailChannel(
         SmtpPool(server, most=most, timeout=timeout, monotonic=monotonic),
         sender=mailbox(sender),
-        unsubscribe_url=lambda account_id, _: f"https://example.com/unsubscribe/{account_id}",
+        unsubscribe_url=lambda account_id, *_: f"https://example.com/unsubscribe/{account_id}",
         health=Health(),
     )
     try:

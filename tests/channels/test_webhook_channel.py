@@ -17,8 +17,10 @@ import pytest
 import trustme
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from api.resources import destinations as calls
 from models.destination import DestinationKind
 from pingpilot.accounts.webhooks import new_webhook_secret
+from pingpilot.cli import destinations as commands
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.delivery.channel import Recipient
 from pingpilot.errors import DeliveryFailure, PermanentFailure, TemporaryFailure
@@ -27,7 +29,7 @@ from pingpilot.sandbox.faults import EndlessPart, Fault
 from pingpilot.sandbox.webhook import WebhookStandIn
 from pingpilot.telemetry.health import Health, State
 from pingpilot.webhook.answers import pause_named_by
-from pingpilot.webhook.channel import WebhookChannel
+from pingpilot.webhook.channel import TIMEOUT, WebhookChannel
 from pingpilot.webhook.connecting import Resolver, pinned_session
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
@@ -230,7 +232,10 @@ async def test_a_redirect_is_not_followed(receiver: WebhookStandIn, status: int)
 
         assert sum(other.calls.values()) == 0
     assert isinstance(failed, TemporaryFailure)
-    assert "redirects are not followed. Set its address to where this one leads." in failed.reason
+    assert (
+        "redirects are not followed. Add another webhook with the address that this one leads to."
+        in failed.reason
+    )
     assert other.url not in failed.reason
 
 
@@ -631,3 +636,8 @@ async def test_a_reason_tells_neither_secret_nor_address(receiver: WebhookStandI
     assert "T0K3N" not in failed.reason
     assert SECRET not in failed.reason
     assert SECRET not in repr(to(receiver.url))
+
+
+def test_a_test_is_waited_for_until_a_webhook_that_says_nothing_is_given_up() -> None:
+    for waited in (calls.TESTED_WITHIN, commands.TESTED_WITHIN):
+        assert timedelta(seconds=waited) > TIMEOUT

@@ -102,7 +102,7 @@ class World:
         return EmailChannel(
             SmtpPool(server, timeout=patience, monotonic=self.clock.monotonic),
             sender=mailbox("ping@example.com"),
-            unsubscribe_url=lambda account_id, _: f"https://example.com/unsubscribe/{account_id}",
+            unsubscribe_url=lambda account_id, *_: f"https://example.com/unsubscribe/{account_id}",
             health=self.health,
         )
 

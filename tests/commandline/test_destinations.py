@@ -94,6 +94,30 @@ def test_a_webhook_is_added_with_a_secret_that_is_shown_once(pingpilot: Pingpilo
     assert removed.out == "The destination 'hook' is removed.\n"
 
 
+def test_who_removes_one_is_told_the_command_for_the_categories_that_name_it(
+    pingpilot: Pingpilot, alice: str
+) -> None:
+    pingpilot("destination", "add", "hook", "--account", alice, "--url", "https://hooks.example.com/")
+    pingpilot("category", "set", "bug", "--account", alice, "--channels", "hook")
+
+    removed = pingpilot("destination", "remove", "hook", "--account", alice)
+
+    told = re.search("`pingpilot (.*)`", removed.out)
+    assert told
+    assert pingpilot(*told[1].replace("…", "email").split()).code == 0
+
+
+def test_a_direct_one_can_not_be_removed(pingpilot: Pingpilot, alice: str) -> None:
+    email, telegram = (
+        pingpilot("destination", "remove", name, "--account", alice) for name in ("email", "telegram")
+    )
+
+    assert email.err == "Error: E-mail itself can't be removed: switch it off.\n"
+    assert telegram.err == (
+        "Error: Telegram itself can't be removed: switch it off, or unlink its chat with /unlink.\n"
+    )
+
+
 @pytest.mark.parametrize("url", ["http://hooks.example.com", "https://127.0.0.1/", "https://localhost/", "x"])
 def test_a_webhook_leads_to_no_inner_address(pingpilot: Pingpilot, alice: str, url: str) -> None:
     refused = pingpilot("destination", "add", "hook", "--account", alice, "--url", url)

@@ -6,11 +6,18 @@ import pytest
 
 from models import Account, Delivery, Destination, Event
 from pingpilot.accounts.categories import change_category
-from pingpilot.accounts.destinations import DestinationChange, change_destination, remove_destination
+from pingpilot.accounts.destinations import (
+    DestinationChange,
+    add_destination,
+    change_destination,
+    remove_destination,
+)
 from pingpilot.accounts.linking import ChatUser, create_link_code
 from pingpilot.accounts.rooms import Room, link_room
-from pingpilot.errors import PermanentFailure, RecipientMoved, TemporaryFailure
-from tests.support.waiting import eventually
+from pingpilot.channels import WEBHOOK
+from pingpilot.errors import LinkRefused, PermanentFailure, RecipientMoved, TemporaryFailure
+from pingpilot.events.deliveries import Selection, retry_deliveries
+from tests.support.waiting import eventually, until
 
 from .scripted import Engine
 
@@ -27,6 +34,10 @@ async def room(engine: Engine, account: Account, name: str = "ops", *, topic: st
 
 async def by_destination() -> dict[str, str]:
     return {each.destination: each.status for each in await Delivery.all()}
+
+
+async def add_webhook(engine: Engine, account: Account, name: str) -> None:
+    await add_destination(account, name, WEBHOOK, "https://hooks.example.com/", engine.clock.now())
 
 
 async def notices() -> list[str]:
@@ -200,3 +211,89 @@ async def test_two_that_lead_to_one_address_are_kept_apart(engine: Engine, alice
     failed = await Delivery.get(status="failed")
     suspended = await Destination.filter(suspended_reason__isnull=False)
     assert [each.name for each in suspended] == [failed.destination]
+
+
+async def test_what_waited_for_a_removed_one_never_goes_to_a_new_one_of_its_name(
+    engine: Engine, alice: Account
+) -> None:
+    await engine.post(alice, "one")
+    await remove_destination(alice, "ops", engine.clock.now())
+
+    with pytest.raises(LinkRefused, match="Messages wait still for the 'ops' that was removed"):
+        await room(engine, alice)
+    async with engine.running():
+        await engine.status_is("delivered", "failed")
+        await room(engine, alice)
+
+
+async def test_what_waited_for_a_removed_one_goes_to_none_of_another_channel(
+    engine: Engine, alice: Account
+) -> None:
+    """Its own channel may have no dispatcher any more, so that it would wait for ever."""
+    await engine.post(alice, "one")
+    await remove_destination(alice, "ops", engine.clock.now())
+    await add_webhook(engine, alice, "ops")
+
+    async with engine.running():
+        await engine.status_is("delivered", "failed")
+
+    assert [each.recipient.destination for each in engine.channel.tries] == ["telegram"]
+
+
+async def test_what_is_being_sent_while_its_destination_is_removed_is_not_tried_for_hours(
+    engine: Engine, alice: Account
+) -> None:
+    await engine.post(alice, "one")
+    await Delivery.filter(destination="ops").update(attempts=7)  # the next wait would be of ten hours
+    engine.channel.hold()
+    engine.channel.fail_always(TemporaryFailure("busy"))
+
+    async with engine.running():
+        await engine.channel.wait_for_tries(2)
+        await remove_destination(alice, "ops", engine.clock.now())
+        engine.channel.release()
+        await engine.status_is("pending", "failed")
+
+    assert len(engine.channel.tries) == 2
+
+
+async def test_a_delivery_goes_over_its_own_channel_alone(engine: Engine, alice: Account) -> None:
+    """One that failed, whose destination gave way to another one of its name, is tried again by hand."""
+    await engine.post(alice, "one")
+    await remove_destination(alice, "ops", engine.clock.now())
+    async with engine.running():
+        await engine.status_is("delivered", "failed")
+        await add_webhook(engine, alice, "ops")
+        await retry_deliveries(Selection(destination="ops"), engine.clock.now())
+        await engine.look_by()
+        await eventually(by_destination, {"telegram": "delivered", "ops": "failed"})
+
+    assert {each.recipient.address for each in engine.channel.tries} >= {"alice"}
+    assert "https://hooks.example.com/" not in {each.recipient.address for each in engine.channel.tries}
+
+
+async def test_an_account_with_many_destinations_leaves_slots_to_others(
+    engine: Engine, alice: Account
+) -> None:
+    """All of alice's end at the same time, and more waits for each of them for longer than bob does."""
+    for number in range(4):
+        await Destination.create(
+            account_id=alice.id,
+            name=f"slow-{number}",
+            channel="telegram",
+            kind="room",
+            enabled=True,
+            address=f"slow {number}",
+        )
+    await engine.post(alice, "one", "two", "three")
+    bob = await engine.account("bob")
+    engine.channel.hold()
+
+    async with engine.running(slots=3):
+        await engine.channel.wait_for_tries(3)
+        engine.clock.advance(timedelta(minutes=1))
+        await engine.post(bob, "to bob")
+        engine.channel.release()
+        await until(lambda: "to bob" in engine.channel.tried)
+
+    assert engine.channel.tried.index("to bob") < 7  # of alice's 18

@@ -14,6 +14,10 @@ from .scripted import Engine, deliveries, history, outcomes
 AWAY = TemporaryFailure("The platform is away.")
 
 
+async def sending() -> int:
+    return sum(each.status == "sending" for each in await deliveries())
+
+
 async def fail_first(engine: Engine, times: int) -> None:
     """Let the first delivery fail so often, each time as soon as it is due."""
     for count in range(1, times + 1):
@@ -132,6 +136,23 @@ async def test_a_recipient_whose_deliveries_stepped_aside_takes_one_slot(
 
     assert served == ["alice", "bob"]
     assert engine.channel.crowds == set()
+
+
+async def test_what_waits_for_a_slow_address_gives_its_slot_back(engine: Engine) -> None:
+    """A lease, and a slot, would not last for all that lead there."""
+    for name in ("ada", "bea", "cleo"):
+        account = await engine.account(name, chat="shared")
+        await engine.post(account, account.email)
+    engine.channel.hold()
+
+    async with engine.running(send_timeout=timedelta(seconds=12)):
+        await engine.channel.wait_for_tries(1)
+        await eventually(sending, 1)
+        engine.clock.advance(timedelta(seconds=2))
+        engine.channel.release()
+        await engine.status_is("delivered", "delivered", "delivered")
+
+    assert [len(await history(each)) for each in await deliveries()] == [1, 1, 1]
 
 
 async def test_time_in_the_queue_is_no_part_of_an_attempt(engine: Engine) -> None:

@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+import pytest
+
 from models import Account
-from pingpilot.errors import ChannelUnavailable, RateLimited
+from pingpilot.delivery.attempts import HOLDS_BACK
+from pingpilot.errors import ChannelUnavailable, RateLimited, TemporaryFailure
 from pingpilot.telemetry.health import State
 from tests.support.waiting import eventually, until
 
@@ -144,3 +147,30 @@ async def test_a_channel_that_cannot_send_shows_until_it_can(engine: Engine, ali
     assert shown == "The token is refused."
     assert after_a_look_at_the_connection is State.PAUSED
     assert engine.health.parts["telegram"].state is State.UP
+
+
+@pytest.mark.parametrize("counts", [True, False])
+async def test_a_pause_is_for_the_recipient_also_where_what_asked_for_it_stepped_aside(
+    engine: Engine, alice: Account, *, counts: bool
+) -> None:
+    await engine.post(alice, "first")
+    first = await delivery()
+    first.attempts = HOLDS_BACK + 1
+    await first.save(update_fields=["attempts"])
+    wait = timedelta(minutes=40)
+    engine.channel.fail(
+        TemporaryFailure("Slow down.", retry_after=wait, recipient_alone=True)
+        if counts
+        else RateLimited("Slow down.", retry_after=wait, whole_channel=False)
+    )
+
+    async with engine.running():
+        await engine.channel.wait_for_tries(1)
+        await engine.post(alice, "second", "third")
+        await engine.look_by()
+        tried = list(engine.channel.tried)
+        engine.clock.advance(wait)
+        await until(lambda: {"second", "third"} <= {*engine.channel.delivered})
+
+    assert not {"second", "third"} & {*tried}
+    assert [each.attempts for each in await deliveries()][1:3] == [1, 1]

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from models import Delivery, DeliveryStatus, Destination, Event
+from models import Account, Delivery, DeliveryStatus, Destination, Event
 from pingpilot.accounts.destinations import MOST_DESTINATIONS
 from pingpilot.accounts.linking import ChatUser
 from pingpilot.accounts.rooms import Room, link_room
+from pingpilot.events.notices import MOST_TESTS, post_test
 from pingpilot.telemetry.health import State
 from tests.support.mailer import Mailer
 from tests.support.waiting import eventually
@@ -50,6 +51,19 @@ async def room(program: Program, name: str = "ops", *, channel: str = "discord")
     place = Room(channel, f"-{len(name)}{ord(name[0])}", f"{name} room")
     who = ChatUser(channel, "4711", "grace")
     await link_room(who, place, code.body["code"], now=program.api.clock.now())
+
+
+def confirming(mailer: Mailer) -> str:
+    """Return the path of the link in the last mail."""
+    link = re.search(r"/confirm-mailbox/\S+", mailer.sent[-1][1])
+    assert link
+    return link[0]
+
+
+def unsubscribing(program: Program, address: str, name: str = "team") -> str:
+    """Return the path of the link in a mailbox's mails."""
+    url = program.api.services.unsubscriber.url_for(program.account.id, name, address)
+    return url.removeprefix("http://localhost")
 
 
 async def names(program: Program) -> list[str]:
@@ -341,6 +355,50 @@ async def test_trying_a_mailbox_that_has_not_confirmed_sends_the_link_again(
     assert [to for to, _ in mailer.sent] == ["team@example.com"] * 2
 
 
+async def test_a_test_that_waits_says_what_it_waits_for(shop: Program) -> None:
+    await room(shop)
+    shop.api.services.settlements.close()  # nobody waits: the daemon stops
+
+    alone = await shop.ask("POST", f"{PATH}/ops/test")
+    await Delivery.all().update(last_error="The bot is away.")
+    behind = await shop.ask("POST", f"{PATH}/ops/test")
+
+    said = "The test notification to 'ops' is on its way still"
+    assert (alone.body["status"], alone.body["message"]) == ("pending", f"{said}.")
+    assert behind.body["message"] == f"{said}: it waits behind an earlier message. The bot is away."
+
+
+async def test_a_test_of_an_account_that_is_deleted_meanwhile_is_one_of_a_bad_key(shop: Program) -> None:
+    await room(shop)
+
+    async def is_deleted() -> bool:
+        return bool(await Delivery.all().count()) and bool(await Account.all().delete())
+
+    deleting = asyncio.create_task(eventually(is_deleted, True))
+    reply = await shop.ask("POST", f"{PATH}/ops/test")
+    await deleting
+
+    assert reply.verdict == (401, "invalid_api_key")
+
+
+async def test_so_many_tests_an_hour_are_free_and_each_destination_has_its_own(shop: Program) -> None:
+    await room(shop)
+    await room(shop, "dev")
+    for _ in range(MOST_TESTS):
+        await post_test(await Destination.get(name="ops"), shop.api.clock.now())
+
+    refused = await shop.ask("POST", f"{PATH}/ops/test")
+    async with a_platform(status=DeliveryStatus.DELIVERED):
+        other = await shop.ask("POST", f"{PATH}/dev/test")
+    shop.api.clock.advance(timedelta(hours=1, seconds=1))
+    async with a_platform(status=DeliveryStatus.DELIVERED):
+        later = await shop.ask("POST", f"{PATH}/ops/test")
+
+    assert (refused.verdict, refused.headers["Retry-After"]) == ((429, "too_many_requests"), "3600")
+    assert (other.status, later.status) == (200, 200)
+    assert (await shop.get("/api/v1/quota")).body["eventsUsed"] == 0
+
+
 async def test_only_a_webhook_has_a_secret(shop: Program) -> None:
     await room(shop)
 
@@ -377,7 +435,7 @@ async def test_the_link_in_a_mailboxs_mails_ends_that_one_alone(shop: Program, m
     link = re.search(r"/confirm-mailbox/\S+", mailer.sent[0][1])
     assert link
     await shop.api.call("POST", link[0])
-    url = shop.api.services.unsubscriber.url_for(shop.account.id, "team").removeprefix("http://localhost")
+    url = unsubscribing(shop, "team@example.com")
 
     asked = await shop.api.call("GET", url)
     done = await shop.api.call("POST", url)
@@ -390,6 +448,63 @@ async def test_the_link_in_a_mailboxs_mails_ends_that_one_alone(shop: Program, m
     }
     tampered = url.replace(f"{shop.account.id}.team", f"{shop.account.id}.email")
     assert (await shop.api.call("POST", tampered)).status == 404
+
+
+async def test_who_unsubscribes_has_to_confirm_anew_whatever_the_owner_does(
+    shop: Program, mailer: Mailer
+) -> None:
+    await shop.ask("POST", PATH, TEAM)
+    await shop.api.call("POST", confirming(mailer))
+    url = unsubscribing(shop, "team@example.com")
+    await shop.api.call("POST", url)
+
+    switched = await shop.ask("PATCH", f"{PATH}/team", {"enabled": True})
+    old_link = await shop.api.call("POST", confirming(mailer))
+    nowhere = await shop.post()
+    seen = await shop.api.call("GET", url)
+    await shop.ask("POST", f"{PATH}/team/test")
+    await shop.api.call("POST", confirming(mailer))
+
+    assert [switched.body[name] for name in ("enabled", "linked", "usable")] == [True, False, False]
+    assert old_link.status == 404
+    assert nowhere.body["deliveryStatus"] == "NO_CHANNEL"
+    assert "No more e-mails" in seen.text
+    assert "warning" not in (await shop.post()).body
+
+
+async def test_who_unsubscribed_can_undo_it_on_the_page(shop: Program, mailer: Mailer) -> None:
+    await shop.ask("POST", PATH, TEAM)
+    await shop.api.call("POST", confirming(mailer))
+    url = unsubscribing(shop, "team@example.com")
+    await shop.api.call("POST", url)
+
+    undone = await shop.api.call("POST", f"{url}?undo=yes")
+
+    assert "E-mails are on again" in undone.text
+    assert (await shop.get(f"{PATH}/team")).body["usable"]
+
+
+async def test_undoing_confirms_nothing_that_was_never_confirmed(shop: Program) -> None:
+    await shop.ask("POST", PATH, TEAM)
+    url = unsubscribing(shop, "team@example.com")
+    await shop.api.call("POST", url)
+
+    await shop.api.call("POST", f"{url}?undo=yes")
+
+    assert not (await shop.get(f"{PATH}/team")).body["usable"]
+
+
+async def test_the_link_of_a_former_mailbox_of_that_name_ends_no_other(shop: Program, mailer: Mailer) -> None:
+    await shop.ask("POST", PATH, TEAM)
+    await shop.api.call("POST", confirming(mailer))
+    await shop.ask("DELETE", f"{PATH}/team")
+    await shop.ask("POST", PATH, {**TEAM, "address": "other@example.com"})
+    await shop.api.call("POST", confirming(mailer))
+
+    former = await shop.api.call("POST", unsubscribing(shop, "team@example.com"))
+
+    assert (former.status, "other@example.com" in former.text) == (404, False)
+    assert (await shop.get(f"{PATH}/team")).body["usable"]
 
 
 async def test_a_webhook_gets_a_secret_and_another_one(shop: Program) -> None:

@@ -15,6 +15,7 @@ from models.database import connection
 from pingpilot.accounts.categories import MOST_CATEGORIES
 from pingpilot.accounts.destinations import MOST_DESTINATIONS
 from pingpilot.accounts.keys import MOST_KEYS, KeyRights, create_key
+from pingpilot.events.notices import MOST_TESTS, post_test
 from pingpilot.telemetry.health import State
 
 from .api import EVENT, ON_SQLITE, SALE, Program, Reply
@@ -133,6 +134,15 @@ async def for_an_eleventh_mailbox(shop: Program) -> Reply:
     return reply
 
 
+async def for_one_test_too_many(shop: Program) -> Reply:
+    ops = await Destination.create(
+        account_id=shop.account.id, channel="telegram", kind="room", name="ops", enabled=True, address="-100"
+    )
+    for _ in range(MOST_TESTS):
+        await post_test(ops, shop.api.clock.now())
+    return await shop.ask("POST", f"{DESTINATIONS}/ops/test")
+
+
 async def for_a_second_rotation(shop: Program) -> Reply:
     for _ in range(2):
         reply = await shop.ask("POST", f"{KEYS}/1/rotate", {})
@@ -232,6 +242,7 @@ PROVOKED: dict[str, Provoke] = {
     "wrong_kind_of_destination": asking("DELETE", f"{DESTINATIONS}/email"),
     "confirmation_not_sent": to_a_mailbox_that_is_not_there,
     "too_many_requests/mailboxes": for_an_eleventh_mailbox,
+    "too_many_requests/tests": for_one_test_too_many,
     "not_found/destination": asking("GET", f"{DESTINATIONS}/opps"),
     "not_found/destination_name": asking("GET", f"{DESTINATIONS}/No"),
     "key_exists": asking("POST", KEYS, {"name": "default"}),

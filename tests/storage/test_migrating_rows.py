@@ -12,6 +12,7 @@ from tortoise.migrations.api import migrate as apply_migrations
 
 from models import (
     Account,
+    Category,
     CategoryActivity,
     Delivery,
     DeliveryActivity,
@@ -19,6 +20,7 @@ from models import (
     Destination,
 )
 from models.activity import slot_of
+from models.backends.errors import IntegrityConflict
 from models.database import connection, is_current, migrate, open_database, tortoise_config
 from models.sql import Row, as_datetime, as_uuid, insert_rows, query
 from tests.support.databases import PostgresCopies
@@ -124,19 +126,31 @@ ROWS: dict[str, dict[str, Any]] = {
 _NOW_IN = {"account_channels": "destinations"}
 
 
+_UNCHOSEN = {
+    **dict.fromkeys(("address", "suspended_reason", "quiet_from", "quiet_until", "muted_until")),
+    "quiet_silently": False,
+}
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-async def old_url(
+async def empty_url(
     request: pytest.FixtureRequest, tmp_path: Path, postgres_copies: PostgresCopies
 ) -> AsyncIterator[str]:
-    """A database as the first migration left it, with its rows."""
+    """A database without a table."""
     url = f"sqlite://{tmp_path / 'old.sqlite3'}" if request.param == "sqlite" else postgres_copies.new_empty()
-    await _apply_the_first_migration(url)
-    async with open_database(url):
-        for table, row in ROWS.items():
-            await insert_rows(connection(), table, list(row), [list(row.values())])
     yield url
     if request.param == "postgres":
         postgres_copies.drop(url)
+
+
+@pytest.fixture
+async def old_url(empty_url: str) -> str:
+    """A database as the first migration left it, with its rows."""
+    await _apply_migrations(empty_url, "models.0001_initial")
+    async with open_database(empty_url):
+        for table, row in ROWS.items():
+            await _insert(table, row)
+    return empty_url
 
 
 async def test_every_row_is_kept_and_can_be_used(old_url: str) -> None:
@@ -180,9 +194,47 @@ async def test_what_came_lately_is_counted(old_url: str) -> None:
     assert came[-1].slot == went[-1].slot == slot_of(at + timedelta(days=41))
 
 
-async def _apply_the_first_migration(url: str) -> None:
+async def test_what_was_chosen_for_channels_goes_on_for_their_direct_destinations(empty_url: str) -> None:
+    await _apply_migrations(empty_url, "models.0005_title_url")
+    channels = {
+        "discord": {"enabled": True, "address": "8138", "quiet_from": 1320, "quiet_until": 420},
+        "telegram": {"enabled": True, "address": "42", "quiet_silently": True, "muted_until": AT},
+        "email": {"enabled": False, "suspended_reason": "No such mailbox."},
+    }
+    deliveries = {"discord": "held", "telegram": "pending", "email": "failed"}
+    category = {**ROWS["categories"], "urgent": True, "channels": "discord,email", "fallback": "telegram"}
+    async with open_database(empty_url):
+        await _insert("accounts", ROWS["accounts"])
+        await _insert("categories", category)
+        await _insert("events", ROWS["events"])
+        for name, row in channels.items():
+            await _insert("account_channels", {"account_id": 7, "channel": name, **_UNCHOSEN, **row})
+        for name, status in deliveries.items():
+            row = {"event_id": EVENT, "account_id": 7, "channel": name, "status": status}
+            await _insert("deliveries", row | {"last_error": name, "next_attempt_at": AT})
+
+    await migrate(empty_url)
+
+    async with open_database(empty_url):
+        kept = {each.name: each for each in await Destination.all()}
+        sale = await Category.get()
+        queued = {each.destination: each.status for each in await Delivery.all()}
+        with pytest.raises(IntegrityConflict):  # the names of an account's categories are unique still
+            await _insert("categories", category | {"id": 99})
+    for name, row in channels.items():
+        assert {column: getattr(kept[name], column) for column in row} == row
+        assert (kept[name].kind, kept[name].channel) == ("direct", name)
+    assert (sale.urgent, sale.channels, sale.fallback) == (True, "discord,email", "telegram")
+    assert queued == deliveries
+
+
+async def _insert(table: str, row: dict[str, Any]) -> None:
+    await insert_rows(connection(), table, list(row), [list(row.values())])
+
+
+async def _apply_migrations(url: str, target: str) -> None:
     try:
-        await apply_migrations(config=tortoise_config(url), target="models.0001_initial")
+        await apply_migrations(config=tortoise_config(url), target=target)
     finally:
         await Tortoise.close_connections()
 
