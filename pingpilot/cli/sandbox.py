@@ -25,6 +25,7 @@ from models.database import open_database
 from pingpilot.accounts.accounts import create_account
 from pingpilot.accounts.keys import key_hash, key_prefix, looks_like_key, new_key
 from pingpilot.accounts.linking import create_link_code
+from pingpilot.accounts.sign_in import new_sign_in_link
 from pingpilot.channels import CHANNELS, load
 from pingpilot.cli.prompt import Prompt
 from pingpilot.config import PREFIX, Settings, load_settings
@@ -45,6 +46,7 @@ A room of a team: `telegram add group ops` (or `topic`, `channel`) puts the bot 
 `telegram #ops /link CODE` links it; `telegram remove ops` takes the bot out. A server's
 channel: `discord #ops /link code:CODE where:This channel`; `discord add channel deploys` (or
 `thread`) makes another one. `code ops` makes a code that names the room.
+`dashboard` makes a new link that signs a browser in to the dashboard.
 `quit` or Ctrl-C ends the sandbox."""
 
 CURL = """  curl {base_url}/api/v1/event \\
@@ -61,6 +63,11 @@ The account {email} is linked to both bots. Its API key:
 Send an event from another terminal, and watch it arrive below:
 
 {curl}
+Its dashboard shows what came and what became of it. This link signs a browser in, once, for
+10 minutes:
+
+  {dashboard}
+
 {help}
 """
 
@@ -178,20 +185,33 @@ async def _guide(
         await platform.add_to(new.account)
     for platform in platforms.values():
         platform.draw_on(terminal)
-    curl = CURL.format(base_url=base_url, api_key=key)
-    typer.echo(WELCOME.format(base_url=base_url, api_key=key, email=EMAIL, curl=curl, help=HELP))
+    new_link = partial(_dashboard, new.account, base_url)
+    shown = {
+        "base_url": base_url,
+        "api_key": key,
+        "email": EMAIL,
+        "dashboard": await new_link(),
+        "help": HELP,
+    }
+    curl = CURL.format(**shown)
+    typer.echo(WELCOME.format(curl=curl, **shown))
     if not sys.stdin.isatty():
         await stop.wait()
         return
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(prompt)
-    person = Person(platforms, terminal=terminal, new_code=partial(_code, new.account), curl=curl)
+    new_code = partial(_code, new.account)
+    person = Person(platforms, terminal=terminal, new_code=new_code, new_link=new_link, curl=curl)
     async with aclosing(prompt.lines()) as lines:
         async for line in lines:
             if line in ("quit", "exit"):
                 break
             await person.do(line)
+
+
+async def _dashboard(account: Account, base_url: str) -> str:
+    return (await new_sign_in_link(account, base_url, datetime.now(UTC))).url
 
 
 async def _code(account: Account, room: str | None) -> str:
@@ -200,7 +220,7 @@ async def _code(account: Account, room: str | None) -> str:
 
 class Person:
     """Does what is typed at the prompt. `new_code` makes a link code, for a room if it is given a name;
-    `curl` is the welcome's command.
+    `new_link` makes one to the dashboard; `curl` is the welcome's command.
     """
 
     def __init__(
@@ -209,11 +229,13 @@ class Person:
         *,
         terminal: Terminal,
         new_code: Callable[[str | None], Awaitable[str]],
+        new_link: Callable[[], Awaitable[str]],
         curl: str,
     ) -> None:
         self._platforms = platforms
         self._terminal = terminal
         self._new_code = new_code
+        self._new_link = new_link
         self._curl = curl
 
     async def do(self, line: str) -> None:
@@ -231,6 +253,8 @@ class Person:
                 typer.echo(f"'{words}' is not a platform: try {' or '.join(bots)}.")
             elif first == "code":
                 typer.echo(f"Code: {await self._new_code(words.removeprefix('#') or None)}")
+            elif line == "dashboard":
+                typer.echo(await self._new_link())
             elif line == "curl":
                 typer.echo(self._curl)
             elif line:

@@ -20,6 +20,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 async def test_without_a_terminal_it_shows_key_and_curl_and_what_arrives(sandbox: Sandbox) -> None:
     await sandbox.start(terminal=False)
     assert f"curl {sandbox.base_url}/api/v1/event" in sandbox.printed
+    assert f"  {sandbox.base_url}/sign-in/" in sandbox.printed
 
     await post_sale(sandbox)
 
@@ -53,6 +54,7 @@ async def test_at_its_prompt_one_talks_to_the_bots(sandbox: Sandbox) -> None:
     await type_and_see(sandbox, "telegram /categories", "question")
     await type_and_see(sandbox, f"telegram /link {await new_code(sandbox)}", "Linked to you@example.com")
     await type_and_see(sandbox, "discord /nonsense", "nonsense")
+    await type_and_see(sandbox, "dashboard", f"{sandbox.base_url}/sign-in/")
     await type_and_see(sandbox, "make me a coffee", WELCOME)
     await type_and_see(sandbox, "discord", WELCOME)
     sandbox.type("quit")
