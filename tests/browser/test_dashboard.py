@@ -12,7 +12,7 @@ from pingpilot.accounts.sign_in import new_sign_in_link
 from tests.http.api import Api, Program, serving
 from tests.support.clock import ManualClock
 
-PAGES = ("", "events", "settings/keys", "settings/sessions")
+PAGES = ("", "events", "settings/categories", "settings/keys", "settings/sessions")
 
 
 @pytest.fixture
