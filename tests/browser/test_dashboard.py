@@ -1,11 +1,13 @@
 """The dashboard in a browser: it fits, it lives, it asks nobody else, and works without scripts."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from itertools import count
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from models import Account, Delivery
 from pingpilot.accounts.sign_in import new_sign_in_link
@@ -35,11 +37,23 @@ async def sign_in(page: Page, api: Api, account: Account) -> None:
     await page.wait_for_url(f"{api.url}/")
 
 
+def one_second_after_another() -> Callable[[Route], Awaitable[None]]:
+    """Return what lets scripts arrive one by one, as over a slow line."""
+    pauses = count()
+
+    async def arrive(route: Route) -> None:
+        await asyncio.sleep(next(pauses))
+        await route.continue_()
+
+    return arrive
+
+
 async def test_a_person_signs_in_and_sees_an_event_arrive_without_a_reload(
     api: Api, shop: Program, page: Page
 ) -> None:
     asked = list[str]()
     page.on("request", lambda request: asked.append(request.url))
+    await page.route("**/*.js", one_second_after_another())
     await sign_in(page, api, shop.account)
     await page.evaluate("window.isTheSame = true")
 

@@ -15,6 +15,8 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_TOGETHER = {"htmx.js": ("htmx.min.js", "hx-sse.min.js")}
+"""Files sent as one: htmx begins a moment after its script ran, and uses no extension that comes later."""
 _HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
@@ -26,7 +28,7 @@ def asset_url(name: str) -> str:
 async def get_asset(request: web.Request) -> web.Response:
     """Return a file, packed where the browser takes that; only under the mark of its content."""
     name = request.match_info["name"]
-    names = {path.name for path in _FOLDER.iterdir() if path.suffix in _TYPES}
+    names = {path.name for path in _FOLDER.iterdir() if path.suffix in _TYPES} | _TOGETHER.keys()
     if name not in names or request.match_info["mark"] != _mark(name):
         raise ApiError("not_found")
     headers = {**_HEADERS, "Content-Type": _TYPES[Path(name).suffix], "Vary": "Accept-Encoding"}
@@ -37,7 +39,7 @@ async def get_asset(request: web.Request) -> web.Response:
 
 @cache
 def _content(name: str) -> bytes:
-    return (_FOLDER / name).read_bytes()
+    return b"\n".join((_FOLDER / part).read_bytes() for part in _TOGETHER.get(name, (name,)))
 
 
 @cache
