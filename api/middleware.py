@@ -11,6 +11,7 @@ from aiohttp import web
 
 from api.calls import Handler
 from api.errors import ApiError
+from api.replies import wants_page
 from api.services import ERROR_PAGE, KNOWN_CALLER, SERVICES, KnownCaller, Services
 from models.backends.errors import IntegrityConflict
 from pingpilot.accounts.quota import month_end, month_length
@@ -64,7 +65,7 @@ async def _answer(request: web.Request, handler: Handler, template: str | None) 
 
 def _reply(request: web.Request, error: ApiError) -> web.Response:
     """Return an error as JSON, or as a page where a person's browser asks for one."""
-    if "text/html" in request.headers.get("Accept", ""):
+    if wants_page(request):
         return request.app[ERROR_PAGE].show(request, error)
     return error.reply()
 

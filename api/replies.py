@@ -18,6 +18,11 @@ def json_reply(
     return web.Response(body=encoded(plain), status=status, headers=headers, content_type="application/json")
 
 
+def wants_page(request: web.Request) -> bool:
+    """Whether a person's browser asks, which is to be shown no JSON."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
 def encoded(value: Any) -> bytes:
     """Return a value as compact UTF-8 JSON; orjson is far faster, but takes no integer over 64 bits."""
     try:

@@ -79,10 +79,5 @@ def root_of(request: web.Request) -> str:
     return "../" * (request.rel_url.raw_path.count("/") - 1) or "./"
 
 
-def wants_page(request: web.Request) -> bool:
-    """Whether a person's browser asks, which is to be shown no JSON."""
-    return "text/html" in request.headers.get("Accept", "")
-
-
 def _exact(instant: datetime, zone: ZoneInfo) -> str:
     return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"

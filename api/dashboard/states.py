@@ -1,6 +1,5 @@
 """What is said of a destination and of a delivery, in words and as a small square."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,12 +30,8 @@ _WORDS = {
 }
 
 
-def squares(deliveries: Sequence[Delivery]) -> list[Square]:
-    """Return an event's deliveries as they stand in a list."""
-    return [square(each) for each in deliveries]
-
-
 def square(delivery: Delivery) -> Square:
+    """Return a delivery as it stands in a list."""
     status = DeliveryStatus(delivery.status)
     words = f"{label_of(delivery.destination or delivery.channel)}: {_WORDS[status]}"
     if status is DeliveryStatus.FAILED and delivery.last_error:

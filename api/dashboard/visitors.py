@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
-from api.dashboard.pages import see_other, wants_page
+from api.dashboard.pages import see_other
 from api.errors import ApiError
+from api.replies import wants_page
 from api.requests.bodies import read_bytes
 from api.services import SERVICES
 from models import Account, Session
@@ -20,7 +21,6 @@ from pingpilot.accounts.sessions import session_behind
 
 COOKIE = "pingpilot_session"
 _FORM_COOKIE = "pingpilot_form"
-_TOKEN_FIELD = "token"  # noqa: S105  # the field's name
 _NONCE = 16  # hexadecimal digits
 _MOST_FIELDS = 200
 _NEW_SECRET = web.RequestKey("new_form_secret", str)
@@ -99,7 +99,7 @@ async def read_form(request: web.Request) -> dict[str, str]:
         form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:
         raise ApiError("bad_request/form") from None
-    if not _is_of_ours(request, form.get(_TOKEN_FIELD, "")):
+    if not _is_of_ours(request, form.get("token", "")):
         raise ApiError("bad_request/form")
     return form
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from models import Account, Session
 from models.database import transaction, unit_of_work
-from models.session import IDLE, LONGEST
+from models.session import LONGEST
 
 MOST_SESSIONS = 50
 """How many browsers may be signed in to an account; one more ends the one that was not used for longest."""
@@ -104,7 +104,3 @@ def browser_name(user_agent: str) -> str:
     browser = next((name for sign, name in _BROWSERS if f"{sign}/" in user_agent), "")
     system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
     return " on ".join(filter(None, (browser or "A browser", system)))
-
-
-ENDS_AFTER_DAYS = IDLE.days
-"""Days without use after which a session ends, for people to read."""

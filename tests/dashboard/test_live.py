@@ -10,6 +10,7 @@ from aiohttp import ClientResponse
 
 from api.dashboard import live
 from models import Account, Session
+from models.database import connection
 from tests.http.api import ON_SQLITE, Api
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
@@ -109,3 +110,16 @@ async def test_a_session_that_has_ended_ends_its_streams(
         person.api.services.live.announce([ada.id])
         async with asyncio.timeout(20):
             assert await response.text() == "event: over\r\ndata: \r\n\r\n"
+
+
+async def test_a_database_that_goes_away_ends_the_streams_in_order(person: Person, ada: Account) -> None:
+    await person.sign_in(ada)
+    async with stream(person, await mark(person)) as response:
+        await until(lambda: person.api.services.live.watchers == 1)
+        await connection().execute_query("ALTER TABLE sessions RENAME TO away")
+        person.api.services.live.announce([ada.id])
+        async with asyncio.timeout(20):
+            assert await response.text() == ""
+    await connection().execute_query("ALTER TABLE away RENAME TO sessions")
+
+    assert (await person.get("/")).status == 200

@@ -31,7 +31,7 @@ BAD = {
     "hooks.example.com/a": "must begin with https://",
     "//hooks.example.com/a": "must begin with https://",
     "ftp://hooks.example.com/a": "must begin with https://",
-    "file:///etc/passwd": "must begin with https://",
+    "file:///a": "must begin with https://",
     "gopher://127.0.0.1:6379/_a": "must begin with https://",
     "unix:///var/run/docker.sock": "must begin with https://",
     "http://hooks.example.com/a": "must begin with https://. The operator",

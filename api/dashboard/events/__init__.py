@@ -10,13 +10,12 @@ from aiohttp import web
 
 from api.dashboard.live import mark_of
 from api.dashboard.pages import render, see_other
-from api.dashboard.states import Square, delivery_words, squares
+from api.dashboard.states import Square, delivery_words, square
 from api.dashboard.visitors import Visitor, chosen_id, form_token, read_form, signed_in
 from api.errors import ApiError
 from api.services import SERVICES
 from models import Account, Category, Delivery, DeliveryAttempt, Event
 from models.ids import event_id_text, parse_event_id
-from pingpilot.accounts.destinations import destinations_of
 from pingpilot.delivery.channel import field_text
 from pingpilot.events.deliveries import Selection, retry_deliveries
 from pingpilot.events.history import EventStatus, ListedEvent, Wanted, list_events, status_of
@@ -52,7 +51,10 @@ async def listed(account: Account, events: Sequence[ListedEvent]) -> list[Listed
 
 def _listed(each: ListedEvent, looks: Category | None) -> Listed:
     event, fields = each.event, json.loads(each.event.fields_json)
-    details = [f"{one_line(name)} {one_line(field_text(value))}" for name, value in _some(fields)]
+    details = [
+        f"{one_line(name)} {one_line(field_text(value))}"
+        for name, value in list(fields.items())[:_MOST_DETAILS]
+    ]
     if event.title:
         details.insert(0, one_line(event.description))
     return Listed(
@@ -62,13 +64,9 @@ def _listed(each: ListedEvent, looks: Category | None) -> Listed:
         color=looks.color if looks else _GONE,
         headline=one_line(event.title or event.description)[:_LONGEST],
         details=" · ".join(details)[:_LONGEST],
-        squares=squares(each.deliveries),
+        squares=[square(delivery) for delivery in each.deliveries],
         at=event.created_at,
     )
-
-
-def _some(fields: dict[str, Any]) -> list[tuple[str, Any]]:
-    return list(fields.items())[:_MOST_DETAILS]
 
 
 @signed_in
@@ -132,7 +130,6 @@ async def get_event(request: web.Request, visitor: Visitor) -> web.Response:
             (each, delivery_words(each), [own for own in attempts if own.delivery_id == each.id])
             for each in deliveries
         ],
-        destinations={row.name for row in await destinations_of(account)},
         curl=_as_curl(body, request.app[SERVICES].base_url),
         token=form_token(request),
     )

@@ -11,6 +11,7 @@ from aiohttp_sse import sse_response
 
 from api.dashboard.visitors import visitor_of
 from api.services import SERVICES
+from pingpilot.errors import DatabaseUnavailable
 
 MOST_STREAMS = 20
 """Streams an account may have open; further pages are still, until one is closed."""
@@ -54,8 +55,8 @@ async def get_live(request: web.Request) -> web.StreamResponse:
                         # By an event, not a sleep: a stop waits for nobody
                         await _set_within(live.ending, max(_SHORTEST, live.watchers / _REFRESHES))
                     await _set_within(changed, _BROWSER_GONE)
-        except (ConnectionResetError, TimeoutError):
-            pass  # the page is gone, or takes nothing any more
+        except (ConnectionResetError, TimeoutError, DatabaseUnavailable):
+            pass  # the page is gone, or takes nothing any more, or comes again once the database is back
     return stream
 
 

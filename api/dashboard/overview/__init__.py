@@ -7,10 +7,11 @@ from aiohttp import web
 from api.dashboard.charts import sparkline, stacked
 from api.dashboard.events import listed
 from api.dashboard.live import mark_of
-from api.dashboard.pages import render, see_other, wants_page
+from api.dashboard.pages import render, see_other
 from api.dashboard.states import state_of
 from api.dashboard.visitors import Visitor, visitor_of
 from api.errors import ApiError
+from api.replies import wants_page
 from api.services import SERVICES
 from pingpilot.accounts.categories import report_categories
 from pingpilot.accounts.destinations import destinations_of

@@ -15,7 +15,6 @@ from api.dashboard.visitors import (
     visitor_of,
 )
 from api.services import SERVICES, Services
-from models import Account
 from pingpilot.accounts.linking import ChatUser, count_guess
 from pingpilot.accounts.sessions import end_session
 from pingpilot.accounts.sign_in import account_behind, account_to_sign_in, new_sign_in_link, sign_in
@@ -118,10 +117,7 @@ async def _send_link(services: Services, address: str) -> None:
     )
     try:
         async with asyncio.timeout(_SENT_WITHIN):
-            await sender.send(_mailbox(account), own_words(text, now, account.time_zone))
+            mailbox = Recipient(account.id, account.email, destination=EMAIL.name)
+            await sender.send(mailbox, own_words(text, now, account.time_zone))
     except (DeliveryFailure, TimeoutError) as exc:
         log.warning("A sign-in link was not sent", account_id=account.id, reason=str(exc) or "no answer")
-
-
-def _mailbox(account: Account) -> Recipient:
-    return Recipient(account.id, account.email, destination=EMAIL.name)
