@@ -44,12 +44,13 @@ async def get_live(request: web.Request) -> web.StreamResponse:
                 # aiohttp tells no handler that the browser is gone: its next request has another transport
                 while request.transport is not None and not live.ending.is_set():
                     now = asyncio.get_running_loop().time()
-                    if changed.is_set() or now >= next_look:
+                    is_news = changed.is_set()
+                    changed.clear()  # before anything is read: what comes meanwhile is looked at next
+                    if is_news or now >= next_look:
                         next_look = now + _LOOKS_EVERY
                         if await visitor_of(request) is None:
                             await stream.send("", event="over")  # the page asks no more
                             break
-                    changed.clear()
                     if known != (known := mark_of(request, visitor.account.id)):
                         await stream.send("", id=known, event="changed")
                         # By an event, not a sleep: a stop waits for nobody
