@@ -6,7 +6,7 @@ PIP = .venv/bin/pip install --disable-pip-version-check --constraint constraints
 # Daemons start by the hundred in the tests: no machine's setting makes each of them compile all modules anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check lint format types imports
+.PHONY: help run test check lint format types imports docs image
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand --tabs=10
@@ -32,6 +32,15 @@ types: .venv/dev ## mypy
 imports: .venv/dev ## import-linter: which room may import which
 	.venv/bin/lint-imports
 
+docs: .venv/docs ## the documentation as a site, in build/docs/site
+	@.venv/bin/python -m website
+
+# A client may be there whose engine is not: the one that answers builds
+image: ## the container's image, with Docker or Podman
+	@for engine in docker podman; do \
+		if $$engine info >/dev/null 2>&1; then exec $$engine build --tag pingpilot .; fi; \
+	done; echo 'An image needs Docker or Podman, and neither answers on this machine: install one, or start it.' >&2; exit 1
+
 .venv/bin/python:
 	@echo 'Making a virtual environment in .venv ...'
 	@$(PYTHON) -m venv .venv
@@ -44,4 +53,9 @@ imports: .venv/dev ## import-linter: which room may import which
 .venv/dev: pyproject.toml constraints.txt | .venv/bin/python
 	@echo 'Installing what PingPilot and its tests need into .venv, once: this takes some minutes.'
 	@$(PIP) --editable '.[dev]'
+	@touch $@ .venv/runtime
+
+.venv/docs: pyproject.toml constraints.txt | .venv/bin/python
+	@echo 'Installing what the documentation needs into .venv, once.'
+	@$(PIP) --editable '.[docs]'
 	@touch $@ .venv/runtime

@@ -1,7 +1,7 @@
 """Every error code the API answers, in one table: its status, sentences, headers and body.
 
 Handlers raise `ApiError` with a code and the values its sentence names; OpenAPI renders its examples from
-the same sentences; tests hold the README and the client to the table.
+the same sentences, docs/errors.md is made of it, and tests hold the client to the table.
 """
 
 from collections.abc import Callable, Mapping

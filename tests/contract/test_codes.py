@@ -14,6 +14,7 @@ from api.errors import ApiError, codes, example_of
 from api.openapi.document import build
 from api.openapi.replies import errors_of
 from pingpilot.channels import CHANNELS, TELEGRAM
+from website import errors
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for path in (ROOT / "api").rglob("*.py") if path.name != "errors.py"]
@@ -23,8 +24,6 @@ NAMES = [
     for code, record in codes().items()
     for name in (code, *(f"{code}/{variant}" for variant in record.variants))
 ]
-_CODE = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
-_README_ROW = re.compile(r"^\| (\d{3}) \| (.*) \|$", re.MULTILINE)
 _PAGE_ROW = re.compile(r"^\| (\d{3}) `([a-z_]+)` \|", re.MULTILINE)
 
 
@@ -57,12 +56,9 @@ def test_an_error_is_raised_by_a_name_of_the_table_and_values_alone() -> None:
     assert all(len(call.args) == 1 for call in calls)
 
 
-def test_the_readme_lists_every_code_with_its_status_and_no_other() -> None:
-    rows = _README_ROW.findall((ROOT / "README.md").read_text())
-
-    listed = {(int(status), code) for status, text in rows for code in _CODE.findall(text)}
-
-    assert listed == {(code.status, name) for name, code in codes().items()}
+def test_the_page_of_errors_is_made_of_the_table() -> None:
+    assert errors.PAGE.read_text() == errors.page(), "run `.venv/bin/python -m website errors`"
+    assert all(f"\n### `{name}`\n" in errors.page() for name in codes())
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)

@@ -1,6 +1,7 @@
 """The Dockerfile and the Compose files, as far as they can be checked without a container engine."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -136,3 +137,34 @@ async def serving_gets(handler: Callable[[web.Request], Awaitable[web.Response]]
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+@pytest.mark.parametrize("answers", ["docker", "podman"])
+def test_the_image_is_built_by_the_engine_that_answers(answers: str, tmp_path: Path) -> None:
+    ended = make_image(tmp_path, answers)
+
+    assert (ended.returncode, ended.stdout) == (0, f"{answers} build --tag pingpilot .\n")
+
+
+def test_without_an_engine_one_sentence_says_so(tmp_path: Path) -> None:
+    ended = make_image(tmp_path, "none")
+
+    assert ended.returncode != 0
+    assert ended.stderr.startswith("An image needs Docker or Podman, and neither answers on this machine")
+
+
+def make_image(folder: Path, answers: str) -> subprocess.CompletedProcess[str]:
+    """Run `make image` with a client of each engine, of which at most one has an engine behind it."""
+    for name in ("docker", "podman"):
+        client = folder / name
+        client.write_text(f'#!/bin/sh\n[ "$1" = info ] && exit {int(name != answers)}\necho {name} "$@"\n')
+        client.chmod(0o755)
+    path = f"{folder}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["make", "--silent", "image"],
+        cwd=ROOT,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -117,6 +117,18 @@ def test_a_variable_that_is_named_is_a_setting(page: str) -> None:
     assert named <= settings
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_block_within_a_list_is_one_for_both_kinds_of_markdown(page: str) -> None:
+    """Forges take any indentation, Python-Markdown, which makes the site, takes four spaces."""
+    fences = re.findall(r"^( *)```", PAGES[page].read_text(), re.MULTILINE)
+
+    assert all(len(indentation) % 4 == 0 for indentation in fences)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(PAGES["README.md"].read_text().splitlines()) < 120
+
+
 def test_commands_files_and_links_are_found() -> None:
     assert ("docs/setup-discord.md", "link-code --account you@example.com") in NAMED
     assert ("README.md", "docs/design.md#") in LINKS
