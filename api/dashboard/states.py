@@ -92,7 +92,11 @@ def state_of(row: Destination, health: Health, now: datetime) -> DestinationStat
     elif obstacle is Obstacle.UNLINKED:  # `pingpilot.accounts.callers` refuses them
         tone, words, advice = "bad", "not linked, so events are refused", "link it or switch it off"
     elif obstacle is not None:
-        tone, words, advice = "bad", row.suspended_reason or "suspended", _END_OF_SUSPENSION[row.kind]
+        tone, words, advice = (
+            "bad",
+            row.suspended_reason or "suspended",
+            _END_OF_SUSPENSION[DestinationKind(row.kind)],
+        )
     elif part is not None and part.state is State.OFF:
         tone, words, advice = "waiting", "this server is not set up for it", ""
     elif part is not None and part.state in (State.RETRYING, State.PAUSED):  # why is the operator's affair

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from aiohttp import web
 
@@ -43,6 +45,20 @@ _ADDED = {"add-mailbox": EMAIL, "add-webhook": WEBHOOK}
 _PATH = "settings/destinations"
 
 
+@dataclass(frozen=True, slots=True)
+class ShownOnce:
+    """What an answer shows and no later one: a link code for a channel or a `room`, or a webhook's secret."""
+
+    code: NewLinkCode | None = None
+    code_for: str = ""
+    secret: str = ""
+    secret_of: str = ""
+    former_until: datetime | None = None
+
+
+NOTHING = ShownOnce()
+
+
 @signed_in
 async def get_destinations(request: web.Request, visitor: Visitor) -> web.Response:
     """List the destinations, each with forms for what can be done with it."""
@@ -55,29 +71,26 @@ async def post_destinations(request: web.Request, visitor: Visitor) -> web.Respo
     form = {field: text[:_LONGEST_FIELD] for field, text in (await read_form(request)).items()}
     services, account, do = request.app[SERVICES], visitor.account, form.get("do", "")
     name = form.get("name", "").strip()
-    shown_once: dict[str, object] = {}
+    once = NOTHING
     try:
         if do == "link-room":
-            code = await create_link_code(
-                account, services.clock.now(), room=form.get("room", "").strip() or None
-            )
-            shown_once = {"code": code, "code_for": "room"}
+            room = form.get("room", "").strip() or None
+            once = ShownOnce(await create_link_code(account, services.clock.now(), room=room), "room")
         elif do == "link":
-            shown_once = {"code": await _new_code(account, name, services), "code_for": name}
+            once = ShownOnce(await _new_code(account, name, services), name)
         elif do in _ADDED:
             new = await _add(account, name, _ADDED[do], form.get("address", ""), services)
-            if new.secret:
-                shown_once = {"secret": new.secret, "secret_of": name}
+            once = ShownOnce(secret=new.secret or "", secret_of=name)
         elif do == "rotate":
             rotated = await rotate_secret(account, _checked(name), services.clock.now())
-            shown_once = {"secret": rotated.secret, "secret_of": name, "former_until": rotated.former_until}
+            once = ShownOnce(secret=rotated.secret, secret_of=name, former_until=rotated.former_until)
         else:
             await _change(account, await find_destination(account, _checked(name)), form, services)
     except (PingPilotError, ApiError) as exc:
         return await _page(request, visitor, problem=str(exc), sent=form)
     services.live.announce([account.id])
-    if shown_once:
-        return await _page(request, visitor, **shown_once)
+    if once.code or once.secret:
+        return await _page(request, visitor, once=once, code_id=once.code.id if once.code else None)
     return see_other(request, _PATH if do == "remove" else f"{_PATH}#{name}")
 
 
@@ -178,18 +191,14 @@ async def _page(
     request: web.Request,
     visitor: Visitor,
     *,
+    once: ShownOnce = NOTHING,
     code_id: int | None = None,
     problem: str = "",
     sent: Mapping[str, str] | None = None,
-    **shown_once: object,
 ) -> web.Response:
     """Return the page. `sent` is the form that has a `problem`; a page with one stands still, as it is."""
     account, services = visitor.account, request.app[SERVICES]
     now = services.clock.now()
-    code = shown_once.get("code")
-    if isinstance(code, NewLinkCode):
-        code_id = code.id
-        shown_once["qr"] = qr_code(code.telegram_url) if code.telegram_url else None
     mark = mark_of(request, account.id)  # before the rest is read: loaded once too often at worst
     cards = await cards_of(account, services, now)
     return render(
@@ -202,14 +211,14 @@ async def _page(
         live=None if problem else mark,
         cards=cards,
         most=MOST_DESTINATIONS,
-        bots=[CHANNELS[name].label for name in _bots() if not services.health.is_off(name)],
+        bots=[CHANNELS[name] for name in _bots() if not services.health.is_off(name)],
         has_mail=not services.health.is_off(EMAIL.name) and EMAIL.name in services.senders,
         mutes=MUTES,
         problem=problem,
         sent=sent or {},
+        once=once,
+        qr=qr_code(once.code.telegram_url) if once.code and once.code.telegram_url else None,
         code_id=code_id,
         code_state=await state_of_code(account, code_id, now) if code_id else None,
         token=form_token(request),
-        **{"code": None, "code_for": "", "qr": None, "secret": "", "secret_of": "", "former_until": None}
-        | shown_once,
     )
