@@ -165,7 +165,7 @@ async def test_what_can_not_be_done_is_said_and_changes_nothing(
         ({"do": "address"}, "is not an e-mail address"),
         ({"do": "preferences"}, "'' is not a valid time zone"),
         ({"do": "preferences", "zone": "../../etc/passwd"}, "is not a valid time zone"),
-        ({"do": "preferences", "zone": "Z\0" * 30_000}, "is not a valid time zone"),
+        ({"do": "preferences", "zone": "Z\0" * 10_000}, "is not a valid time zone"),
         ({"do": "delete"}, "nothing was deleted"),
     ]
 

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from models import Account, Category, Delivery, DeliveryStatus, Destination, Event, Fact, LinkCode
+from models.ids import event_id_text
 from pingpilot.accounts.destinations import MOST_DESTINATIONS
 from pingpilot.accounts.linking import MOST_CODES, TELEGRAM_USERNAME, ChatUser, link
 from pingpilot.accounts.rooms import Room, link_room
 from pingpilot.telemetry.health import State
 from tests.http.api import ON_SQLITE, Api, Reply
 from tests.support.clock import ManualClock
+from tests.support.events import accept
 from tests.support.waiting import eventually
 
 from .people import Person, text_of
@@ -50,6 +52,12 @@ REFUSED: Sequence[tuple[dict[str, str], str]] = (
     ({"do": "mute", "name": "email", "for": "1h", "until": "0001-01-01T00:00"}, "up to 30 days"),
     ({"do": "mute", "name": "email", "for": "1h", "until": "now"}, "up to 30 days"),
 )
+FAILED_MAIL = {
+    "channel": "email",
+    "destination": "email",
+    "status": "failed",
+    "last_error": "No such mailbox.",
+}
 GRACE = ChatUser("telegram", "4711", "grace")
 
 
@@ -142,7 +150,12 @@ async def test_a_mailbox_is_asked_and_asked_again(api: Api, person: Person, ada:
 
     assert "not confirmed" in page
     assert [to for to, _ in api.mailer.sent] == ["team@example.com"] * 2
-    assert "/confirm-mailbox/" in api.mailer.sent[1][1]
+    link = re.search(r"/confirm-mailbox/\S+", api.mailer.sent[1][1])
+    assert link
+    changes = api.services.live.changes(ada.id)
+    await api.call("POST", link[0])
+    assert api.services.live.changes(ada.id) > changes  # its open pages load themselves anew
+    assert "E-mail: team@example.com · confirmed just now" in text_of(await person.get(PATH))
 
 
 async def test_a_webhooks_secrets_are_shown_once(person: Person, ada: Account) -> None:
@@ -206,15 +219,22 @@ async def test_it_is_muted_for_a_while_or_until_a_time_and_switched(
     assert "Switch on" in text_of(await person.get(PATH))
 
 
-async def test_what_is_suspended_says_why_and_is_switched_on_again(person: Person, ada: Account) -> None:
+async def test_what_is_suspended_says_why_and_is_switched_on_again(
+    person: Person, ada: Account, clock: ManualClock
+) -> None:
     await person.sign_in(ada)
     await Destination.filter(name="email").update(suspended_reason="The mailbox is gone.")
 
+    await accept(ada, clock, "sale")
+    await Delivery.create(event_id=(await Event.get()).id, account_id=ada.id, **FAILED_MAIL)
+
     page, overview = text_of(await person.get(PATH)), await person.get("/")
+    event = await person.get(f"/events/{event_id_text((await Event.get()).id)}")
     await person.post(PATH, {"do": "on", "name": "email"})
 
     assert "E-mail The mailbox is gone. ada@example.com To mend this:" in page
     assert 'href="./settings/destinations#email"' in overview.text
+    assert 'href="../settings/destinations#email">Mend this destination' in event.text
     assert (await Destination.get(name="email")).suspended_reason is None
 
 
