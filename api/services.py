@@ -9,12 +9,13 @@ from aiohttp import web
 
 from api.addresses import TrustedProxies
 from api.cors import Cors
-from api.errors import ErrorPage
+from api.errors import ApiError, ErrorPage
 from api.floods import FloodGuard
 from pingpilot.accounts.callers import Authenticator, Caller
+from pingpilot.accounts.deleting import Deletions
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
-from pingpilot.channels import ChannelKind, load
+from pingpilot.channels import CHANNELS, EMAIL, ChannelKind, load
 from pingpilot.clock import Clock
 from pingpilot.config import ChannelSettings
 from pingpilot.delivery.backlog import Backlog
@@ -66,6 +67,7 @@ class Services:
     intake: Intake
     settlements: Settlements
     live: Live
+    deletions: Deletions
     unsubscriber: Unsubscriber
     health: Health
     database: DatabaseWatch
@@ -87,6 +89,20 @@ class Services:
         """Return the address of a new destination as it is stored. Raises `InvalidInput`."""
         settings: ChannelSettings = self.channel_settings.get(kind.name) or load(kind.settings)()
         return settings.check_address(text)
+
+    def check_configured(self, *channels: str) -> None:
+        """Raise `channel_not_configured` for those this daemon has no settings for: events would wait there
+        for ever.
+        """
+        if missing := [CHANNELS[name].label for name in channels if self.health.is_off(name)]:
+            raise ApiError("channel_not_configured", channels=" and ".join(missing))
+
+    @property
+    def mail_sender(self) -> Channel:
+        """What sends a mail that no delivery stands for. Raises `channel_not_configured`."""
+        if EMAIL.name not in self.senders:
+            raise ApiError("channel_not_configured", channels=EMAIL.label)
+        return self.senders[EMAIL.name]
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from api.dashboard import categories, events, keys, live, overview, sessions, sign_in
+from api.dashboard import account, categories, destinations, events, keys, live, overview, sessions, sign_in
 from api.dashboard.assets import get_asset
 from api.dashboard.pages import render, see_other
 from api.errors import ApiError, ErrorPage
@@ -34,6 +34,11 @@ def add_dashboard(app: web.Application) -> None:
     add.add_get("/sign-in/{token}", sign_in.get_link)
     add.add_post("/sign-in/{token}", sign_in.post_link)
     add.add_post("/sign-out", sign_in.post_sign_out)
+    add.add_get("/settings/destinations", destinations.get_destinations)
+    add.add_post("/settings/destinations", destinations.post_destinations)
+    add.add_get("/settings/account", account.get_account)
+    add.add_post("/settings/account", account.post_account)
+    add.add_post("/settings/account/export", account.post_export)
     add.add_get("/settings/categories", categories.get_categories)
     add.add_post("/settings/categories", categories.post_categories)
     add.add_get("/settings/keys", keys.get_keys)
@@ -45,7 +50,7 @@ def add_dashboard(app: web.Application) -> None:
 
 async def get_settings(request: web.Request) -> web.Response:
     """Lead to the first of the settings' pages."""
-    return see_other(request, "settings/categories")
+    return see_other(request, "settings/destinations")
 
 
 async def post_nothing(_request: web.Request) -> web.Response:

@@ -17,7 +17,6 @@ from api.errors import ApiError
 from api.replies import json_reply
 from api.requests.auth import authenticate, check_category, check_links
 from api.requests.bodies import invalid_request, read_body
-from api.resources.history import settled_deliveries
 from api.services import KNOWN_CALLER, SERVICES, Services
 from api.shapes.events import AcceptedEvent, EventBody, delivery_summary
 from models import Delivery, KeyScope
@@ -186,7 +185,7 @@ async def _reply_when_settled(
     request: web.Request, event_id: UUID, wait: int, headers: dict[str, str], warning: str | None
 ) -> web.Response:
     """Reply once all of the event's deliveries are settled, the time is over or the daemon stops."""
-    deliveries = await settled_deliveries(request.app[SERVICES], event_id, wait)
+    deliveries = await request.app[SERVICES].settlements.settled(event_id, wait)
     told: dict[str, Any] = {"event_id": event_id_text(event_id), **delivery_summary(deliveries)}
     if failed := Delivery.failed_for_good(deliveries):
         labels = " and ".join(label_of(each.destination) for each in failed)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from models import Account, ApiKey, Destination, DestinationKind, Plan
+from models import Account, ApiKey, Destination, DestinationKind, LinkCode, Plan, Session, SignInLink
 from models.backends.errors import IntegrityConflict
 from models.database import connection, transaction, unit_of_work
 from models.destination import USABLE
@@ -107,11 +107,21 @@ async def delete_account(account: Account, now: datetime) -> int:
     return removed
 
 
+async def retire_account(account: Account, now: datetime) -> None:
+    """Revoke the account's keys, switch its destinations off and end its sessions, within the caller's
+    transaction: nothing comes or goes any more.
+    """
+    await ApiKey.filter(account_id=account.id, revoked_at__isnull=True).update(revoked_at=now)
+    await Destination.filter(account_id=account.id).update(enabled=False)
+    await Session.filter(account_id=account.id).delete()
+    await SignInLink.filter(account_id=account.id).delete()
+    await LinkCode.filter(account_id=account.id).delete()
+
+
 @unit_of_work
 async def _retire(account: Account, now: datetime) -> None:
     async with transaction():
-        await ApiKey.filter(account_id=account.id, revoked_at__isnull=True).update(revoked_at=now)
-        await Destination.filter(account_id=account.id).update(enabled=False)
+        await retire_account(account, now)
 
 
 @unit_of_work

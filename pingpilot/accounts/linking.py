@@ -37,12 +37,14 @@ class WrongCode(LinkRefused):
 
 @dataclass(frozen=True, slots=True)
 class NewLinkCode:
-    """A code for the account's owner. `telegram_url` opens the bot with it; None while no bot ran yet.
+    """A code for the account's owner, and the id of its row. `telegram_url` opens the bot with it; None
+    while no bot ran yet.
 
     `in_groups` is what is written in a Telegram group: with other bots there, one gets for sure only what
     names it (https://core.telegram.org/bots/features#privacy-mode).
     """
 
+    id: int
     code: str
     expires_at: datetime
     telegram_url: str | None
@@ -88,12 +90,13 @@ async def create_link_code(account: Account, now: datetime, *, room: str | None 
             )
         if room is not None:
             await check_new(account, room)
-        await LinkCode.create(
+        row = await LinkCode.create(
             account_id=account.id, hash=_code_hash(code), room=room, created_at=now, expires_at=expires_at
         )
     bot = await Fact.read(TELEGRAM_USERNAME)
     opens = "start" if room is None else "startgroup"  # asks in which group, and adds the bot to it
     return NewLinkCode(
+        row.id,
         code,
         expires_at,
         telegram_url=f"https://t.me/{bot}?{opens}={code}" if bot else None,

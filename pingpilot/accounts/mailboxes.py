@@ -17,6 +17,10 @@ _SECRET = "mailbox.secret"  # noqa: S105  # the name of the fact, not the secret
 _TOKEN = re.compile(r"([0-9]{1,18})\.([0-9]{1,12})\.([0-9a-f]{64})")
 
 
+class TooManyMails(TooMany):
+    """The account asked more often to be confirmed than it may."""
+
+
 class Mailboxes:
     """Signs and honours links that confirm a mailbox; each works once, and for a day."""
 
@@ -61,11 +65,11 @@ async def confirm_mailbox(mailbox: Destination, now: datetime) -> bool:
 
 
 async def count_asking(account: Account, now: datetime) -> None:
-    """Count a mail that asks somebody to confirm. Raises `TooMany` beyond `MOST_ASKED` an hour."""
+    """Count a mail that asks somebody to confirm. Raises `TooManyMails` beyond `MOST_ASKED` an hour."""
     try:
         await count_guess(ChatUser("email", f"account {account.id}", None), now)
     except LinkRefused:
-        raise TooMany(
+        raise TooManyMails(
             f"This account asked {MOST_ASKED} times in an hour for a mailbox to be confirmed: wait a little."
         ) from None
 

@@ -84,6 +84,19 @@ def parse_duration(text: str) -> timedelta:
     return duration
 
 
+def parse_end_of_mute(text: str, time_zone: str, now: datetime) -> datetime:
+    """Return the instant of `2026-11-26T18:00` in a time zone. Raises `InvalidInput`, also beyond 30 days."""
+    try:
+        end = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        end = now
+    if not now < end <= now + LONGEST_MUTE:
+        raise InvalidInput(
+            "Mutes end at a time to come, up to 30 days from now: write it like 2026-11-26T18:00."
+        )
+    return end
+
+
 def check_time_zone(name: str) -> str:
     """Return the name of a time zone of the IANA database. Raises `InvalidInput`."""
     if name not in time_zones():

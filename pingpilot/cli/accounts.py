@@ -25,9 +25,10 @@ from pingpilot.cli.channels import (
     print_warning,
     warning_for,
 )
-from pingpilot.cli.confirming import ask_to_confirm
+from pingpilot.cli.confirming import base_url_of, mail_sender
 from pingpilot.cli.runtime import AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
+from pingpilot.delivery.confirming import ask_new_address
 from pingpilot.errors import InvalidInput
 
 app = typer.Typer(help="Create, list and change accounts.", no_args_is_help=True)
@@ -186,9 +187,13 @@ def set_command(
 
     async def change(settings: Settings) -> tuple[list[str], str | None]:
         account = await accounts.find_account(email)
-        address = await ask_to_confirm(account, new_email, settings) if new_email else None
+        address, now = None, datetime.now(UTC)
+        if new_email:
+            async with mail_sender(settings) as sender:
+                url = base_url_of(settings)
+                address, _ = await ask_new_address(account, new_email, sender=sender, base_url=url, now=now)
         check_configured((name for name, each in asked.channels.items() if each.enabled), settings)
-        await change_account(account, asked, datetime.now(UTC))
+        await change_account(account, asked, now)
         own = await destinations_of(account)
         lines = channel_lines(own, settings)
         if address:

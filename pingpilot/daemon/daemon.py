@@ -24,6 +24,7 @@ from models.backends.errors import IntegrityConflict
 from models.database import PATIENCE, answers, be_impatient, open_database
 from pingpilot.accounts.accounts import accounts_without_channel
 from pingpilot.accounts.callers import Authenticator
+from pingpilot.accounts.deleting import Deletions
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import Clock, SystemClock
@@ -68,6 +69,7 @@ class Daemon:
         self._metrics = Metrics()
         self._live = Live()
         self._settlements = Settlements(self._live)
+        self._deletions = Deletions(clock=self._clock)
         self._limits = PlanLimits.of(settings)
         self._housekeeper = Housekeeper(
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
@@ -126,6 +128,7 @@ class Daemon:
             side_tasks = [
                 tasks.create_task(self._housekeeper.run(), name="housekeeping"),
                 tasks.create_task(self._look_at_accounts(), name="look at accounts"),
+                tasks.create_task(self._deletions.run(), name="deletions"),
                 tasks.create_task(self._database.run(), name="database watch"),
             ]
             for name, part in self._parts.items():
@@ -175,6 +178,7 @@ class Daemon:
             ),
             settlements=self._settlements,
             live=self._live,
+            deletions=self._deletions,
             unsubscriber=unsubscriber,
             health=self._health,
             database=self._database,

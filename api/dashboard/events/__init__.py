@@ -10,12 +10,13 @@ from aiohttp import web
 
 from api.dashboard.live import mark_of
 from api.dashboard.pages import render, see_other
-from api.dashboard.states import Square, delivery_words, square
+from api.dashboard.states import Square, delivery_words, square, state_of
 from api.dashboard.visitors import Visitor, chosen_id, form_token, read_form, signed_in
 from api.errors import ApiError
 from api.services import SERVICES
 from models import Account, Category, Delivery, DeliveryAttempt, Event
 from models.ids import event_id_text, parse_event_id
+from pingpilot.accounts.destinations import destinations_of
 from pingpilot.delivery.channel import field_text
 from pingpilot.events.deliveries import Selection, retry_deliveries
 from pingpilot.events.history import EventStatus, ListedEvent, Wanted, list_events, status_of
@@ -108,6 +109,8 @@ async def get_event(request: web.Request, visitor: Visitor) -> web.Response:
     deliveries = await Delivery.filter(event_id=event.id).order_by("id")
     attempts = await DeliveryAttempt.filter(delivery_id__in=[each.id for each in deliveries]).order_by("id")
     looks = await Category.get_or_none(account_id=account.id, name=event.category)
+    services = request.app[SERVICES]
+    states = [state_of(row, services.health, services.clock.now()) for row in await destinations_of(account)]
     fields = json.loads(event.fields_json)
     optional = {"title": event.title, "url": event.url, "fields": fields}
     body = {"category": event.category, "description": event.description}
@@ -130,7 +133,8 @@ async def get_event(request: web.Request, visitor: Visitor) -> web.Response:
             (each, delivery_words(each), [own for own in attempts if own.delivery_id == each.id])
             for each in deliveries
         ],
-        curl=_as_curl(body, request.app[SERVICES].base_url),
+        in_trouble={each.name for each in states if each.tone == "bad"},
+        curl=_as_curl(body, services.base_url),
         token=form_token(request),
     )
 
