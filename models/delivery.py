@@ -91,5 +91,5 @@ class Delivery(Model):
         indexes = (
             ("channel", "status", "account_id", "destination", "id", "attempts"),
             ("account_id", "destination", "event_id"),
-            PartialIndex(fields=("account_id", "event_id"), condition={"status": "failed"}),
+            PartialIndex(fields=("account_id", "status", "event_id"), condition={"status": "failed"}),
         )

@@ -15,6 +15,6 @@ class Migration(migrations.Migration):
         ),
         ops.AddIndex(
             model_name='Delivery',
-            index=PartialIndex(fields=['account_id', 'event_id'], condition={'status': 'failed'}),
+            index=PartialIndex(fields=['account_id', 'status', 'event_id'], condition={'status': 'failed'}),
         ),
     ]

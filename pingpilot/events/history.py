@@ -167,15 +167,15 @@ async def _furthest_back(
         if rows[0]["count"] <= rare:
             return pending, None
     ranges = list[_Range]()
+    if wanted.status is EventStatus.FAILED:
+        own = with_statuses("d.account_id = ? AND d.status = :failed")
+        ranges.append(_Range("deliveries d", "d.event_id", own, (account,)))
     if wanted.category is not None:
         own = "e.account_id = ? AND e.category = ?"
         ranges.append(_Range("events e", "e.id", own, (account, wanted.category)))
     if wanted.destination is not None:
         own = "d.account_id = ? AND d.destination = ?"
         ranges.append(_Range("deliveries d", "d.event_id", own, (account, wanted.destination)))
-    if wanted.status is EventStatus.FAILED:
-        own = with_statuses("d.account_id = ? AND d.status = :failed")
-        ranges.append(_Range("deliveries d", "d.event_id", own, (account,)))
     if not ranges:
         ranges.append(_Range("events e", "e.id", "e.account_id = ?", (account,)))
     floors = list[tuple[UUID, _Range]]()
@@ -209,7 +209,10 @@ async def _matching(
         parts.append("e.category = ?")
         values.append(wanted.category)
     if wanted.destination is not None:
-        parts.append(_THERE[wanted.status])
+        is_candidate = candidates.table == "deliveries d"  # the delivery that is asked for, or one of its event
+        there = "d.destination = ?" if is_candidate else "s.event_id = e.id AND s.destination = ?"
+        there += f" AND {'d' if is_candidate else 's'}.status IN ({_AT_ONE_SQL[wanted.status]})"
+        parts.append(there if is_candidate else f"EXISTS (SELECT 1 FROM deliveries s WHERE {there})")  # noqa: S608
         values.append(wanted.destination)
     elif wanted.status is not None:
         parts.append(_HAVING[wanted.status])
@@ -253,10 +256,8 @@ _AT_ONE = {
     EventStatus.DELIVERED: frozenset({DeliveryStatus.DELIVERED}),
 }
 """What a delivery to the destination that is asked for may be."""
-_THERE = {
-    status: "EXISTS (SELECT 1 FROM deliveries s WHERE s.event_id = e.id AND s.destination = ? AND s.status IN "
-    f"({', '.join(repr(each.value) for each in sorted(statuses))}))"
-    for status, statuses in _AT_ONE.items()
+_AT_ONE_SQL = {
+    status: ", ".join(f"'{each.value}'" for each in sorted(statuses)) for status, statuses in _AT_ONE.items()
 }
 
 

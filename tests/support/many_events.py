@@ -11,7 +11,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-DAYS = 90
+DAYS = 80
 WAITING = 100
 """How many of the newest events wait to be sent."""
 CATEGORIES = ("sale", "bug", "question", "deploy", "signup", "backup", "login", "rare")
@@ -25,7 +25,7 @@ SELECT substr(printf('%012x', ms), 1, 8) || '-' || substr(printf('%012x', ms), 9
        || printf('%012x', i),
     json_extract(:accounts, '$[' || (i % :of) || ']'), {_CATEGORY},
     CASE WHEN i % 3 = 0 THEN 'Order ' || i END, 'Somebody bought ' || (i % 7 + 1) || ' lamps in shop ' || (i % 40),
-    '{{"amount": ' || (i % 1000) / 10.0 || ', "customer": "customer-' || (i % 5000) || '"}}', 0,
+    '{{"amount": ' || ((i % 1000) / 10.0) || ', "customer": "customer-' || (i % 5000) || '"}}', 0,
     strftime('%Y-%m-%d %H:%M:%f', ms / 1000.0, 'unixepoch') || '+00:00'
 FROM times
 """  # noqa: S608
