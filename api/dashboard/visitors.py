@@ -18,6 +18,7 @@ from api.services import SERVICES
 from models import Account, Session
 from models.session import LONGEST
 from pingpilot.accounts.sessions import session_behind
+from pingpilot.events.trouble import is_in_trouble
 
 COOKIE = "pingpilot_session"
 _FORM_COOKIE = "pingpilot_form"
@@ -28,10 +29,11 @@ _NEW_SECRET = web.RequestKey("new_form_secret", str)
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who is signed in."""
+    """Somebody who is signed in; `in_trouble` says that they should look: the page's icon has a red dot."""
 
     account: Account
     session: Session
+    in_trouble: bool = False
 
 
 Page = Callable[[web.Request, Visitor], Awaitable[web.StreamResponse]]
@@ -56,7 +58,9 @@ async def visitor_of(request: web.Request) -> Visitor | None:
     """Return who sent the request, None where nobody is signed in."""
     now = request.app[SERVICES].clock.now()
     found = await session_behind(request.cookies.get(COOKIE, ""), now)
-    return Visitor(found.account, found.session) if found else None
+    if found is None:
+        return None
+    return Visitor(found.account, found.session, await is_in_trouble(found.account.id, now))
 
 
 def keep_session(response: web.StreamResponse, token: str, request: web.Request) -> None:
