@@ -37,20 +37,21 @@ async def get_asset(request: web.Request) -> web.Response:
     headers = {**_HEADERS, "Content-Type": _TYPES[Path(name).suffix], "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         return web.Response(body=_packed(name), headers={**headers, "Content-Encoding": "gzip"})
-    return web.Response(body=_content(name), headers=headers)
+    return web.Response(body=content_of(name), headers=headers)
 
 
 @cache
-def _content(name: str) -> bytes:
+def content_of(name: str) -> bytes:
+    """Return a file as it is sent, its parts in one. Raises `OSError`."""
     parts = _TOGETHER.get(name, (name,))
     return b"\n".join(_ELSEWHERE.get(part, _FOLDER / part).read_bytes() for part in parts)
 
 
 @cache
 def _packed(name: str) -> bytes:
-    return gzip.compress(_content(name), 9, mtime=0)
+    return gzip.compress(content_of(name), 9, mtime=0)
 
 
 @cache
 def _mark(name: str) -> str:
-    return hashlib.sha256(_content(name)).hexdigest()[:12]
+    return hashlib.sha256(content_of(name)).hexdigest()[:12]
