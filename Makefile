@@ -6,7 +6,7 @@ PIP = .venv/bin/pip install --disable-pip-version-check --constraint constraints
 # Daemons start by the hundred in the tests: no machine's setting makes each of them compile all modules anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check lint format types imports
+.PHONY: help run test check lint format types imports screenshots
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand --tabs=10
@@ -31,6 +31,9 @@ types: .venv/dev ## mypy
 
 imports: .venv/dev ## import-linter: which room may import which
 	.venv/bin/lint-imports
+
+screenshots: .venv/dev ## take the pictures in docs/images anew, of the running program in Chromium
+	.venv/bin/python -m screenshots
 
 .venv/bin/python:
 	@echo 'Making a virtual environment in .venv ...'
