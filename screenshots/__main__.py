@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -79,6 +79,7 @@ async def running_sandbox(folder: Path) -> AsyncIterator[Sandbox]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PINGPILOT_")}
     environment |= {
         "PINGPILOT_DATA_DIR": str(folder),
+        "PINGPILOT_HTTP_PORT": str(free_port()),
         "PINGPILOT_LOG_LEVEL": "warning",
         "TMPDIR": str(folder),
     }
@@ -104,7 +105,7 @@ async def running_sandbox(folder: Path) -> AsyncIterator[Sandbox]:
         process.terminate()
         await reading
     finally:
-        if process.returncode is None and process.stdout.at_eof() is False:
+        with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
 
@@ -141,8 +142,9 @@ async def take_dashboard(browser: Browser, sandbox: Sandbox) -> None:
     await page.goto(sandbox.sign_in)
     await page.click("button:text-is('Sign in')")
     await page.locator(".events", has_text="hedy@example.org").wait_for()
-    for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
+    schemes: list[Literal["light", "dark"]] = ["light", "dark"]
+    for scheme in schemes:
+        await page.emulate_media(color_scheme=scheme)
         await page.goto(sandbox.url)
         await take(page, f"overview-{scheme}")
     await page.emulate_media(color_scheme="light")
@@ -150,8 +152,9 @@ async def take_dashboard(browser: Browser, sandbox: Sandbox) -> None:
     await take(page, "events")
     await page.click("text=Order 1042")
     await page.frame_locator("iframe").locator("text=Order 1042").wait_for()
-    await page.evaluate("scrollTo(0, 0)")
-    await take(page, "event", whole=True)
+    # As high as the page: what is outside of the window is not drawn, which a frame's content may stay
+    await page.set_viewport_size({"width": 1180, "height": await page.evaluate("document.body.scrollHeight")})
+    await take(page, "event", scale="css")
     await page.set_viewport_size({"width": 360, "height": 800})
     await page.emulate_media(color_scheme="dark")
     await page.goto(sandbox.url)
@@ -173,13 +176,10 @@ async def new_page(
     return page
 
 
-async def take(what: Page | Locator, name: str, *, whole: bool = False) -> None:
-    """Write a picture, and say how large it is; of a `whole` page in few points, since it is long."""
+async def take(what: Page | Locator, name: str, *, scale: Literal["css", "device"] = "device") -> None:
+    """Write a picture, and say how large it is; `css` is for a large one, in fewer points."""
     file = IMAGES / f"{name}.png"
-    if isinstance(what, Page) and whole:
-        await what.screenshot(path=file, animations="disabled", full_page=True, scale="css")
-    else:
-        await what.screenshot(path=file, animations="disabled")
+    await what.screenshot(path=file, animations="disabled", scale=scale)
     size = file.stat().st_size
     print(f"{file.name}: {size // 1024} KiB{'' if size <= LARGEST else ', which is much for a README'}")
 

@@ -65,8 +65,9 @@ async def fill(database_url: str, email: str) -> None:
         await Account.filter(id=account.id).update(plan="pro")
         await Category.filter(account_id=account.id).delete()
         for kind in SHOP:
-            looks = {"emoji": kind.emoji, "color": kind.color}
-            await Category.create(account=account, name=kind.name, created_at=now, **looks)
+            await Category.create(
+                account=account, name=kind.name, emoji=kind.emoji, color=kind.color, created_at=now
+            )
             times = sorted(_times(kind, now, chance))
             slots = [slot_of(each) for each in times]
             await CategoryActivity.bulk_create(
