@@ -27,6 +27,7 @@ def add_dashboard(app: web.Application) -> None:
     add.add_get("/assets/{mark}/{name}", get_asset)
     add.add_get("/events", events.get_events)
     add.add_get("/events/{event_id}", events.get_event)
+    add.add_get("/events/{event_id}/mail", events.get_mail)
     add.add_post("/events/{event_id}/retry", events.post_retry)
     add.add_get("/live", live.get_live)
     add.add_get("/sign-in", sign_in.get_sign_in)

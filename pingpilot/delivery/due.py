@@ -85,10 +85,13 @@ def quiet_hours_of(row: Row) -> QuietHours:
     )
 
 
+def color_of(category_color: str | None) -> int:
+    """Return the colour of a category's messages (0xRRGGBB), by its own: `#RRGGBB`, None once it is gone."""
+    return int(category_color.removeprefix("#"), 16) if category_color else DEFAULT_COLOR
+
+
 def _due_delivery(row: Row, now: datetime) -> DueDelivery:
-    color = notices.COLOR if row["notice"] else DEFAULT_COLOR
-    if row["color"] and not row["notice"]:
-        color = int(row["color"].removeprefix("#"), 16)
+    color = notices.COLOR if row["notice"] else color_of(row["color"])
     # A direct destination that is not there yet is off
     enabled, address, suspended_reason = bool(row["enabled"]), row["address"], row["suspended_reason"]
     obstacle = obstacle_to(enabled=enabled, address=address, suspended_reason=suspended_reason)

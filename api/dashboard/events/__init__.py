@@ -11,7 +11,8 @@ from aiohttp import web
 
 from api.dashboard.events.filters import Filters, Shown, around, words_of
 from api.dashboard.live import mark_of
-from api.dashboard.pages import render, see_other
+from api.dashboard.looks import looks_of, mail_of
+from api.dashboard.pages import FRAMING, render, see_other
 from api.dashboard.states import Square, delivery_words, square, state_of
 from api.dashboard.visitors import Visitor, chosen_id, form_token, read_form, signed_in
 from api.errors import ApiError
@@ -153,6 +154,7 @@ async def get_event(request: web.Request, visitor: Visitor) -> web.Response:
     return render(
         request,
         "events/event.html",
+        headers=FRAMING,
         zone=account.time_zone,
         visitor=visitor,
         here="events",
@@ -179,7 +181,14 @@ async def get_event(request: web.Request, visitor: Visitor) -> web.Response:
         around=around(made_at(event.id), account),
         curl=_as_curl(body, services.base_url),
         token=form_token(request),
+        looks=await looks_of(request, event, account, frame=f"{event_id_text(event.id)}/mail"),
     )
+
+
+@signed_in
+async def get_mail(request: web.Request, visitor: Visitor) -> web.Response:
+    """Show an event's mail alone, which its page has in a frame."""
+    return await mail_of(request, await _own_event(request, visitor.account), visitor.account)
 
 
 @signed_in
