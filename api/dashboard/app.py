@@ -1,11 +1,13 @@
 """The dashboard's addresses, and its page for errors."""
 
+from collections import Counter
 from http import HTTPStatus
 
 from aiohttp import web
 
 from api.dashboard import categories, category, events, keys, live, overview, sessions, sign_in
 from api.dashboard.assets import get_asset
+from api.dashboard.category.download import DOWNLOADS
 from api.dashboard.pages import render, see_other
 from api.errors import ApiError, ErrorPage
 from api.services import ERROR_PAGE
@@ -21,6 +23,7 @@ _TITLES = {
 def add_dashboard(app: web.Application) -> None:
     """Serve the pages, and errors as pages to those who look at them with a browser."""
     app[ERROR_PAGE] = ErrorPage(error_page)
+    app[DOWNLOADS] = Counter()
     add = app.router
     add.add_get("/", overview.get_overview)
     add.add_post("/", post_nothing)

@@ -14,7 +14,7 @@ from models.database import reader
 from models.ids import first_id_at
 from models.sql import Row, as_datetime, as_uuid, query
 
-PAGE = 250
+PAGE = 200
 """Events read at once for a download: some milliseconds of the database's time, and of ours."""
 _NEWEST = UUID(int=2**128 - 1)
 _OLDEST = UUID(int=0)

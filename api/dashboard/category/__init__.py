@@ -44,7 +44,7 @@ from pingpilot.accounts.categories import (
     count_events,
     report_category,
 )
-from pingpilot.errors import InvalidInput, NotFound
+from pingpilot.errors import InvalidInput, NotFound, TooMany
 from pingpilot.events.activity import counts_of, midnight
 from pingpilot.events.numbers import number_fields_of, totals_of
 from pingpilot.events.spans import Span, SpannedEvent, latest_in
@@ -98,15 +98,16 @@ async def get_csv(request: web.Request, visitor: Visitor) -> web.StreamResponse:
     zone, given = ZoneInfo(account.time_zone), request.query
     try:
         first, last = _days_in(given.get("from", ""), given.get("to", ""))
-    except InvalidInput as exc:
+        since = midnight(first, zone) if first else None
+        until = midnight(last + timedelta(days=1), zone) if last else None
+        span = Span(account.id, report.name, since, until)
+        if given.get("fields") == "table":
+            columns = _names(given.getall("column", []))
+            return await send_csv(request, span, columns, zone, with_others=False)
+        columns = fields_in(await latest_in(span, SORTED))[:_MOST_FIELDS]
+        return await send_csv(request, span, columns, zone, with_others=True)
+    except (InvalidInput, TooMany) as exc:
         return await _page(request, visitor, report, problem=str(exc))
-    since = midnight(first, zone) if first else None
-    until = midnight(last + timedelta(days=1), zone) if last else None
-    span = Span(account.id, report.name, since, until)
-    if given.get("fields") == "table":
-        return await send_csv(request, span, _names(given.getall("column", [])), zone, with_others=False)
-    latest = fields_in(await latest_in(span, SORTED))
-    return await send_csv(request, span, latest[:_MOST_FIELDS], zone, with_others=True)
 
 
 async def _page(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC
 from typing import Any
@@ -14,9 +15,13 @@ from api.dashboard.pages import HEADERS
 from api.services import SERVICES
 from models.ids import event_id_text
 from pingpilot.delivery.channel import field_text
-from pingpilot.errors import DatabaseUnavailable
+from pingpilot.errors import DatabaseUnavailable, TooMany
 from pingpilot.events.spans import Span, SpannedEvent, all_in
 
+MOST_DOWNLOADS = 3
+"""Downloads an account may have under way: each holds a page of events, of up to 64 KiB each."""
+DOWNLOADS = web.AppKey("downloads", Counter[int])
+"""How many are under way, by account."""
 _BOM = "\ufeff"
 """Without it Excel takes UTF-8 for something else; what reads CSV otherwise knows it."""
 # What a spreadsheet takes for the beginning of a formula, in either width, or leaves out before one
@@ -29,8 +34,13 @@ async def send_csv(
     """Send the span's events, oldest first, with these fields as columns.
 
     `with_others` adds a column with all other fields, as JSON. What can't be sent whole is cut off, so that
-    no browser takes it for all.
+    no browser takes it for all. Raises `TooMany`.
     """
+    under_way = request.app[DOWNLOADS]
+    if under_way[span.account_id] >= MOST_DOWNLOADS:
+        raise TooMany(
+            f"{MOST_DOWNLOADS} downloads are under way, as many as there may be: wait for one to end."
+        )
     services, today = request.app[SERVICES], request.app[SERVICES].clock.now().astimezone(zone).date()
     name = f"{span.category}-{today.isoformat()}.csv"
     response = web.StreamResponse(
@@ -41,6 +51,7 @@ async def send_csv(
         }
     )
     await response.prepare(request)
+    under_way[span.account_id] += 1
     try:
         async for piece in _pieces(span, columns, zone, with_others=with_others):
             if services.stopping:
@@ -52,6 +63,8 @@ async def send_csv(
     except DatabaseUnavailable as exc:
         services.database.failed(exc, "A download failed", category=span.category)
         _cut_off(request)
+    finally:
+        under_way[span.account_id] -= 1
     return response
 
 
