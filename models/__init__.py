@@ -4,7 +4,7 @@ Importing this package brings in no platform and opens no connection; `models.da
 """
 
 from models.account import Account, Plan
-from models.activity import CategoryActivity, DeliveryActivity
+from models.activity import CategoryActivity, DeliveryActivity, NumberTotals
 from models.api_key import ApiKey, KeyScope
 from models.category import Category
 from models.category_usage import CategoryUsage
@@ -41,6 +41,7 @@ __all__ = [
     "LinkCode",
     "LinkGuess",
     "MonthlyUsage",
+    "NumberTotals",
     "Plan",
     "Session",
     "SignInLink",

@@ -48,6 +48,7 @@ _LOCKS_OF_AN_EVENT = {
         "monthly_usage",
         "category_usage",
         "category_activity",
+        "number_totals",
         "events",
         "deliveries",
         "idempotency_keys",

@@ -1,11 +1,24 @@
 """The dashboard's addresses, and its page for errors."""
 
+from collections import Counter
 from http import HTTPStatus
 
 from aiohttp import web
 
-from api.dashboard import account, categories, destinations, events, keys, live, overview, sessions, sign_in
+from api.dashboard import (
+    account,
+    categories,
+    category,
+    destinations,
+    events,
+    keys,
+    live,
+    overview,
+    sessions,
+    sign_in,
+)
 from api.dashboard.assets import get_asset
+from api.dashboard.category.download import DOWNLOADS
 from api.dashboard.pages import render, see_other
 from api.errors import ApiError, ErrorPage
 from api.services import ERROR_PAGE
@@ -21,6 +34,7 @@ _TITLES = {
 def add_dashboard(app: web.Application) -> None:
     """Serve the pages, and errors as pages to those who look at them with a browser."""
     app[ERROR_PAGE] = ErrorPage(error_page)
+    app[DOWNLOADS] = Counter()
     add = app.router
     add.add_get("/", overview.get_overview)
     add.add_post("/", post_nothing)
@@ -29,6 +43,8 @@ def add_dashboard(app: web.Application) -> None:
     add.add_get("/events/{event_id}", events.get_event)
     add.add_get("/events/{event_id}/mail", events.get_mail)
     add.add_post("/events/{event_id}/retry", events.post_retry)
+    add.add_get("/categories/{name}", category.get_category)
+    add.add_get("/categories/{name}/events.csv", category.get_csv, allow_head=False)
     add.add_get("/live", live.get_live)
     add.add_get("/sign-in", sign_in.get_sign_in)
     add.add_post("/sign-in", sign_in.post_sign_in)

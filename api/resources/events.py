@@ -28,6 +28,7 @@ from pingpilot.batching import SLOW
 from pingpilot.channels import CHANNELS
 from pingpilot.events.history import EventStatus
 from pingpilot.events.notices import post_notice_once
+from pingpilot.events.numbers import numbers_in
 from pingpilot.events.submission import (
     Acceptance,
     CategoryNotFound,
@@ -157,6 +158,7 @@ async def _submit(request: web.Request, caller: Caller, body: EventBody, key: st
         url=body.url,
         idempotency_key=key,
         body_hash=body.fingerprint if key else "",
+        numbers=numbers_in(body.fields) if body.fields else (),
     )
     try:
         return await services.intake.submit(submission)

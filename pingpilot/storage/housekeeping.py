@@ -66,6 +66,7 @@ class Housekeeper:
             ("sign_in_links", "expires_at", ended),
             ("category_activity", "slot", oldest_slot),
             ("delivery_activity", "slot", oldest_slot),
+            ("number_totals", "slot", oldest_slot),
         ):
             await self._remove(_OLD_ROWS.format(table=table, column=column), before)
         removed = await self._remove(_OLD_EVENTS, first_id_at(now - self._retention))
