@@ -13,6 +13,7 @@ from api.errors import ErrorPage
 from api.floods import FloodGuard
 from pingpilot.accounts.callers import Authenticator, Caller
 from pingpilot.accounts.quota import PlanLimits
+from pingpilot.accounts.sign_up import Newcomers
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.channels import ChannelKind, load
 from pingpilot.clock import Clock
@@ -58,8 +59,8 @@ class Services:
     """The daemon's parts that the API calls.
 
     `on_deliveries` is told the channels that have something to do; `senders` are the channels themselves,
-    for what no delivery stands for. `base_url` is where people reach the API. `stopping` turns true when
-    the daemon winds down.
+    for what no delivery stands for. `sign_in_header` is where a trusted proxy names who it has signed in.
+    `base_url` is where people reach the API. `stopping` turns true when the daemon winds down.
     """
 
     authenticator: Authenticator
@@ -76,8 +77,10 @@ class Services:
     on_deliveries: Callable[[set[str]], None]
     floods: FloodGuard
     base_url: str = ""
+    newcomers: Newcomers = field(default_factory=Newcomers)
     channel_settings: Mapping[str, ChannelSettings] = field(default_factory=dict)
     senders: Mapping[str, Channel] = field(default_factory=dict)
+    sign_in_header: str | None = None
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     cors: Cors = field(default_factory=Cors)
     in_flight: InFlight = field(default_factory=InFlight)

@@ -4,9 +4,10 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from api.dashboard import categories, events, keys, live, overview, sessions, sign_in
+from api.dashboard import categories, events, keys, live, overview, sessions, sign_in, sign_up
 from api.dashboard.assets import get_asset
 from api.dashboard.pages import render, see_other
+from api.dashboard.visitors import keep_begun_session
 from api.errors import ApiError, ErrorPage
 from api.services import ERROR_PAGE
 
@@ -21,6 +22,7 @@ _TITLES = {
 def add_dashboard(app: web.Application) -> None:
     """Serve the pages, and errors as pages to those who look at them with a browser."""
     app[ERROR_PAGE] = ErrorPage(error_page)
+    app.on_response_prepare.append(keep_begun_session)
     add = app.router
     add.add_get("/", overview.get_overview)
     add.add_post("/", post_nothing)
@@ -33,6 +35,8 @@ def add_dashboard(app: web.Application) -> None:
     add.add_post("/sign-in", sign_in.post_sign_in)
     add.add_get("/sign-in/{token}", sign_in.get_link)
     add.add_post("/sign-in/{token}", sign_in.post_link)
+    add.add_get("/sign-up/{token}", sign_up.get_sign_up)
+    add.add_post("/sign-up/{token}", sign_up.post_sign_up)
     add.add_post("/sign-out", sign_in.post_sign_out)
     add.add_get("/settings/categories", categories.get_categories)
     add.add_post("/settings/categories", categories.post_categories)

@@ -9,7 +9,7 @@ from pingpilot.accounts.quota import PlanLimits
 from pingpilot.channels import EMAIL, load
 from pingpilot.clock import SystemClock
 from pingpilot.config import Settings
-from pingpilot.delivery.channel import Recipient
+from pingpilot.delivery.channel import NO_ACCOUNT, Recipient
 from pingpilot.delivery.own_words import own_words
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 from pingpilot.errors import DeliveryFailure, InvalidInput, PingPilotError
@@ -31,7 +31,7 @@ async def ask_to_confirm(account: Account, new: str, settings: Settings) -> str:
         f"{account.email}: {_base_url(settings)}/confirm-email/{token}\n\n"
         "If you did not ask for this, do nothing."
     )
-    await _send(account, address, text, settings)
+    await send_words(account, address, text, settings)
     told = (
         f"Somebody asked to change your account's address to {address}: it is, once a link there is opened."
     )
@@ -47,7 +47,7 @@ async def ask_mailbox(account: Account, mailbox: Destination, settings: Settings
     now = datetime.now(UTC)
     await count_asking(account, now)
     url = (await Mailboxes.load()).url_for(mailbox, _base_url(settings), now)
-    await _send(account, str(mailbox.title), words_for(mailbox, account, url), settings)
+    await send_words(account, str(mailbox.title), words_for(mailbox, account, url), settings)
 
 
 def check_mail_is_set_up(settings: Settings) -> None:
@@ -60,7 +60,11 @@ def _base_url(settings: Settings) -> str:
     return settings.base_url(settings.http_port)
 
 
-async def _send(account: Account, address: str, text: str, settings: Settings) -> None:
+async def send_words(account: Account | None, address: str, text: str, settings: Settings) -> None:
+    """Send a link to an address, the account's whose affair it is, if any.
+
+    Raises `PingPilotError` where it can't be sent.
+    """
     around = Surroundings(
         limits=PlanLimits.of(settings),
         clock=SystemClock(),
@@ -69,9 +73,11 @@ async def _send(account: Account, address: str, text: str, settings: Settings) -
         on_deliveries=lambda _channels: None,
     )
     parts: ChannelParts = load(EMAIL.part)(settings.channels[EMAIL.name], around)
-    recipient = Recipient(account.id, address, destination=EMAIL.name)
+    recipient = Recipient(account.id if account else NO_ACCOUNT, address, destination=EMAIL.name)
     try:
-        await parts.channel.send(recipient, own_words(text, datetime.now(UTC), account.time_zone))
+        await parts.channel.send(
+            recipient, own_words(text, datetime.now(UTC), account.time_zone if account else "UTC")
+        )
     except DeliveryFailure as exc:
         raise PingPilotError(f"The link could not be sent to {address}: {exc.reason}") from exc
     finally:

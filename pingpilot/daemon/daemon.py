@@ -25,6 +25,7 @@ from models.database import PATIENCE, answers, be_impatient, open_database
 from pingpilot.accounts.accounts import accounts_without_channel
 from pingpilot.accounts.callers import Authenticator
 from pingpilot.accounts.quota import PlanLimits
+from pingpilot.accounts.sign_up import Newcomers
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.config import PREFIX, Settings
@@ -185,8 +186,10 @@ class Daemon:
             on_deliveries=self._wake,
             floods=FloodGuard(clock=self._clock),
             base_url=base_url,
+            newcomers=Newcomers.of(self._settings),
             channel_settings=self._settings.channels,
             senders={name: part.own.channel for name, part in self._parts.items()},
+            sign_in_header=self._settings.sign_in_header,
             proxies=TrustedProxies(self._settings.trusted_proxies),
             cors=Cors(self._settings.cors_origins),
         )

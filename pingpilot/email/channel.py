@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from pingpilot.channels import EMAIL
-from pingpilot.delivery.channel import Notification, Recipient
+from pingpilot.delivery.channel import NO_ACCOUNT, Notification, Recipient
 from pingpilot.email.message import build_message
 from pingpilot.email.sender import Mailbox
 from pingpilot.email.smtp import SmtpPool
@@ -36,13 +36,17 @@ class EmailChannel:
 
     async def send(self, recipient: Recipient, notification: Notification) -> None:
         """Send one e-mail. Raises the failures of `Channel.send`."""
+        unsubscribe_url = None
+        if self._unsubscribe_url and recipient.account_id != NO_ACCOUNT:
+            unsubscribe_url = self._unsubscribe_url(
+                recipient.account_id, recipient.destination, recipient.address
+            )
         try:
             message = build_message(
                 notification,
                 sender=self._sender,
                 recipient=recipient.address,
-                unsubscribe_url=self._unsubscribe_url
-                and self._unsubscribe_url(recipient.account_id, recipient.destination, recipient.address),
+                unsubscribe_url=unsubscribe_url,
             )
         except ValueError as exc:
             reason = f"No mail can be sent to this address: {exc}"
