@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from aiohttp import web
 
@@ -24,6 +25,7 @@ from pingpilot.delivery.settlement import Settlements
 from pingpilot.events.intake import Intake
 from pingpilot.events.live import Live
 from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.findings import Examination
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
 
@@ -54,6 +56,15 @@ class InFlight:
             pass
 
 
+class Examiner(Protocol):
+    """Has the doctor look at the server."""
+
+    latest: Examination | None
+
+    async def examine(self) -> Examination:
+        """Return what is found now, which takes some seconds."""
+
+
 @dataclass(slots=True)
 class Services:
     """The daemon's parts that the API calls.
@@ -76,7 +87,9 @@ class Services:
     clock: Clock
     on_deliveries: Callable[[set[str]], None]
     floods: FloodGuard
+    started_at: datetime
     base_url: str = ""
+    examiner: Examiner | None = None
     newcomers: Newcomers = field(default_factory=Newcomers)
     channel_settings: Mapping[str, ChannelSettings] = field(default_factory=dict)
     senders: Mapping[str, Channel] = field(default_factory=dict)

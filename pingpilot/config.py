@@ -238,6 +238,18 @@ class Settings(BaseSettings):
         raise NotImplementedError
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The variables that give another process these settings."""
+        return {
+            kind.variable(name) if isinstance(kind, ChannelSettings) else f"{PREFIX}{name.upper()}": _text(
+                value
+            )
+            for kind in (self, *self.channels.values())
+            for name in type(kind).model_fields
+            if (value := getattr(kind, name)) is not None
+        }
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never stand in a log."""
         is_sqlite = self.database.startswith("sqlite:")
@@ -344,6 +356,17 @@ def _variable(kind: type[BaseSettings], field: str) -> str:
     """Return a field's environment variable, given by the field's name or, as pydantic does, its alias."""
     alias = kind.model_fields[field].validation_alias if field in kind.model_fields else field
     return alias if isinstance(alias, str) else f"{kind.model_config['env_prefix']}{field.upper()}"
+
+
+def _text(value: Any) -> str:
+    """Return a setting's value as it stands in the environment."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value.absolute() if isinstance(value, Path) else value)
 
 
 def variables() -> list[str]:

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from api.dashboard import categories, events, keys, live, overview, sessions, sign_in, sign_up
+from api.dashboard import categories, events, keys, live, operator, overview, sessions, sign_in, sign_up
 from api.dashboard.assets import get_asset
 from api.dashboard.pages import render, see_other
 from api.dashboard.visitors import keep_begun_session
@@ -38,6 +38,10 @@ def add_dashboard(app: web.Application) -> None:
     add.add_get("/sign-up/{token}", sign_up.get_sign_up)
     add.add_post("/sign-up/{token}", sign_up.post_sign_up)
     add.add_post("/sign-out", sign_in.post_sign_out)
+    add.add_get("/operator", operator.get_server)
+    add.add_post("/operator", operator.post_server)
+    add.add_get("/operator/accounts", operator.get_accounts)
+    add.add_post("/operator/accounts", operator.post_accounts)
     add.add_get("/settings/categories", categories.get_categories)
     add.add_post("/settings/categories", categories.post_categories)
     add.add_get("/settings/keys", keys.get_keys)

@@ -29,6 +29,7 @@ from pingpilot.accounts.sign_up import Newcomers
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.config import PREFIX, Settings
+from pingpilot.daemon.examining import Examiner
 from pingpilot.daemon.identity import new_identity
 from pingpilot.daemon.parts import Part, build_parts
 from pingpilot.daemon.supervision import end, supervise
@@ -73,6 +74,7 @@ class Daemon:
         self._housekeeper = Housekeeper(
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
         )
+        self._examiner = Examiner(settings, clock=self._clock)
         self._parts: dict[str, Part] = {}
 
     async def serve(self, stop: asyncio.Event, *, on_up: Callable[[str], None] | None = None) -> None:
@@ -102,6 +104,7 @@ class Daemon:
             services = self._services(unsubscriber, base_url)
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._database.close)
+                stack.push_async_callback(self._examiner.close)
                 for part in self._parts.values():
                     stack.push_async_callback(part.own.close)
                 runner = ApiRunner(create_app(services))
@@ -185,7 +188,9 @@ class Daemon:
             clock=self._clock,
             on_deliveries=self._wake,
             floods=FloodGuard(clock=self._clock),
+            started_at=self._clock.now(),
             base_url=base_url,
+            examiner=self._examiner,
             newcomers=Newcomers.of(self._settings),
             channel_settings=self._settings.channels,
             senders={name: part.own.channel for name, part in self._parts.items()},

@@ -74,6 +74,7 @@ class Composition:
             clock=self.clock,
             on_deliveries=self._wake,
             floods=FloodGuard(clock=self.clock),
+            started_at=self.clock.now(),
         )
 
     def dispatcher(
