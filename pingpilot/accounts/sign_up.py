@@ -208,6 +208,7 @@ async def revoke_invitation(email: str) -> bool:
 def invitation_words(link: NewSignUpLink, base_url: str) -> str:
     """Return what the mail with an invitation says."""
     return (
+        "You are invited to an account\n\n"
         f"Whoever runs PingPilot at {base_url} invites you to an account there. It brings your programs' "
         "events to Discord, Telegram and your mailbox.\n\n"
         f"Open this link within {INVITATION_LIFETIME.days} days to make the account for {link.email}; it "
@@ -218,6 +219,7 @@ def invitation_words(link: NewSignUpLink, base_url: str) -> str:
 def sign_up_words(link: NewSignUpLink) -> str:
     """Return what the mail says to an address that somebody typed in at the sign-in page."""
     return (
+        "Your link to a new account\n\n"
         f"Open this link within an hour to make a PingPilot account for {link.email}; it works once: "
         f"{link.url}\n\nIf you did not ask for it, do nothing: there is no account then."
     )

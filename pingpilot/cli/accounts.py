@@ -289,16 +289,20 @@ def delete_command(
 ) -> None:
     """Delete an account with all its events, keys and links, for ever."""
 
-    async def delete(_settings: Settings) -> tuple[str, int]:
+    async def delete(_settings: Settings) -> tuple[str, int, bool]:
         account = await accounts.find_account(email)
         if not yes:
             typed: str = typer.prompt(f"This deletes {account.email} for ever. Type its address to go on")
             if typed.strip().lower() != account.email:
                 raise InvalidInput("That is not the account's address: nothing was deleted.")
-        return account.email, await accounts.delete_account(account, datetime.now(UTC))
+        events = await accounts.delete_account(account, datetime.now(UTC))
+        is_any_left = await accounts.has_operator() or not await Account.exists()
+        return account.email, events, account.is_operator and not is_any_left
 
-    address, events = with_database(delete)
+    address, events, was_the_last_operator = with_database(delete)
     typer.echo(f"{address} is deleted, with {events:,} events.")
+    if was_the_last_operator:
+        typer.echo(NO_OPERATOR)
 
 
 @contextmanager

@@ -104,7 +104,6 @@ class Daemon:
             services = self._services(unsubscriber, base_url)
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._database.close)
-                stack.push_async_callback(self._examiner.close)
                 for part in self._parts.values():
                     stack.push_async_callback(part.own.close)
                 runner = ApiRunner(create_app(services))
@@ -140,6 +139,7 @@ class Daemon:
             log.info("PingPilot is stopping")
             services.stopping = True
             self._settlements.close()
+            await self._examiner.close()
             for part in self._parts.values():
                 part.dispatcher.stop()
             left = max(0.0, self._grace.total_seconds() - PATIENCE)

@@ -14,7 +14,8 @@ from pingpilot.clock import Clock
 from pingpilot.config import Settings
 from pingpilot.telemetry.findings import Examination, Finding, Level
 
-WITHIN = timedelta(seconds=60)
+WITHIN = timedelta(seconds=45)
+"""Less than proxies wait for an answer."""
 DOCTOR = (sys.executable, "-m", "pingpilot", "doctor", "--json")
 
 log = structlog.get_logger(__name__)

@@ -1,5 +1,7 @@
 """Operators and suspended accounts, on the command line."""
 
+import pytest
+
 from .conftest import Pingpilot
 
 
@@ -40,3 +42,36 @@ def test_an_account_is_suspended_and_resumed(pingpilot: Pingpilot, alice: str) -
     assert resumed.out == f"{alice} is in use again: what was held goes out.\n"
     assert not_suspended.out == f"{alice} is not suspended.\n"
     assert pingpilot("account", "show", alice, "--json").json["suspendedAt"] is None
+
+
+def test_invitations_are_made_listed_and_taken_back(
+    pingpilot: Pingpilot, alice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    off = pingpilot("invite", "grace@example.com")
+    monkeypatch.setenv("PINGPILOT_SIGN_UP", "invite")
+    monkeypatch.setenv("PINGPILOT_PUBLIC_URL", "https://example.org/ping")
+
+    made = pingpilot("invite", "Grace@example.com", "--plan", "pro")
+    as_json = pingpilot("invite", "heidi@example.com", "--json").json
+    known = pingpilot("invite", alice)
+    listed = pingpilot("account", "invitations").out.splitlines()
+    taken_back = pingpilot("account", "uninvite", "grace@EXAMPLE.com")
+    again = pingpilot("account", "uninvite", "grace@example.com")
+
+    assert off.code == 2
+    assert "set PINGPILOT_SIGN_UP=invite" in off.err
+    url, passed_on, until = made.out.splitlines()
+    assert url.startswith("https://example.org/ping/sign-up/")
+    assert passed_on.endswith("not set up to send e-mails. Pass the link on to grace@example.com yourself.")
+    assert until.startswith("It makes an account there, once, until ")
+    assert as_json.keys() == {"email", "url", "expiresAt", "notSent"}
+    assert "There is an account for alice@example.com already" in known.err
+    assert [each.split()[:2] for each in listed[1:]] == [
+        ["grace@example.com", "pro"],
+        ["heidi@example.com", "free"],
+    ]
+    assert taken_back.out == "The invitation of grace@EXAMPLE.com is taken back.\n"
+    assert again.code == 1
+    assert [each["email"] for each in pingpilot("account", "invitations", "--json").json] == [
+        "heidi@example.com"
+    ]

@@ -112,7 +112,7 @@ async def test_an_account_gets_another_plan_is_suspended_and_resumed(
     suspended = text_of(await person.get(f"{ACCOUNTS}?q=shop"))
     resumed = await person.post(f"{ACCOUNTS}?q=shop", {"do": "resume", **account})
 
-    assert "shop@example.com Pro · 1 of 2,500 this month · last event just now · made just now" in page
+    assert "shop@example.com Pro · 1 of 2,500 events this month · last event just now · made just now" in page
     assert "1 destination in use · 2 off or not linked" in page
     assert "ada@example.com Free" not in page
     assert refused.verdict == (403, "account_suspended")
@@ -149,7 +149,7 @@ async def test_an_account_gets_another_plan_is_suspended_and_resumed(
         ({"do": "invite", "email": "g@example.com", "plan": ""}, "A plan is one of free, pro, enterprise."),
     ],
 )
-async def test_what_can_not_be_done_is_said(
+async def test_what_can_not_be_done_is_said(  # noqa: PLR0917
     api: Api, person: Person, operator: Account, eve: Account, form: dict[str, str], says: str
 ) -> None:
     api.services.newcomers = Newcomers(SignUp.INVITE)
@@ -241,7 +241,7 @@ async def test_the_server_page_tells_what_waits_and_fails_and_nothing_of_events(
 
     told = text_of(server)
     assert "E-mail working 1 waiting, the oldest came 5 minutes ago · 3 destinations in use" in told
-    assert "Telegram away, and tried again It <b>hangs</b>. nothing waiting" in told
+    assert "Telegram away, and tried again It <b>hangs</b>. Nothing waits" in told
     assert "Discord needs you The token is refused." in told
     assert "Webhook not set up" in told
     assert "1 given up" in told

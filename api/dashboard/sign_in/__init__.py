@@ -121,6 +121,8 @@ async def _send_link(services: Services, address: str) -> None:
             to, text = (
                 account.email,
                 (
+                    # The first line is the subject, where a link would be for all to see
+                    "Your link to sign in\n\n"
                     f"Open this link within 10 minutes to sign in to PingPilot; it works once: {link.url}\n\n"
                     "If you did not ask for it, do nothing."
                 ),
