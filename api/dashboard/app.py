@@ -12,6 +12,7 @@ from api.errors import ApiError, ErrorPage
 from api.services import ERROR_PAGE
 
 _TITLES = {
+    HTTPStatus.FORBIDDEN: "This account is not in use",
     HTTPStatus.NOT_FOUND: "There is nothing here",
     HTTPStatus.TOO_MANY_REQUESTS: "That was too often",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side",
