@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from aiohttp import web
 
@@ -14,6 +15,7 @@ from api.floods import FloodGuard
 from pingpilot.accounts.callers import Authenticator, Caller
 from pingpilot.accounts.deleting import Deletions
 from pingpilot.accounts.quota import PlanLimits
+from pingpilot.accounts.sign_up import Newcomers
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.channels import CHANNELS, EMAIL, ChannelKind, load
 from pingpilot.clock import Clock
@@ -24,6 +26,7 @@ from pingpilot.delivery.settlement import Settlements
 from pingpilot.events.intake import Intake
 from pingpilot.events.live import Live
 from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.findings import Examination
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
 
@@ -54,13 +57,22 @@ class InFlight:
             pass
 
 
+class Examiner(Protocol):
+    """Has the doctor look at the server."""
+
+    latest: Examination | None
+
+    async def examine(self) -> Examination:
+        """Return what is found now, which takes some seconds."""
+
+
 @dataclass(slots=True)
 class Services:
     """The daemon's parts that the API calls.
 
     `on_deliveries` is told the channels that have something to do; `senders` are the channels themselves,
-    for what no delivery stands for. `base_url` is where people reach the API. `stopping` turns true when
-    the daemon winds down.
+    for what no delivery stands for. `sign_in_header` is where a trusted proxy names who it has signed in.
+    `base_url` is where people reach the API. `stopping` turns true when the daemon winds down.
     """
 
     authenticator: Authenticator
@@ -77,9 +89,13 @@ class Services:
     clock: Clock
     on_deliveries: Callable[[set[str]], None]
     floods: FloodGuard
+    started_at: datetime
     base_url: str = ""
+    examiner: Examiner | None = None
+    newcomers: Newcomers = field(default_factory=Newcomers)
     channel_settings: Mapping[str, ChannelSettings] = field(default_factory=dict)
     senders: Mapping[str, Channel] = field(default_factory=dict)
+    sign_in_header: str | None = None
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     cors: Cors = field(default_factory=Cors)
     in_flight: InFlight = field(default_factory=InFlight)

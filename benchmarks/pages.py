@@ -81,10 +81,20 @@ async def _sign_in_link(file: Path) -> tuple[str, list[str]]:
     one = event_id_text(event.id)
     filters = ["category=sale", "category=rare", "category=none"]
     filters += [f"status={status}" for status in ("PENDING", "FAILED", "DELIVERED", "NO_CHANNEL")]
-    filters += ["destination=telegram", "destination=ops", "destination=gone", "destination=ops&status=FAILED"]
+    filters += [
+        "destination=telegram",
+        "destination=ops",
+        "destination=gone",
+        "destination=ops&status=FAILED",
+    ]
     filters += [f"from={month}", f"from={day}&to={day}", "from=2001-01-01&to=2001-01-02", f"before={one}"]
     filters += ["category=rare&status=FAILED&destination=email", f"category=bug&status=FAILED&from={day}"]
-    filters += ["category=rare&status=NO_CHANNEL", "text=shop 39", "text=nowhere", f"text=nowhere&from={day}&to={day}"]
+    filters += [
+        "category=rare&status=NO_CHANNEL",
+        "text=shop 39",
+        "text=nowhere",
+        f"text=nowhere&from={day}&to={day}",
+    ]
     pages = ["/", "/events", *(f"/events?{each}" for each in filters), f"/events/{one}", "/categories/sale"]
     return link.url, [*pages, "/settings/categories", "/settings/keys", "/settings/sessions"]
 
@@ -97,7 +107,7 @@ async def _measured(browser: ClientSession, path: str, cpu_times: Callable[[], A
         async with browser.get(quote(path, safe="/?=&-%_")) as answer:
             taken.append((perf_counter() - began) * 1000)
             size = len(await answer.read())
-            if answer.status == 404:  # noqa: PLR2004
+            if answer.status == 404:
                 print(f"{path:58} is not there")
                 return False
             answer.raise_for_status()

@@ -13,12 +13,14 @@ from models.delivery_attempt import AttemptOutcome, DeliveryAttempt
 from models.destination import Destination, DestinationKind
 from models.event import Event
 from models.fact import Fact
+from models.failure_count import FailureCount
 from models.idempotency_key import IdempotencyKey
 from models.link_code import LinkCode
 from models.link_guess import LinkGuess
 from models.monthly_usage import MonthlyUsage
 from models.session import Session
 from models.sign_in_link import SignInLink
+from models.sign_up_link import SignUpLink
 
 __all__ = [
     "OPEN_STATUSES",
@@ -36,6 +38,7 @@ __all__ = [
     "DestinationKind",
     "Event",
     "Fact",
+    "FailureCount",
     "IdempotencyKey",
     "KeyScope",
     "LinkCode",
@@ -45,4 +48,5 @@ __all__ = [
     "Plan",
     "Session",
     "SignInLink",
+    "SignUpLink",
 ]

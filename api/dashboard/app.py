@@ -13,17 +13,21 @@ from api.dashboard import (
     events,
     keys,
     live,
+    operator,
     overview,
     sessions,
     sign_in,
+    sign_up,
 )
 from api.dashboard.assets import get_asset
 from api.dashboard.category.download import DOWNLOADS
 from api.dashboard.pages import render, see_other
+from api.dashboard.visitors import keep_begun_session
 from api.errors import ApiError, ErrorPage
 from api.services import ERROR_PAGE
 
 _TITLES = {
+    HTTPStatus.FORBIDDEN: "This account is not in use",
     HTTPStatus.NOT_FOUND: "There is nothing here",
     HTTPStatus.TOO_MANY_REQUESTS: "That was too often",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side",
@@ -35,6 +39,7 @@ def add_dashboard(app: web.Application) -> None:
     """Serve the pages, and errors as pages to those who look at them with a browser."""
     app[ERROR_PAGE] = ErrorPage(error_page)
     app[DOWNLOADS] = Counter()
+    app.on_response_prepare.append(keep_begun_session)
     add = app.router
     add.add_get("/", overview.get_overview)
     add.add_post("/", post_nothing)
@@ -50,12 +55,18 @@ def add_dashboard(app: web.Application) -> None:
     add.add_post("/sign-in", sign_in.post_sign_in)
     add.add_get("/sign-in/{token}", sign_in.get_link)
     add.add_post("/sign-in/{token}", sign_in.post_link)
+    add.add_get("/sign-up/{token}", sign_up.get_sign_up)
+    add.add_post("/sign-up/{token}", sign_up.post_sign_up)
     add.add_post("/sign-out", sign_in.post_sign_out)
     add.add_get("/settings/destinations", destinations.get_destinations)
     add.add_post("/settings/destinations", destinations.post_destinations)
     add.add_get("/settings/account", account.get_account)
     add.add_post("/settings/account", account.post_account)
     add.add_post("/settings/account/export", account.post_export)
+    add.add_get("/operator", operator.get_server)
+    add.add_post("/operator", operator.post_server)
+    add.add_get("/operator/accounts", operator.get_accounts)
+    add.add_post("/operator/accounts", operator.post_accounts)
     add.add_get("/settings/categories", categories.get_categories)
     add.add_post("/settings/categories", categories.post_categories)
     add.add_get("/settings/keys", keys.get_keys)

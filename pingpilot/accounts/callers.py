@@ -22,7 +22,7 @@ _USE_RECORDED_EVERY = timedelta(minutes=1)
 _NOTED_WITHIN = 0.25  # seconds that a caller waits for that
 _KEYS = """
 SELECT k.id, k.hash, k.scope, k.categories, k.last_used_at, a.id AS account_id, a.email, a.plan,
-       a.monthly_events, u.events, d.channel, d.name, d.kind, d.address, d.suspended_reason
+       a.suspended_at, a.monthly_events, u.events, d.channel, d.name, d.kind, d.address, d.suspended_reason
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 LEFT JOIN monthly_usage u ON u.account_id = a.id AND u.month = ?
@@ -52,6 +52,7 @@ class _KeyInForce:
     last_used_at: datetime | None
     account_id: int
     email: str
+    is_suspended: bool
     plan: str
     monthly_events: int | None
     events_used: int
@@ -72,6 +73,7 @@ async def _read_keys(prefixes: list[str], now: datetime) -> list[_KeyInForce]:
                 last_used_at=as_datetime(row["last_used_at"]) if row["last_used_at"] else None,
                 account_id=row["account_id"],
                 email=row["email"],
+                is_suspended=row["suspended_at"] is not None,
                 plan=row["plan"],
                 monthly_events=row["monthly_events"],
                 events_used=row["events"] or 0,
@@ -91,7 +93,8 @@ class Caller:
 
     `scope` is what the key allows, `categories` are the only ones it may post to (None: all). `limit`
     None: no limit. Of the destinations that are switched on, the direct ones of the channels `unlinked` lack
-    a link, the `suspended` lost their recipient, and the `targets` can be used.
+    a link, the `suspended` lost their recipient, and the `targets` can be used. An account that
+    `is_suspended` may do nothing.
     """
 
     key_id: int
@@ -99,6 +102,7 @@ class Caller:
     categories: tuple[str, ...] | None
     account_id: int
     email: str
+    is_suspended: bool
     limit: int | None
     events_used: int
     unlinked: tuple[str, ...]
@@ -169,6 +173,7 @@ class Authenticator:
             categories=key.categories,
             account_id=key.account_id,
             email=key.email,
+            is_suspended=key.is_suspended,
             limit=self._limits.limit_of(key.plan, key.monthly_events),
             events_used=key.events_used,
             unlinked=tuple(

@@ -31,6 +31,9 @@ _KEPT_AFTER_EXPIRY = timedelta(days=1)
 _AROUND = re.compile(r"^[\W_]*(?:(?:link|code)\b[\W_]*)*|[\W_]+$", re.IGNORECASE)
 
 
+SUSPENDED = "The account is suspended, and nothing can be linked to it: ask whoever runs this server."
+
+
 class WrongCode(LinkRefused):
     """What was sent is no code or key that links anything, or not any more."""
 
@@ -124,6 +127,8 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
                     f"This code is for a room, to be called '{room}': send it in the Telegram group, or "
                     "in the Discord server's channel with 'where: This channel'."
                 )
+        if account.suspended_at is not None:
+            raise LinkRefused(SUSPENDED)
         await Account.lock(account.id)
         before = await Destination.get_or_none(account_id=account.id, name=user.channel)
         await Destination.link(

@@ -15,6 +15,10 @@ _SMALLEST_PLAIN, _LARGEST_PLAIN = Decimal("1e-15"), Decimal("1e21")
 """The amounts between which numbers are written without an exponent; JavaScript, too, has it from 1e21 on."""
 
 
+NO_ACCOUNT = 0
+"""The account of somebody who has none yet, and so nothing to unsubscribe from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """One event as a person shall see it, before any platform's form.

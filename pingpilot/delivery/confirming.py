@@ -59,7 +59,7 @@ async def ask_mailbox(
     await count_asking(account, now)
     url = (await Mailboxes.load()).url_for(mailbox, base_url, now)
     recipient = Recipient(account.id, str(mailbox.title), destination=mailbox.name)
-    await _send(sender, recipient, words_for(mailbox, account, url), account, now)
+    await send_link(sender, recipient, words_for(mailbox, account, url), now, account.time_zone)
 
 
 async def ask_new_address(
@@ -78,17 +78,20 @@ async def ask_new_address(
         "If you did not ask for this, do nothing."
     )
     recipient = Recipient(account.id, address, destination=sender.name, is_stranger=True)
-    await _send(sender, recipient, text, account, now)
+    await send_link(sender, recipient, text, now, account.time_zone)
     told = (
         f"Somebody asked to change your account's address to {address}: it is, once a link there is opened."
     )
     return address, await post_notice(account.id, told, now=now)
 
 
-async def _send(sender: Channel, recipient: Recipient, text: str, account: Account, now: datetime) -> None:
+async def send_link(
+    sender: Channel, recipient: Recipient, text: str, now: datetime, time_zone: str = "UTC"
+) -> None:
+    """Send a text with a link, which no delivery stands for. Raises `ConfirmationNotSent`."""
     try:
         async with asyncio.timeout(_SENT_WITHIN):
-            await sender.send(recipient, own_words(text, now, account.time_zone))
+            await sender.send(recipient, own_words(text, now, time_zone))
     except DeliveryFailure as exc:
         raise ConfirmationNotSent(recipient.address, exc.reason) from exc
     except TimeoutError:

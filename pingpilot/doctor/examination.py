@@ -33,6 +33,8 @@ async def examine() -> AsyncIterator[Finding]:
     path = sqlite_path(settings.database)
     if schema.level is Level.OK and not (path and not path.exists()):
         yield await machine.accounts(settings)
+        if operators := await machine.operators(settings):
+            yield operators
     yield machine.disk(settings)
     yield await machine.port(settings)
     dates = Dates()

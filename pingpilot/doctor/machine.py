@@ -15,7 +15,7 @@ from api.resources.health import DATABASE_MARK
 from models import Account
 from models.database import connection, is_current, open_database
 from models.sql import as_datetime
-from pingpilot.accounts.accounts import accounts_without_channel
+from pingpilot.accounts.accounts import accounts_without_channel, has_operator
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.config import PREFIX, Settings
 from pingpilot.database_url import parse_postgres_url, sqlite_path
@@ -134,6 +134,31 @@ async def accounts(settings: Settings) -> Finding:
         f"The events of {len(mute):,} of {total:,} go nowhere, since no channel can be used: {named}.",
         "Switch one on with `pingpilot account set EMAIL --channels email`, or link a chat with "
         "`pingpilot link-code --account EMAIL`.",
+    )
+
+
+async def operators(settings: Settings) -> Finding | None:
+    """Warn where nobody looks after the server in the dashboard, or anybody may become who does."""
+    try:
+        async with open_database(settings.database):
+            is_empty = not await Account.all().exists()
+            has_one = await has_operator()
+    except DatabaseUnavailable:
+        return None  # said of the accounts
+    if is_empty and settings.sign_up == "open":
+        return Finding(
+            "operator",
+            Level.WARNING,
+            "Whoever signs up first becomes this server's operator.",
+            "Make your own account first: `pingpilot account create EMAIL`.",
+        )
+    if is_empty or has_one:
+        return None
+    return Finding(
+        "operator",
+        Level.WARNING,
+        "No account is an operator, who looks after the server in the dashboard.",
+        "Make one with `pingpilot account set EMAIL --operator`.",
     )
 
 

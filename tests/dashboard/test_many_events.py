@@ -16,14 +16,22 @@ from .people import a_person
 
 COUNT = 100_000
 LARGEST = 100_000  # characters of a page, before it is packed
-LARGE = {"events", "e", "deliveries", "d", "s", "r", "delivery_attempts", "category_activity", "delivery_activity"}
+LARGE = {
+    "events",
+    "e",
+    "deliveries",
+    "d",
+    "s",
+    "r",
+    "delivery_attempts",
+    "category_activity",
+    "delivery_activity",
+}
 """Tables, and what statements call them, that nothing may go through from end to end."""
 MANY = 15  # statements, or the trace has seen nothing
 
 
-async def test_every_page_opens_at_once_with_100_000_events(
-    sqlite: str, clock: ManualClock
-) -> None:
+async def test_every_page_opens_at_once_with_100_000_events(sqlite: str, clock: ManualClock) -> None:
     clock.set_by(datetime.now(UTC) - clock.now())
     async with serving(clock) as api, a_person(api) as person:
         ada, eve = [

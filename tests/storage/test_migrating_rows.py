@@ -171,6 +171,7 @@ async def test_every_row_is_kept_and_can_be_used(old_url: str) -> None:
         await account.delete()
         rest = [await model.all().count() for model in (Destination, Delivery, DeliveryAttempt)]
     assert account.combine
+    assert (account.is_operator, account.suspended_at) == (False, None)  # nobody is made one unasked
     assert not destination.quiet_silently
     assert (destination.kind, destination.name, delivery.destination) == ("direct", "discord", "discord")
     assert delivery.forgiven == 0

@@ -76,6 +76,7 @@ class Composition:
             clock=self.clock,
             on_deliveries=self._wake,
             floods=FloodGuard(clock=self.clock),
+            started_at=self.clock.now(),
         )
 
     def dispatcher(

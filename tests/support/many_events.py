@@ -16,7 +16,9 @@ WAITING = 100
 """How many of the newest events wait to be sent."""
 CATEGORIES = ("sale", "bug", "question", "deploy", "signup", "backup", "login", "rare")
 _AT_ONCE = 100_000  # events, lest the log of changes outgrows the database
-_CATEGORY = "CASE WHEN i % 1600 = 7 THEN 'rare' ELSE json_extract(:categories, '$[' || (i * 31 % 7) || ']') END"
+_CATEGORY = (
+    "CASE WHEN i % 1600 = 7 THEN 'rare' ELSE json_extract(:categories, '$[' || (i * 31 % 7) || ']') END"
+)
 _EVENTS = f"""
 WITH RECURSIVE numbers(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM numbers WHERE i + 1 < :after),
 times AS (SELECT i, :began + CAST(i AS INTEGER) * :span / :count AS ms FROM numbers)
@@ -30,7 +32,9 @@ SELECT substr(printf('%012x', ms), 1, 8) || '-' || substr(printf('%012x', ms), 9
 FROM times
 """  # noqa: S608
 _NUMBERED = "SELECT *, rowid - 1 AS i FROM events WHERE rowid > :first AND rowid <= :after"
-_STATUS = "CASE WHEN i >= :count - :waiting THEN 'pending' WHEN i % 100 = 3 THEN 'failed' ELSE 'delivered' END"
+_STATUS = (
+    "CASE WHEN i >= :count - :waiting THEN 'pending' WHEN i % 100 = 3 THEN 'failed' ELSE 'delivered' END"
+)
 _DELIVERIES = f"""
 INSERT INTO deliveries
     (event_id, account_id, channel, destination, status, attempts, next_attempt_at, last_error, delivered_at)

@@ -82,9 +82,7 @@ class Filters:
             "from": f"from {self['from'].replace('T', ' ')}",
             "to": f"to {self['to'].replace('T', ' ')}",
         }
-        return [
-            Shown(words[name], self.address(**{name: ""})) for name, value in self.given.items() if value
-        ]
+        return [Shown(words[name], self.address(**{name: ""})) for name, value in self.given.items() if value]
 
     def presets(self, account: Account, now: datetime) -> list[Shown]:
         """Return spans of days up to now, each with the address of the list in it."""

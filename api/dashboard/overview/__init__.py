@@ -7,9 +7,9 @@ from aiohttp import web
 from api.dashboard.charts import sparkline, stacked
 from api.dashboard.events import listed
 from api.dashboard.live import mark_of
-from api.dashboard.pages import render, see_other
+from api.dashboard.pages import render
 from api.dashboard.states import state_of
-from api.dashboard.visitors import Visitor, visitor_of
+from api.dashboard.visitors import Visitor, turned_away, visitor_of
 from api.errors import ApiError
 from api.replies import wants_page
 from api.services import SERVICES
@@ -29,7 +29,7 @@ async def get_overview(request: web.Request) -> web.StreamResponse:
     if not wants_page(request):
         raise ApiError("not_found")
     visitor = await visitor_of(request)
-    return await _overview(request, visitor) if visitor else see_other(request, "sign-in")
+    return await (_overview(request, visitor) if visitor else turned_away(request))
 
 
 async def _overview(request: web.Request, visitor: Visitor) -> web.Response:
