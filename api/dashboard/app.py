@@ -3,19 +3,35 @@
 from http import HTTPStatus
 
 from aiohttp import web
+from structlog.contextvars import get_contextvars
 
-from api.dashboard import categories, events, keys, live, overview, sessions, sign_in
+from api.dashboard import categories, events, keys, live, mail_links, overview, sessions, sign_in
 from api.dashboard.assets import get_asset
 from api.dashboard.pages import render, see_other
-from api.errors import ApiError, ErrorPage
+from api.errors import MAX_BODY, ApiError, ErrorPage
 from api.services import ERROR_PAGE
 
-_TITLES = {
-    HTTPStatus.NOT_FOUND: "There is nothing here",
-    HTTPStatus.TOO_MANY_REQUESTS: "That was too often",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side",
-    HTTPStatus.SERVICE_UNAVAILABLE: "PingPilot is restarting",
+_OURS = HTTPStatus.INTERNAL_SERVER_ERROR
+_SAID = {
+    HTTPStatus.BAD_REQUEST: ("That did not work", None),
+    HTTPStatus.NOT_FOUND: ("There is nothing here", None),
+    HTTPStatus.METHOD_NOT_ALLOWED: (
+        "That did not work",
+        "This page is not asked for that way: go back, and use its links and buttons.",
+    ),
+    HTTPStatus.REQUEST_TIMEOUT: ("That took too long", "Not all of it came in time: go back, and try again."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "That was too long",
+        f"A form may hold {MAX_BODY // 1024} KiB: go back, and shorten what it says.",
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: ("That was too often", None),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        "Something went wrong on our side",
+        "Try again in a moment. If it stays so, tell whoever runs this server, with the number below.",
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("PingPilot is restarting", "Load this page again in a few seconds."),
 }
+"""What people are told: a title and, where the sentence for programs does not fit, one of their own."""
 
 
 def add_dashboard(app: web.Application) -> None:
@@ -41,6 +57,12 @@ def add_dashboard(app: web.Application) -> None:
     add.add_get("/settings", get_settings)
     add.add_get("/settings/sessions", sessions.get_sessions)
     add.add_post("/settings/sessions", sessions.post_sessions)
+    add.add_get("/unsubscribe/{token}", mail_links.get_unsubscribe)
+    add.add_post("/unsubscribe/{token}", mail_links.post_unsubscribe)
+    add.add_get("/confirm-email/{token}", mail_links.get_email_change)
+    add.add_post("/confirm-email/{token}", mail_links.post_email_change)
+    add.add_get("/confirm-mailbox/{token}", mail_links.get_mailbox)
+    add.add_post("/confirm-mailbox/{token}", mail_links.post_mailbox)
 
 
 async def get_settings(request: web.Request) -> web.Response:
@@ -54,8 +76,8 @@ async def post_nothing(_request: web.Request) -> web.Response:
 
 
 def error_page(request: web.Request, error: ApiError) -> web.Response:
-    """Return an error for people: what happened and what to do, in the sentence that programs get too."""
-    title = _TITLES.get(HTTPStatus(error.status), "That did not work")
+    """Return an error for people: what happened and what to do."""
+    title, sentence = _SAID.get(HTTPStatus(error.status), ("That did not work", None))
     return render(
         request,
         "error.html",
@@ -63,6 +85,7 @@ def error_page(request: web.Request, error: ApiError) -> web.Response:
         headers=error.headers,
         visitor=None,
         title=title,
-        sentence=str(error),
+        sentence=sentence or str(error),
         code=error.code,
+        number=get_contextvars().get("request_id", "") if error.status >= _OURS else "",
     )
