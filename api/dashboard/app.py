@@ -39,7 +39,7 @@ def add_dashboard(app: web.Application) -> None:
     app[ERROR_PAGE] = ErrorPage(error_page)
     add = app.router
     add.add_get("/", overview.get_overview)
-    add.add_post("/", post_nothing)
+    add.add_post("/", overview.post_overview)
     add.add_get("/assets/{mark}/{name}", get_asset)
     add.add_get("/events", events.get_events)
     add.add_get("/events/{event_id}", events.get_event)
@@ -68,11 +68,6 @@ def add_dashboard(app: web.Application) -> None:
 async def get_settings(request: web.Request) -> web.Response:
     """Lead to the first of the settings' pages."""
     return see_other(request, "settings/categories")
-
-
-async def post_nothing(_request: web.Request) -> web.Response:
-    """Refuse what a program sends to the bare address, as at any address that is not the API's."""
-    raise ApiError("not_found")
 
 
 def error_page(request: web.Request, error: ApiError) -> web.Response:

@@ -21,6 +21,7 @@ from pingpilot.accounts.sessions import session_behind
 
 COOKIE = "pingpilot_session"
 _FORM_COOKIE = "pingpilot_form"
+_STEPS_COOKIE = "pingpilot_steps"
 _NONCE = 16  # hexadecimal digits
 _MOST_FIELDS = 200
 _NEW_SECRET = web.RequestKey("new_form_secret", str)
@@ -67,6 +68,17 @@ def keep_session(response: web.StreamResponse, token: str, request: web.Request)
 def forget_session(response: web.StreamResponse, request: web.Request) -> None:
     """Let the browser forget its session."""
     _set_cookie(response, COOKIE, "", request, max_age=0)
+
+
+def hide_steps(response: web.StreamResponse, request: web.Request, visitor: Visitor) -> None:
+    """Let the browser keep that this account's first steps are not to be shown any more."""
+    own = str(visitor.account.id)
+    _set_cookie(response, _STEPS_COOKIE, own, request, max_age=round(LONGEST.total_seconds()))
+
+
+def has_hidden_steps(request: web.Request, visitor: Visitor) -> bool:
+    """Whether the browser keeps that the account's first steps were hidden."""
+    return request.cookies.get(_STEPS_COOKIE) == str(visitor.account.id)
 
 
 def form_token(request: web.Request) -> str:

@@ -37,6 +37,11 @@ async def get_sign_in(request: web.Request) -> web.Response:
     return _page(request, "ask")
 
 
+def welcome(request: web.Request) -> web.Response:
+    """Say what this is, to those who are not signed in, and ask for the address."""
+    return _page(request, "welcome")
+
+
 async def post_sign_in(request: web.Request) -> web.Response:
     """Send a link to the address, if it has an account: the answer is the same for any address."""
     services, form = request.app[SERVICES], await read_form(request)
