@@ -4,6 +4,7 @@ from collections import Counter
 from http import HTTPStatus
 
 from aiohttp import web
+from structlog.contextvars import get_contextvars
 
 from api.dashboard import (
     account,
@@ -13,6 +14,7 @@ from api.dashboard import (
     events,
     keys,
     live,
+    mail_links,
     operator,
     overview,
     sessions,
@@ -23,16 +25,31 @@ from api.dashboard.assets import get_asset
 from api.dashboard.category.download import DOWNLOADS
 from api.dashboard.pages import render, see_other
 from api.dashboard.visitors import keep_begun_session
-from api.errors import ApiError, ErrorPage
+from api.errors import MAX_BODY, ApiError, ErrorPage
 from api.services import ERROR_PAGE
 
-_TITLES = {
-    HTTPStatus.FORBIDDEN: "This account is not in use",
-    HTTPStatus.NOT_FOUND: "There is nothing here",
-    HTTPStatus.TOO_MANY_REQUESTS: "That was too often",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side",
-    HTTPStatus.SERVICE_UNAVAILABLE: "PingPilot is restarting",
+_OURS = HTTPStatus.INTERNAL_SERVER_ERROR
+_SAID = {
+    HTTPStatus.BAD_REQUEST: ("That did not work", None),
+    HTTPStatus.FORBIDDEN: ("This account is not in use", None),
+    HTTPStatus.NOT_FOUND: ("There is nothing here", None),
+    HTTPStatus.METHOD_NOT_ALLOWED: (
+        "That did not work",
+        "This page is not asked for that way: go back, and use its links and buttons.",
+    ),
+    HTTPStatus.REQUEST_TIMEOUT: ("That took too long", "Not all of it came in time: go back, and try again."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "That was too long",
+        f"A form may hold {MAX_BODY // 1024} KiB: go back, and shorten what it says.",
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: ("That was too often", None),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        "Something went wrong on our side",
+        "Try again in a moment. If it stays so, tell whoever runs this server, with the number below.",
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("PingPilot is restarting", "Load this page again in a few seconds."),
 }
+"""What people are told: a title and, where the sentence for programs does not fit, one of their own."""
 
 
 def add_dashboard(app: web.Application) -> None:
@@ -42,7 +59,7 @@ def add_dashboard(app: web.Application) -> None:
     app.on_response_prepare.append(keep_begun_session)
     add = app.router
     add.add_get("/", overview.get_overview)
-    add.add_post("/", post_nothing)
+    add.add_post("/", overview.post_overview)
     add.add_get("/assets/{mark}/{name}", get_asset)
     add.add_get("/events", events.get_events)
     add.add_get("/events/{event_id}", events.get_event)
@@ -74,6 +91,12 @@ def add_dashboard(app: web.Application) -> None:
     add.add_get("/settings", get_settings)
     add.add_get("/settings/sessions", sessions.get_sessions)
     add.add_post("/settings/sessions", sessions.post_sessions)
+    add.add_get("/unsubscribe/{token}", mail_links.get_unsubscribe)
+    add.add_post("/unsubscribe/{token}", mail_links.post_unsubscribe)
+    add.add_get("/confirm-email/{token}", mail_links.get_email_change)
+    add.add_post("/confirm-email/{token}", mail_links.post_email_change)
+    add.add_get("/confirm-mailbox/{token}", mail_links.get_mailbox)
+    add.add_post("/confirm-mailbox/{token}", mail_links.post_mailbox)
 
 
 async def get_settings(request: web.Request) -> web.Response:
@@ -81,14 +104,9 @@ async def get_settings(request: web.Request) -> web.Response:
     return see_other(request, "settings/destinations")
 
 
-async def post_nothing(_request: web.Request) -> web.Response:
-    """Refuse what a program sends to the bare address, as at any address that is not the API's."""
-    raise ApiError("not_found")
-
-
 def error_page(request: web.Request, error: ApiError) -> web.Response:
-    """Return an error for people: what happened and what to do, in the sentence that programs get too."""
-    title = _TITLES.get(HTTPStatus(error.status), "That did not work")
+    """Return an error for people: what happened and what to do."""
+    title, sentence = _SAID.get(HTTPStatus(error.status), ("That did not work", None))
     return render(
         request,
         "error.html",
@@ -96,6 +114,7 @@ def error_page(request: web.Request, error: ApiError) -> web.Response:
         headers=error.headers,
         visitor=None,
         title=title,
-        sentence=str(error),
+        sentence=sentence or str(error),
         code=error.code,
+        number=get_contextvars().get("request_id", "") if error.status >= _OURS else "",
     )

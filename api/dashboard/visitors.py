@@ -25,6 +25,7 @@ from pingpilot.events.trouble import is_in_trouble
 
 COOKIE = "pingpilot_session"
 _FORM_COOKIE = "pingpilot_form"
+_STEPS_COOKIE = "pingpilot_steps"
 _NONCE = 16  # hexadecimal digits
 _MOST_FIELDS = 200
 _NEW_SECRET = web.RequestKey("new_form_secret", str)
@@ -63,8 +64,13 @@ async def visitor_of(request: web.Request) -> Visitor | None:
     return visitor if visitor and visitor.account.suspended_at is None else None
 
 
-async def turned_away(request: web.Request) -> web.Response:
-    """Return what somebody gets for whom there is no page: `visitor_of` knows nobody."""
+async def turned_away(
+    request: web.Request, stranger: Callable[[web.Request], web.Response] | None = None
+) -> web.Response:
+    """Return what somebody gets for whom there is no page: `visitor_of` knows nobody.
+
+    A `stranger` gets that page; without one they are led to the sign-in page.
+    """
     if await _sender_of(request):
         raise ApiError("account_suspended", contact=request.app[SERVICES].limits.contact)
     if not wants_page(request) and request.method == "GET":
@@ -75,7 +81,7 @@ async def turned_away(request: web.Request) -> web.Response:
         return render(
             request, "stranger.html", status=403, visitor=None, email=email, contact=contact, sign_up=sign_up
         )
-    return see_other(request, "sign-in")
+    return stranger(request) if stranger else see_other(request, "sign-in")
 
 
 def vouched_for(request: web.Request) -> str | None:
@@ -141,6 +147,17 @@ def keep_session(response: web.StreamResponse, token: str, request: web.Request)
 def forget_session(response: web.StreamResponse, request: web.Request) -> None:
     """Let the browser forget its session."""
     _set_cookie(response, COOKIE, "", request, max_age=0)
+
+
+def hide_steps(response: web.StreamResponse, request: web.Request, visitor: Visitor) -> None:
+    """Let the browser keep that this account's first steps are not to be shown any more."""
+    own = str(visitor.account.id)
+    _set_cookie(response, _STEPS_COOKIE, own, request, max_age=round(LONGEST.total_seconds()))
+
+
+def has_hidden_steps(request: web.Request, visitor: Visitor) -> bool:
+    """Whether the browser keeps that the account's first steps were hidden."""
+    return request.cookies.get(_STEPS_COOKIE) == str(visitor.account.id)
 
 
 def form_token(request: web.Request) -> str:

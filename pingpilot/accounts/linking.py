@@ -24,6 +24,8 @@ MOST_WRONG_GUESSES = 10
 GUESS_WINDOW = timedelta(hours=1)
 TELEGRAM_USERNAME = "telegram.username"
 """The fact under which the daemon keeps its Telegram bot's user name, for deep links."""
+DISCORD_INSTALL = "discord.install"
+"""The fact under which it keeps where somebody adds its Discord bot to their apps, or to a server."""
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O, 1 I L: they look alike
 _LENGTH = 8
@@ -40,8 +42,8 @@ class WrongCode(LinkRefused):
 
 @dataclass(frozen=True, slots=True)
 class NewLinkCode:
-    """A code for the account's owner, and the id of its row. `telegram_url` opens the bot with it; None
-    while no bot ran yet.
+    """A code for the account's owner, and the id of its row. `telegram_url` opens the bot with it,
+    `discord_url` is where the other bot is added, which no code fits into; None while no bot ran yet.
 
     `in_groups` is what is written in a Telegram group: with other bots there, one gets for sure only what
     names it (https://core.telegram.org/bots/features#privacy-mode).
@@ -51,6 +53,7 @@ class NewLinkCode:
     code: str
     expires_at: datetime
     telegram_url: str | None
+    discord_url: str | None
     in_groups: str
 
 
@@ -103,6 +106,7 @@ async def create_link_code(account: Account, now: datetime, *, room: str | None 
         code,
         expires_at,
         telegram_url=f"https://t.me/{bot}?{opens}={code}" if bot else None,
+        discord_url=await Fact.read(DISCORD_INSTALL),
         in_groups=f"/link@{bot} {code}" if bot else f"/link {code}",
     )
 

@@ -208,7 +208,7 @@ async def test_signing_out_ends_the_session(person: Person, ada: Account) -> Non
     await person.post("/sign-out")
 
     assert not await Session.exists()
-    assert (await person.get("/")).headers["Location"] == "./sign-in"
+    assert (await person.get("/events")).headers["Location"] == "./sign-in"
 
 
 @ON_SQLITE

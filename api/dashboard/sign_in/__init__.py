@@ -36,6 +36,11 @@ async def get_sign_in(request: web.Request) -> web.Response:
     return _page(request, "ask")
 
 
+def welcome(request: web.Request) -> web.Response:
+    """Say what this is, to those who are not signed in, and ask for the address."""
+    return _page(request, "welcome")
+
+
 async def post_sign_in(request: web.Request) -> web.Response:
     """Send a link to the address, if it has an account or may get one: the answer is the same for any."""
     services, form = request.app[SERVICES], await read_form(request)
