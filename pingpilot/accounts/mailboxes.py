@@ -3,11 +3,12 @@
 import hmac
 import re
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from models import Account, Destination, DestinationKind, Fact
 from models.database import transaction, unit_of_work
 from pingpilot.accounts.linking import ChatUser, count_guess
+from pingpilot.clock import SKEW
 from pingpilot.errors import LinkRefused, TooMany
 
 LIFETIME = timedelta(days=1)
@@ -42,7 +43,7 @@ class Mailboxes:
         old, or of a time before its reader unsubscribed.
         """
         match = _TOKEN.fullmatch(token)
-        if not match or int(match[2]) < now.astimezone(UTC).timestamp():
+        if not match or not now.timestamp() <= int(match[2]) <= (now + LIFETIME + SKEW).timestamp():
             return None
         mailbox = await Destination.get_or_none(id=int(match[1]), kind=DestinationKind.MAILBOX)
         which = token.rpartition(".")[0]

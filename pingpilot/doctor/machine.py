@@ -13,7 +13,7 @@ import aiohttp
 
 from api.resources.health import DATABASE_MARK
 from models import Account
-from models.database import connection, is_current, open_database
+from models.database import answers, connection, is_current, open_database
 from models.sql import as_datetime
 from pingpilot.accounts.accounts import accounts_without_channel, has_operator
 from pingpilot.accounts.unsubscribing import Unsubscriber
@@ -58,6 +58,20 @@ async def database(settings: Settings) -> Finding:
             if path
             else f"Check {settings.database_variable}, that the server runs, and who may log in.",
         )
+
+
+async def obstacle_to_events(settings: Settings) -> Finding | None:
+    """Return what keeps events from being stored, None where nothing does. It writes nothing.
+
+    The schema has to be that of this version: the locks of an event are asked for.
+    """
+    try:
+        async with open_database(settings.database):
+            await answers()
+    except DatabaseUnavailable as exc:
+        advice = "Find out which program keeps it locked, or why it may only be read."
+        return Finding("database", Level.PROBLEM, f"No event can be stored: {exc}.", advice)
+    return None
 
 
 def _folder(settings: Settings, folder: Path) -> Finding:
@@ -212,6 +226,9 @@ async def _who_listens(settings: Settings, url: str) -> Finding:
             f"A PingPilot of another database runs at {url} ({status}).",
             f"Give this one another {PREFIX}HTTP_PORT, or run the doctor with the settings of that daemon.",
         )
+    if status == "unavailable":
+        advice = "Its log says why: the database is away, locked or full, or its file was replaced."
+        return _port_problem(f"The daemon runs at {url}, and can't store events.", advice)
     return Finding("port", Level.OK, f"The daemon runs at {url} ({status}).")
 
 

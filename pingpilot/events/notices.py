@@ -10,6 +10,7 @@ from models import Account, Delivery, DeliveryStatus, Destination, DestinationKi
 from models.database import transaction, unit_of_work
 from models.ids import first_id_at
 from models.sql import as_uuid
+from pingpilot.clock import SKEW
 from pingpilot.errors import TooMany
 
 SENDER = "PingPilot"
@@ -114,4 +115,6 @@ async def post_notice_once(account_id: int, text: str, *, within: timedelta, now
 
 
 def _recent(account_id: int, within: timedelta, now: datetime) -> QuerySet[Event]:
-    return Event.filter(account_id=account_id, id__gte=first_id_at(now - within), created_at__gt=now - within)
+    """Return the account's events of the time before; those of a clock that was ahead are none of them."""
+    lately = Event.filter(account_id=account_id, id__gte=first_id_at(now - within))
+    return lately.filter(created_at__gt=now - within, created_at__lte=now + SKEW)

@@ -164,6 +164,16 @@ async def test_the_link_of_a_removed_mailbox_is_worth_nothing(shop: Program, mai
     assert (await shop.api.call("POST", link[0] + "0")).status == 404
 
 
+async def test_a_link_from_a_clock_that_was_ahead_confirms_no_longer_than_a_day(
+    shop: Program, mailer: Mailer
+) -> None:
+    shop.api.clock.set_by(timedelta(days=3))
+    await shop.ask("POST", PATH, TEAM)
+    shop.api.clock.set_by(-timedelta(days=3))
+
+    assert (await shop.api.call("POST", confirming(mailer))).status == 404
+
+
 async def test_a_mailbox_whose_mail_can_not_be_sent_is_not_added(shop: Program, mailer: Mailer) -> None:
     mailer.refusal = "No such mailbox."
 

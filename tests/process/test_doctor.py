@@ -13,7 +13,7 @@ from aiohttp import web
 from pingpilot.doctor import Finding, Level, examine
 from pingpilot.doctor.machine import clock
 from tests.support.daemon import Daemon, a_daemon, command, command_of_a_user, environment, free_port
-from tests.support.databases import SqliteCopies
+from tests.support.databases import SqliteCopies, locked
 from tests.support.platforms import SMTP_PASSWORD, TELEGRAM_TOKEN, Platforms
 from tests.support.waiting import until
 
@@ -159,6 +159,18 @@ async def test_a_database_that_is_away_is_a_problem(doctor: Doctor, tmp_path: Pa
     assert not report.healthy
     assert "Check PINGPILOT_DATABASE_URL" in report.text("database")
     assert report.levels["schema"] == "off"  # `pingpilot migrate` would not help
+
+
+async def test_a_database_that_takes_no_event_is_a_problem(doctor: Doctor, daemon: Daemon) -> None:
+    await daemon.start()
+
+    with locked(daemon.settings["PINGPILOT_DATABASE_URL"]):
+        report = await doctor(daemon.folder, daemon.settings)
+
+    assert not report.healthy
+    assert "No event can be stored: OperationalError: database is locked." in report.text("database")
+    assert "and can't store events" in report.text("port")
+    assert report.levels["schema"] == "ok"
 
 
 @pytest.mark.parametrize("content", [b"this is no database" * 100, b""], ids=["damaged", "empty"])
