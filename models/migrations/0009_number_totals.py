@@ -41,7 +41,7 @@ async def _add_up(_apps: object, editor: BaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0007_dashboard')]
+    dependencies = [('models', '0008_operator')]
 
     initial = False
 

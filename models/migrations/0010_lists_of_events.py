@@ -4,7 +4,7 @@ from tortoise.indexes import Index, PartialIndex
 
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0007_dashboard')]
+    dependencies = [('models', '0009_number_totals')]
 
     initial = False
 

@@ -150,6 +150,7 @@ class Authenticator:
                 last_used_at=now,
                 account_id=account.id,
                 email=account.email,
+                is_suspended=account.suspended_at is not None,
                 plan=account.plan,
                 monthly_events=account.monthly_events,
                 events_used=usage.events if usage else 0,
