@@ -261,7 +261,7 @@ async def _insert(table: str, row: dict[str, Any]) -> None:
 
 async def _apply_migrations(url: str, target: str) -> None:
     try:
-        await apply_migrations(config=tortoise_config(url), target=target)
+        await apply_migrations(config=tortoise_config(url, patience=None), target=target)
     finally:
         await Tortoise.close_connections()
 
