@@ -100,11 +100,11 @@ async def test_a_file_that_breaks_off_does_not_pass_for_whole(
     await person.sign_in(ada)
     await accept(ada, clock, "sale")
     monkeypatch.setattr(page, "_PIECE", 1)
-    await connection().execute_query("ALTER TABLE deliveries RENAME TO away")
+    await connection().execute_query("ALTER TABLE idempotency_keys RENAME TO away")
 
     with pytest.raises(Exception, match=r"payload|disconnected|reset"):
         await person.post(EXPORT)
-    await connection().execute_query("ALTER TABLE away RENAME TO deliveries")
+    await connection().execute_query("ALTER TABLE away RENAME TO idempotency_keys")
 
     assert len((await person.post(EXPORT)).body["events"]) == 1
 
