@@ -6,7 +6,7 @@ PIP = .venv/bin/pip install --disable-pip-version-check --constraint constraints
 # Daemons start by the hundred in the tests: no machine's setting makes each of them compile all modules anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check lint format types imports docs image
+.PHONY: help run test check lint format types imports docs image screenshots
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand --tabs=10
@@ -40,6 +40,9 @@ image: ## the container's image, with Docker or Podman
 	@for engine in docker podman; do \
 		if $$engine info >/dev/null 2>&1; then exec $$engine build --tag pingpilot .; fi; \
 	done; echo 'An image needs Docker or Podman, and neither answers on this machine: install one, or start it.' >&2; exit 1
+
+screenshots: .venv/dev ## take the pictures in docs/images anew, of the running program in Chromium
+	.venv/bin/python -m screenshots
 
 .venv/bin/python:
 	@echo 'Making a virtual environment in .venv ...'

@@ -19,6 +19,13 @@ class TrustedProxies:
         # Who sends many requests sends them from one address
         self._known = lru_cache(maxsize=256)(self._client)
 
+    def trusts(self, request: web.Request) -> bool:
+        """Whether the other end of the connection itself is a trusted proxy, whatever headers say."""
+        return self._is_trusted(_address(request.remote or ""))
+
+    def _is_trusted(self, address: Address | None) -> bool:
+        return address is not None and any(address in network for network in self._networks)
+
     def client_of(self, request: web.Request) -> str:
         """Return the caller's address; for IPv6 its network, since one caller has billions of addresses.
 
@@ -30,8 +37,7 @@ class TrustedProxies:
     def _client(self, remote: str, forwarded_for: str) -> str:
         address = _address(remote)
         for hop in reversed([each.strip() for each in forwarded_for.split(",") if each.strip()]):
-            trusted = address is not None and any(address in network for network in self._networks)
-            if not trusted or (named := _address(hop)) is None:
+            if not self._is_trusted(address) or (named := _address(hop)) is None:
                 break
             address = named
         if isinstance(address, IPv6Address):

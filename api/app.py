@@ -12,16 +12,13 @@ from api.resources import (
     account,
     categories,
     destinations,
-    email_change,
     events,
     health,
     history,
     keys,
     links,
-    mailboxes,
     metrics,
     quota,
-    unsubscribe,
 )
 from api.services import SERVICES, Services
 
@@ -52,10 +49,4 @@ def create_app(services: Services) -> web.Application:
             app.router.add_route(call.method, call.path, call.handler)
     add_docs(app, CALLS)
     add_dashboard(app)
-    app.router.add_get("/unsubscribe/{token}", unsubscribe.get_unsubscribe)
-    app.router.add_post("/unsubscribe/{token}", unsubscribe.post_unsubscribe)
-    app.router.add_get("/confirm-email/{token}", email_change.get_email_change)
-    app.router.add_post("/confirm-email/{token}", email_change.post_email_change)
-    app.router.add_get("/confirm-mailbox/{token}", mailboxes.get_mailbox)
-    app.router.add_post("/confirm-mailbox/{token}", mailboxes.post_mailbox)
     return app

@@ -103,6 +103,10 @@ _CODES: Mapping[str, Code] = {
                 "This form was not sent from a page of the dashboard as it is now: go back, load the page "
                 "again, and send it from there."
             ),
+            "proxy": Sentence(
+                "The proxy's header {header} does not name one e-mail address: check the proxy's settings.",
+                {"header": "Remote-Email"},
+            ),
         },
     ),
     "too_many_requests": Code(
@@ -213,6 +217,14 @@ _CODES: Mapping[str, Code] = {
                 {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
             ),
         },
+    ),
+    "account_suspended": Code(
+        HTTPStatus.FORBIDDEN,
+        "whoever runs this server has suspended the account",
+        Sentence(
+            "This account is suspended: ask {contact}. What waits is kept, and goes out once that ends.",
+            {"contact": "whoever runs this server"},
+        ),
     ),
     "category_not_found": Code(
         HTTPStatus.NOT_FOUND,

@@ -19,8 +19,10 @@ from pingpilot.errors import DatabaseUnavailable
 from pingpilot.telemetry.metrics import OTHER_CALL
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-ALWAYS_ANSWERED = {"/healthz", "/readyz", "/metrics"}
-"""What asks about the daemon: answered while it stops too, which never waits for it."""
+ALWAYS_ANSWERED = {"/healthz", "/readyz", "/metrics", "/assets/{mark}/{name}"}
+"""What asks about the daemon, and what a page that tells of its stop loads: answered while it stops too,
+which never waits for it.
+"""
 
 log = structlog.get_logger(__name__)
 

@@ -8,19 +8,18 @@ of the two. Every answer must be 200, and the events stored must be the answers 
 """
 
 import json
-import os
 import re
 import shutil
-import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from benchmarks import processes
 
 CONNECTIONS = 64
 BODY = {"category": "sale", "description": "Somebody bought a lamp", "fields": {"amount": 99.99}}
@@ -33,14 +32,14 @@ def main(rounds: int, seconds: int) -> None:
         sys.exit("wrk is not installed: install it first, for example with `apt-get install wrk`.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        environment = _environment(folder)
-        key = _create_account(environment)
-        with _bare(environment) as bare, _daemon(environment) as daemon:
+        variables = processes.environment(folder / "bench.sqlite3")
+        key = create_account(variables)
+        with _bare(variables) as bare, processes.daemon(variables) as daemon:
             ratios, accepted = [], 0
             for number in range(1, rounds + 1):
-                before = _measure(wrk, bare, key, folder, seconds)[0]
-                rate, count = _measure(wrk, daemon, key, folder, seconds)
-                after = _measure(wrk, bare, key, folder, seconds)[0]
+                before = measure(wrk, bare, key, folder, seconds)[0]
+                rate, count = measure(wrk, daemon, key, folder, seconds)
+                after = measure(wrk, bare, key, folder, seconds)[0]
                 accepted += count
                 ratios.append(rate / statistics.mean((before, after)))
                 print(
@@ -54,63 +53,25 @@ def main(rounds: int, seconds: int) -> None:
         sys.exit("Events that were accepted are missing.")
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    own = {name: value for name, value in os.environ.items() if not name.startswith("PINGPILOT_")}
-    return own | {
-        "PINGPILOT_DATABASE_URL": f"sqlite://{folder}/bench.sqlite3",
-        "PINGPILOT_HTTP_PORT": str(_free_port()),
-        "PINGPILOT_LOG_LEVEL": "WARNING",
-    }
-
-
-def _create_account(environment: dict[str, str]) -> str:
+def create_account(variables: dict[str, str]) -> str:
+    """Make the account whose events are counted; return its key."""
     command = ["account", "create", "bench@example.com", "--plan", "enterprise", "--channels", "", "--json"]
     made = subprocess.run(
-        [sys.executable, "-m", "pingpilot", *command], env=environment, check=True, capture_output=True
+        [sys.executable, "-m", "pingpilot", *command], env=variables, check=True, capture_output=True
     )
     return str(json.loads(made.stdout)["apiKey"])
 
 
 @contextmanager
-def _daemon(environment: dict[str, str]) -> Iterator[str]:
-    url = f"http://127.0.0.1:{environment['PINGPILOT_HTTP_PORT']}"
-    with _process([sys.executable, "-m", "pingpilot", "run"], environment, url):
-        yield url
-
-
-@contextmanager
-def _bare(environment: dict[str, str]) -> Iterator[str]:
-    port = _free_port()
+def _bare(variables: dict[str, str]) -> Iterator[str]:
+    port = processes.free_port()
     url = f"http://127.0.0.1:{port}"
-    with _process([sys.executable, "-m", "benchmarks.bare", str(port)], environment, url):
+    with processes.process([sys.executable, "-m", "benchmarks.bare", str(port)], variables, url):
         yield url
 
 
-@contextmanager
-def _process(command: list[str], environment: dict[str, str], url: str) -> Iterator[None]:
-    process = subprocess.Popen(command, env=environment)
-    try:
-        _wait_for(url)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=15)
-
-
-def _wait_for(url: str) -> None:
-    port = int(url.rsplit(":", 1)[1])
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    sys.exit(f"Nothing answers at {url}.")
-
-
-def _measure(wrk: str, url: str, key: str, folder: Path, seconds: int) -> tuple[float, int]:
-    """Return the requests a second and the number of answers; raise where one was not 200."""
+def measure(wrk: str, url: str, key: str, folder: Path, seconds: int) -> tuple[float, int]:
+    """Return the requests a second and the number of answers; exit where one was not 200."""
     script = folder / "post.lua"
     script.write_text(
         'wrk.method = "POST"\n'
@@ -130,11 +91,6 @@ def _measure(wrk: str, url: str, key: str, folder: Path, seconds: int) -> tuple[
 def _stored(folder: Path) -> int:
     with sqlite3.connect(folder / "bench.sqlite3") as database:
         return int(database.execute("SELECT COUNT(*) FROM events").fetchone()[0])
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 if __name__ == "__main__":

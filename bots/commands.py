@@ -1,8 +1,10 @@
 """Every bot command, once, free of any platform: takes who asks and the words, returns a reply."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec
 
 import structlog
 
@@ -11,7 +13,7 @@ from bots.replies import Bold, Code, Line, Link, Reply
 from bots.rooms import RoomCommands
 from models import Account, Destination
 from pingpilot.accounts import linking
-from pingpilot.accounts.accounts import direct_destinations
+from pingpilot.accounts.accounts import direct_destinations, suspended_words
 from pingpilot.accounts.categories import report_categories
 from pingpilot.accounts.linking import ChatUser, accounts_of, without_brackets
 from pingpilot.accounts.quiet_hours import mute, parse_duration
@@ -61,12 +63,29 @@ BAR_LENGTH = 10
 _MOST_DASHBOARDS = 5  # Discord takes five buttons a row
 _LONGEST_BUTTON = 80  # https://discord.com/developers/docs/components/reference#button
 _TRIES_AFTER = (5.0, 30.0, 120.0)  # seconds
+P = ParamSpec("P")
 NOT_LINKED = Reply.of(
     "This chat is not linked to an account yet.",
     ("Ask your account's owner for a code (", Code("pingpilot link-code"), "), then send me:"),
     (Code("/link CODE"),),
 )
 CRASHED = Reply.of("Something went wrong on our side. Please try again in a moment.")
+
+
+def of_accounts(
+    command: Callable[Concatenate["Commands", ChatUser, Sequence[Account], P], Awaitable[Reply]],
+) -> Callable[Concatenate["Commands", ChatUser, P], Awaitable[Reply]]:
+    """Make a command one about the accounts that a chat is linked to, those that are suspended left out."""
+
+    @wraps(command)
+    async def answer(self: "Commands", user: ChatUser, /, *args: P.args, **kwargs: P.kwargs) -> Reply:
+        linked = await accounts_of(user.channel, user.user_id)
+        accounts = [each for each in linked if each.suspended_at is None]
+        if accounts:
+            return await command(self, user, accounts, *args, **kwargs)
+        return self.suspended(linked) if linked else NOT_LINKED
+
+    return answer
 
 
 class Commands:
@@ -168,11 +187,16 @@ class Commands:
         self._on_deliveries(await post_notice(accounts[0].id, text, now=now))
         return Reply.of(("Unlinked from ", Bold(accounts[0].email), ". Nothing more will be sent here."))
 
-    async def categories(self, user: ChatUser) -> Reply:
+    def suspended(self, accounts: Sequence[Account]) -> Reply:
+        """Tell somebody of whose accounts none is in use."""
+        return Reply.of(*[f"🔒 {suspended_words(each.email, self._limits.contact)}" for each in accounts])
+
+    @of_accounts
+    async def categories(self, user: ChatUser, accounts: Sequence[Account]) -> Reply:
         """List the categories of each linked account with their month so far and their last events."""
         now = self._clock.now()
         lines: list[Line] = []
-        for account in await accounts_of(user.channel, user.user_id):
+        for account in accounts:
             lines += await _heading(account, user.channel)
             reports = await report_categories(account, now)
             if not reports:
@@ -181,12 +205,13 @@ class Commands:
                 emoji = f"{report.emoji} " if report.emoji else ""
                 last = f", last {ago(now - report.last_event_at)}" if report.last_event_at else ""
                 lines.append((emoji, Bold(report.name), f" – {report.events_this_month:,} this month{last}"))
-        return Reply(tuple(lines)) if lines else NOT_LINKED
+        return Reply(tuple(lines))
 
-    async def quota(self, user: ChatUser) -> Reply:
+    @of_accounts
+    async def quota(self, user: ChatUser, accounts: Sequence[Account]) -> Reply:
         """Show what each linked account has used of its month's quota, with a bar where there is a limit."""
         lines: list[Line] = []
-        for account in await accounts_of(user.channel, user.user_id):
+        for account in accounts:
             lines += await _heading(account, user.channel)
             quota = await quota_of(account, self._limits, self._clock.now())
             used, plan = f"{quota.used:,}", f"({quota.plan} plan)"
@@ -202,11 +227,11 @@ class Commands:
             ]
             if percent_reached(quota.used, quota.limit):
                 lines.append((f"For more, ask {self._limits.contact}.",))
-        return Reply(tuple(lines)) if lines else NOT_LINKED
+        return Reply(tuple(lines))
 
-    async def dashboard(self, user: ChatUser) -> Reply:
+    @of_accounts
+    async def dashboard(self, _user: ChatUser, accounts: Sequence[Account]) -> Reply:
         """Send a one-time link to the dashboard of each linked account."""
-        accounts = await accounts_of(user.channel, user.user_id)
         lines: list[Line] = []
         links: list[Link] = []
         for account in accounts[:_MOST_DASHBOARDS]:
@@ -220,29 +245,25 @@ class Commands:
                 links.append(Link(f"Sign in as {account.email}"[:_LONGEST_BUTTON], link.url))
             else:
                 lines.append((Bold(account.email), ": ", Code(link.url)))
-        if not accounts:
-            return NOT_LINKED
         lines.append(("A link works once, for 10 minutes, and is for you alone: do not forward it.",))
         return Reply(tuple(lines)).with_links(*links)
 
-    async def failed(self, user: ChatUser) -> Reply:
+    @of_accounts
+    async def failed(self, _user: ChatUser, accounts: Sequence[Account]) -> Reply:
         """List what failed on any channel of the linked accounts, with buttons that try it again."""
-        accounts = await accounts_of(user.channel, user.user_id)
-        return await self._failures.list_failed(accounts) if accounts else NOT_LINKED
+        return await self._failures.list_failed(accounts)
 
-    async def retry(self, user: ChatUser, action: str) -> Reply:
+    @of_accounts
+    async def retry(self, _user: ChatUser, accounts: Sequence[Account], action: str) -> Reply:
         """Carry out a button of `failed`, for the accounts this chat is linked to now.
 
         `action` is what the platform says was pressed; it may be anything.
         """
-        accounts = await accounts_of(user.channel, user.user_id)
-        return await self._failures.retry(accounts, action) if accounts else NOT_LINKED
+        return await self._failures.retry(accounts, action)
 
-    async def mute(self, user: ChatUser, time: str) -> Reply:
+    @of_accounts
+    async def mute(self, user: ChatUser, accounts: Sequence[Account], time: str) -> Reply:
         """Hold back what comes for this chat, or its sound; what is urgent still comes."""
-        accounts = await accounts_of(user.channel, user.user_id)
-        if not accounts:
-            return NOT_LINKED
         now = self._clock.now()
         try:
             until = now + parse_duration(time)
@@ -258,12 +279,12 @@ class Commands:
             ("To end this early, send ", Code("/unmute"), "."),
         )
 
-    async def unmute(self, user: ChatUser) -> Reply:
+    @of_accounts
+    async def unmute(self, user: ChatUser, accounts: Sequence[Account]) -> Reply:
         """Let everything through again, also what was held back."""
-        accounts = await accounts_of(user.channel, user.user_id)
         for account in accounts:
             await mute(account, user.channel, None, now=self._clock.now())
-        return Reply.of("🔔 Unmuted: notifications come through again.") if accounts else NOT_LINKED
+        return Reply.of("🔔 Unmuted: notifications come through again.")
 
     async def help(self, user: ChatUser) -> Reply:
         """Say what there is, and whether this chat is linked."""
@@ -274,6 +295,8 @@ class Commands:
         status: list[Line] = []
         for each in accounts:
             status += [("Linked to ", Bold(each.email), "."), *await _suspensions(each, user.channel)]
+        if suspended := [each for each in accounts if each.suspended_at is not None]:
+            status += self.suspended(suspended).lines
         return Reply.of(
             "I bring you notifications from your programs.", *commands, *(status or NOT_LINKED.lines)
         )

@@ -4,7 +4,7 @@ Importing this package brings in no platform and opens no connection; `models.da
 """
 
 from models.account import Account, Plan
-from models.activity import CategoryActivity, DeliveryActivity
+from models.activity import CategoryActivity, DeliveryActivity, NumberTotals
 from models.api_key import ApiKey, KeyScope
 from models.category import Category
 from models.category_usage import CategoryUsage
@@ -13,12 +13,14 @@ from models.delivery_attempt import AttemptOutcome, DeliveryAttempt
 from models.destination import Destination, DestinationKind
 from models.event import Event
 from models.fact import Fact
+from models.failure_count import FailureCount
 from models.idempotency_key import IdempotencyKey
 from models.link_code import LinkCode
 from models.link_guess import LinkGuess
 from models.monthly_usage import MonthlyUsage
 from models.session import Session
 from models.sign_in_link import SignInLink
+from models.sign_up_link import SignUpLink
 
 __all__ = [
     "OPEN_STATUSES",
@@ -36,12 +38,15 @@ __all__ = [
     "DestinationKind",
     "Event",
     "Fact",
+    "FailureCount",
     "IdempotencyKey",
     "KeyScope",
     "LinkCode",
     "LinkGuess",
     "MonthlyUsage",
+    "NumberTotals",
     "Plan",
     "Session",
     "SignInLink",
+    "SignUpLink",
 ]

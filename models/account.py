@@ -19,7 +19,8 @@ class Account(Model):
     """One customer: owns keys, channels, categories, events and a monthly quota.
 
     `monthly_events` is a limit of the account's own; null means its plan's. `combine` lets many waiting
-    notifications to one recipient go out as one message. `time_zone` is an IANA name.
+    notifications to one recipient go out as one message. `time_zone` is an IANA name. An operator looks
+    after the server. From `suspended_at` on, nobody gets in and nothing goes out.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -29,6 +30,8 @@ class Account(Model):
     time_zone = fields.CharField(max_length=64)
     combine = fields.BooleanField(default=True, db_default=True)
     created_at = fields.DatetimeField()
+    is_operator = fields.BooleanField(default=False, db_default=False)
+    suspended_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "accounts"

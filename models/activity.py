@@ -33,6 +33,34 @@ class CategoryActivity(Model):
         table = "category_activity"
         table_description = "Category activity"  # explicit: the docstring would break SQL
         unique_together = (("account_id", "slot", "category"),)
+        indexes = (("account_id", "category", "slot"),)
+
+
+class NumberTotals(Model):
+    """What the numbers in one field of a category's events came to in one `SLOT`, kept at intake.
+
+    `events` are those that had a number there. The category is named, not referenced, as in
+    `CategoryActivity`.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "models.Account", related_name="number_totals", on_delete=fields.CASCADE
+    )
+    category = fields.CharField(max_length=64)
+    field = fields.CharField(max_length=256)
+    slot = fields.BigIntField(db_index=True)
+    events = fields.BigIntField()
+    total = fields.FloatField()
+    smallest = fields.FloatField()
+    largest = fields.FloatField()
+
+    account_id: int
+
+    class Meta:
+        table = "number_totals"
+        table_description = "Number totals"  # explicit: the docstring would break SQL
+        unique_together = (("account_id", "category", "field", "slot"),)
 
 
 class DeliveryActivity(Model):

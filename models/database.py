@@ -35,12 +35,14 @@ _MODULES = [
     "models.destination",
     "models.event",
     "models.fact",
+    "models.failure_count",
     "models.idempotency_key",
     "models.link_code",
     "models.link_guess",
     "models.monthly_usage",
     "models.session",
     "models.sign_in_link",
+    "models.sign_up_link",
 ]
 _MIGRATIONS = "tortoise_migrations"
 _LOCKS_OF_AN_EVENT = {
@@ -48,6 +50,7 @@ _LOCKS_OF_AN_EVENT = {
         "monthly_usage",
         "category_usage",
         "category_activity",
+        "number_totals",
         "events",
         "deliveries",
         "idempotency_keys",

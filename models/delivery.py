@@ -5,6 +5,7 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from tortoise import fields
+from tortoise.indexes import PartialIndex
 from tortoise.models import Model
 
 from models.account import Account
@@ -87,4 +88,8 @@ class Delivery(Model):
     class Meta:
         table = "deliveries"
         table_description = "Deliveries"  # explicit: the docstring would break SQL
-        indexes = (("channel", "status", "account_id", "destination", "id", "attempts"),)
+        indexes = (
+            ("channel", "status", "account_id", "destination", "id", "attempts"),
+            ("account_id", "destination", "event_id"),
+            PartialIndex(fields=("account_id", "status", "event_id"), condition={"status": "failed"}),
+        )

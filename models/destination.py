@@ -100,6 +100,11 @@ class Destination(Model):
         unique_together = (("account_id", "name"),)
         indexes = (("channel", "user_id"), ("channel", "address"))
 
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether it is a mailbox whose reader has not confirmed it, and nothing else is in the way."""
+        return self.enabled and self.kind == DestinationKind.MAILBOX and self.address is None
+
     @classmethod
     def usable(cls, account_id: int) -> "QuerySet[Destination]":
         """Return the account's destinations that can be used."""

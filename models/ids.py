@@ -7,7 +7,7 @@ import random
 import re
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 EVENT_PREFIX = "evt_"
@@ -43,6 +43,11 @@ def first_id_at(instant: datetime) -> UUID:
     """Return an id that is below all made at or after an instant, and above all made before."""
     milliseconds = int(instant.timestamp() * 1000)
     return UUID(int=milliseconds << 80)
+
+
+def made_at(event_id: UUID) -> datetime:
+    """Return when an id was made, to the millisecond."""
+    return datetime.fromtimestamp((event_id.int >> 80) / 1000, UTC)
 
 
 def event_id_text(event_id: UUID) -> str:

@@ -16,7 +16,10 @@ LONGEST = timedelta(days=90)
 
 
 class Session(Model):
-    """A browser that is signed in; only its token's SHA-256 is stored. `browser` is what people call it."""
+    """A browser that is signed in; only its token's SHA-256 is stored. `browser` is what people call it.
+
+    One `by_proxy` was begun by what a proxy said of its reader, and holds as long as the proxy says so.
+    """
 
     id = fields.BigIntField(primary_key=True)
     account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
@@ -28,6 +31,7 @@ class Session(Model):
     created_at = fields.DatetimeField()
     seen_at = fields.DatetimeField()
     expires_at = fields.DatetimeField(db_index=True)
+    by_proxy = fields.BooleanField(default=False, db_default=False)
 
     account_id: int
 

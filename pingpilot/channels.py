@@ -49,6 +49,8 @@ class ChannelKind:
     - `settings`: a `pingpilot.config.ChannelSettings` class;
     - `part`: a function of these settings and `pingpilot.delivery.parts.Surroundings` that returns
       `pingpilot.delivery.parts.ChannelParts`;
+    - `look`: a function of a notification, a recipient and these settings that returns the message as a
+      `pingpilot.rendering.looks.Look`, where there is one;
     - `doctor`: a coroutine function of these settings and `pingpilot.telemetry.findings.Dates` that returns
       a `Finding`;
     - `stand_in`: the `pingpilot.sandbox.platforms.Platform` class that the sandbox runs, where there is
@@ -61,6 +63,7 @@ class ChannelKind:
     settings: str
     part: str
     doctor: str
+    look: str | None = None
     stand_in: str | None = None
     unlinked_code: str | None = None
     pace: Rate | None = None
@@ -97,6 +100,7 @@ DISCORD = ChannelKind(
     settings="bots.discord.settings:DiscordSettings",
     part="bots.discord.part:build",
     doctor="bots.discord.doctor:check",
+    look="bots.discord.look:look",
     stand_in="pingpilot.sandbox.platforms:DiscordInSandbox",
 )
 TELEGRAM = ChannelKind(
@@ -111,6 +115,7 @@ TELEGRAM = ChannelKind(
     settings="bots.telegram.settings:TelegramSettings",
     part="bots.telegram.part:build",
     doctor="bots.telegram.doctor:check",
+    look="bots.telegram.look:look",
     stand_in="pingpilot.sandbox.platforms:TelegramInSandbox",
 )
 EMAIL = ChannelKind(
@@ -120,6 +125,7 @@ EMAIL = ChannelKind(
     settings="pingpilot.email.settings:EmailSettings",
     part="pingpilot.email.part:build",
     doctor="pingpilot.email.doctor:check",
+    look="pingpilot.email.look:look",
     stand_in="pingpilot.sandbox.platforms:MailInSandbox",
 )
 WEBHOOK = ChannelKind(
@@ -130,6 +136,7 @@ WEBHOOK = ChannelKind(
     settings="pingpilot.webhook.settings:WebhookSettings",
     part="pingpilot.webhook.part:build",
     doctor="pingpilot.webhook.doctor:check",
+    look="pingpilot.webhook.look:look",
     stand_in="pingpilot.sandbox.platforms:WebhookInSandbox",
 )
 

@@ -37,6 +37,7 @@ _OF_THE_CLIENT = ("url", "api_key")
 _EVERYWHERE = ("0.0.0.0", ANY_IPV6)  # noqa: S104  # every address of this machine
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
 _IMPLIED_PORTS = {"http": ":80", "https": ":443"}
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
 
 
@@ -79,6 +80,12 @@ def networks(value: Any) -> Any:
                 "must be addresses or networks with commas between, such as 127.0.0.1, 10.0.0.0/8"
             ) from None
     return found
+
+
+def _header(name: str) -> str:
+    if not _HEADER.fullmatch(name.strip()):
+        raise ValueError("must be the name of a header, such as Remote-Email")
+    return name.strip()
 
 
 def _as_sent(origin: str) -> str:
@@ -160,11 +167,13 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: HttpUrl | None = None
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(networks)] = ()
+    sign_in_header: Annotated[str, AfterValidator(_header)] | None = None
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
 
     plan_free_events: int = Field(default=100, ge=0)
     plan_pro_events: int = Field(default=1000, ge=0)
     default_plan: Annotated[Literal["free", "pro", "enterprise"], BeforeValidator(lowered)] = "free"
+    sign_up: Annotated[Literal["off", "invite", "open"], BeforeValidator(lowered)] = "off"
     contact: Annotated[str, AfterValidator(_one_line)] | None = None
 
     event_retention_days: int = Field(default=90, ge=1)
@@ -227,6 +236,18 @@ class Settings(BaseSettings):
         Only a channel that `takes_addresses` is asked.
         """
         raise NotImplementedError
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that give another process these settings."""
+        return {
+            kind.variable(name) if isinstance(kind, ChannelSettings) else f"{PREFIX}{name.upper()}": _text(
+                value
+            )
+            for kind in (self, *self.channels.values())
+            for name in type(kind).model_fields
+            if (value := getattr(kind, name)) is not None
+        }
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -335,6 +356,17 @@ def _variable(kind: type[BaseSettings], field: str) -> str:
     """Return a field's environment variable, given by the field's name or, as pydantic does, its alias."""
     alias = kind.model_fields[field].validation_alias if field in kind.model_fields else field
     return alias if isinstance(alias, str) else f"{kind.model_config['env_prefix']}{field.upper()}"
+
+
+def _text(value: Any) -> str:
+    """Return a setting's value as it stands in the environment."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value.absolute() if isinstance(value, Path) else value)
 
 
 def variables() -> list[str]:

@@ -65,3 +65,35 @@ def sparkline(counts: Sequence[int], *, width: int = 96, height: int = 24) -> st
         f"{place * step:.1f},{height - 2 - (height - 4) * count / most:.1f}"
         for place, count in enumerate(counts)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Bars of one colour, one a number; what is below zero hangs from the line at `zero`."""
+
+    width: int
+    height: int
+    zero: float
+    bars: list[Segment]
+
+
+def columns(numbers: Sequence[float], color: str, *, width: int, height: int) -> Columns:
+    """Return a bar a number, from zero on."""
+    top, bottom = max(0.0, *numbers), min(0.0, *numbers)
+    # Halves, since the difference of two large ones may be no number any more
+    scale = height / ((top / 2 - bottom / 2) or 0.5) / 2
+    zero, step = round(top * scale, 1), width / max(1, len(numbers))
+    gap = min(4.0, step / 3)
+    bars = []
+    for place, number in enumerate(numbers):
+        tall = max(1.0, abs(number) * scale) if number else 0.0
+        bars.append(
+            Segment(
+                x=round(place * step + gap / 2, 1),
+                y=round(max(0.0, zero - tall) if number > 0 else min(zero, height - tall), 1),
+                width=round(step - gap, 1),
+                height=round(tall, 1),
+                color=color,
+            )
+        )
+    return Columns(width, height, zero, bars)

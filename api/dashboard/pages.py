@@ -23,6 +23,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+FRAMING = {"Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; frame-src 'self'"}
+"""For a page that shows another one of ours in a frame."""
 _HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
 
 _templates = Environment(

@@ -59,12 +59,22 @@ def delivery_words(delivery: Delivery) -> DeliveryWords:
 
 @dataclass(frozen=True, slots=True)
 class DestinationState:
-    """A destination on the overview: what it is called, how it stands, and what its owner can do."""
+    """A destination: its name, what it is called, how it stands, and what its owner can do."""
 
+    name: str
     label: str
     tone: str
     words: str
     advice: str = ""
+
+
+_END_OF_SUSPENSION = {
+    DestinationKind.DIRECT: "link it again, or switch it on",
+    DestinationKind.ROOM: "let the bot write there, then switch it on",
+    DestinationKind.TOPIC: "let the bot write there, then switch it on",
+    DestinationKind.MAILBOX: "mend the mailbox, then switch it on",
+    DestinationKind.WEBHOOK: "mend the receiver, then switch it on",
+}
 
 
 def state_of(row: Destination, health: Health, now: datetime) -> DestinationState:
@@ -79,10 +89,14 @@ def state_of(row: Destination, health: Health, now: datetime) -> DestinationStat
         tone, words, advice = "off", "off", ""
     elif obstacle is Obstacle.UNLINKED and row.kind == DestinationKind.MAILBOX:
         tone, words, advice = "waiting", "not confirmed", "open the link in its mail"
-    elif obstacle is Obstacle.UNLINKED:
-        tone, words, advice = "waiting", "not linked", "link it"
+    elif obstacle is Obstacle.UNLINKED:  # `pingpilot.accounts.callers` refuses them
+        tone, words, advice = "bad", "not linked, so events are refused", "link it or switch it off"
     elif obstacle is not None:
-        tone, words, advice = "bad", row.suspended_reason or "suspended", "link it again"
+        tone, words, advice = (
+            "bad",
+            row.suspended_reason or "suspended",
+            _END_OF_SUSPENSION[DestinationKind(row.kind)],
+        )
     elif part is not None and part.state is State.OFF:
         tone, words, advice = "waiting", "this server is not set up for it", ""
     elif part is not None and part.state in (State.RETRYING, State.PAUSED):  # why is the operator's affair
@@ -91,4 +105,4 @@ def state_of(row: Destination, health: Health, now: datetime) -> DestinationStat
         tone, words, advice = "waiting", "muted", ""
     else:
         tone, words, advice = "good", "delivering", ""
-    return DestinationState(label, tone, words, advice)
+    return DestinationState(row.name, label, tone, words, advice)

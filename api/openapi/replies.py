@@ -16,6 +16,7 @@ _WITH_A_KEY = (
     "invalid_authorization_format/basic",
     "invalid_api_key",
     "too_many_requests",
+    "account_suspended",
     "insufficient_scope",
     "processing_failed",
 )

@@ -20,7 +20,8 @@ SCOPES = web.AppKey("scopes", Mapping[Handler, KeyScope])
 async def authenticate(request: web.Request) -> Caller:
     """Return who sent the request, with a key whose scope its `Call` asks for.
 
-    Raises the contract's 401 errors, `insufficient_scope`, and `too_many_requests` for a flood.
+    Raises the contract's 401 errors, `account_suspended`, `insufficient_scope`, and `too_many_requests` for a
+    flood.
     """
     key = _key_in(request)
     services = request.app[SERVICES]
@@ -30,6 +31,8 @@ async def authenticate(request: web.Request) -> Caller:
         if wait := services.floods.note_bad(address):
             raise ApiError("too_many_requests", wait=wait)
         raise ApiError("invalid_api_key")
+    if caller.is_suspended:
+        raise ApiError("account_suspended", contact=services.limits.contact)
     request[KNOWN_CALLER] = KnownCaller(caller, caller.events_used)
     needed = request.app[SCOPES][request.match_info.handler]
     if not caller.may(needed):

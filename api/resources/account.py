@@ -3,7 +3,6 @@
 from aiohttp import web
 
 from api.calls import Call
-from api.errors import ApiError
 from api.replies import json_reply
 from api.requests.auth import authenticate
 from api.requests.bodies import read_body
@@ -12,7 +11,6 @@ from api.shapes.account import AccountPatch, ShownAccount, ShownChannel
 from models import Account
 from pingpilot.accounts.accounts import direct_destinations
 from pingpilot.accounts.preferences import change_account
-from pingpilot.channels import CHANNELS
 
 PATH = "/api/v1/account"
 
@@ -28,11 +26,7 @@ async def patch_account(request: web.Request) -> web.Response:
     caller = await authenticate(request)
     body = await read_body(request, AccountPatch)
     services = request.app[SERVICES]
-    # Where this daemon has no settings for a channel, its events would wait for ever
-    missing = [name for name in body.switched_on if services.health.is_off(name)]
-    if missing:
-        labels = " and ".join(CHANNELS[name].label for name in missing)
-        raise ApiError("channel_not_configured", channels=labels)
+    services.check_configured(*body.switched_on)
     account = await Account.get(id=caller.account_id)
     await change_account(account, body.change, services.clock.now())
     return await _reply(request, account)

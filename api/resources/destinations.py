@@ -1,6 +1,5 @@
 """`/api/v1/destinations`: the places an account's events go to, listed, added, changed, tried and removed."""
 
-import asyncio
 import re
 from http import HTTPStatus
 
@@ -11,8 +10,7 @@ from api.errors import ApiError
 from api.replies import json_reply
 from api.requests.auth import authenticate
 from api.requests.bodies import invalid_request, read_body
-from api.resources.history import settled_deliveries
-from api.services import SERVICES, Services
+from api.services import SERVICES
 from api.shapes.destinations import (
     AddedDestination,
     DestinationBody,
@@ -24,29 +22,22 @@ from api.shapes.destinations import (
     TestedDestination,
 )
 from models import Account, DeliveryStatus, Destination, DestinationKind
-from models.destination import Obstacle, obstacle_to
 from pingpilot.accounts.destinations import (
     NAME_PATTERN,
-    add_destination,
     change_destination,
     destinations_of,
     find_destination,
     remove_destination,
     rotate_secret,
 )
-from pingpilot.accounts.mailboxes import Mailboxes, count_asking, words_for
-from pingpilot.channels import CHANNELS, ChannelKind
-from pingpilot.delivery.channel import Recipient
-from pingpilot.delivery.own_words import own_words
-from pingpilot.errors import AlreadyExists, DeliveryFailure, InvalidInput, NotFound, TooMany
+from pingpilot.accounts.mailboxes import TooManyMails
+from pingpilot.channels import CHANNELS, EMAIL
+from pingpilot.delivery.confirming import ConfirmationNotSent, add_and_ask, ask_mailbox
+from pingpilot.delivery.trying import obstacle_in_words, try_destination
+from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
 from pingpilot.events.deliveries import trouble_of
-from pingpilot.events.notices import post_test
-from pingpilot.telemetry.health import State
 
 DESTINATIONS, DESTINATION = "/api/v1/destinations", "/api/v1/destinations/{name}"
-TESTED_WITHIN = 20.0
-"""Seconds that a caller waits for a test notification: a webhook that says nothing is given up before."""
-_SENT_WITHIN = 20.0  # seconds that the mail which asks to confirm may take
 _AN_HOUR = 3600  # seconds
 
 
@@ -63,10 +54,17 @@ async def post_destination(request: web.Request) -> web.Response:
     body = await read_body(request, DestinationBody)
     services, kind = request.app[SERVICES], CHANNELS[body.channel]
     now = services.clock.now()
-    _check_configured(services, kind)
+    services.check_configured(kind.name)
+    sender = services.mail_sender if kind is EMAIL else None
     try:
         address = services.check_address(kind, body.address)
-        new = await add_destination(account, body.name, kind, address, now)
+        new = await add_and_ask(
+            account, body.name, kind, address, sender=sender, base_url=services.base_url, now=now
+        )
+    except TooManyMails as exc:
+        raise ApiError("too_many_requests/mailboxes", sentence=exc, wait=_AN_HOUR) from None
+    except ConfirmationNotSent as exc:
+        raise ApiError("confirmation_not_sent", address=exc.address, reason=exc.reason) from None
     except InvalidInput as exc:
         raise invalid_request(("address", str(exc))) from None
     except AlreadyExists as exc:
@@ -75,11 +73,6 @@ async def post_destination(request: web.Request) -> web.Response:
         raise ApiError("too_many_destinations", sentence=exc) from None
     message = f"Events go to '{body.name}' from now on."
     if new.destination.kind == DestinationKind.MAILBOX:
-        try:
-            await _ask_mailbox(services, account, new.destination)
-        except ApiError:
-            await new.destination.delete()
-            raise
         message = f"A link was sent to {new.destination.title}: events go there once it is opened."
     shown = ShownDestination.of(new.destination, now)
     once = {"secret": new.secret} if new.secret else {}
@@ -100,7 +93,7 @@ async def patch_destination(request: web.Request) -> web.Response:
     body = await read_body(request, DestinationPatch)
     destination, services = await _named(request, account), request.app[SERVICES]
     if body.enabled:  # where this daemon has no settings for the channel, its events would wait for ever
-        _check_configured(services, CHANNELS[destination.channel])
+        services.check_configured(destination.channel)
     now = services.clock.now()
     try:
         changed = await change_destination(account, destination.name, body.change, now)
@@ -137,32 +130,31 @@ async def post_test_notification(request: web.Request) -> web.Response:
     account, services = await _caller(request), request.app[SERVICES]
     destination = await _named(request, account)
     name = destination.name
-    _check_configured(services, CHANNELS[destination.channel])
-    obstacle = obstacle_to(
-        enabled=destination.enabled,
-        address=destination.address,
-        suspended_reason=destination.suspended_reason,
-    )
-    if obstacle is Obstacle.UNLINKED and destination.kind == DestinationKind.MAILBOX:
-        await _ask_mailbox(services, account, destination)
+    services.check_configured(destination.channel)
+    if destination.is_unconfirmed:
+        try:
+            sender, url = services.mail_sender, services.base_url
+            await ask_mailbox(account, destination, sender=sender, base_url=url, now=services.clock.now())
+        except TooManyMails as exc:
+            raise ApiError("too_many_requests/mailboxes", sentence=exc, wait=_AN_HOUR) from None
+        except ConfirmationNotSent as exc:
+            raise ApiError("confirmation_not_sent", address=exc.address, reason=exc.reason) from None
         message = f"{destination.title} is not confirmed yet: the link was sent there once more."
         return json_reply(TestedDestination(message=message, status="pending", last_error=None, attempts=0))
-    if obstacle:
-        reasons = {
-            Obstacle.OFF: "it is off. Switch it on first.",
-            Obstacle.UNLINKED: "it is not linked. Get a code with POST /api/v1/link-codes first.",
-        }
-        reason = reasons.get(obstacle) or f"it is suspended. {destination.suspended_reason}"
+    how = "Get a code with POST /api/v1/link-codes first."
+    if reason := obstacle_in_words(destination, linking=how):
         raise ApiError("destination_not_usable", name=name, reason=reason)
     try:
-        event_id = await post_test(destination, services.clock.now())
+        delivery = await try_destination(
+            destination,
+            settlements=services.settlements,
+            on_deliveries=services.on_deliveries,
+            now=services.clock.now(),
+        )
     except TooMany as exc:
         raise ApiError("too_many_requests/tests", sentence=exc, wait=_AN_HOUR) from None
-    services.on_deliveries({destination.channel})
-    deliveries = await settled_deliveries(services, event_id, TESTED_WITHIN)
-    if not deliveries:  # the account was deleted meanwhile, and its keys with it
+    if delivery is None:  # the account was deleted meanwhile, and its keys with it
         raise ApiError("invalid_api_key")
-    [delivery] = deliveries
     if delivery.status == DeliveryStatus.DELIVERED:
         status, message = "delivered", f"The test notification arrived at '{name}'."
     elif delivery.status == DeliveryStatus.FAILED:
@@ -211,33 +203,6 @@ async def _named(request: web.Request, account: Account) -> Destination:
         return await find_destination(account, name)
     except NotFound as exc:
         raise ApiError("not_found/destination", sentence=exc) from None
-
-
-def _check_configured(services: Services, kind: ChannelKind) -> None:
-    parts = services.health.parts
-    if kind.name in parts and parts[kind.name].state == State.OFF:
-        raise ApiError("channel_not_configured", channels=kind.label)
-
-
-async def _ask_mailbox(services: Services, account: Account, mailbox: Destination) -> None:
-    """Send a mailbox the link that confirms it."""
-    now, address = services.clock.now(), str(mailbox.title)
-    if (sender := services.senders.get(mailbox.channel)) is None:
-        raise ApiError("channel_not_configured", channels=CHANNELS[mailbox.channel].label)
-    try:
-        await count_asking(account, now)
-    except TooMany as exc:
-        raise ApiError("too_many_requests/mailboxes", sentence=exc, wait=_AN_HOUR) from None
-    url = (await Mailboxes.load()).url_for(mailbox, services.base_url, now)
-    recipient = Recipient(account.id, address, destination=mailbox.name)
-    try:
-        async with asyncio.timeout(_SENT_WITHIN):
-            await sender.send(recipient, own_words(words_for(mailbox, account, url), now, account.time_zone))
-    except DeliveryFailure as exc:
-        raise ApiError("confirmation_not_sent", address=address, reason=exc.reason) from None
-    except TimeoutError:
-        reason = f"the mail server did not answer within {_SENT_WITHIN:.0f} s."
-        raise ApiError("confirmation_not_sent", address=address, reason=reason) from None
 
 
 CALLS = (

@@ -1,7 +1,6 @@
 """`POST /api/v1/event`."""
 
 import asyncio
-import math
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -17,26 +16,19 @@ from api.errors import ApiError
 from api.replies import json_reply
 from api.requests.auth import authenticate, check_category, check_links
 from api.requests.bodies import invalid_request, read_body
-from api.resources.history import settled_deliveries
+from api.requests.submitting import submit
 from api.services import KNOWN_CALLER, SERVICES, Services
 from api.shapes.events import AcceptedEvent, EventBody, delivery_summary
 from models import Delivery, KeyScope
 from models.ids import event_id_text
 from pingpilot.accounts.callers import Caller
-from pingpilot.accounts.categories import unknown_category
 from pingpilot.accounts.destinations import label_of
 from pingpilot.batching import SLOW
 from pingpilot.channels import CHANNELS
 from pingpilot.events.history import EventStatus
 from pingpilot.events.notices import post_notice_once
-from pingpilot.events.submission import (
-    Acceptance,
-    CategoryNotFound,
-    IdempotencyKeyReused,
-    NotStored,
-    QuotaExceeded,
-    Submission,
-)
+from pingpilot.events.numbers import numbers_in
+from pingpilot.events.submission import Acceptance, Submission
 
 ANSWERED_WITHIN = 9.5
 """Seconds after which an event's sender is told that nobody knows, however slow the database is."""
@@ -158,35 +150,21 @@ async def _submit(request: web.Request, caller: Caller, body: EventBody, key: st
         url=body.url,
         idempotency_key=key,
         body_hash=body.fingerprint if key else "",
+        numbers=numbers_in(body.fields) if body.fields else (),
     )
     try:
-        return await services.intake.submit(submission)
-    except CategoryNotFound:
-        if caller.categories is not None:
-            raise ApiError("category_not_found/removed", category=body.category) from None
-        sentence = await unknown_category(caller.account_id, body.category)
-        raise ApiError("category_not_found", sentence=sentence) from None
-    except IdempotencyKeyReused:
-        raise ApiError("idempotency_key_reused") from None
-    except QuotaExceeded as exc:
-        request[KNOWN_CALLER].events_used = exc.limit
-        wait = math.ceil((exc.resets_at - services.clock.now()).total_seconds())
-        raise ApiError(
-            "quota_exceeded",
-            limit=exc.limit,
-            reset_date=exc.resets_at,
-            wait=wait,
-            contact=services.limits.contact,
-        ) from None
-    except NotStored:
-        raise ApiError("processing_failed/not_stored") from None
+        return await submit(services, submission)
+    except ApiError as exc:
+        if exc.code == "quota_exceeded":
+            request[KNOWN_CALLER].events_used = caller.limit or 0
+        raise
 
 
 async def _reply_when_settled(
     request: web.Request, event_id: UUID, wait: int, headers: dict[str, str], warning: str | None
 ) -> web.Response:
     """Reply once all of the event's deliveries are settled, the time is over or the daemon stops."""
-    deliveries = await settled_deliveries(request.app[SERVICES], event_id, wait)
+    deliveries = await request.app[SERVICES].settlements.settled(event_id, wait)
     told: dict[str, Any] = {"event_id": event_id_text(event_id), **delivery_summary(deliveries)}
     if failed := Delivery.failed_for_good(deliveries):
         labels = " and ".join(label_of(each.destination) for each in failed)

@@ -1,6 +1,5 @@
 """`GET /api/v1/events`, `GET /api/v1/events/{eventId}` and its retry."""
 
-import asyncio
 from uuid import UUID
 
 from aiohttp import web
@@ -10,16 +9,14 @@ from api.errors import ApiError
 from api.replies import json_reply
 from api.requests.auth import authenticate
 from api.requests.bodies import read_query
-from api.services import SERVICES, Services
+from api.services import SERVICES
 from api.shapes.events import ShownEvent, ShownEvents, shown_event
 from api.shapes.queries import EventsQuery, cursor_text
-from models import OPEN_STATUSES, Delivery, Event
+from models import Delivery, Event
 from models.ids import parse_event_id
 from pingpilot.accounts.callers import Caller
 from pingpilot.events.deliveries import Selection, retry_deliveries
 from pingpilot.events.history import Wanted, list_events
-
-_LOOK_AGAIN = 1.0  # seconds: sees what another daemon delivered
 
 
 async def get_events(request: web.Request) -> web.Response:
@@ -59,19 +56,6 @@ async def _own_event(request: web.Request, caller: Caller) -> Event:
     if not event:
         raise ApiError("not_found/event")
     return event
-
-
-async def settled_deliveries(services: Services, event_id: UUID, seconds: float) -> list[Delivery]:
-    """Return the event's deliveries once all are settled, the time is over or the daemon stops."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while True:
-        deliveries = await deliveries_of(event_id)
-        left = deadline - loop.time()
-        is_open = any(each.status in OPEN_STATUSES for each in deliveries)
-        if not is_open or left <= 0 or services.settlements.closed:
-            return deliveries
-        await services.settlements.wait(event_id, min(left, _LOOK_AGAIN))
 
 
 async def deliveries_of(event_id: UUID) -> list[Delivery]:

@@ -14,10 +14,14 @@ from bots.discord.commands import add_commands, press
 from bots.discord.gateway import GatewayHttp
 from bots.discord.rooms import lose
 from bots.discord.settings import DISCORD_API
+from models import Fact
+from pingpilot.accounts.linking import DISCORD_INSTALL
 from pingpilot.channels import DISCORD
 from pingpilot.errors import Misconfigured
 from pingpilot.telemetry.health import Health, State
 
+# Asks whether to one's own apps or to a server
+_INSTALL = "https://discord.com/oauth2/authorize?client_id="
 # https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway-gateway-close-event-codes
 AUTHENTICATION_FAILED = 4004
 _NEED_A_PERSON = {AUTHENTICATION_FAILED, 4010, 4011, 4012, 4013, 4014}
@@ -56,6 +60,7 @@ class DiscordBot:
         client = _Client(self._commands, self._health)
         try:
             await client.login(self._token.get_secret_value())
+            await Fact.keep(DISCORD_INSTALL, f"{_INSTALL}{client.application_id}")
             await client.connect()
         except discord.LoginFailure as exc:
             raise Misconfigured("Discord refuses the bot's token: set a valid one.") from exc

@@ -60,7 +60,8 @@ async def migration_lock(url: str) -> AsyncIterator[Callable[[], Awaitable[bool]
     path = cast("Path", sqlite_path(url))
     with our_errors():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.with_name(path.name + ".migrate-lock").open("w") as lock:
+        # For both, not "w" alone: opening a pipe in its place would wait for a reader
+        with path.with_name(path.name + ".migrate-lock").open("a+") as lock:
             yield partial(_has_locked, lock)
 
 

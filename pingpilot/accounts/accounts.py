@@ -5,14 +5,25 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from models import Account, ApiKey, Destination, DestinationKind, Plan
+from models import (
+    Account,
+    ApiKey,
+    Destination,
+    DestinationKind,
+    LinkCode,
+    Plan,
+    Session,
+    SignInLink,
+    SignUpLink,
+)
 from models.backends.errors import IntegrityConflict
 from models.database import connection, transaction, unit_of_work
 from models.destination import USABLE
-from models.sql import marks, query
+from models.sql import is_postgres, marks, query
 from pingpilot.accounts.categories import STARTERS, add_category
 from pingpilot.accounts.email_address import normal_email
 from pingpilot.accounts.keys import create_key
+from pingpilot.accounts.quiet_hours import reconsider
 from pingpilot.channels import CHANNELS, AddressSource, ChannelKind, check_direct
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 
@@ -23,7 +34,7 @@ _BREATH = 0.05  # seconds between batches, for everybody else
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """A fresh account and its first API key, which is shown this once."""
+    """A fresh account and its first API key, which is shown this once; '' where it was to have none."""
 
     account: Account
     api_key: str
@@ -38,23 +49,39 @@ async def create_account(
     channels: Collection[str],
     now: datetime,
     undecided: Collection[str] = (),
+    is_operator: bool = False,
+    with_key: bool = True,
 ) -> NewAccount:
     """Return a new account with the starter categories, one key and the named channels switched on.
 
-    Nobody has said yes or no to the `undecided` ones, which the server is not set up for: they are offered
+    The first account of an installation is its operator in any case. Nobody has said yes or no to the
+    `undecided` channels, which the server is not set up for: they are offered
     once it is (`pingpilot.events.offers`).
     Raises `InvalidInput`, or `AlreadyExists` where the address has an account.
     """
     address = normal_email(email)
     check_direct(channels)
     check_monthly_events(monthly_events)
-    async with transaction():
+    async with transaction() as database:
+        if is_postgres(database):  # one at a time, since only one is the first; SQLite has it so anyway
+            await query(database, "SELECT pg_advisory_xact_lock(hashtextextended('new account', 0))")
         try:
             account = await Account.create(
-                email=address, plan=plan, monthly_events=monthly_events, time_zone="UTC", created_at=now
+                email=address,
+                plan=plan,
+                monthly_events=monthly_events,
+                time_zone="UTC",
+                is_operator=is_operator,
+                created_at=now,
             )
         except IntegrityConflict:
             raise AlreadyExists(f"There is an account for {address} already.") from None
+        # Written first, then read: SQLite can't turn a read into a write while another process writes
+        if not is_operator and not await Account.exclude(id=account.id).exists():
+            account.is_operator = True
+            await account.save(update_fields=["is_operator"])
+        # What an operator may have seen is no way into the account
+        await SignUpLink.filter(email=address, is_invitation=True).delete()
         for kind in CHANNELS.values():
             if kind.name in undecided or not kind.has_direct:
                 continue  # no row: `direct_destinations` shows it as off
@@ -63,7 +90,7 @@ async def create_account(
             await row.save()
         for name, emoji, color in STARTERS:
             await add_category(account, name, color=color, emoji=emoji, now=now)
-        _, key = await create_key(account, "default", now)
+        key = (await create_key(account, "default", now))[1] if with_key else ""
     return NewAccount(account, key)
 
 
@@ -91,6 +118,41 @@ async def set_combine(account: Account, combine: bool) -> None:
     await account.save(update_fields=["combine"])
 
 
+async def set_operator(account: Account, *, is_operator: bool) -> bool:
+    """Make the account an operator, or no longer; return whether there is one left."""
+    account.is_operator = is_operator
+    await account.save(update_fields=["is_operator"])
+    return await has_operator()
+
+
+async def has_operator() -> bool:
+    """Whether any account may look after the server in the dashboard."""
+    return await Account.filter(is_operator=True, suspended_at__isnull=True).exists()
+
+
+async def suspend_account(account: Account, now: datetime) -> bool:
+    """Let nobody in with the account's keys and sessions, and hold what waits; False where that was so."""
+    return bool(await Account.filter(id=account.id, suspended_at__isnull=True).update(suspended_at=now))
+
+
+async def resume_account(account: Account, now: datetime) -> bool:
+    """End a suspension, and let what was held be looked at anew; False where there was none.
+
+    What is held goes out in its order, or waits for quiet hours to end. The dispatchers find it by
+    themselves.
+    """
+    resumed = Account.filter(id=account.id, suspended_at__isnull=False)
+    if not await resumed.update(suspended_at=None):
+        return False
+    await reconsider(account, None, now)
+    return True
+
+
+def suspended_words(email: str, contact: str) -> str:
+    """Return what anybody is told who comes with a key, a session or a chat of a suspended account."""
+    return f"The account {email} is suspended: ask {contact}. What waits is kept, and goes out afterwards."
+
+
 async def delete_account(account: Account, now: datetime) -> int:
     """Delete the account and all that is stored of it; return how many events went.
 
@@ -103,15 +165,26 @@ async def delete_account(account: Account, now: datetime) -> int:
     while count := await _delete_events(account):
         removed += count
         await asyncio.sleep(_BREATH)
+    await SignUpLink.filter(email=account.email).delete()
     await unit_of_work(account.delete)()
     return removed
+
+
+async def retire_account(account: Account, now: datetime) -> None:
+    """Revoke the account's keys, switch its destinations off and end its sessions, within the caller's
+    transaction: nothing comes or goes any more.
+    """
+    await ApiKey.filter(account_id=account.id, revoked_at__isnull=True).update(revoked_at=now)
+    await Destination.filter(account_id=account.id).update(enabled=False)
+    await Session.filter(account_id=account.id).delete()
+    await SignInLink.filter(account_id=account.id).delete()
+    await LinkCode.filter(account_id=account.id).delete()
 
 
 @unit_of_work
 async def _retire(account: Account, now: datetime) -> None:
     async with transaction():
-        await ApiKey.filter(account_id=account.id, revoked_at__isnull=True).update(revoked_at=now)
-        await Destination.filter(account_id=account.id).update(enabled=False)
+        await retire_account(account, now)
 
 
 @unit_of_work

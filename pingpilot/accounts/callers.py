@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from models import ApiKey, KeyScope
+from models import Account, ApiKey, Destination, KeyScope, MonthlyUsage
 from models.api_key import latest_expiry
 from models.database import reader, unit_of_work
 from models.destination import DestinationKind, Obstacle, obstacle_to
@@ -22,7 +22,7 @@ _USE_RECORDED_EVERY = timedelta(minutes=1)
 _NOTED_WITHIN = 0.25  # seconds that a caller waits for that
 _KEYS = """
 SELECT k.id, k.hash, k.scope, k.categories, k.last_used_at, a.id AS account_id, a.email, a.plan,
-       a.monthly_events, u.events, d.channel, d.name, d.kind, d.address, d.suspended_reason
+       a.suspended_at, a.monthly_events, u.events, d.channel, d.name, d.kind, d.address, d.suspended_reason
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 LEFT JOIN monthly_usage u ON u.account_id = a.id AND u.month = ?
@@ -52,6 +52,7 @@ class _KeyInForce:
     last_used_at: datetime | None
     account_id: int
     email: str
+    is_suspended: bool
     plan: str
     monthly_events: int | None
     events_used: int
@@ -72,6 +73,7 @@ async def _read_keys(prefixes: list[str], now: datetime) -> list[_KeyInForce]:
                 last_used_at=as_datetime(row["last_used_at"]) if row["last_used_at"] else None,
                 account_id=row["account_id"],
                 email=row["email"],
+                is_suspended=row["suspended_at"] is not None,
                 plan=row["plan"],
                 monthly_events=row["monthly_events"],
                 events_used=row["events"] or 0,
@@ -87,11 +89,12 @@ async def _read_keys(prefixes: list[str], now: datetime) -> list[_KeyInForce]:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The account behind a valid key, as it was when the request came in.
+    """The account behind a valid key, or with its owner signed in, as it was when the request came in.
 
     `scope` is what the key allows, `categories` are the only ones it may post to (None: all). `limit`
     None: no limit. Of the destinations that are switched on, the direct ones of the channels `unlinked` lack
-    a link, the `suspended` lost their recipient, and the `targets` can be used.
+    a link, the `suspended` lost their recipient, and the `targets` can be used. An account that
+    `is_suspended` may do nothing. `key_id` is 0 for an owner.
     """
 
     key_id: int
@@ -99,6 +102,7 @@ class Caller:
     categories: tuple[str, ...] | None
     account_id: int
     email: str
+    is_suspended: bool
     limit: int | None
     events_used: int
     unlinked: tuple[str, ...]
@@ -131,6 +135,33 @@ class Authenticator:
     async def caller_of(self, key: str) -> Caller | None:
         """Return who the key belongs to, None for one that is malformed, unknown, revoked or expired."""
         return await self._lookups.submit(key) if looks_like_key(key) else None
+
+    async def owner_of(self, account: Account) -> Caller:
+        """Return an account's owner, who is signed in: a caller that may do everything, without a key."""
+        now = self._clock.now()
+        usage = await MonthlyUsage.get_or_none(account_id=account.id, month=month_of(now))
+        rows = await Destination.filter(account_id=account.id, enabled=True).order_by("name")
+        return self._caller(
+            _KeyInForce(
+                id=0,
+                hash="",
+                scope=KeyScope.MANAGE,
+                categories=None,
+                last_used_at=now,
+                account_id=account.id,
+                email=account.email,
+                is_suspended=account.suspended_at is not None,
+                plan=account.plan,
+                monthly_events=account.monthly_events,
+                events_used=usage.events if usage else 0,
+                obstacles={
+                    Target(row.name, row.channel, is_direct=row.kind == DestinationKind.DIRECT): obstacle_to(
+                        enabled=True, address=row.address, suspended_reason=row.suspended_reason
+                    )
+                    for row in rows
+                },
+            )
+        )
 
     async def _look_up(self, keys: list[str]) -> list[Caller | Exception | None]:
         now = self._clock.now()
@@ -169,6 +200,7 @@ class Authenticator:
             categories=key.categories,
             account_id=key.account_id,
             email=key.email,
+            is_suspended=key.is_suspended,
             limit=self._limits.limit_of(key.plan, key.monthly_events),
             events_used=key.events_used,
             unlinked=tuple(

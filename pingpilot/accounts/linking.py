@@ -24,11 +24,16 @@ MOST_WRONG_GUESSES = 10
 GUESS_WINDOW = timedelta(hours=1)
 TELEGRAM_USERNAME = "telegram.username"
 """The fact under which the daemon keeps its Telegram bot's user name, for deep links."""
+DISCORD_INSTALL = "discord.install"
+"""The fact under which it keeps where somebody adds its Discord bot to their apps, or to a server."""
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O, 1 I L: they look alike
 _LENGTH = 8
 _KEPT_AFTER_EXPIRY = timedelta(days=1)
 _AROUND = re.compile(r"^[\W_]*(?:(?:link|code)\b[\W_]*)*|[\W_]+$", re.IGNORECASE)
+
+
+SUSPENDED = "The account is suspended, and nothing can be linked to it: ask whoever runs this server."
 
 
 class WrongCode(LinkRefused):
@@ -37,15 +42,18 @@ class WrongCode(LinkRefused):
 
 @dataclass(frozen=True, slots=True)
 class NewLinkCode:
-    """A code for the account's owner. `telegram_url` opens the bot with it; None while no bot ran yet.
+    """A code for the account's owner, and the id of its row. `telegram_url` opens the bot with it,
+    `discord_url` is where the other bot is added, which no code fits into; None while no bot ran yet.
 
     `in_groups` is what is written in a Telegram group: with other bots there, one gets for sure only what
     names it (https://core.telegram.org/bots/features#privacy-mode).
     """
 
+    id: int
     code: str
     expires_at: datetime
     telegram_url: str | None
+    discord_url: str | None
     in_groups: str
 
 
@@ -88,15 +96,17 @@ async def create_link_code(account: Account, now: datetime, *, room: str | None 
             )
         if room is not None:
             await check_new(account, room)
-        await LinkCode.create(
+        row = await LinkCode.create(
             account_id=account.id, hash=_code_hash(code), room=room, created_at=now, expires_at=expires_at
         )
     bot = await Fact.read(TELEGRAM_USERNAME)
     opens = "start" if room is None else "startgroup"  # asks in which group, and adds the bot to it
     return NewLinkCode(
+        row.id,
         code,
         expires_at,
         telegram_url=f"https://t.me/{bot}?{opens}={code}" if bot else None,
+        discord_url=await Fact.read(DISCORD_INSTALL),
         in_groups=f"/link@{bot} {code}" if bot else f"/link {code}",
     )
 
@@ -121,6 +131,8 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
                     f"This code is for a room, to be called '{room}': send it in the Telegram group, or "
                     "in the Discord server's channel with 'where: This channel'."
                 )
+        if account.suspended_at is not None:
+            raise LinkRefused(SUSPENDED)
         await Account.lock(account.id)
         before = await Destination.get_or_none(account_id=account.id, name=user.channel)
         await Destination.link(

@@ -13,6 +13,8 @@ from pingpilot.clock import SKEW
 from pingpilot.errors import InvalidInput
 
 LONGEST_MUTE = timedelta(days=30)
+LOOKED_AT_AGAIN = timedelta(days=1)
+"""How long at a time what waits for a suspended account is held; its end has it looked at at once."""
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 _DAY = 24 * 60
 
@@ -21,7 +23,7 @@ _DAY = 24 * 60
 class QuietHours:
     """When one destination of an account is quiet. `start` and `end` are minutes after midnight in
     `time_zone`; the hours may go past midnight. `silently`: messages go out without a sound instead of
-    waiting.
+    waiting. An account that `is_suspended` is quiet for as long as that lasts.
     """
 
     time_zone: str
@@ -29,9 +31,12 @@ class QuietHours:
     end: int | None
     silently: bool = False
     muted_until: datetime | None = None
+    is_suspended: bool = False
 
     def quiet_until(self, now: datetime) -> datetime | None:
         """Return when the quiet that holds at `now` ends (aware UTC), None where it is not quiet."""
+        if self.is_suspended:
+            return now + LOOKED_AT_AGAIN
         ends = [end for end in (end_of_mute(self.muted_until, now), self._hours_until(now)) if end]
         return max(ends) if ends else None
 
@@ -82,6 +87,19 @@ def parse_duration(text: str) -> timedelta:
             f"'{text}' is not a valid time to mute for: write it like 30m, 2h or 1d, up to 30d."
         )
     return duration
+
+
+def parse_end_of_mute(text: str, time_zone: str, now: datetime) -> datetime:
+    """Return the instant of `2026-11-26T18:00` in a time zone. Raises `InvalidInput`, also beyond 30 days."""
+    try:
+        end = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        end = now
+    if not now < end <= now + LONGEST_MUTE:
+        raise InvalidInput(
+            "Mutes end at a time to come, up to 30 days from now: write it like 2026-11-26T18:00."
+        )
+    return end
 
 
 def check_time_zone(name: str) -> str:

@@ -14,6 +14,7 @@ from models.sql import is_postgres, marks, query
 from pingpilot.accounts.destinations import ALL, NONE, check_new, delete_destination
 from pingpilot.accounts.keys import KEY_PREFIX
 from pingpilot.accounts.linking import (
+    SUSPENDED,
     ChatUser,
     count_guess,
     redeem,
@@ -67,6 +68,8 @@ async def link_room(user: ChatUser, room: Room, code: str, *, now: datetime) -> 
         await guess.delete()  # unless the code is refused, which rolls this back; a write, to come first
         await _lock_room(room)
         account, name_given = await redeem(without_brackets(code), now)
+        if account.suspended_at is not None:
+            raise LinkRefused(SUSPENDED)
         await Account.lock(account.id)
         known = await destinations_in(room)
         if any(each.account_id != account.id for each in known):

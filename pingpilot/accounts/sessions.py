@@ -48,10 +48,13 @@ class SignedIn:
 
 
 @unit_of_work
-async def begin_session(account: Account, *, browser: str, address: str, now: datetime) -> str:
+async def begin_session(
+    account: Account, *, browser: str, address: str, now: datetime, by_proxy: bool = False
+) -> str:
     """Return the token of a new session, which can't be had again.
 
-    `browser` is its `User-Agent`, `address` where the request came from.
+    `browser` is its `User-Agent`, `address` where the request came from; `by_proxy` tells that a proxy said
+    who it is.
     """
     token = secrets.token_urlsafe(32)
     async with transaction():
@@ -67,6 +70,7 @@ async def begin_session(account: Account, *, browser: str, address: str, now: da
             created_at=now,
             seen_at=now,
             expires_at=now + LONGEST,
+            by_proxy=by_proxy,
         )
     return token
 

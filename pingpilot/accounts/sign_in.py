@@ -15,6 +15,8 @@ from pingpilot.errors import InvalidInput, TooMany
 
 MOST_LINKS = 10
 """Links an account may get within the lifetime of one."""
+MOST_BY_ADDRESS = 5
+"""How many of them anybody may ask for who knows the address: bots and command line have the others."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 random bytes
 
 
@@ -27,18 +29,20 @@ class NewSignInLink:
 
 
 @unit_of_work
-async def new_sign_in_link(account: Account, base_url: str, now: datetime) -> NewSignInLink:
+async def new_sign_in_link(
+    account: Account, base_url: str, now: datetime, *, most: int = MOST_LINKS
+) -> NewSignInLink:
     """Return a fresh one-time link to the account's dashboard; only its hash is stored.
 
-    Raises `TooMany` beyond `MOST_LINKS` within the lifetime of a link, used ones included.
+    Raises `TooMany` beyond the `most` within the lifetime of a link, used ones included.
     """
     token, expires_at = secrets.token_urlsafe(32), now + SIGN_IN_LIFETIME
     async with transaction():
         await Account.lock(account.id)
         links = await SignInLink.valid(now).filter(account_id=account.id).order_by("expires_at")
-        if len(links) >= MOST_LINKS:
+        if len(links) >= most:
             raise TooMany(
-                f"This account got {MOST_LINKS} sign-in links in the last 10 minutes: "
+                f"This account got {most} sign-in links in the last 10 minutes: "
                 "use one of them, or wait a little.",
                 until=links[0].expires_at,
             )

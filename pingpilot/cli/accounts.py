@@ -25,15 +25,17 @@ from pingpilot.cli.channels import (
     print_warning,
     warning_for,
 )
-from pingpilot.cli.confirming import ask_to_confirm
+from pingpilot.cli.confirming import base_url_of, mail_sender
 from pingpilot.cli.runtime import AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
+from pingpilot.delivery.confirming import ask_new_address
 from pingpilot.errors import InvalidInput
 
 app = typer.Typer(help="Create, list and change accounts.", no_args_is_help=True)
 
 EMAIL = typer.Argument(metavar="EMAIL")
 MONTHLY = typer.Option("--monthly-events", min=0, help="A limit of its own instead of the plan's.")
+NO_OPERATOR = "No operator is left: make one with `pingpilot account set EMAIL --operator`."
 CHANNEL_NAMES = typer.Option(
     metavar="NAME,NAME", help="Channels to switch on, '' for none. [default: those the daemon has]"
 )
@@ -42,11 +44,16 @@ CHANNEL_NAMES = typer.Option(
 @app.command("create")
 def create_command(
     email: Annotated[str, EMAIL],
+    *,
     plan: Annotated[
         Plan | None, typer.Option(help="Its monthly quota. [default: PINGPILOT_DEFAULT_PLAN, which is free]")
     ] = None,
     monthly_events: Annotated[int | None, MONTHLY] = None,
     channels: Annotated[str | None, CHANNEL_NAMES] = None,
+    operator: Annotated[
+        bool,
+        typer.Option("--operator", help="It looks after the server in the dashboard, as the first one does."),
+    ] = False,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Create an account with an API key and three starter categories."""
@@ -65,6 +72,7 @@ def create_command(
             channels=chosen,
             now=datetime.now(UTC),
             undecided=undecided,
+            is_operator=operator,
         )
         own = await destinations_of(new.account)
         lines = [*channel_lines(own, settings), *link_hint(new.account, own)]
@@ -78,6 +86,8 @@ def create_command(
     typer.echo(f"API key: {new.api_key}")
     link = f"`pingpilot link-code --account {new.account.email}`"
     typer.echo(f"Keep the key: it is shown this once. Link chats with {link}.")
+    if new.account.is_operator:
+        typer.echo("It is an operator: /operator in the dashboard shows how the server is.")
     for line in lines:
         typer.echo(line)
     print_warning(warning)
@@ -93,12 +103,19 @@ def list_command(as_json: Annotated[bool, AS_JSON] = False) -> None:
 
     rows = with_database(read)
     if as_json:
-        print_json([{**_identity(account), **_usage(quota)} for account, quota in rows])
+        print_json([{**_identity(account), **_standing(account), **_usage(quota)} for account, quota in rows])
         return
     print_table(
-        ("EMAIL", "PLAN", "USED", "LIMIT", "CREATED"),
+        ("EMAIL", "PLAN", "USED", "LIMIT", "CREATED", ""),
         [
-            (each.email, each.plan, quota.used, _limit_text(quota), day(each.created_at))
+            (
+                each.email,
+                each.plan,
+                quota.used,
+                _limit_text(quota),
+                day(each.created_at),
+                _standing_text(each),
+            )
             for each, quota in rows
         ],
         "No accounts yet: make one with `pingpilot account create EMAIL`.",
@@ -125,9 +142,11 @@ def show_command(email: Annotated[str, EMAIL], as_json: Annotated[bool, AS_JSON]
             }
             for each in channels
         }
-        print_json({**_identity(account), **_usage(quota), "channels": shown, "warning": warning})
+        identity = {**_identity(account), **_standing(account), **_usage(quota)}
+        print_json({**identity, "channels": shown, "warning": warning})
         return
-    typer.echo(f"{account.email} ({account.plan} plan), since {day(account.created_at)}")
+    standing = f", {text}" if (text := _standing_text(account)) else ""
+    typer.echo(f"{account.email} ({account.plan} plan{standing}), since {day(account.created_at)}")
     typer.echo(f"This month: {quota.used} of {_limit_text(quota)} events, resets {day(quota.resets_at)}")
     for line in channel_lines(channels, settings):
         typer.echo(line)
@@ -178,6 +197,10 @@ def set_command(
         bool,
         typer.Option("--silently", help="Send without a sound in these quiet hours, instead of waiting."),
     ] = False,
+    operator: Annotated[
+        bool | None,
+        typer.Option("--operator/--no-operator", help="Whether it looks after the server in the dashboard."),
+    ] = None,
 ) -> None:
     """Change an account, all of it or nothing; switching a suspended channel on lifts the suspension."""
     if silently and not quiet:
@@ -186,11 +209,22 @@ def set_command(
 
     async def change(settings: Settings) -> tuple[list[str], str | None]:
         account = await accounts.find_account(email)
-        address = await ask_to_confirm(account, new_email, settings) if new_email else None
+        address, now = None, datetime.now(UTC)
+        if new_email:
+            async with mail_sender(settings) as sender:
+                url = base_url_of(settings)
+                address, _ = await ask_new_address(account, new_email, sender=sender, base_url=url, now=now)
         check_configured((name for name, each in asked.channels.items() if each.enabled), settings)
-        await change_account(account, asked, datetime.now(UTC))
+        await change_account(account, asked, now)
         own = await destinations_of(account)
         lines = channel_lines(own, settings)
+        if operator is not None:
+            is_any_left = await accounts.set_operator(account, is_operator=operator)
+            lines.append(
+                f"{account.email} is {'an' if operator else 'no'} operator{'' if operator else ' any more'}."
+            )
+            if not is_any_left:
+                lines.append(NO_OPERATOR)
         if address:
             lines.append(f"A link was sent to {address}: the address changes once it is opened there.")
         return lines, warning_for(account, own, settings)
@@ -199,6 +233,39 @@ def set_command(
     for line in lines:
         typer.echo(line)
     print_warning(warning)
+
+
+@app.command("suspend")
+def suspend_command(email: Annotated[str, EMAIL]) -> None:
+    """Refuse an account's keys and sessions, and hold what waits for it, until `account resume`."""
+
+    async def suspend(_settings: Settings) -> tuple[str, bool, bool]:
+        account = await accounts.find_account(email)
+        is_new = await accounts.suspend_account(account, datetime.now(UTC))
+        return account.email, is_new, account.is_operator and not await accounts.has_operator()
+
+    address, is_new, was_the_last_operator = with_database(suspend)
+    typer.echo(
+        f"{address} is suspended{'' if is_new else ' already'}: what waits is held until `account resume`."
+    )
+    if was_the_last_operator:
+        typer.echo(NO_OPERATOR)
+
+
+@app.command("resume")
+def resume_command(email: Annotated[str, EMAIL]) -> None:
+    """End an account's suspension: what was held goes out."""
+
+    async def resume(_settings: Settings) -> tuple[str, bool]:
+        account = await accounts.find_account(email)
+        return account.email, await accounts.resume_account(account, datetime.now(UTC))
+
+    address, was_suspended = with_database(resume)
+    typer.echo(
+        f"{address} is in use again: what was held goes out."
+        if was_suspended
+        else f"{address} is not suspended."
+    )
 
 
 @app.command("export")
@@ -227,16 +294,20 @@ def delete_command(
 ) -> None:
     """Delete an account with all its events, keys and links, for ever."""
 
-    async def delete(_settings: Settings) -> tuple[str, int]:
+    async def delete(_settings: Settings) -> tuple[str, int, bool]:
         account = await accounts.find_account(email)
         if not yes:
             typed: str = typer.prompt(f"This deletes {account.email} for ever. Type its address to go on")
             if typed.strip().lower() != account.email:
                 raise InvalidInput("That is not the account's address: nothing was deleted.")
-        return account.email, await accounts.delete_account(account, datetime.now(UTC))
+        events = await accounts.delete_account(account, datetime.now(UTC))
+        is_any_left = await accounts.has_operator() or not await Account.exists()
+        return account.email, events, account.is_operator and not is_any_left
 
-    address, events = with_database(delete)
+    address, events, was_the_last_operator = with_database(delete)
     typer.echo(f"{address} is deleted, with {events:,} events.")
+    if was_the_last_operator:
+        typer.echo(NO_OPERATOR)
 
 
 @contextmanager
@@ -259,6 +330,19 @@ async def _quota(account: Account, settings: Settings) -> Quota:
 
 def _identity(account: Account) -> dict[str, Any]:
     return {"accountId": account.id, "email": account.email, "plan": account.plan}
+
+
+def _standing(account: Account) -> dict[str, Any]:
+    suspended = account.suspended_at
+    return {
+        "operator": account.is_operator,
+        "suspendedAt": suspended.isoformat().replace("+00:00", "Z") if suspended else None,
+    }
+
+
+def _standing_text(account: Account) -> str:
+    words = ("operator" if account.is_operator else "", "suspended" if account.suspended_at else "")
+    return ", ".join(filter(None, words))
 
 
 def _usage(quota: Quota) -> dict[str, Any]:

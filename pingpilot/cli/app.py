@@ -11,6 +11,7 @@ from pingpilot.cli import (
     daemon,
     deliveries,
     destinations,
+    invitations,
     keys,
     links,
     sending,
@@ -54,7 +55,10 @@ app.command("sandbox")(daemon.sandbox_command)
 app.command("send")(sending.send_command)
 app.command("link-code")(links.link_code_command)
 app.command("sign-in")(sign_in.sign_in_command)
+app.command("invite")(invitations.invite_command)
 app.add_typer(accounts.app, name="account")
+accounts.app.command("invitations")(invitations.invitations_command)
+accounts.app.command("uninvite")(invitations.uninvite_command)
 app.add_typer(keys.app, name="key")
 app.add_typer(categories.app, name="category")
 app.add_typer(destinations.app, name="destination")

@@ -2,28 +2,29 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from models import OPEN_STATUSES, Account, Delivery, DeliveryStatus, Destination, DestinationKind
-from models.destination import Obstacle, obstacle_to
+from models import OPEN_STATUSES, Account, Delivery, DeliveryStatus, Destination
+from models.destination import obstacle_to
 from pingpilot.accounts import destinations
 from pingpilot.accounts.accounts import find_account
 from pingpilot.channels import CHANNELS, EMAIL, AddressSource
 from pingpilot.cli.channels import channel_text, check_configured
-from pingpilot.cli.confirming import ask_mailbox, check_mail_is_set_up
+from pingpilot.cli.confirming import base_url_of, mail_sender
 from pingpilot.cli.runtime import ACCOUNT, AS_JSON, print_json, print_table, with_database
 from pingpilot.config import Settings
+from pingpilot.delivery.confirming import add_and_ask, ask_mailbox
+from pingpilot.delivery.trying import TRIED_WITHIN, obstacle_in_words
 from pingpilot.errors import InvalidInput, PingPilotError
 from pingpilot.events.deliveries import trouble_of
 from pingpilot.events.notices import post_test
 
 app = typer.Typer(help="The places an account's events go to.", no_args_is_help=True)
 
-TESTED_WITHIN = 20.0
-"""Seconds that a test notification is waited for: a webhook that says nothing is given up before."""
 _LOOKS_EVERY = 0.2  # seconds
 NAME = typer.Argument(metavar="NAME", help="1 to 32 of a-z, 0-9 and '-'.")
 
@@ -67,18 +68,13 @@ def add_command(
         raise InvalidInput("This PingPilot has no webhooks.")
 
     async def add(settings: Settings) -> destinations.NewDestination:
-        if kind is EMAIL:
-            check_mail_is_set_up(settings)
-        owner = await find_account(account)
-        checked = settings.channels[kind.name].check_address(address)
-        new = await destinations.add_destination(owner, name, kind, checked, datetime.now(UTC))
-        if new.destination.kind == DestinationKind.MAILBOX:
-            try:
-                await ask_mailbox(owner, new.destination, settings)
-            except PingPilotError:
-                await new.destination.delete()
-                raise
-        return new
+        async with AsyncExitStack() as stack:
+            is_mailbox = kind is EMAIL
+            sender = await stack.enter_async_context(mail_sender(settings)) if is_mailbox else None
+            owner = await find_account(account)
+            checked = settings.channels[kind.name].check_address(address)
+            url, now = base_url_of(settings), datetime.now(UTC)
+            return await add_and_ask(owner, name, kind, checked, sender=sender, base_url=url, now=now)
 
     new = with_database(add)
     if new.secret is None:
@@ -142,15 +138,12 @@ def test_command(name: Annotated[str, NAME], account: Annotated[str, ACCOUNT]) -
         owner = await find_account(account)
         destination = await destinations.find_destination(owner, name)
         check_configured([destination.channel], settings)
-        obstacle = obstacle_to(
-            enabled=destination.enabled,
-            address=destination.address,
-            suspended_reason=destination.suspended_reason,
-        )
-        if obstacle is Obstacle.UNLINKED and destination.kind == DestinationKind.MAILBOX:
-            await ask_mailbox(owner, destination, settings)
+        if destination.is_unconfirmed:
+            async with mail_sender(settings) as sender:
+                url, now = base_url_of(settings), datetime.now(UTC)
+                await ask_mailbox(owner, destination, sender=sender, base_url=url, now=now)
             return f"{destination.title} has not confirmed yet: the link was sent there once more."
-        if obstacle:
+        if obstacle_in_words(destination, linking=""):
             raise InvalidInput(f"Nothing can be sent to '{name}': {channel_text(destination, settings)}.")
         return await _tested(owner, destination)
 
@@ -160,7 +153,7 @@ def test_command(name: Annotated[str, NAME], account: Annotated[str, ACCOUNT]) -
 async def _tested(account: Account, destination: Destination) -> str:
     """Queue a test notification and return how it went. Raises `PingPilotError` where it failed."""
     event_id = await post_test(destination, datetime.now(UTC))
-    end = time.monotonic() + TESTED_WITHIN
+    end = time.monotonic() + TRIED_WITHIN
     while True:
         delivery = await Delivery.get_or_none(event_id=event_id)
         if delivery is None:

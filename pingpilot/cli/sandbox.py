@@ -9,17 +9,21 @@ import asyncio
 import json
 import logging
 import signal
+import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 
+from api.dashboard.assets import content_of
 from models import Account, ApiKey, Plan
 from models.database import open_database
 from pingpilot.accounts.accounts import create_account
@@ -28,30 +32,27 @@ from pingpilot.accounts.linking import create_link_code
 from pingpilot.accounts.sign_in import new_sign_in_link
 from pingpilot.channels import CHANNELS, load
 from pingpilot.cli.prompt import Prompt
+from pingpilot.client import AsyncClient
 from pingpilot.config import PREFIX, Settings, load_settings
 from pingpilot.daemon.daemon import Daemon
-from pingpilot.errors import PingPilotError, SettingsError
+from pingpilot.errors import SettingsError
 from pingpilot.listening import listening_socket
+from pingpilot.sandbox.person import HELP, Person
 from pingpilot.sandbox.platforms import Platform
 from pingpilot.sandbox.terminal import Terminal
+from pingpilot.sandbox.window import HOST, Window
 from pingpilot.storage.migrating import prepare_database
 
 EMAIL = "you@example.com"
 GRACE = timedelta(seconds=1)
-HELP = """Type a command to a bot: `discord /quota`, `telegram /categories`, `telegram /help`.
-`refuse telegram` makes Telegram refuse the next message; `discord /failed` then lists it, and
-`discord press Retry 1` presses a button of that reply.
-`code` makes a new link code, for `discord /link CODE`. `curl` shows the command above again.
-A room of a team: `telegram add group ops` (or `topic`, `channel`) puts the bot into one, and
-`telegram #ops /link CODE` links it; `telegram remove ops` takes the bot out. A server's
-channel: `discord #ops /link code:CODE where:This channel`; `discord add channel deploys` (or
-`thread`) makes another one. `code ops` makes a code that names the room.
-`dashboard` makes a new link that signs a browser in to the dashboard.
-`quit` or Ctrl-C ends the sandbox."""
-
+EXAMPLE: dict[str, Any] = {
+    "category": "sale",
+    "description": "Somebody bought a lamp",
+    "fields": {"amount": 99.99},
+}
 CURL = """  curl {base_url}/api/v1/event \\
     -H 'Authorization: Bearer {api_key}' \\
-    -d '{{"category": "sale", "description": "Somebody bought a lamp", "fields": {{"amount": 99.99}}}}'
+    -d '{example}'
 """
 
 WELCOME = """
@@ -63,6 +64,10 @@ The account {email} is linked to both bots. Its API key:
 Send an event from another terminal, and watch it arrive below:
 
 {curl}
+Discord, Telegram and the mailbox as people see them, with an input line for each:
+
+  {window}
+
 Its dashboard shows what came and what became of it. This link signs a browser in, once, for
 10 minutes:
 
@@ -71,6 +76,7 @@ Its dashboard shows what came and what became of it. This link signs a browser i
 {help}
 """
 
+_ASSETS = ("pingpilot.css", "htmx.js", "icon.svg")
 _PORTS_TRIED = 50  # those after the one that is taken
 
 
@@ -186,28 +192,47 @@ async def _guide(
     for platform in platforms.values():
         platform.draw_on(terminal)
     new_link = partial(_dashboard, new.account, base_url)
-    shown = {
-        "base_url": base_url,
-        "api_key": key,
-        "email": EMAIL,
-        "dashboard": await new_link(),
-        "help": HELP,
-    }
-    curl = CURL.format(**shown)
-    typer.echo(WELCOME.format(curl=curl, **shown))
-    if not sys.stdin.isatty():
-        await stop.wait()
-        return
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setStream(prompt)
+    curl = CURL.format(base_url=base_url, api_key=key, example=json.dumps(EXAMPLE))
     new_code = partial(_code, new.account)
-    person = Person(platforms, terminal=terminal, new_code=new_code, new_link=new_link, curl=curl)
-    async with aclosing(prompt.lines()) as lines:
-        async for line in lines:
-            if line in ("quit", "exit"):
-                break
-            await person.do(line)
+    person = Person(platforms, new_code=new_code, new_link=new_link, curl=curl)
+    async with Window(
+        _listener_beside(base_url),
+        platforms,
+        person,
+        new_link=new_link,
+        send=partial(_send, base_url, key),
+        curl=curl.strip(),
+        assets={name: content_of(name) for name in _ASSETS},
+    ) as window:
+        shown = {"base_url": base_url, "api_key": key, "email": EMAIL, "window": window.url}
+        typer.echo(WELCOME.format(curl=curl, dashboard=await new_link(), help=HELP, **shown))
+        if not sys.stdin.isatty():
+            await stop.wait()
+            return
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(prompt)
+        async with aclosing(prompt.lines()) as lines:
+            async for line in lines:
+                if line in ("quit", "exit"):
+                    break
+                if told := await person.do(line):
+                    typer.echo(told)
+
+
+def _listener_beside(base_url: str) -> socket.socket:
+    """Listen for the window: on the port behind the API's, or the next that is free."""
+    wanted = (urlsplit(base_url).port or 0) + 1
+    for port in range(wanted, min(wanted + _PORTS_TRIED, 65536)):
+        with suppress(OSError):
+            return listening_socket(HOST, port)
+    return listening_socket(HOST, 0)
+
+
+async def _send(base_url: str, key: str) -> None:
+    """Send the event of the welcome's command. Raises `ClientError`."""
+    async with AsyncClient(base_url, key) as client:
+        await client.send("sale", EXAMPLE["description"], fields=EXAMPLE["fields"])
 
 
 async def _dashboard(account: Account, base_url: str) -> str:
@@ -216,48 +241,3 @@ async def _dashboard(account: Account, base_url: str) -> str:
 
 async def _code(account: Account, room: str | None) -> str:
     return (await create_link_code(account, datetime.now(UTC), room=room)).code
-
-
-class Person:
-    """Does what is typed at the prompt. `new_code` makes a link code, for a room if it is given a name;
-    `new_link` makes one to the dashboard; `curl` is the welcome's command.
-    """
-
-    def __init__(
-        self,
-        platforms: Mapping[str, Platform],
-        *,
-        terminal: Terminal,
-        new_code: Callable[[str | None], Awaitable[str]],
-        new_link: Callable[[], Awaitable[str]],
-        curl: str,
-    ) -> None:
-        self._platforms = platforms
-        self._terminal = terminal
-        self._new_code = new_code
-        self._new_link = new_link
-        self._curl = curl
-
-    async def do(self, line: str) -> None:
-        """Carry out one line, and print what comes of it."""
-        first, _, rest = line.partition(" ")
-        words = rest.strip()
-        try:
-            if first in self._platforms and words:
-                await self._platforms[first].act(words, self._terminal)
-            elif first == "refuse" and words in self._platforms:
-                self._platforms[words].refuse_next()
-                typer.echo(f"The next message to {words} will be refused.")
-            elif first == "refuse" and words:
-                bots = [name for name in self._platforms if CHANNELS[name].needs_link]
-                typer.echo(f"'{words}' is not a platform: try {' or '.join(bots)}.")
-            elif first == "code":
-                typer.echo(f"Code: {await self._new_code(words.removeprefix('#') or None)}")
-            elif line == "dashboard":
-                typer.echo(await self._new_link())
-            elif line == "curl":
-                typer.echo(self._curl)
-            elif line:
-                typer.echo(HELP)
-        except (ValueError, TimeoutError, PingPilotError) as exc:
-            typer.echo(str(exc))

@@ -5,6 +5,7 @@ It imports nothing else of PingPilot, and neither its server nor its bots.
 
 from .async_client import AsyncClient
 from .errors import (
+    AccountSuspended,
     ApiError,
     BadRequest,
     CategoryExists,
@@ -50,6 +51,7 @@ from .sync_client import Client
 
 __all__ = [
     "Accepted",
+    "AccountSuspended",
     "ApiError",
     "AsyncClient",
     "BadRequest",

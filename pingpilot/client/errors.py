@@ -137,6 +137,10 @@ class InsufficientScope(ApiError, code="insufficient_scope"):
     """The key may only send events, or not to this category."""
 
 
+class AccountSuspended(ApiError, code="account_suspended"):
+    """Whoever runs the server has suspended the account; what waits is kept."""
+
+
 class DiscordIdNotSet(ApiError, code="discord_id_not_set"):
     """Discord is switched on for the account, but not linked."""
 

@@ -24,10 +24,13 @@ from models.backends.errors import IntegrityConflict
 from models.database import PATIENCE, answers, be_impatient, open_database
 from pingpilot.accounts.accounts import accounts_without_channel
 from pingpilot.accounts.callers import Authenticator
+from pingpilot.accounts.deleting import Deletions
 from pingpilot.accounts.quota import PlanLimits
+from pingpilot.accounts.sign_up import Newcomers
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.config import PREFIX, Settings
+from pingpilot.daemon.examining import Examiner
 from pingpilot.daemon.identity import new_identity
 from pingpilot.daemon.parts import Part, build_parts
 from pingpilot.daemon.supervision import end, supervise
@@ -68,10 +71,12 @@ class Daemon:
         self._metrics = Metrics()
         self._live = Live()
         self._settlements = Settlements(self._live)
+        self._deletions = Deletions(clock=self._clock)
         self._limits = PlanLimits.of(settings)
         self._housekeeper = Housekeeper(
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
         )
+        self._examiner = Examiner(settings, clock=self._clock)
         self._parts: dict[str, Part] = {}
 
     async def serve(self, stop: asyncio.Event, *, on_up: Callable[[str], None] | None = None) -> None:
@@ -126,6 +131,7 @@ class Daemon:
             side_tasks = [
                 tasks.create_task(self._housekeeper.run(), name="housekeeping"),
                 tasks.create_task(self._look_at_accounts(), name="look at accounts"),
+                tasks.create_task(self._deletions.run(), name="deletions"),
                 tasks.create_task(self._database.run(), name="database watch"),
             ]
             for name, part in self._parts.items():
@@ -136,6 +142,7 @@ class Daemon:
             log.info("PingPilot is stopping")
             services.stopping = True
             self._settlements.close()
+            await self._examiner.close()
             for part in self._parts.values():
                 part.dispatcher.stop()
             left = max(0.0, self._grace.total_seconds() - PATIENCE)
@@ -175,6 +182,7 @@ class Daemon:
             ),
             settlements=self._settlements,
             live=self._live,
+            deletions=self._deletions,
             unsubscriber=unsubscriber,
             health=self._health,
             database=self._database,
@@ -184,9 +192,13 @@ class Daemon:
             clock=self._clock,
             on_deliveries=self._wake,
             floods=FloodGuard(clock=self._clock),
+            started_at=self._clock.now(),
             base_url=base_url,
+            examiner=self._examiner,
+            newcomers=Newcomers.of(self._settings),
             channel_settings=self._settings.channels,
             senders={name: part.own.channel for name, part in self._parts.items()},
+            sign_in_header=self._settings.sign_in_header,
             proxies=TrustedProxies(self._settings.trusted_proxies),
             cors=Cors(self._settings.cors_origins),
         )

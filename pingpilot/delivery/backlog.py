@@ -45,11 +45,30 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits for a channel or is being sent: how much, and since when the oldest; and what is held."""
+
+    depth: int
+    oldest_age: timedelta
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """What the metrics show of the database. `destinations` are counted by channel, kind and state."""
 
     waiting: list[Waiting]
     destinations: dict[tuple[str, str, str], int]
+
+    def queue_of(self, channel: str, now: datetime) -> Queue:
+        """Return what waits for one channel."""
+        own = [each for each in self.waiting if each.channel == channel]
+        queued = [each for each in own if each.status is not DeliveryStatus.HELD]
+        return Queue(
+            depth=sum(each.depth for each in queued),
+            oldest_age=max([timedelta(), *(now - each.oldest for each in queued)]),
+            held=sum(each.depth for each in own if each.status is DeliveryStatus.HELD),
+        )
 
 
 class Backlog:
@@ -62,8 +81,8 @@ class Backlog:
         self._question: asyncio.Future[Stored] | None = None
         self._asked_at = 0.0
 
-    async def refresh(self) -> None:
-        """Ask the database and show what it says; while it is away, show no number rather than an old one."""
+    async def look(self) -> Stored | None:
+        """Return what the database says, None while it is away; an answer serves all for `FRESH`."""
         question = self._question
         is_old = self._clock.monotonic() - self._asked_at >= FRESH.total_seconds()
         if question is None or (question.done() and is_old):
@@ -73,23 +92,22 @@ class Backlog:
             self._asked_at = self._clock.monotonic()
         await asyncio.wait([question], timeout=self._patience)  # not cancelled: that does harm
         try:
-            stored = question.result()
+            return question.result()
         except (asyncio.InvalidStateError, DatabaseUnavailable):
+            return None
+
+    async def refresh(self) -> None:
+        """Show in the metrics what the database says; while it is away, no number rather than an old one."""
+        stored = await self.look()
+        if stored is None:
             self._metrics.database_up.set(0)
             self._metrics.hide_stored()
             return
         self._metrics.database_up.set(1)
         self._metrics.show_destinations(stored.destinations)
-        now = self._clock.now()
         for channel in CHANNELS:
-            own = [each for each in stored.waiting if each.channel == channel]
-            queued = [each for each in own if each.status is not DeliveryStatus.HELD]
-            self._metrics.show_queue(
-                channel,
-                depth=sum(each.depth for each in queued),
-                oldest_age=max([timedelta(), *(now - each.oldest for each in queued)]),
-                held=sum(each.depth for each in own if each.status is DeliveryStatus.HELD),
-            )
+            queue = stored.queue_of(channel, self._clock.now())
+            self._metrics.show_queue(channel, depth=queue.depth, oldest_age=queue.oldest_age, held=queue.held)
 
 
 @unit_of_work

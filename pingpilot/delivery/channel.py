@@ -15,6 +15,10 @@ _SMALLEST_PLAIN, _LARGEST_PLAIN = Decimal("1e-15"), Decimal("1e21")
 """The amounts between which numbers are written without an exponent; JavaScript, too, has it from 1e21 on."""
 
 
+NO_ACCOUNT = 0
+"""The account of somebody who has none yet, and so nothing to unsubscribe from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """One event as a person shall see it, before any platform's form.
@@ -61,7 +65,8 @@ class Recipient:
 
     `address` is a Discord channel id, a Telegram chat id, an e-mail address or a URL, `topic` a topic's id
     within a Telegram chat. `mention` is whom the message calls: None for nobody, `here`, or a Discord role's
-    id. `secrets` are what a webhook is signed with, the present one first.
+    id. `secrets` are what a webhook is signed with, the present one first. Who `is_stranger` to the
+    account, such as the reader of an address that is not confirmed, gets no link that changes anything of it.
     """
 
     account_id: int
@@ -71,6 +76,7 @@ class Recipient:
     topic: str | None = None
     mention: str | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    is_stranger: bool = False
 
     @property
     def is_room(self) -> bool:

@@ -20,7 +20,7 @@ DEFAULT_COLOR = 0x7F8C8D
 _DUE = """
 SELECT d.id, d.event_id, d.account_id, d.channel, d.destination, d.attempts - d.forgiven AS attempts,
        e.category, e.title, e.url, e.description, e.fields_json, e.notice, e.created_at,
-       c.color, c.emoji, c.urgent, a.time_zone, a.combine,
+       c.color, c.emoji, c.urgent, a.time_zone, a.combine, a.suspended_at,
        dest.kind, dest.enabled, dest.address, dest.topic, dest.suspended_reason,
        dest.quiet_from, dest.quiet_until, dest.quiet_silently, dest.muted_until, dest.mention,
        dest.secret, dest.former_secret, dest.former_secret_until
@@ -75,20 +75,25 @@ async def read_due(ids: Sequence[int], now: datetime) -> list[DueDelivery]:
 
 
 def quiet_hours_of(row: Row) -> QuietHours:
-    """Return the quiet hours of a destination, from a row that has their columns."""
+    """Return the quiet hours of a destination, from a row that has their columns and its account's."""
+    is_suspended = row["suspended_at"] is not None
     return QuietHours(
         time_zone=row["time_zone"],
         start=row["quiet_from"],
         end=row["quiet_until"],
-        silently=bool(row["quiet_silently"]),
+        silently=bool(row["quiet_silently"]) and not is_suspended,
         muted_until=as_datetime(row["muted_until"]) if row["muted_until"] else None,
+        is_suspended=is_suspended,
     )
 
 
+def color_of(category_color: str | None) -> int:
+    """Return the colour of a category's messages (0xRRGGBB), by its own: `#RRGGBB`, None once it is gone."""
+    return int(category_color.removeprefix("#"), 16) if category_color else DEFAULT_COLOR
+
+
 def _due_delivery(row: Row, now: datetime) -> DueDelivery:
-    color = notices.COLOR if row["notice"] else DEFAULT_COLOR
-    if row["color"] and not row["notice"]:
-        color = int(row["color"].removeprefix("#"), 16)
+    color = notices.COLOR if row["notice"] else color_of(row["color"])
     # A direct destination that is not there yet is off
     enabled, address, suspended_reason = bool(row["enabled"]), row["address"], row["suspended_reason"]
     obstacle = obstacle_to(enabled=enabled, address=address, suspended_reason=suspended_reason)
@@ -108,7 +113,7 @@ def _due_delivery(row: Row, now: datetime) -> DueDelivery:
         description=row["description"],
         fields=tuple(json.loads(row["fields_json"]).items()),
         created_at=as_datetime(row["created_at"]),
-        passes_quiet_hours=bool(row["urgent"] or row["notice"]),
+        passes_quiet_hours=bool(row["urgent"] or row["notice"]) and row["suspended_at"] is None,
         quiet_hours=quiet_hours_of(row),
         combine=bool(row["combine"]) and CHANNELS[row["channel"]].combines,
         recipient=None if obstacle else _recipient(row, now),

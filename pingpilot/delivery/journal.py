@@ -15,6 +15,7 @@ from models.sql import as_datetime, as_uuid, is_postgres, marks, query
 from pingpilot.batching import Batcher
 from pingpilot.channels import CHANNELS, direct_channels
 from pingpilot.delivery.attempts import Attempt
+from pingpilot.delivery.failure_counts import FailureCounts
 from pingpilot.errors import RecipientMoved
 from pingpilot.events import notices
 
@@ -94,6 +95,7 @@ class Journal:
     def __init__(self, *, channel: str, daemon_id: str) -> None:
         self._channel = channel
         self._daemon_id = daemon_id
+        self._failures = FailureCounts(channel)
         self._commits: Batcher[Attempt, set[UUID]] = Batcher(self._commit)
 
     async def record(self, attempt: Attempt) -> set[UUID]:
@@ -115,8 +117,10 @@ class Journal:
         changed: list[set[UUID] | Exception] = []
         failed: list[int] = []
         delivered: list[int] = []
+        fates: list[tuple[Attempt, int]] = []
         async with transaction():
             for attempt in attempts:
+                shared = len(attempt.claim.deliveries)
                 is_new = await self._update(attempt)
                 changed.append(attempt.claim.event_ids)
                 if attempt.verdict.status is DeliveryStatus.FAILED:
@@ -131,9 +135,12 @@ class Journal:
                     waiting = await self._suspend(attempt)
                     changed[-1] = attempt.claim.event_ids | set(waiting.values())
                     failed += waiting
+                    shared += len(waiting)
+                fates.append((attempt, shared))
             await _write_history([attempt for attempt in attempts if attempt.verdict.outcome])
             await _count(delivered + failed, attempts[-1].ended_at)
             await add_fallback_deliveries(failed)
+            await self._failures.add(fates)  # last: all daemons share its rows
         return changed
 
     async def _update(self, attempt: Attempt) -> bool:

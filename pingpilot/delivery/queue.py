@@ -82,14 +82,14 @@ UPDATE deliveries SET next_attempt_at = ?
 WHERE channel = ? AND status = :pending AND ({too_late}) RETURNING id
 """)
 _HELD = with_statuses("""
-SELECT d.account_id, d.destination, MAX(d.next_attempt_at) AS latest, a.time_zone, dest.quiet_from,
-       dest.quiet_until, dest.quiet_silently, dest.muted_until
+SELECT d.account_id, d.destination, MAX(d.next_attempt_at) AS latest, a.time_zone, a.suspended_at,
+       dest.quiet_from, dest.quiet_until, dest.quiet_silently, dest.muted_until
 FROM deliveries d
 JOIN accounts a ON a.id = d.account_id
 JOIN destinations dest ON dest.account_id = d.account_id AND dest.name = d.destination
 WHERE d.channel = ? AND d.status = :held
-GROUP BY d.account_id, d.destination, a.time_zone, dest.quiet_from, dest.quiet_until, dest.quiet_silently,
-         dest.muted_until
+GROUP BY d.account_id, d.destination, a.time_zone, a.suspended_at, dest.quiet_from, dest.quiet_until,
+         dest.quiet_silently, dest.muted_until
 """)
 _HOLD_UNTIL = with_statuses("""
 UPDATE deliveries SET next_attempt_at = ?

@@ -5,7 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
+from models import OPEN_STATUSES, Delivery
 from pingpilot.events.live import Live
+
+_LOOK_AGAIN = 1.0  # seconds: sees what another daemon delivered
 
 
 class Settlements:
@@ -53,3 +56,15 @@ class Settlements:
             self._waiting[event_id].discard(signal)
             if not self._waiting[event_id]:
                 del self._waiting[event_id]
+
+    async def settled(self, event_id: UUID, seconds: float) -> list[Delivery]:
+        """Return the event's deliveries once all are settled, the time is over or the daemon stops."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while True:
+            deliveries = await Delivery.filter(event_id=event_id).order_by("id")
+            left = deadline - loop.time()
+            is_open = any(each.status in OPEN_STATUSES for each in deliveries)
+            if not is_open or left <= 0 or self.closed:
+                return deliveries
+            await self.wait(event_id, min(left, _LOOK_AGAIN))

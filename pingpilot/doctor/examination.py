@@ -27,12 +27,15 @@ async def examine() -> AsyncIterator[Finding]:
     for warning in setting_warnings(settings):
         yield warning
     database = await machine.database(settings)
-    yield database
     schema = await machine.migrations(settings) if database.level is Level.OK else _UNSEEN_SCHEMA
-    yield schema
     path = sqlite_path(settings.database)
-    if schema.level is Level.OK and not (path and not path.exists()):
+    has_tables = schema.level is Level.OK and not (path and not path.exists())
+    yield (await machine.obstacle_to_events(settings) if has_tables else None) or database
+    yield schema
+    if has_tables:
         yield await machine.accounts(settings)
+        if operators := await machine.operators(settings):
+            yield operators
     yield machine.disk(settings)
     yield await machine.port(settings)
     dates = Dates()

@@ -13,9 +13,9 @@ import aiohttp
 
 from api.resources.health import DATABASE_MARK
 from models import Account
-from models.database import connection, is_current, open_database
+from models.database import answers, connection, is_current, open_database
 from models.sql import as_datetime
-from pingpilot.accounts.accounts import accounts_without_channel
+from pingpilot.accounts.accounts import accounts_without_channel, has_operator
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.config import PREFIX, Settings
 from pingpilot.database_url import parse_postgres_url, sqlite_path
@@ -58,6 +58,20 @@ async def database(settings: Settings) -> Finding:
             if path
             else f"Check {settings.database_variable}, that the server runs, and who may log in.",
         )
+
+
+async def obstacle_to_events(settings: Settings) -> Finding | None:
+    """Return what keeps events from being stored, None where nothing does. It writes nothing.
+
+    The schema has to be that of this version: the locks of an event are asked for.
+    """
+    try:
+        async with open_database(settings.database):
+            await answers()
+    except DatabaseUnavailable as exc:
+        advice = "Find out which program keeps it locked, or why it may only be read."
+        return Finding("database", Level.PROBLEM, f"No event can be stored: {exc}.", advice)
+    return None
 
 
 def _folder(settings: Settings, folder: Path) -> Finding:
@@ -137,6 +151,31 @@ async def accounts(settings: Settings) -> Finding:
     )
 
 
+async def operators(settings: Settings) -> Finding | None:
+    """Warn where nobody looks after the server in the dashboard, or anybody may become who does."""
+    try:
+        async with open_database(settings.database):
+            is_empty = not await Account.all().exists()
+            has_one = await has_operator()
+    except DatabaseUnavailable:
+        return None  # said of the accounts
+    if is_empty and settings.sign_up == "open":
+        return Finding(
+            "operator",
+            Level.WARNING,
+            "Whoever signs up first becomes this server's operator.",
+            "Make your own account first: `pingpilot account create EMAIL`.",
+        )
+    if is_empty or has_one:
+        return None
+    return Finding(
+        "operator",
+        Level.WARNING,
+        "No account is an operator, who looks after the server in the dashboard.",
+        "Make one with `pingpilot account set EMAIL --operator`.",
+    )
+
+
 def disk(settings: Settings) -> Finding:
     """Whether there is room where data are kept."""
     path = sqlite_path(settings.database) or settings.data_dir
@@ -187,6 +226,9 @@ async def _who_listens(settings: Settings, url: str) -> Finding:
             f"A PingPilot of another database runs at {url} ({status}).",
             f"Give this one another {PREFIX}HTTP_PORT, or run the doctor with the settings of that daemon.",
         )
+    if status == "unavailable":
+        advice = "Its log says why: the database is away, locked or full, or its file was replaced."
+        return _port_problem(f"The daemon runs at {url}, and can't store events.", advice)
     return Finding("port", Level.OK, f"The daemon runs at {url} ({status}).")
 
 

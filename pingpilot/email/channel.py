@@ -36,13 +36,17 @@ class EmailChannel:
 
     async def send(self, recipient: Recipient, notification: Notification) -> None:
         """Send one e-mail. Raises the failures of `Channel.send`."""
+        unsubscribe_url = None
+        if self._unsubscribe_url and not recipient.is_stranger:
+            unsubscribe_url = self._unsubscribe_url(
+                recipient.account_id, recipient.destination, recipient.address
+            )
         try:
             message = build_message(
                 notification,
                 sender=self._sender,
                 recipient=recipient.address,
-                unsubscribe_url=self._unsubscribe_url
-                and self._unsubscribe_url(recipient.account_id, recipient.destination, recipient.address),
+                unsubscribe_url=unsubscribe_url,
             )
         except ValueError as exc:
             reason = f"No mail can be sent to this address: {exc}"

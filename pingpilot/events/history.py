@@ -3,15 +3,18 @@
 The order is that of the ids, which grow with time and never change, so that a walk from page to page
 neither skips nor repeats an event, whatever comes in or changes its status meanwhile.
 
-A page costs about as much for the first event as for the millionth. A status that few deliveries have is
-looked up by it; otherwise a page reads so many events at most and says where to go on, even where none of
-them was wanted (`Effort`).
+A page costs about as much for the first event as for the millionth. Each of the things that may be asked
+for (a category, a destination, what failed, a time) is a range of an index, and of those asked for at once
+the one that reaches furthest back is read. It reads so many events at most and says where to go on, even
+where none of them was wanted (`Effort`).
 """
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -20,12 +23,13 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from models import OPEN_STATUSES, Delivery, DeliveryStatus, Event
 from models.database import reader
 from models.delivery import with_statuses
+from models.ids import first_id_at, made_at
 from models.sql import as_uuid, marks, query
 from pingpilot.channels import CHANNELS
+from pingpilot.events.searching import text_condition
 
-_NEWEST = UUID(int=2**128 - 1)
+_NEWEST, _OLDEST = UUID(int=2**128 - 1), UUID(int=0)
 _OPEN = tuple(status.value for status in OPEN_STATUSES)
-_FAILED = (DeliveryStatus.FAILED.value,)
 
 
 class EventStatus(StrEnum):
@@ -49,24 +53,43 @@ def status_of(deliveries: Collection[Delivery]) -> EventStatus:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which of an account's events are meant; None means all. `before` is the id to go on below."""
+    """Which of an account's events are meant; None means all.
+
+    `before` is the id to go on below. With a `destination`, the `status` is that of the delivery there.
+    `text` stands in the title, the description or the fields, in any case. They came at `since` or later,
+    and before `until`.
+    """
 
     account_id: int
     category: str | None = None
     status: EventStatus | None = None
     before: UUID | None = None
+    destination: str | None = None
+    text: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def ids(self) -> tuple[UUID, UUID]:
+        """Return the range of the ids: its first, and the one it ends before."""
+        first = first_id_at(self.since) if self.since else _OLDEST
+        ends = [first_id_at(self.until)] if self.until else []
+        return first, min([*ends, self.before or _NEWEST])
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
     """What one page may cost: a few milliseconds of the database's time.
 
-    `scanned` are the events it looks at, at most. Up to `rare` deliveries, a status is looked up by those
-    that have it.
+    `scanned` are the events it looks at, at most. Up to `rare` open deliveries, what is pending is looked up
+    by them. A text is looked for in `searched` events, so many `at_once`, while less than `patience` has
+    passed: an event may have sixty bytes or sixty thousand.
     """
 
     scanned: int = 5000
     rare: int = 1000
+    searched: int = 20_000
+    at_once: int = 1000
+    patience: timedelta = timedelta(milliseconds=250)
 
 
 USUAL = Effort()
@@ -82,10 +105,26 @@ class ListedEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """Some events, newest first. `next_before` is where the next page begins, None at the end."""
+    """Some events, newest first. `next_before` is where the next page begins, None at the end.
+
+    `looked_at` is given where the page ends since it has looked at that many events, and `looked_back_to`
+    is when the last of them came.
+    """
 
     events: list[ListedEvent]
     next_before: UUID | None
+    looked_at: int | None = None
+    looked_back_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """Where candidates come from: a table, the column that has their ids, and which of its rows."""
+
+    table: str
+    id: str
+    condition: str
+    values: tuple[Any, ...]
 
 
 async def list_events(wanted: Wanted, most: int, effort: Effort = USUAL) -> EventPage:
@@ -93,54 +132,100 @@ async def list_events(wanted: Wanted, most: int, effort: Effort = USUAL) -> Even
 
     What PingPilot itself had to say (notices) is not among them.
     """
+    if wanted.destination is not None and wanted.status is EventStatus.NO_CHANNEL:
+        return EventPage([], None)  # what went nowhere went to no destination
     connection = reader()
-    is_rare, floor = False, None
-    if wanted.status in (EventStatus.PENDING, EventStatus.FAILED):  # one delivery is enough to know it by
-        condition, values = _deliveries_behind(wanted)
-        few = f"(SELECT 1 FROM deliveries d WHERE {condition} LIMIT ?) AS few"  # noqa: S608
-        rows = await query(connection, f"SELECT COUNT(*) AS count FROM {few}", [*values, effort.rare + 1])  # noqa: S608
-        is_rare = rows[0]["count"] <= effort.rare
-    if not is_rare:
-        own, values = "account_id = ?", list[Any]([wanted.account_id])
-        if wanted.category is not None:  # an index has these alone
-            own, values = f"{own} AND category = ?", [*values, wanted.category]
-        rows = await query(
-            connection,
-            f"SELECT id FROM events WHERE {own} AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",  # noqa: S608
-            [*values, wanted.before or _NEWEST, effort.scanned - 1],
-        )
-        floor = as_uuid(rows[0]["id"]) if rows else None  # None: the account's events end before
-    ids = await _matching(connection, wanted, floor, most + 1, through_deliveries=is_rare)
+    ends = monotonic() + effort.patience.total_seconds()
+    scanned = effort.at_once if wanted.text else effort.scanned
+    ids, floor, rest, looked_at = list[UUID](), None, wanted, 0
+    while True:
+        candidates, floor = await _furthest_back(connection, rest, scanned, effort.rare)
+        ids += await _matching(connection, rest, candidates, floor, most + 1 - len(ids))
+        looked_at += scanned
+        if len(ids) > most or floor is None or not wanted.text:
+            break
+        if looked_at >= effort.searched or monotonic() >= ends:
+            break
+        rest = replace(rest, before=floor)
     found = await _with_deliveries(connection, ids[:most])
     # A status may have changed since the first look: what is shown is what is true now
-    listed = [each for each in found if wanted.status in (None, status_of(each.deliveries))]
-    return EventPage(listed, ids[most - 1] if len(ids) > most else floor)
+    listed = [each for each in found if _is_still(wanted, each.deliveries)]
+    if len(ids) > most:
+        return EventPage(listed, ids[most - 1])
+    return EventPage(listed, floor, looked_at, made_at(floor)) if floor else EventPage(listed, None)
+
+
+async def _furthest_back(
+    connection: BaseDBAsyncClient, wanted: Wanted, scanned: int, rare: int
+) -> tuple[_Range, UUID | None]:
+    """Return the range to read, and the id of its last event to look at, None where it ends before."""
+    account, (first, end) = wanted.account_id, wanted.ids()
+    if wanted.status is EventStatus.PENDING:  # hardly ever many
+        pending = _open_deliveries(wanted)
+        few = f"(SELECT 1 FROM {pending.table} WHERE {pending.condition} LIMIT ?) AS few"  # noqa: S608
+        rows = await query(connection, f"SELECT COUNT(*) AS count FROM {few}", [*pending.values, rare + 1])  # noqa: S608
+        if rows[0]["count"] <= rare:
+            return pending, None
+    ranges = list[_Range]()
+    if wanted.status is EventStatus.FAILED:
+        own = with_statuses("d.account_id = ? AND d.status = :failed")
+        ranges.append(_Range("deliveries d", "d.event_id", own, (account,)))
+    if wanted.category is not None:
+        own = "e.account_id = ? AND e.category = ?"
+        ranges.append(_Range("events e", "e.id", own, (account, wanted.category)))
+    if wanted.destination is not None:
+        own = "d.account_id = ? AND d.destination = ?"
+        ranges.append(_Range("deliveries d", "d.event_id", own, (account, wanted.destination)))
+    if not ranges:
+        ranges.append(_Range("events e", "e.id", "e.account_id = ?", (account,)))
+    floors = list[tuple[UUID, _Range]]()
+    for each in ranges:
+        rows = await query(
+            connection,
+            f"SELECT {each.id} AS id FROM {each.table} WHERE {each.condition} "  # noqa: S608
+            f"AND {each.id} < ? AND {each.id} >= ? ORDER BY {each.id} DESC LIMIT 2 OFFSET ?",
+            [*each.values, end, first, scanned - 1],
+        )
+        if len(rows) < 2:  # noqa: PLR2004  # nothing is left below
+            return each, None
+        floors.append((as_uuid(rows[0]["id"]), each))
+    floor, furthest = min(floors, key=lambda each: each[0])
+    return furthest, floor
 
 
 async def _matching(
-    connection: BaseDBAsyncClient, wanted: Wanted, floor: UUID | None, most: int, *, through_deliveries: bool
+    connection: BaseDBAsyncClient, wanted: Wanted, candidates: _Range, floor: UUID | None, most: int
 ) -> list[UUID]:
     """Return the ids of up to `most` events that are wanted, newest first, those down to `floor`."""
-    source, parts = "events e", ["e.account_id = ?", "e.id < ?", "NOT e.notice"]
-    values: list[Any] = [wanted.account_id, wanted.before or _NEWEST]
-    if floor is not None:
-        parts.append("e.id >= ?")
-        values.append(floor)
+    first, end = wanted.ids()
+    source, parts = candidates.table, [candidates.condition, f"{candidates.id} < ? AND {candidates.id} >= ?"]
+    values: list[Any] = [*candidates.values, end, floor or first]
+    if source != "events e":  # CROSS JOIN: SQLite would go through the account's events instead
+        source += " CROSS JOIN events e"
+        parts.append("e.id = d.event_id")
+    parts.append("e.account_id = ? AND NOT e.notice")
+    values.append(wanted.account_id)
     if wanted.category is not None:
         parts.append("e.category = ?")
         values.append(wanted.category)
-    if wanted.status is not None:
+    if wanted.destination is not None:
+        is_candidate = (
+            candidates.table == "deliveries d"
+        )  # the delivery that is asked for, or one of its event
+        there = "d.destination = ?" if is_candidate else "s.event_id = e.id AND s.destination = ?"
+        there += f" AND {'d' if is_candidate else 's'}.status IN ({_AT_ONE_SQL[wanted.status]})"
+        parts.append(there if is_candidate else f"EXISTS (SELECT 1 FROM deliveries s WHERE {there})")  # noqa: S608
+        values.append(wanted.destination)
+    elif wanted.status is not None:
         parts.append(_HAVING[wanted.status])
-    if through_deliveries:
-        behind, behind_values = _deliveries_behind(wanted)
-        # CROSS JOIN: SQLite would go through the account's events instead
-        source = f"(SELECT DISTINCT d.event_id FROM deliveries d WHERE {behind}) AS c CROSS JOIN events e"  # noqa: S608
-        parts.insert(0, "e.id = c.event_id")
-        values = [*behind_values, *values]
-    condition = " AND ".join(parts)
-    rows = await query(
+    if wanted.text:
+        condition, texts = text_condition(connection, wanted.text)
+        parts.append(condition)
+        values += texts
+    rows = await query(  # DISTINCT: an event may have two deliveries
         connection,
-        f"SELECT e.id FROM {source} WHERE {condition} ORDER BY e.id DESC LIMIT ?",  # noqa: S608
+        f"SELECT DISTINCT {candidates.id} AS id FROM {source} WHERE {' AND '.join(parts)} "  # noqa: S608
+        f"ORDER BY {candidates.id} DESC LIMIT ?",
         [*values, most],
     )
     return [as_uuid(row["id"]) for row in rows]
@@ -166,14 +251,32 @@ _HAVING = {
     EventStatus.DELIVERED: f"{_ANY} AND NOT {_ANY_OPEN} AND NOT {_ANY_FAILED_FOR_GOOD}",
     EventStatus.NO_CHANNEL: f"NOT {_ANY}",
 }
+_AT_ONE = {
+    None: frozenset(DeliveryStatus),
+    EventStatus.PENDING: frozenset(OPEN_STATUSES),
+    EventStatus.FAILED: frozenset({DeliveryStatus.FAILED}),
+    EventStatus.DELIVERED: frozenset({DeliveryStatus.DELIVERED}),
+}
+"""What a delivery to the destination that is asked for may be."""
+_AT_ONE_SQL = {
+    status: ", ".join(f"'{each.value}'" for each in sorted(statuses)) for status, statuses in _AT_ONE.items()
+}
 
 
-def _deliveries_behind(wanted: Wanted) -> tuple[str, list[Any]]:
-    """Return the deliveries of which a pending or failed event has one, by the index the queue uses."""
-    statuses = _FAILED if wanted.status == EventStatus.FAILED else _OPEN
+def _is_still(wanted: Wanted, deliveries: Collection[Delivery]) -> bool:
+    if wanted.destination is None:
+        return wanted.status in (None, status_of(deliveries))
+    return any(
+        each.destination == wanted.destination and each.status in _AT_ONE[wanted.status]
+        for each in deliveries
+    )
+
+
+def _open_deliveries(wanted: Wanted) -> _Range:
+    """Return the deliveries of which a pending event has one, by the index the queue uses."""
     channels = list(CHANNELS)
-    condition = f"d.channel IN ({marks(channels)}) AND d.status IN ({marks(statuses)}) AND d.account_id = ?"
-    return condition, [*channels, *statuses, wanted.account_id]
+    condition = f"d.channel IN ({marks(channels)}) AND d.status IN ({marks(_OPEN)}) AND d.account_id = ?"
+    return _Range("deliveries d", "d.event_id", condition, (*channels, *_OPEN, wanted.account_id))
 
 
 async def _with_deliveries(connection: BaseDBAsyncClient, ids: list[UUID]) -> list[ListedEvent]:

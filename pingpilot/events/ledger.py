@@ -14,6 +14,7 @@ from models.ids import uuid7
 from models.names import split
 from models.sql import as_datetime, as_uuid, insert_rows, marks, query
 from pingpilot.accounts.quota import Reached, month_end, month_of, percent_reached
+from pingpilot.events.numbers import Sums
 from pingpilot.events.routing import Route
 from pingpilot.events.submission import (
     Acceptance,
@@ -41,6 +42,7 @@ class Ledger:
         self._now = now
         self._charged: Counter[int] = Counter()
         self._accepted: Counter[tuple[int, str]] = Counter()
+        self._sums = Sums()
         self._used: dict[int, int] = {}
         self._limits: dict[int, int] = {}
         self._told: dict[int, tuple[int, int | None]] = {}
@@ -94,6 +96,8 @@ class Ledger:
                 return QuotaExceeded(limit, month_end(self._now))
         self._used[account] += 1
         self._accepted[account, submission.category] += 1
+        if submission.numbers:
+            self._sums.add(account, submission.category, submission.numbers)
         route = self._routes[account, submission.category]
         targets = route.targets_for(submission.caller)
         event_id, goes_nowhere = uuid7(), not targets
@@ -116,7 +120,9 @@ class Ledger:
         return found
 
     async def close(self) -> None:
-        """Give back what was charged for submissions that were not accepted; count the others by category."""
+        """Give back what was charged for submissions that were not accepted; count the others by category,
+        and add up their numbers.
+        """
         refunds = Counter[int]()
         refunds.subtract(self._charged)
         for (account, _), count in self._accepted.items():
@@ -145,6 +151,7 @@ class Ledger:
                 "ON CONFLICT (account_id, slot, category) DO UPDATE SET "
                 "events = category_activity.events + excluded.events",
             )
+            await self._sums.store(self._connection, slot)
 
     async def _charge(self, events: Mapping[int, int]) -> dict[int, int]:
         """Add to the month counters and return what they are then.

@@ -10,6 +10,7 @@ from models import Account, Delivery, DeliveryStatus, Destination, DestinationKi
 from models.database import transaction, unit_of_work
 from models.ids import first_id_at
 from models.sql import as_uuid
+from pingpilot.clock import SKEW
 from pingpilot.errors import TooMany
 
 SENDER = "PingPilot"
@@ -43,6 +44,10 @@ async def post_notice(
     return {target.channel for target in targets}
 
 
+def _test_text(name: str) -> str:
+    return f"This is a test: notifications to '{name}' arrive here."
+
+
 @unit_of_work
 async def post_test(destination: Destination, now: datetime) -> UUID:
     """Queue a test notification for one destination; return its event's id.
@@ -51,13 +56,27 @@ async def post_test(destination: Destination, now: datetime) -> UUID:
     """
     async with transaction():
         await Account.lock(destination.account_id)
-        text = f"This is a test: notifications to '{destination.name}' arrive here."
+        text = _test_text(destination.name)
         recent = _recent(destination.account_id, timedelta(hours=1), now)
         if await recent.filter(notice=True, description=text).count() >= MOST_TESTS:
             raise TooMany(
                 f"'{destination.name}' was sent {MOST_TESTS} test notifications in an hour: wait a little."
             )
         return await _queue(destination.account_id, text, [destination], now)
+
+
+async def latest_tests(destinations: Sequence[Destination], now: datetime) -> dict[str, Delivery]:
+    """Return the last test notification to each of an account's destinations in an hour, by name."""
+    if not destinations:
+        return {}
+    account_id = destinations[0].account_id
+    texts = [_test_text(each.name) for each in destinations]
+    recent = _recent(account_id, timedelta(hours=1), now)
+    events = await recent.filter(category=SENDER, notice=True, description__in=texts).values_list(
+        "id", flat=True
+    )
+    found = await Delivery.filter(event_id__in=events).order_by("id")
+    return {each.destination: each for each in found}
 
 
 async def _queue(account_id: int, text: str, targets: Sequence[Destination], now: datetime) -> UUID:
@@ -96,4 +115,6 @@ async def post_notice_once(account_id: int, text: str, *, within: timedelta, now
 
 
 def _recent(account_id: int, within: timedelta, now: datetime) -> QuerySet[Event]:
-    return Event.filter(account_id=account_id, id__gte=first_id_at(now - within), created_at__gt=now - within)
+    """Return the account's events of the time before; those of a clock that was ahead are none of them."""
+    lately = Event.filter(account_id=account_id, id__gte=first_id_at(now - within))
+    return lately.filter(created_at__gt=now - within, created_at__lte=now + SKEW)

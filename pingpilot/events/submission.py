@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pingpilot.accounts.callers import Caller, Target
 from pingpilot.errors import PingPilotError
+from pingpilot.events.numbers import Numbers
 
 
 class CategoryNotFound(PingPilotError):
@@ -36,7 +37,9 @@ def shown_description(category: str, description: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One event somebody wants accepted. `body_hash` tells two bodies under one key apart."""
+    """One event somebody wants accepted. `body_hash` tells two bodies under one key apart; `numbers` are
+    those of its fields (`numbers_in`).
+    """
 
     caller: Caller
     category: str
@@ -46,6 +49,7 @@ class Submission:
     body_hash: str = ""
     title: str | None = None
     url: str | None = None
+    numbers: Numbers = ()
 
 
 @dataclass(frozen=True, slots=True)

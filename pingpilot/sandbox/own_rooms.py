@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from pingpilot.sandbox.discord import DiscordMessage, DiscordStandIn, DiscordUser, GuildChannel, Permission
+from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser, GuildChannel, Permission
 from pingpilot.sandbox.telegram import TelegramMessage, TelegramRoom, TelegramStandIn, TelegramUser
 from pingpilot.sandbox.telegram.rooms import RoomType
 
@@ -69,6 +69,11 @@ class TelegramRooms:
             await self._stand_in.rooms.write(room, text, by=by, topic=topic, timeout=_SECONDS_TO_ANSWER)
         except TimeoutError:
             raise ValueError("The bot says nothing: in a room it answers its commands alone.") from None
+
+    @property
+    def names(self) -> list[str]:
+        """What they are called."""
+        return [*self._rooms]
 
     def place_of(self, message: TelegramMessage) -> str | None:
         """Return what the room is called that a message came to, None for the private chat."""
@@ -137,10 +142,19 @@ class DiscordChannels:
             raise ValueError(_no_room(name, self._channels, "discord add channel"))
         return self._channels[name]
 
-    def place_of(self, message: DiscordMessage) -> str | None:
-        """Return what the channel is called that a message came to, None for a direct one."""
-        channel = self._guild.channels.get(message.channel_id)
+    @property
+    def names(self) -> list[str]:
+        """What they are called."""
+        return [*self._channels]
+
+    def place_of(self, channel_id: str) -> str | None:
+        """Return what the channel of this id is called, None for a direct conversation."""
+        channel = self.with_id(channel_id)
         return f"#{channel.name}" if channel else None
+
+    def with_id(self, channel_id: str) -> GuildChannel | None:
+        """Return the channel or thread of this id, None for a direct conversation."""
+        return self._guild.channels.get(channel_id)
 
 
 def _kind_and_name(words: str, kinds: tuple[str, ...]) -> tuple[str, str]:

@@ -8,13 +8,13 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from models import Account, Destination, DestinationKind
 from pingpilot.accounts.webhooks import new_webhook_secret
 from pingpilot.channels import WEBHOOK
-from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
+from pingpilot.sandbox.discord import DiscordMessage, DiscordStandIn, DiscordUser, InteractionReply
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.own_rooms import DiscordChannels, TelegramRooms
-from pingpilot.sandbox.smtp import MailStandIn
+from pingpilot.sandbox.smtp import Mail, MailStandIn
 from pingpilot.sandbox.telegram import TelegramMessage, TelegramStandIn, TelegramUser
-from pingpilot.sandbox.terminal import Terminal, discord_buttons, telegram_buttons
-from pingpilot.sandbox.webhook import WebhookStandIn
+from pingpilot.sandbox.terminal import discord_buttons, telegram_buttons
+from pingpilot.sandbox.webhook import WebhookMessage, WebhookStandIn
 
 _PRESS, _IN = "press ", "#"
 
@@ -39,18 +39,44 @@ class Platform(Protocol):
     async def add_to(self, account: Account) -> None:
         """Add a destination here to the account; nothing where it has a direct one."""
 
-    def draw_on(self, terminal: Terminal) -> None:
-        """Have what arrives from now on drawn."""
+    @property
+    def rooms(self) -> list[str]:
+        """The rooms that the person has made, by their names."""
 
-    async def act(self, words: str, terminal: Terminal) -> None:
+    def draw_on(self, screen: "Screen") -> None:
+        """Have what arrives from now on drawn, and what the person says."""
+
+    async def act(self, words: str) -> str:
         """Do as the person what was typed after the platform's name: say something, press a button, add the
-        bot to a room and write there.
+        bot to a room and write there. Return what there is to tell of it, if anything.
 
         Raises `ValueError` with a sentence where that can't be done here.
         """
 
+    async def press(self, message: str, action: str) -> str:
+        """Press a button of a message, by their ids; return and raise as `act`."""
+
     def refuse_next(self) -> None:
         """Refuse the next message for good. Raises `ValueError` where it can't."""
+
+
+class Screen(Protocol):
+    """What people look at: it draws what arrives, each platform's in its own way.
+
+    `place` is the room where it came, None for the person's own conversation with the bot.
+    """
+
+    def said(self, text: str, place: str | None = None) -> None: ...
+
+    def discord(self, message: DiscordMessage, place: str | None = None) -> None: ...
+
+    def discord_reply(self, reply: InteractionReply, place: str | None = None) -> None: ...
+
+    def telegram(self, message: TelegramMessage, place: str | None = None) -> None: ...
+
+    def mail(self, mail: Mail) -> None: ...
+
+    def webhook(self, message: WebhookMessage) -> None: ...
 
 
 class _Startable(Protocol):
@@ -67,6 +93,7 @@ class _Played(Generic[StandIn]):
 
     def __init__(self, stand_in: StandIn) -> None:
         self._stand_in = stand_in
+        self._screens: list[Screen] = []
 
     async def __aenter__(self) -> Self:
         await self._stand_in.start()
@@ -77,6 +104,17 @@ class _Played(Generic[StandIn]):
 
     async def add_to(self, account: Account) -> None:
         """The account has a direct destination here."""
+
+    @property
+    def rooms(self) -> list[str]:
+        return []
+
+    async def press(self, message: str, action: str) -> str:
+        raise ValueError("There are no buttons here.")
+
+    def _say(self, text: str, place: str | None = None) -> None:
+        for screen in self._screens:
+            screen.said(text, place)
 
 
 class DiscordInSandbox(_Played[DiscordStandIn]):
@@ -96,25 +134,45 @@ class DiscordInSandbox(_Played[DiscordStandIn]):
         await self._stand_in.wait_connected()
         await self._stand_in.command(self._person, f"/link {code}")
 
-    def draw_on(self, terminal: Terminal) -> None:
-        self._stand_in.on_message.append(
-            lambda message: terminal.discord(message, self._channels.place_of(message))
-        )
+    @property
+    def rooms(self) -> list[str]:
+        return self._channels.names
 
-    async def act(self, words: str, terminal: Terminal) -> None:
+    def draw_on(self, screen: Screen) -> None:
+        def draw(message: DiscordMessage) -> None:
+            screen.discord(message, self._channels.place_of(message.channel_id))
+
+        def draw_reply(reply: InteractionReply) -> None:
+            screen.discord_reply(reply, self._channels.place_of(reply.channel_id))
+
+        self._screens.append(screen)
+        self._stand_in.on_message.append(draw)
+        self._stand_in.on_reply.append(draw_reply)
+
+    async def act(self, words: str) -> str:
         first, _, rest = words.partition(" ")
         if first == "add":
-            terminal.note(await self._channels.add(rest.strip()))
-        elif first == "remove":
-            terminal.note(await self._channels.remove(_name(rest)))
-        elif words.startswith(_PRESS):
-            button = _button(discord_buttons(self._stand_in.replies[-1]), words)
-            terminal.discord_reply(await self._stand_in.press(self._person, button))
+            return await self._channels.add(rest.strip())
+        if first == "remove":
+            return await self._channels.remove(_name(rest))
+        if words.startswith(_PRESS):
+            latest = self._stand_in.replies[-1:]
+            button = _button(discord_buttons(latest[0]) if latest else {}, words)
+            await self._stand_in.press(self._person, button)
         elif words.startswith(_IN):
             channel = self._channels.found(_name(first))
-            terminal.discord_reply(await self._stand_in.command(self._person, rest.strip(), where=channel))
+            self._say(rest.strip(), f"#{channel.name}")
+            await self._stand_in.command(self._person, rest.strip(), where=channel)
         else:
-            terminal.discord_reply(await self._stand_in.command(self._person, words))
+            self._say(words)
+            await self._stand_in.command(self._person, words)
+        return ""
+
+    async def press(self, message: str, action: str) -> str:
+        replies = (each for each in reversed(self._stand_in.replies) if each.message_id == message)
+        channel = next((self._channels.with_id(each.channel_id) for each in replies), None)
+        await self._stand_in.press(self._person, action, on=message, where=channel or "dm")
+        return ""
 
     def refuse_next(self) -> None:
         self._stand_in.faults.add(Fault.error(400, "Invalid Form Body", code=50035), route="POST channels/")
@@ -138,27 +196,48 @@ class TelegramInSandbox(_Played[TelegramStandIn]):
         await self._stand_in.wait_polling()
         await self._stand_in.say(self._person, f"/link {code}")
 
-    def draw_on(self, terminal: Terminal) -> None:
-        def draw(message: TelegramMessage) -> None:
-            terminal.telegram(message, self._rooms.place_of(message))
+    @property
+    def rooms(self) -> list[str]:
+        return self._rooms.names
 
+    def draw_on(self, screen: Screen) -> None:
+        def draw(message: TelegramMessage) -> None:
+            screen.telegram(message, self._rooms.place_of(message))
+
+        self._screens.append(screen)
         self._stand_in.on_message.append(draw)
         self._stand_in.on_edit.append(draw)
 
-    async def act(self, words: str, terminal: Terminal) -> None:
+    async def act(self, words: str) -> str:
         first, _, rest = words.partition(" ")
         if first == "add":
-            terminal.note(self._rooms.add(rest.strip()))
-        elif first == "remove":
-            terminal.note(self._rooms.remove(_name(rest)))
-        elif words.startswith(_PRESS):
-            messages = self._stand_in.messages
-            message = next((each for each in reversed(messages) if telegram_buttons(each)), messages[-1])
-            await self._stand_in.press(self._person, _button(telegram_buttons(message), words), message)
-        elif words.startswith(_IN):
+            return self._rooms.add(rest.strip())
+        if first == "remove":
+            return self._rooms.remove(_name(rest))
+        if words.startswith(_PRESS):
+            messages = reversed(self._stand_in.messages)
+            message = next((each for each in messages if telegram_buttons(each)), None)
+            button = _button(telegram_buttons(message) if message else {}, words)
+            return await self._press(message, button) if message else ""
+        if words.startswith(_IN):
+            self._say(rest.strip(), first)
             await self._rooms.write(_name(first), rest.strip())
         else:
+            self._say(words)
             await self._stand_in.say(self._person, words)
+        return ""
+
+    async def press(self, message: str, action: str) -> str:
+        for each in self._stand_in.messages:
+            if f"{each.chat_id}.{each.message_id}" == message:
+                return await self._press(each, action)
+        raise ValueError("That message is gone.")
+
+    async def _press(self, message: TelegramMessage, action: str) -> str:
+        """Press a button; return what Telegram shows of it for a moment, where the chat stays as it is."""
+        if await self._stand_in.press(self._person, action, message):
+            return ""
+        return self._stand_in.answers[-1].text or ""
 
     def refuse_next(self) -> None:
         refusal = Fault.error(400, "Bad Request: refused by the sandbox")
@@ -185,10 +264,10 @@ class MailInSandbox(_Played[MailStandIn]):
     async def link(self, code: str) -> None:
         """Mail goes to the account's address."""
 
-    def draw_on(self, terminal: Terminal) -> None:
-        self._stand_in.on_message.append(terminal.mail)
+    def draw_on(self, screen: Screen) -> None:
+        self._stand_in.on_message.append(screen.mail)
 
-    async def act(self, words: str, terminal: Terminal) -> None:
+    async def act(self, words: str) -> str:
         raise ValueError("Nobody answers mail here: talk to a bot, on Discord or Telegram.")
 
     def refuse_next(self) -> None:
@@ -220,10 +299,10 @@ class WebhookInSandbox(_Played[WebhookStandIn]):
             secret=self._secret,
         )
 
-    def draw_on(self, terminal: Terminal) -> None:
-        self._stand_in.on_message.append(terminal.webhook)
+    def draw_on(self, screen: Screen) -> None:
+        self._stand_in.on_message.append(screen.webhook)
 
-    async def act(self, words: str, terminal: Terminal) -> None:
+    async def act(self, words: str) -> str:
         raise ValueError("A webhook only listens: talk to a bot, on Discord or Telegram.")
 
     def refuse_next(self) -> None:

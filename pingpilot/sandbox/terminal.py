@@ -22,9 +22,8 @@ class Terminal:
         self._write = write
         self._colors = colors
 
-    def note(self, text: str) -> None:
-        """Write a sentence of the sandbox's own."""
-        self._write(_printable(text))
+    def said(self, text: str, place: str | None = None) -> None:
+        """Draw nothing: whoever said it has typed it here."""
 
     def discord(self, message: DiscordMessage, place: str | None = None) -> None:
         """Draw a message: its text, its embeds behind a bar in their colour; `place` is the channel."""
@@ -34,9 +33,10 @@ class Terminal:
             self._embed(embed)
         self._write("")
 
-    def discord_reply(self, reply: InteractionReply) -> None:
+    def discord_reply(self, reply: InteractionReply, place: str | None = None) -> None:
         """Draw the answer to a slash command or a pressed button."""
         kind = "only you can see this" if reply.ephemeral else "reply"
+        kind += f", in {place}" if place else ""
         self._head("Discord", f"{kind}, changed" if reply.updated else kind)
         self._lines(_without_marks(reply.content))
         self._buttons([*discord_buttons(reply), *_discord_links(reply)])

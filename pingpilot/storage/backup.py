@@ -7,6 +7,8 @@ from pathlib import Path
 from pingpilot.database_url import sqlite_path
 from pingpilot.errors import InvalidInput, NotFound, PingPilotError
 
+_LOCKED_FOR = 10.0  # seconds that another program may keep the database locked
+
 
 def back_up(database_url: str, target: Path) -> None:
     """Write a consistent copy of the database to a new file.
@@ -27,9 +29,11 @@ def back_up(database_url: str, target: Path) -> None:
     unfinished = target.with_name(f"{target.name}.unfinished")
     try:
         with (
-            closing(sqlite3.connect(source, timeout=30)) as database,
+            closing(sqlite3.connect(source, timeout=_LOCKED_FOR, isolation_level=None)) as database,
             closing(sqlite3.connect(unfinished)) as copy,
         ):
+            database.execute("BEGIN")
+            database.execute("SELECT 1 FROM sqlite_master")  # gives up in time; `backup` would ask for ever
             database.backup(copy, pages=-1)  # in one step: one snapshot, never begun anew by a writer
             if copy.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
                 raise sqlite3.DatabaseError("the copy is damaged")

@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 
+from models import failure_count
 from models.activity import KEPT_FOR, slot_of
 from models.database import connection, unit_of_work
 from models.delivery import with_statuses
@@ -64,8 +65,11 @@ class Housekeeper:
             ("idempotency_keys", "created_at", now - IDEMPOTENCY_WINDOW),
             ("sessions", "expires_at", ended),
             ("sign_in_links", "expires_at", ended),
+            ("sign_up_links", "expires_at", ended),
+            ("failure_counts", "hour", failure_count.hour_of(now - failure_count.KEPT_FOR)),
             ("category_activity", "slot", oldest_slot),
             ("delivery_activity", "slot", oldest_slot),
+            ("number_totals", "slot", oldest_slot),
         ):
             await self._remove(_OLD_ROWS.format(table=table, column=column), before)
         removed = await self._remove(_OLD_EVENTS, first_id_at(now - self._retention))

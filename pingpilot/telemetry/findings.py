@@ -26,6 +26,14 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Examination:
+    """What the doctor found, and when."""
+
+    at: datetime
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Dates:
     """What time it is elsewhere: by name, how far each clock is ahead of ours."""
 

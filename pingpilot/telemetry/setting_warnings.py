@@ -1,6 +1,7 @@
 """What is set and valid, and hardly meant so: the doctor shows it, and `run` warns of it."""
 
 import difflib
+from ipaddress import ip_network
 
 from pingpilot.channels import EMAIL
 from pingpilot.config import PREFIX, Settings, known_variables, unknown_variables
@@ -30,6 +31,29 @@ def setting_warnings(settings: Settings) -> list[Finding]:
                 f"Unsubscribe links in e-mails lead to {settings.base_url(settings.http_port)}, "
                 "which only this machine can reach.",
                 f"Set {PREFIX}PUBLIC_URL to the address by which others reach it.",
+            )
+        )
+    if settings.sign_up != "off" and EMAIL.name not in settings.configured_channels:
+        found.append(
+            _warning(
+                f"{PREFIX}SIGN_UP={settings.sign_up} needs e-mails, which this server is not set up to send.",
+                "Set a mail server in .env; until then, links of `pingpilot invite` are passed on by hand.",
+            )
+        )
+    if settings.sign_in_header and not settings.trusted_proxies:
+        found.append(
+            _warning(
+                f"{PREFIX}SIGN_IN_HEADER has no effect, since no proxy is trusted to send it.",
+                f"Set {PREFIX}TRUSTED_PROXIES to the address that the proxy connects from.",
+            )
+        )
+    if settings.sign_in_header and any(
+        ip_network(each, strict=False).prefixlen == 0 for each in settings.trusted_proxies
+    ):
+        found.append(
+            _warning(
+                f"Anybody can sign in as anybody: {PREFIX}SIGN_IN_HEADER is believed from every address.",
+                f"Name the proxies alone in {PREFIX}TRUSTED_PROXIES.",
             )
         )
     return found

@@ -9,7 +9,6 @@ from datetime import timedelta
 import aiohttp
 from yarl import URL
 
-from pingpilot import __version__
 from pingpilot.accounts.webhooks import read_webhook_url
 from pingpilot.channels import WEBHOOK
 from pingpilot.clock import Clock
@@ -19,7 +18,7 @@ from pingpilot.networks import Network
 from pingpilot.telemetry.health import Health, State
 from pingpilot.webhook.answers import failure_of_asking, failure_of_status
 from pingpilot.webhook.connecting import LookUp, Resolver, addresses_to_use, pinned_session
-from pingpilot.webhook.message import build_body
+from pingpilot.webhook.message import HEADERS, build_body
 from pingpilot.webhook.signing import message_id, signed_headers
 
 TIMEOUT = timedelta(seconds=15)
@@ -64,8 +63,7 @@ class WebhookChannel:
         body = build_body(notification)
         now = self._clock.now()
         headers = {
-            "Content-Type": "application/json",
-            "User-Agent": f"PingPilot/{__version__}",
+            **HEADERS,
             **signed_headers(
                 recipient.secrets,
                 message=message_id(notification),

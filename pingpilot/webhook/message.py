@@ -4,8 +4,12 @@ import json
 from datetime import UTC, datetime
 
 from models.ids import event_id_text
+from pingpilot import __version__
 from pingpilot.delivery.channel import Notification
 from pingpilot.events import notices
+
+HEADERS = {"Content-Type": "application/json", "User-Agent": f"PingPilot/{__version__}"}
+"""Of every request, besides those that sign it."""
 
 EVENT = "event.created"
 NOTICE = "notice.created"

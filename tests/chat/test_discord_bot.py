@@ -1,9 +1,13 @@
 """The Discord bot: what it registers, where and how it answers."""
 
+import re
+
 import pytest
 import structlog
 
 from bots.commands import CRASHED, MENU
+from models import Fact
+from pingpilot.accounts.linking import DISCORD_INSTALL
 from pingpilot.sandbox.discord.payloads import Where
 from pingpilot.sandbox.faults import Fault
 
@@ -36,6 +40,9 @@ async def test_every_command_is_registered_with_what_it_takes(on_discord: OnDisc
 
 
 async def test_commands_are_there_for_servers_users_and_every_kind_of_chat(on_discord: OnDiscord) -> None:
+    install = await Fact.read(DISCORD_INSTALL)
+    assert install is not None
+    assert re.fullmatch(r"https://discord\.com/oauth2/authorize\?client_id=[0-9]+", install)
     for command in on_discord.stand_in.commands:
         assert sorted(command["integration_types"]) == [0, 1]
         assert sorted(command["contexts"]) == [0, 1, 2]

@@ -198,7 +198,7 @@ def test_an_account_is_shown_with_plan_quota_and_channels(pingpilot: Pingpilot) 
     shown = pingpilot("account", "show", "alice@example.com")
 
     lines = shown.out.splitlines()
-    assert lines[0].startswith("alice@example.com (free plan), since ")
+    assert lines[0].startswith("alice@example.com (free plan, operator), since ")
     assert lines[1].startswith("This month: 0 of 100 events, resets ")
     assert lines[2:] == [
         "Discord: on, not linked yet",

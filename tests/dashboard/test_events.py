@@ -1,9 +1,14 @@
 """Events on the dashboard: the list, a page each, and trying again what failed."""
 
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
 import pytest
 
-from models import Account, Category, Delivery, Destination, Event
-from models.ids import event_id_text
+from models import Account, Category, Delivery, DeliveryAttempt, Destination, Event
+from models.ids import event_id_text, first_id_at, made_at
+from pingpilot.events import history
+from pingpilot.events.history import Effort
 from tests.http.api import ON_SQLITE, Api
 from tests.support.clock import ManualClock
 from tests.support.events import accept
@@ -31,17 +36,143 @@ async def test_the_list_shows_what_its_address_asks_for(
     await person.sign_in(ada)
     bug, _ = await accept(ada, clock, "bug", "sale")
     await Delivery.filter(event_id=bug.event_id).update(status="failed")
+    came = made_at(bug.event_id)
 
-    by_category = text_of(await person.get("/events?category=bug"))
-    by_status = text_of(await person.get("/events?status=FAILED"))
-    none = text_of(await person.get("/events?category=question&status=DELIVERED"))
-    nonsense = await person.get("/events?status=%00&before=x&category=%27%22%3E")
+    for query in (
+        "category=bug",
+        "status=FAILED",
+        "destination=email&status=failed",
+        "text=ABOUT+bug",
+        f"text=BUG&category=bug&from={came:%Y-%m-%d}&to={came:%Y-%m-%dT%H:%M:%S}",
+    ):
+        page = text_of(await person.get(f"/events?{query}"))
+        assert "Something about bug" in page, query
+    for query in (
+        "category=sale",
+        "status=DELIVERED",
+        "destination=ops",
+        "text=about+sale",
+        f"to={came - timedelta(days=1):%Y-%m-%d}",
+        f"from={came + timedelta(minutes=1):%Y-%m-%dT%H:%M}",
+    ):
+        page = text_of(await person.get(f"/events?{query}"))
+        assert "Something about bug" not in page, query
 
-    for page in (by_category, by_status):
-        assert "Something about bug" in page
-        assert "Something about sale" not in page
-    assert "No event matches: category question, status delivered." in none
-    assert nonsense.status == 200
+
+async def test_an_empty_list_says_which_filter_hides_what(
+    person: Person, ada: Account, clock: ManualClock
+) -> None:
+    await person.sign_in(ada)
+    nothing = text_of(await person.get("/events"))
+    await accept(ada, clock, "bug")
+
+    alone = text_of(await person.get("/events?status=FAILED"))
+    both = await person.get("/events?status=FAILED&category=bug&text=")
+
+    assert "No event yet." in nothing
+    assert "No event matches: status failed. Show all events" in alone
+    assert "No event matches: category bug, status failed. There are events without" in text_of(both)
+    assert '<a href="?category=bug">without status failed</a>' in both.text
+    assert '<a href="?status=FAILED">category bug' in both.text  # each can be taken off
+
+
+@ON_SQLITE
+async def test_a_day_is_one_of_the_accounts_time_zone(
+    person: Person, ada: Account, clock: ManualClock
+) -> None:
+    ada.time_zone = "Pacific/Kiritimati"  # 14 hours ahead
+    await ada.save()
+    await person.sign_in(ada)
+    midnight = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+    for minutes, said in ((-1, "the evening before"), (0, "midnight")):
+        at = midnight + timedelta(minutes=minutes)
+        await Event.create(
+            id=UUID(int=first_id_at(at).int + 1),
+            account_id=ada.id,
+            category="sale",
+            description=said,
+            fields_json="{}",
+            created_at=at,
+        )
+
+    days = [text_of(await person.get(f"/events?from=2026-11-{day}&to=2026-11-{day}")) for day in (24, 25)]
+    clock.set_by(midnight + timedelta(hours=1) - clock.now())
+    presets = (await person.get("/events?text=x")).text
+
+    assert "the evening before" in days[0]
+    assert "midnight" in days[1]
+    assert "midnight" not in days[0]
+    assert "the evening before" not in days[1]
+    assert 'href="?text=x&amp;from=2026-11-25">Today' in presets
+    assert 'href="?text=x&amp;from=2026-11-19">7 days' in presets
+    assert 'href="?text=x" aria-current="true">Any time' in presets
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("status=lost", "There is no status 'lost': an event is pending, delivered, failed, no channel."),
+        ("from=yesterday", "'yesterday' is not a time: write a day as 2026-11-24"),
+        ("to=2026-13-01", "'2026-13-01' is not a time"),
+        ("from=0001-01-01", "'0001-01-01' is not a time"),
+        ("to=9999-12-31", "'9999-12-31' is not a time"),
+        ("from=2026-11-24T25:00", "is not a time"),
+        ("from=%3Cscript%3E", "'<script>' is not a time"),
+        ("from=2026-11-25&to=2026-11-24", "'From' is later than 'to'"),
+        ("text=" + "x" * 201, "A text to look for has at most 200 characters."),
+    ],
+)
+async def test_a_filter_that_makes_no_sense_is_said_in_its_place(
+    person: Person, ada: Account, clock: ManualClock, query: str, says: str
+) -> None:
+    await person.sign_in(ada)
+    await accept(ada, clock, "sale")
+
+    answer = await person.get(f"/events?{query}")
+
+    assert answer.status == 400
+    assert says in text_of(answer)
+    assert "Something about sale" not in answer.text
+    assert "<script>'" not in answer.text
+
+
+async def test_what_nobody_would_ask_for_finds_nothing_and_breaks_nothing(
+    person: Person, ada: Account, clock: ManualClock
+) -> None:
+    await person.sign_in(ada)
+    await accept(ada, clock, "sale")
+
+    for query in (
+        "category=%00x",
+        "destination=%FF%FE",
+        "text=%00%25",
+        "text=%27%22%3E%5C!_",
+        "before=x&x=y",
+    ):
+        answer = await person.get(f"/events?{query}")
+        assert answer.status == 200, query
+        assert ("Something about sale" in answer.text) == query.startswith("before")
+
+
+@ON_SQLITE
+async def test_a_page_that_looked_far_says_how_far_and_offers_to_go_on(
+    person: Person, ada: Account, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "USUAL", Effort(at_once=2, searched=2, patience=timedelta(minutes=1)))
+    monkeypatch.setattr(history.list_events, "__defaults__", (history.USUAL,))
+    await person.sign_in(ada)
+    await accept(ada, clock, "bug", "sale", "sale")
+
+    first = await person.get("/events?text=about+bug&category=")
+    older = first.text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+    second = await person.get(f"/events{older}")
+
+    assert "None of the 2 events looked at matches. Looked through 2 events, back to" in text_of(first)
+    assert "Look further back" in first.text
+    assert older.startswith("?text=about+bug&before=evt_")
+    assert "Something about bug" in second.text
+    assert 'rel="next"' not in second.text
 
 
 async def test_one_goes_back_page_by_page(person: Person, ada: Account, clock: ManualClock) -> None:
@@ -63,12 +194,79 @@ async def test_an_event_has_a_page_with_each_attempt(
     await person.sign_in(ada)
     (sale,) = await accept(ada, clock, "sale")
     await Delivery.filter(event_id=sale.event_id).update(status="failed", last_error="The mailbox is full.")
+    delivery = await Delivery.get(event_id=sale.event_id)
+    for seconds, outcome, reason in ((0, "retry", "Greylisted."), (9, "failed", "The mailbox is full.")):
+        await DeliveryAttempt.create(
+            delivery_id=delivery.id,
+            started_at=datetime(2026, 11, 24, 12, 0, seconds, tzinfo=UTC),
+            duration_ms=800 + 100 * seconds,
+            outcome=outcome,
+            reason=reason,
+        )
+
+    page = await person.get(f"/events/{event_id_text(sale.event_id)}")
+    text = text_of(page)
+
+    assert page.status == 200
+    assert "E-mail failed The mailbox is full. Try again" in text
+    assert "2026-11-24 12:00:00 UTC retry: Greylisted. 800 ms" in text
+    assert "2026-11-24 12:00:09 UTC failed: The mailbox is full. 1.7 s" in text
+    assert event_id_text(sale.event_id) in page.text
+    around = page.text.partition('href="../events?from=')[2].partition('"')[0].replace("&amp;", "&")
+    assert "Something about sale" in (await person.get(f"/events?from={around}")).text
+
+
+@ON_SQLITE
+async def test_an_event_that_waited_again_and_again_shows_its_latest_attempts(
+    person: Person, ada: Account, clock: ManualClock
+) -> None:
+    await person.sign_in(ada)
+    (sale,) = await accept(ada, clock, "sale")
+    delivery = await Delivery.get(event_id=sale.event_id)
+    many = [
+        DeliveryAttempt(
+            delivery_id=delivery.id,
+            started_at=clock.now(),
+            duration_ms=number,
+            outcome="rate_limited",
+            reason="<b>Slowly</b>",
+        )
+        for number in range(202)
+    ]
+    await DeliveryAttempt.bulk_create(many)
 
     page = await person.get(f"/events/{event_id_text(sale.event_id)}")
 
-    assert page.status == 200
-    assert "E-mail failed The mailbox is full. Try again" in text_of(page)
-    assert event_id_text(sale.event_id) in page.text
+    assert page.text.count("rate limited: &lt;b&gt;Slowly") == 200
+    assert "Only the latest 200 attempts are shown." in page.text
+    assert ">201 ms<" in page.text
+    assert ">1 ms<" not in page.text
+
+
+async def test_the_pages_icon_shows_a_failure(
+    person: Person, ada: Account, eve: Account, clock: ManualClock
+) -> None:
+    await person.sign_in(ada)
+    (own,) = await accept(ada, clock, "sale")
+    (foreign,) = await accept(eve, clock, "sale")
+
+    async def shows_a_failure() -> bool:
+        return "icon-failed.svg" in (await person.get("/settings/keys")).text
+
+    clock.set_by(made_at(own.event_id) - clock.now())
+    await Delivery.filter(event_id=foreign.event_id).update(status="failed")
+    assert not await shows_a_failure()
+    await Delivery.filter(event_id=own.event_id).update(status="failed")
+    assert await shows_a_failure()
+    await person.post(f"/events/{event_id_text(own.event_id)}/retry")
+    assert not await shows_a_failure()
+    await Delivery.filter(event_id=own.event_id).update(status="failed")
+    clock.advance_days(3)
+    assert not await shows_a_failure()
+    await Destination.filter(account_id=ada.id, name="email").update(suspended_reason="Gone.")
+    assert await shows_a_failure()
+    await Destination.filter(account_id=ada.id, name="email").update(enabled=False)
+    assert not await shows_a_failure()
 
 
 async def test_what_failed_is_tried_again(person: Person, ada: Account, clock: ManualClock) -> None:

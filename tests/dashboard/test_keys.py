@@ -120,4 +120,4 @@ async def test_a_form_that_asks_for_nothing_does_nothing(person: Person, ada: Ac
     await person.sign_in(ada)
 
     assert (await person.post(PATH, {"do": "?"})).headers["Location"] == "../settings/keys"
-    assert (await person.get("/settings")).headers["Location"] == "./settings/categories"
+    assert (await person.get("/settings")).headers["Location"] == "./settings/destinations"

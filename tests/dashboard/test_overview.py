@@ -34,15 +34,6 @@ async def test_the_overview_shows_categories_quota_destinations_and_what_came(
     assert page.count("Something about sale") == 2
 
 
-async def test_a_new_account_is_told_how_to_send_its_first_event(person: Person, ada: Account) -> None:
-    await person.sign_in(ada)
-
-    page = text_of(await person.get("/"))
-
-    assert "No event yet." in page
-    assert "/api/v1/event" in page
-
-
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati"])
 async def test_a_day_begins_at_midnight_in_the_accounts_time_zone(
     api: Api, ada: Account, clock: ManualClock, zone: str

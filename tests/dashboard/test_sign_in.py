@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from api.dashboard.sign_in import _under_way
 from models import Account, Session, SignInLink
 from pingpilot.accounts.linking import MOST_WRONG_GUESSES
 from pingpilot.accounts.sessions import MOST_SESSIONS, begin_session, browser_name
-from pingpilot.accounts.sign_in import MOST_LINKS, new_sign_in_link
+from pingpilot.accounts.sign_in import MOST_BY_ADDRESS, MOST_LINKS, new_sign_in_link
 from pingpilot.errors import TooMany
 from tests.http.api import ON_SQLITE, Api
 from tests.support.clock import ManualClock
@@ -176,6 +177,19 @@ async def test_a_caller_asks_for_so_many_links(api: Api, person: Person) -> None
 
 
 @ON_SQLITE
+async def test_who_knows_an_address_uses_up_no_links_of_bots_and_command_line(
+    api: Api, person: Person, ada: Account, clock: ManualClock
+) -> None:
+    for _ in range(MOST_LINKS):
+        await person.post("/sign-in", {"email": "ada@example.com"})
+    await until(lambda: not _under_way)
+
+    await new_sign_in_link(ada, "", clock.now())
+
+    assert len(api.mailer.sent) == MOST_BY_ADDRESS
+
+
+@ON_SQLITE
 async def test_without_a_mail_server_the_page_says_how_to_sign_in(api: Api, person: Person) -> None:
     api.services.senders = {}
 
@@ -208,7 +222,7 @@ async def test_signing_out_ends_the_session(person: Person, ada: Account) -> Non
     await person.post("/sign-out")
 
     assert not await Session.exists()
-    assert (await person.get("/")).headers["Location"] == "./sign-in"
+    assert (await person.get("/events")).headers["Location"] == "./sign-in"
 
 
 @ON_SQLITE

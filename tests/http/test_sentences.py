@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
+from api.addresses import TrustedProxies
 from api.cors import Cors
 from api.errors import codes, example_of
 from models import Account, ApiKey, Category, Destination, KeyScope
 from models.database import connection
+from pingpilot.accounts.accounts import suspend_account
 from pingpilot.accounts.categories import MOST_CATEGORIES
 from pingpilot.accounts.destinations import MOST_DESTINATIONS
 from pingpilot.accounts.keys import MOST_KEYS, KeyRights, create_key
@@ -77,6 +80,18 @@ async def with_a_key_that_only_sends(shop: Program) -> Reply:
 async def with_a_key_that_manages_in_a_web_page(shop: Program) -> Reply:
     shop.api.services.cors = Cors(("https://shop.example",))
     return await shop.post(SALE, Origin="https://shop.example")
+
+
+async def of_a_suspended_account(shop: Program) -> Reply:
+    await suspend_account(shop.account, shop.api.clock.now())
+    return await shop.post(SALE)
+
+
+async def with_a_header_that_comes_twice(shop: Program) -> Reply:
+    services = shop.api.services
+    services.sign_in_header, services.proxies = "Remote-Email", TrustedProxies(("127.0.0.1",))
+    twice = CIMultiDict([("Remote-Email", "a@example.com"), ("Remote-Email", "b@example.com")])
+    return await shop.api.call("GET", "/events", headers=twice)
 
 
 async def to_another_category(shop: Program) -> Reply:
@@ -222,6 +237,7 @@ PROVOKED: dict[str, Provoke] = {
     "insufficient_scope": with_a_key_that_only_sends,
     "insufficient_scope/web_page": with_a_key_that_manages_in_a_web_page,
     "insufficient_scope/category": to_another_category,
+    "account_suspended": of_a_suspended_account,
     "category_not_found": posting(b'{"category": "sales"}'),
     "category_not_found/name": asking("GET", f"{CATEGORIES}/No"),
     "category_not_found/removed": to_a_removed_category,
@@ -252,6 +268,7 @@ PROVOKED: dict[str, Provoke] = {
     "last_manage_key": asking("DELETE", f"{KEYS}/1"),
     "quota_exceeded": over_quota,
     "bad_request/form": asking("POST", "/sign-in", Origin="https://evil.example"),
+    "bad_request/proxy": with_a_header_that_comes_twice,
     "processing_failed": of_a_broken_database,
     "shutting_down": while_stopping,
     **{code: with_a_channel_on(channel) for code, channel in UNLINKED.items()},

@@ -1,43 +1,55 @@
 """`pingpilot doctor`, over settings that are well and settings that are not."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 
-from pingpilot.doctor import Level
+from pingpilot.doctor import Finding, Level, examine
 from pingpilot.doctor.machine import clock
-from tests.support.daemon import Daemon, a_daemon, command, command_of_a_user, free_port
-from tests.support.databases import SqliteCopies
+from tests.support.daemon import Daemon, a_daemon, command, command_of_a_user, environment, free_port
+from tests.support.databases import SqliteCopies, locked
 from tests.support.platforms import SMTP_PASSWORD, TELEGRAM_TOKEN, Platforms
 from tests.support.waiting import until
 
 
 class Report:
-    """What the doctor said, as JSON."""
+    """What the doctor said."""
 
-    def __init__(self, code: int, document: Any) -> None:
-        self.code = code
-        self._found = {each["subject"]: each for each in document["findings"]}
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self._found = {each.subject: each for each in findings}
+
+    @property
+    def healthy(self) -> bool:
+        return "problem" not in self.levels.values()
 
     @property
     def levels(self) -> dict[str, str]:
-        return {subject: each["level"] for subject, each in self._found.items()}
+        return {subject: str(each.level) for subject, each in self._found.items()}
 
     def text(self, subject: str) -> str:
-        return f"{self._found[subject]['text']} {self._found[subject]['advice'] or ''}"
+        return f"{self._found[subject].text} {self._found[subject].advice or ''}"
 
 
-async def doctor(folder: Path, settings: Mapping[str, str]) -> Report:
-    ended = await command("doctor", "--json", settings=settings, folder=folder)
-    assert ended.err == ""
-    return Report(ended.code, ended.json)
+Doctor = Callable[[Path, Mapping[str, str]], Awaitable[Report]]
+
+
+@pytest.fixture
+def doctor(monkeypatch: pytest.MonkeyPatch) -> Doctor:
+    """The doctor in the test's own process, over these settings in this folder."""
+
+    async def examined(folder: Path, settings: Mapping[str, str]) -> Report:
+        monkeypatch.chdir(folder)
+        for name, value in environment(settings).items():
+            monkeypatch.setenv(name, value)
+        return Report([finding async for finding in examine()])
+
+    return examined
 
 
 async def test_a_bare_machine_is_well_and_told_what_could_be_switched_on(tmp_path: Path) -> None:
@@ -51,13 +63,13 @@ async def test_a_bare_machine_is_well_and_told_what_could_be_switched_on(tmp_pat
     assert os.listdir(tmp_path) == []  # nothing is made by looking
 
 
-async def test_a_daemon_with_everything_is_well(daemon: Daemon) -> None:
+async def test_a_daemon_with_everything_is_well(doctor: Doctor, daemon: Daemon) -> None:
     daemon.settings |= {"PINGPILOT_PUBLIC_URL": "https://ping.example.com"}
     await daemon.start()
 
     report = await doctor(daemon.folder, daemon.settings)
 
-    assert report.code == 0
+    assert report.healthy
     assert set(report.levels.values()) == {"ok"}
     assert "The daemon runs at" in report.text("port")
     assert "@" in report.text("discord")
@@ -66,7 +78,9 @@ async def test_a_daemon_with_everything_is_well(daemon: Daemon) -> None:
     assert "Agrees with Discord and Telegram" in report.text("clock")
 
 
-async def test_accounts_whose_events_go_nowhere_are_named_by_doctor_and_daemon(daemon: Daemon) -> None:
+async def test_accounts_whose_events_go_nowhere_are_named_by_doctor_and_daemon(
+    doctor: Doctor, daemon: Daemon
+) -> None:
     await daemon.create_account("bob@example.com", "--channels", "email")
     await daemon.create_account("alice@example.com", "--channels", "")
 
@@ -93,14 +107,20 @@ async def test_accounts_whose_events_go_nowhere_are_named_by_doctor_and_daemon(d
     ],
 )
 async def test_what_a_platform_refuses_is_named_with_what_to_do(
-    platforms: Platforms, tmp_path: Path, change: dict[str, str], subject: str, expected: str
+    doctor: Doctor,
+    platforms: Platforms,
+    tmp_path: Path,
+    *,
+    change: dict[str, str],
+    subject: str,
+    expected: str,
 ) -> None:
     public = {"PINGPILOT_PUBLIC_URL": "https://ping.example.com"}
     settings = {**platforms.settings, "PINGPILOT_HTTP_PORT": str(free_port()), **public, **change}
 
     report = await doctor(tmp_path, settings)
 
-    assert report.code == 1
+    assert not report.healthy
     assert report.levels[subject] == "problem"
     assert expected in report.text(subject)
     others = set(report.levels.items()) - {(subject, "problem")}
@@ -117,30 +137,46 @@ async def test_no_secret_is_shown(platforms: Platforms, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-async def test_a_postgresql_is_asked_for_its_clock_too(database_url: str, tmp_path: Path) -> None:
+async def test_a_postgresql_is_asked_for_its_clock_too(
+    doctor: Doctor, database_url: str, tmp_path: Path
+) -> None:
     settings = {"PINGPILOT_DATABASE_URL": database_url, "PINGPILOT_HTTP_PORT": str(free_port())}
 
     report = await doctor(tmp_path, settings)
 
-    assert report.code == 0
+    assert report.healthy
     assert report.text("database").startswith("PostgreSQL at ")
     assert "None" not in report.text("database")
     assert report.text("schema").startswith("Up to date.")
     assert "Agrees with the database" in report.text("clock")
 
 
-async def test_a_database_that_is_away_is_a_problem(tmp_path: Path) -> None:
+async def test_a_database_that_is_away_is_a_problem(doctor: Doctor, tmp_path: Path) -> None:
     url = f"postgres://nobody@127.0.0.1:{free_port()}/nothing"
 
     report = await doctor(tmp_path, {"PINGPILOT_DATABASE_URL": url, "PINGPILOT_HTTP_PORT": "0"})
 
-    assert report.code == 1
+    assert not report.healthy
     assert "Check PINGPILOT_DATABASE_URL" in report.text("database")
     assert report.levels["schema"] == "off"  # `pingpilot migrate` would not help
 
 
+async def test_a_database_that_takes_no_event_is_a_problem(doctor: Doctor, daemon: Daemon) -> None:
+    await daemon.start()
+
+    with locked(daemon.settings["PINGPILOT_DATABASE_URL"]):
+        report = await doctor(daemon.folder, daemon.settings)
+
+    assert not report.healthy
+    assert "No event can be stored: OperationalError: database is locked." in report.text("database")
+    assert "and can't store events" in report.text("port")
+    assert report.levels["schema"] == "ok"
+
+
 @pytest.mark.parametrize("content", [b"this is no database" * 100, b""], ids=["damaged", "empty"])
-async def test_a_file_that_is_no_sound_database_is_told(tmp_path: Path, content: bytes) -> None:
+async def test_a_file_that_is_no_sound_database_is_told(
+    doctor: Doctor, tmp_path: Path, content: bytes
+) -> None:
     file = tmp_path / "pingpilot.sqlite3"
     file.write_bytes(content)
 
@@ -151,37 +187,37 @@ async def test_a_file_that_is_no_sound_database_is_told(tmp_path: Path, content:
 
 
 @pytest.mark.parametrize("target", ["/nowhere/at/all", "/dev/full"])
-async def test_a_path_that_leads_to_no_file_is_a_problem(tmp_path: Path, target: str) -> None:
+async def test_a_path_that_leads_to_no_file_is_a_problem(doctor: Doctor, tmp_path: Path, target: str) -> None:
     (tmp_path / "pingpilot.sqlite3").symlink_to(target)
 
     report = await doctor(tmp_path, {"PINGPILOT_DATA_DIR": str(tmp_path), "PINGPILOT_HTTP_PORT": "0"})
 
-    assert report.code == 1
+    assert not report.healthy
     assert "is no file, or leads to none" in report.text("database")
     assert "PINGPILOT_DATA_DIR" in report.text("database")
 
 
-async def test_a_folder_that_can_not_be_made_is_a_problem(tmp_path: Path) -> None:
+async def test_a_folder_that_can_not_be_made_is_a_problem(doctor: Doctor, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     report = await doctor(tmp_path, {"PINGPILOT_DATA_DIR": str(tmp_path / "file" / "data")})
 
-    assert report.code == 1
+    assert not report.healthy
     assert "set another PINGPILOT_DATA_DIR" in report.text("database")
 
 
-async def test_a_port_that_another_program_has_is_a_problem(tmp_path: Path) -> None:
+async def test_a_port_that_another_program_has_is_a_problem(doctor: Doctor, tmp_path: Path) -> None:
     async with another_program() as port:
         report = await doctor(tmp_path, {"PINGPILOT_HTTP_PORT": str(port)})
 
-    assert report.code == 1
+    assert not report.healthy
     assert "which is no PingPilot" in report.text("port")
     assert "set another PINGPILOT_HTTP_PORT" in report.text("port")
 
 
 @pytest.mark.parametrize("has_run", [True, False])
 async def test_a_daemon_of_another_database_on_the_port_is_a_problem(
-    daemon: Daemon, sqlite_copies: SqliteCopies, tmp_path: Path, has_run: bool
+    doctor: Doctor, daemon: Daemon, sqlite_copies: SqliteCopies, tmp_path: Path, has_run: bool
 ) -> None:
     await daemon.start()
     (tmp_path / "other").mkdir()
@@ -193,11 +229,11 @@ async def test_a_daemon_of_another_database_on_the_port_is_a_problem(
 
     report = await doctor(tmp_path, {**daemon.settings, "PINGPILOT_DATABASE_URL": other})
 
-    assert report.code == 1
+    assert not report.healthy
     assert "A PingPilot of another database runs at" in report.text("port")
 
 
-async def test_an_address_that_this_machine_lacks_is_told_as_such(tmp_path: Path) -> None:
+async def test_an_address_that_this_machine_lacks_is_told_as_such(doctor: Doctor, tmp_path: Path) -> None:
     report = await doctor(tmp_path, {"PINGPILOT_HTTP_HOST": "192.0.2.1", "PINGPILOT_HTTP_PORT": "0"})
 
     assert "This machine has no address 192.0.2.1" in report.text("port")
@@ -209,7 +245,8 @@ async def test_a_folder_that_can_not_be_looked_into_is_told_as_such(tmp_path: Pa
 
     ended = await command_of_a_user("doctor", "--json", settings=settings, folder=tmp_path)
 
-    report = Report(ended.code, ended.json)
+    report = Report(Finding(**each) for each in ended.json["findings"])
+    assert ended.code == 1
     assert report.levels["database"] == "problem"
     assert "may not look into" in report.text("database")
     assert "set another PINGPILOT_DATA_DIR" in report.text("database")
@@ -227,7 +264,7 @@ async def test_wrong_settings_are_a_finding_each(tmp_path: Path) -> None:
     ]
 
 
-async def test_a_clock_that_is_off_is_a_problem(platforms: Platforms, tmp_path: Path) -> None:
+async def test_a_clock_that_is_off_is_a_problem(doctor: Doctor, platforms: Platforms, tmp_path: Path) -> None:
     async with another_program(ahead=timedelta(minutes=5)) as port:
         settings = {**platforms.settings, "PINGPILOT_TELEGRAM_API_URL": f"http://127.0.0.1:{port}"}
         report = await doctor(tmp_path, settings)
@@ -253,10 +290,10 @@ def test_a_clock_is_judged_by_the_one_it_differs_from_most(seconds: int, level: 
     assert word in finding.text
 
 
-async def test_settings_that_are_wrong_are_named(tmp_path: Path) -> None:
+async def test_settings_that_are_wrong_are_named(doctor: Doctor, tmp_path: Path) -> None:
     report = await doctor(tmp_path, {"PINGPILOT_HTTP_PORT": "many"})
 
-    assert report.code == 1
+    assert not report.healthy
     assert report.levels == {"settings": "problem"}
     assert "PINGPILOT_HTTP_PORT is wrong" in report.text("settings")
 

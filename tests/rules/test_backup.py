@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from models import Event, MonthlyUsage
 from models.database import open_database
 from pingpilot.errors import InvalidInput, NotFound, PingPilotError
 from pingpilot.events.submission import Submission
+from pingpilot.storage import backup
 from pingpilot.storage.backup import back_up
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
@@ -51,6 +53,18 @@ def test_a_folder_that_is_not_there_is_named_and_not_made(sqlite_url: str, tmp_p
         back_up(sqlite_url, tmp_path / "missing" / "copy.sqlite3")
 
     assert not (tmp_path / "missing").exists()
+
+
+def test_a_database_that_stays_locked_makes_no_backup(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "_LOCKED_FOR", 0.1)
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite://"), isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=DELETE")  # of the old kind, so that nobody can read
+        other.execute("BEGIN EXCLUSIVE")
+
+        with pytest.raises(PingPilotError, match="database is locked"):
+            back_up(sqlite_url, tmp_path / "copy.sqlite3")
 
 
 def test_a_damaged_database_makes_no_backup(sqlite_url: str, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import Account, ApiKey, Event
+from models import Account, ApiKey, Destination, Event
 from models.api_key import LONGEST_OVERLAP
 from models.link_code import CODE_LIFETIME
 from pingpilot.accounts.callers import Authenticator
@@ -17,7 +17,9 @@ from pingpilot.accounts.linking import (
     link,
 )
 from pingpilot.accounts.quota import PlanLimits
+from pingpilot.accounts.sessions import begin_session, session_behind
 from pingpilot.errors import LinkRefused
+from pingpilot.events.notices import MOST_TESTS, post_notice_once, post_test
 from pingpilot.events.submission import Submission
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
@@ -107,3 +109,24 @@ async def test_an_idempotency_key_is_remembered_and_not_for_years(
     await intake.submit(submission)
 
     assert await Event.all().count() == events
+
+
+async def test_notices_of_tomorrow_keep_back_none_of_today(database: str, clock: ManualClock) -> None:
+    account = await new_account(clock, channels=["email"])
+    destination = await Destination.get(account_id=account.id, name="email")
+    for _ in range(MOST_TESTS):
+        await post_test(destination, clock.now() + AHEAD)
+    a_day = timedelta(days=1)
+    await post_notice_once(account.id, "It went nowhere.", within=a_day, now=clock.now() + AHEAD)
+
+    await post_test(destination, clock.now())
+    told = await post_notice_once(account.id, "It went nowhere.", within=a_day, now=clock.now())
+
+    assert told == {"email"}
+
+
+async def test_a_session_of_tomorrow_is_none_today(account: Account, clock: ManualClock) -> None:
+    token = await begin_session(account, browser="", address="", now=clock.now() + AHEAD)
+
+    assert await session_behind(token, clock.now()) is None
+    assert await session_behind(token, clock.now() + AHEAD)

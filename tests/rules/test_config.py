@@ -1,12 +1,14 @@
 """Settings: where they come from, and the sentence a wrong one gets."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pingpilot.config import load_settings, unknown_variables
+from pingpilot.config import known_variables, load_settings, unknown_variables
 from pingpilot.email.settings import EmailSettings
 from pingpilot.errors import SettingsError
+from pingpilot.telemetry.setting_warnings import setting_warnings
 
 WRONG = [
     ("DATABASE_URL", "mysql://localhost/db", "must be sqlite:///"),
@@ -31,6 +33,8 @@ WRONG = [
     ("PLAN_PRO_EVENTS", "many", "whole number"),
     ("DEFAULT_PLAN", "gold", "free, pro or enterprise"),
     ("CONTACT", "x" * 201, "one line of up to 200 characters"),
+    ("SIGN_UP", "everybody", "it must be off, invite or open."),
+    ("SIGN_IN_HEADER", "Remote Email", "must be the name of a header, such as Remote-Email"),
     ("LOG_LEVEL", "loud", "it must be DEBUG, INFO, WARNING or ERROR."),
     ("LOG_FORMAT", "xml", "it must be console or json."),
 ]
@@ -251,3 +255,35 @@ def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, written: 
 
     with pytest.raises(SettingsError, match="PINGPILOT_CORS_ORIGINS is wrong: it must be origins"):
         load_settings()
+
+
+def test_another_process_gets_the_same_settings_by_its_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = {"email": {"host": "localhost", "sender": "a@example.com"}, "telegram": {"token": "1:secret"}}
+    settings = load_settings(
+        channels=own,
+        data_dir=tmp_path / "data",
+        trusted_proxies=("127.0.0.1", "10.0.0.0/8"),
+        http_port=1234,
+        sign_up="open",
+    )
+
+    for name, value in settings.environment.items():
+        monkeypatch.setenv(name, value)
+    same = load_settings()
+
+    assert same == settings
+    assert same.channels == settings.channels
+    assert {*settings.environment} <= {*known_variables()}
+
+
+def test_settings_of_signing_in_that_are_hardly_meant_so_are_warned_of() -> None:
+    def warnings(**given: Any) -> str:
+        return " ".join(each.text for each in setting_warnings(load_settings(**given)))
+
+    everywhere = warnings(sign_in_header="Remote-Email", trusted_proxies=("10.0.0.1", "0.0.0.0/0"))
+    assert "PINGPILOT_SIGN_IN_HEADER has no effect" in warnings(sign_in_header="Remote-Email")
+    assert "Anybody can sign in as anybody" in everywhere
+    assert "PINGPILOT_SIGN_UP=open needs e-mails" in warnings(sign_up="open")
+    assert "SIGN" not in warnings(sign_in_header="Remote-Email", trusted_proxies=("127.0.0.1",))

@@ -14,6 +14,7 @@ def caller(usable: tuple[str, ...], suspended: tuple[str, ...] = ()) -> Caller:
     return Caller(
         key_id=1,
         account_id=1,
+        is_suspended=False,
         email="alice@example.com",
         scope=KeyScope.SEND,
         categories=None,

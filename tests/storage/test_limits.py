@@ -177,6 +177,12 @@ async def test_a_commit_without_an_answer_is_in_doubt(
     assert outcome == "CommitInDoubt"
 
 
+async def test_a_pipe_in_the_place_of_a_migrations_lock_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "new.sqlite3.migrate-lock")
+
+    assert await outcome_of(migrate(f"sqlite://{tmp_path / 'new.sqlite3'}")) == "DatabaseUnavailable"
+
+
 @contextmanager
 def no_file_descriptors() -> Iterator[None]:
     """Let this process open no more files."""

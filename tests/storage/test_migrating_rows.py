@@ -1,5 +1,6 @@
 """A database of the first release, with rows in every table, is brought up to date without losing one."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,11 +19,13 @@ from models import (
     DeliveryActivity,
     DeliveryAttempt,
     Destination,
+    NumberTotals,
 )
 from models.activity import slot_of
 from models.backends.errors import IntegrityConflict
 from models.database import connection, is_current, migrate, open_database, tortoise_config
 from models.sql import Row, as_datetime, as_uuid, insert_rows, query
+from pingpilot.events.numbers import numbers_in
 from tests.support.databases import PostgresCopies
 
 AT = datetime(2026, 1, 31, 23, 59, 59, 123456, tzinfo=UTC)
@@ -168,6 +171,7 @@ async def test_every_row_is_kept_and_can_be_used(old_url: str) -> None:
         await account.delete()
         rest = [await model.all().count() for model in (Destination, Delivery, DeliveryAttempt)]
     assert account.combine
+    assert (account.is_operator, account.suspended_at) == (False, None)  # nobody is made one unasked
     assert not destination.quiet_silently
     assert (destination.kind, destination.name, delivery.destination) == ("direct", "discord", "discord")
     assert delivery.forgiven == 0
@@ -192,6 +196,29 @@ async def test_what_came_lately_is_counted(old_url: str) -> None:
     assert [(each.category, each.events) for each in came] == [("sale", 1)] * 2
     assert [(each.destination, each.delivered, each.failed) for each in went] == [("discord", 1, 0)] * 2
     assert came[-1].slot == went[-1].slot == slot_of(at + timedelta(days=41))
+
+
+async def test_the_numbers_of_what_came_lately_are_added_up_as_intake_does(old_url: str) -> None:
+    fields = {'a "b"\\ é✨': 1, "yes": True, "text": "5", "huge": 10**399, "large": 1e301, "n": -0.5}
+    fields |= {f"n{number}": number for number in range(12)}
+    async with open_database(old_url):
+        for number, ago in enumerate((timedelta(), timedelta(), timedelta(days=41)), start=2):
+            event = {**ROWS["events"], "id": UUID(int=number), "created_at": datetime.now(UTC) - ago}
+            event["fields_json"] = json.dumps(fields, ensure_ascii=number == 2)
+            await insert_rows(connection(), "events", list(event), [list(event.values())])
+
+    await migrate(old_url)
+
+    async with open_database(old_url):
+        found = {row.field: row for row in await NumberTotals.all()}
+        in_slots = sum(row.events for row in await NumberTotals.all())
+    expected = numbers_in(fields)
+    assert len(expected) == 10
+    assert found.keys() == {name for name, _ in expected}
+    assert in_slots == 2 * 10  # two slots where a quarter of an hour began meanwhile
+    assert {name: (found[name].smallest, found[name].largest) for name, _ in expected} == {
+        name: (number, number) for name, number in expected
+    }
 
 
 async def test_what_was_chosen_for_channels_goes_on_for_their_direct_destinations(empty_url: str) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from api.floods import FloodGuard
 from api.services import Services
 from pingpilot.accounts.callers import Authenticator
+from pingpilot.accounts.deleting import Deletions
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.channels import Rate
@@ -65,6 +66,7 @@ class Composition:
             intake=self.intake,
             settlements=self.settlements,
             live=self.live,
+            deletions=Deletions(clock=self.clock),
             unsubscriber=await Unsubscriber.load("http://localhost"),
             health=self.health,
             database=self.database,
@@ -74,6 +76,7 @@ class Composition:
             clock=self.clock,
             on_deliveries=self._wake,
             floods=FloodGuard(clock=self.clock),
+            started_at=self.clock.now(),
         )
 
     def dispatcher(

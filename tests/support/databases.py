@@ -74,16 +74,13 @@ class PostgresCopies:
 
         Whoever is still connected is thrown out. Emptying takes a tenth of making and removing.
         """
-        name = urlsplit(url).path.strip("/")
-        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
-        self._execute(f"{others}'{name}'")
         try:
-            if _run(lambda: _schema_of(url)) == self._schema:
-                _run(lambda: _empty(url))
+            if _run(lambda: _emptied(url, self._schema)):
                 self._emptied.append(url)
                 return
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             pass  # such as one that takes no connections any more
+        name = urlsplit(url).path.strip("/")
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def crash(self) -> None:
@@ -172,6 +169,10 @@ SELECT array_agg(each ORDER BY each) FROM (
 """
 
 
+_OTHERS_OUT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations'"
 
 
@@ -183,13 +184,18 @@ async def _schema_of(url: str) -> list[str]:
         await connection.close()
 
 
-async def _empty(url: str) -> None:
+async def _emptied(url: str, schema: list[str]) -> bool:
+    """Throw all others out and remove all rows; return whether nothing else differs from this schema."""
     connection = await asyncpg.connect(url)
     try:
+        await connection.execute(_OTHERS_OUT)
+        if await connection.fetchval(_SCHEMA) != schema:
+            return False
         tables = [row[0] for row in await connection.fetch(_TABLES)]
         await connection.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY")
     finally:
         await connection.close()
+    return True
 
 
 def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

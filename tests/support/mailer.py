@@ -12,9 +12,12 @@ class Mailer:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
+        self.strangers: list[str] = []
         self.refusal: str | None = None
 
     async def send(self, recipient: Recipient, notification: Notification) -> None:
         if self.refusal:
             raise PermanentFailure(self.refusal)
+        if recipient.is_stranger:
+            self.strangers.append(recipient.address)
         self.sent.append((recipient.address, notification.description))

@@ -8,6 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from api.errors import ApiError
+from pingpilot.rendering.looks import STYLESHEET
 
 _FOLDER = Path(__file__).parent
 _TYPES = {
@@ -17,6 +18,8 @@ _TYPES = {
 }
 _TOGETHER = {"htmx.js": ("htmx.min.js", "hx-sse.min.js")}
 """Files sent as one: htmx begins a moment after its script ran, and uses no extension that comes later."""
+_ELSEWHERE = {STYLESHEET.name: STYLESHEET}
+"""Files that others use too."""
 _HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
@@ -28,25 +31,27 @@ def asset_url(name: str) -> str:
 async def get_asset(request: web.Request) -> web.Response:
     """Return a file, packed where the browser takes that; only under the mark of its content."""
     name = request.match_info["name"]
-    names = {path.name for path in _FOLDER.iterdir() if path.suffix in _TYPES} | _TOGETHER.keys()
-    if name not in names or request.match_info["mark"] != _mark(name):
+    names = {path.name for path in _FOLDER.iterdir() if path.suffix in _TYPES}
+    if name not in names | _TOGETHER.keys() | _ELSEWHERE.keys() or request.match_info["mark"] != _mark(name):
         raise ApiError("not_found")
     headers = {**_HEADERS, "Content-Type": _TYPES[Path(name).suffix], "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         return web.Response(body=_packed(name), headers={**headers, "Content-Encoding": "gzip"})
-    return web.Response(body=_content(name), headers=headers)
+    return web.Response(body=content_of(name), headers=headers)
 
 
 @cache
-def _content(name: str) -> bytes:
-    return b"\n".join((_FOLDER / part).read_bytes() for part in _TOGETHER.get(name, (name,)))
+def content_of(name: str) -> bytes:
+    """Return a file as it is sent, its parts in one. Raises `OSError`."""
+    parts = _TOGETHER.get(name, (name,))
+    return b"\n".join(_ELSEWHERE.get(part, _FOLDER / part).read_bytes() for part in parts)
 
 
 @cache
 def _packed(name: str) -> bytes:
-    return gzip.compress(_content(name), 9, mtime=0)
+    return gzip.compress(content_of(name), 9, mtime=0)
 
 
 @cache
 def _mark(name: str) -> str:
-    return hashlib.sha256(_content(name)).hexdigest()[:12]
+    return hashlib.sha256(content_of(name)).hexdigest()[:12]

@@ -5,25 +5,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from api.dashboard.events.filters import Filters, Shown, around, words_of
 from api.dashboard.live import mark_of
-from api.dashboard.pages import render, see_other
-from api.dashboard.states import Square, delivery_words, square
+from api.dashboard.looks import looks_of, mail_of
+from api.dashboard.pages import FRAMING, render, see_other
+from api.dashboard.states import Square, delivery_words, square, state_of
 from api.dashboard.visitors import Visitor, chosen_id, form_token, read_form, signed_in
 from api.errors import ApiError
 from api.services import SERVICES
-from models import Account, Category, Delivery, DeliveryAttempt, Event
-from models.ids import event_id_text, parse_event_id
+from models import Account, Category, Delivery, DeliveryAttempt, DeliveryStatus, Event
+from models.ids import event_id_text, made_at, parse_event_id
+from pingpilot.accounts.destinations import destinations_of, label_of
 from pingpilot.delivery.channel import field_text
+from pingpilot.errors import InvalidInput
 from pingpilot.events.deliveries import Selection, retry_deliveries
-from pingpilot.events.history import EventStatus, ListedEvent, Wanted, list_events, status_of
+from pingpilot.events.history import Effort, EventPage, EventStatus, ListedEvent, list_events, status_of
+from pingpilot.events.searching import LONGEST_TEXT
 from pingpilot.rendering.text import one_line, readable
 
 PER_PAGE = 50
 _GONE = "#8a8f86"
 """The colour of an event whose category was deleted."""
+_MOST_ATTEMPTS = 200
+"""Attempts that an event's page shows, its latest: one that is told to wait again and again may have any number."""
+_SHORT_LOOK = Effort(scanned=500, searched=1000)
 _MOST_DETAILS = 4
 _LONGEST = 300  # characters of a line, which the browser cuts where the window ends
 
@@ -72,42 +81,72 @@ def _listed(each: ListedEvent, looks: Category | None) -> Listed:
 @signed_in
 async def get_events(request: web.Request, visitor: Visitor) -> web.Response:
     """Show a page of events, those that the address asks for."""
-    account, given = visitor.account, request.query
-    category, status = given.get("category") or None, given.get("status") or None
-    if status not in (None, *EventStatus):
-        status = None
-    before = parse_event_id(given.get("before", ""))
+    account, now = visitor.account, request.app[SERVICES].clock.now()
+    filters, before = Filters.of(request.query), parse_event_id(request.query.get("before", ""))
     mark = mark_of(request, account.id)  # before it is read: loaded once too often at worst
-    wanted = Wanted(account.id, category, EventStatus(status) if status else None, before)
-    page = await list_events(wanted, PER_PAGE)
+    problem, page, hiding = "", EventPage([], None), list[Shown]()
+    try:
+        wanted = filters.wanted(account, before)
+        page = await list_events(wanted, PER_PAGE)
+        if not page.events and not page.looked_at and before is None:
+            hiding = await _hiding(account, filters)
+    except InvalidInput as exc:
+        problem = str(exc)
     categories: Any = (
         await Category.filter(account_id=account.id).order_by("name").values_list("name", flat=True)
     )
+    destinations = [(each.name, label_of(each.name)) for each in await destinations_of(account)]
     return render(
         request,
         "events/list.html",
+        status=400 if problem else 200,
         zone=account.time_zone,
         visitor=visitor,
         here="events",
-        live=mark if before is None else None,
+        live=mark if before is None and not problem else None,
         rows=await listed(account, page.events),
-        categories=[*categories],
-        statuses=list(EventStatus),
-        category=category,
-        wanted_status=status,
+        filters=filters,
+        choices={
+            "category": [(name, name) for name in categories],
+            "status": [(each.value, words_of(each)) for each in EventStatus],
+            "destination": destinations,
+        },
+        longest_text=LONGEST_TEXT,
+        presets=filters.presets(account, now),
+        hiding=hiding,
         is_first=before is None,
-        next_before=event_id_text(page.next_before) if page.next_before else None,
+        page=page,
+        older=event_id_text(page.next_before) if page.next_before else None,
+        problem=problem,
     )
+
+
+async def _hiding(account: Account, filters: Filters) -> list[Shown]:
+    """Return those of several filters without which there would be events, as far as a short look tells."""
+    removable = filters.removable()
+    found = list[Shown]()
+    for each in removable if len(removable) > 1 else ():
+        without = Filters.of(dict(parse_qsl(each.address[1:])))
+        if (await list_events(without.wanted(account, None), 1, _SHORT_LOOK)).events:
+            found.append(each)
+    return found
 
 
 @signed_in
 async def get_event(request: web.Request, visitor: Visitor) -> web.Response:
     """Show one event with its deliveries and each of their attempts."""
     account = visitor.account
+    mark = mark_of(request, account.id)
     event = await _own_event(request, account)
     deliveries = await Delivery.filter(event_id=event.id).order_by("id")
-    attempts = await DeliveryAttempt.filter(delivery_id__in=[each.id for each in deliveries]).order_by("id")
+    attempts = (
+        await DeliveryAttempt.filter(delivery_id__in=[each.id for each in deliveries])
+        .order_by("-id")
+        .limit(_MOST_ATTEMPTS + 1)
+    )
     looks = await Category.get_or_none(account_id=account.id, name=event.category)
+    services = request.app[SERVICES]
+    states = [state_of(row, services.health, services.clock.now()) for row in await destinations_of(account)]
     fields = json.loads(event.fields_json)
     optional = {"title": event.title, "url": event.url, "fields": fields}
     body = {"category": event.category, "description": event.description}
@@ -115,9 +154,11 @@ async def get_event(request: web.Request, visitor: Visitor) -> web.Response:
     return render(
         request,
         "events/event.html",
+        headers=FRAMING,
         zone=account.time_zone,
         visitor=visitor,
         here="events",
+        live=mark,
         event=event,
         id=event_id_text(event.id),
         headline=one_line(event.title or event.description)[:_LONGEST],
@@ -125,14 +166,29 @@ async def get_event(request: web.Request, visitor: Visitor) -> web.Response:
         emoji=(looks and looks.emoji) or "",
         color=looks.color if looks else _GONE,
         fields=[(one_line(name), readable(field_text(value))) for name, value in fields.items()],
-        event_status=status_of(deliveries),
+        event_status=words_of(status_of(deliveries)),
         deliveries=[
-            (each, delivery_words(each), [own for own in attempts if own.delivery_id == each.id])
+            (
+                each,
+                delivery_words(each),
+                [own for own in reversed(attempts[:_MOST_ATTEMPTS]) if own.delivery_id == each.id],
+            )
             for each in deliveries
         ],
-        curl=_as_curl(body, request.app[SERVICES].base_url),
+        in_trouble={each.name for each in states if each.tone == "bad"},
+        most_attempts=_MOST_ATTEMPTS if len(attempts) > _MOST_ATTEMPTS else None,
+        failed=sum(each.status == DeliveryStatus.FAILED for each in deliveries),
+        around=around(made_at(event.id), account),
+        curl=_as_curl(body, services.base_url),
         token=form_token(request),
+        looks=await looks_of(request, event, account, frame=f"{event_id_text(event.id)}/mail"),
     )
+
+
+@signed_in
+async def get_mail(request: web.Request, visitor: Visitor) -> web.Response:
+    """Show an event's mail alone, which its page has in a frame."""
+    return await mail_of(request, await _own_event(request, visitor.account), visitor.account)
 
 
 @signed_in

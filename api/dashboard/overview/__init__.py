@@ -6,10 +6,12 @@ from aiohttp import web
 
 from api.dashboard.charts import sparkline, stacked
 from api.dashboard.events import listed
+from api.dashboard.first_steps import DESCRIPTION, Given, carry_out, first_steps_of
 from api.dashboard.live import mark_of
 from api.dashboard.pages import render, see_other
+from api.dashboard.sign_in import welcome
 from api.dashboard.states import state_of
-from api.dashboard.visitors import Visitor, visitor_of
+from api.dashboard.visitors import Visitor, form_token, hide_steps, read_form, turned_away, visitor_of
 from api.errors import ApiError
 from api.replies import wants_page
 from api.services import SERVICES
@@ -29,10 +31,26 @@ async def get_overview(request: web.Request) -> web.StreamResponse:
     if not wants_page(request):
         raise ApiError("not_found")
     visitor = await visitor_of(request)
-    return await _overview(request, visitor) if visitor else see_other(request, "sign-in")
+    return await (_overview(request, visitor) if visitor else turned_away(request, welcome))
 
 
-async def _overview(request: web.Request, visitor: Visitor) -> web.Response:
+async def post_overview(request: web.Request) -> web.Response:
+    """Do what a button of the first steps asks for. Programs have nothing here."""
+    visitor = await visitor_of(request)
+    if visitor is None:
+        if not wants_page(request):
+            raise ApiError("not_found")
+        return see_other(request, "sign-in")
+    form = await read_form(request)
+    if given := await carry_out(form, request, visitor):
+        return await _overview(request, visitor, given)
+    response = see_other(request, "")
+    if form.get("do") == "hide":
+        hide_steps(response, request, visitor)
+    return response
+
+
+async def _overview(request: web.Request, visitor: Visitor, given: Given | None = None) -> web.Response:
     services, account = request.app[SERVICES], visitor.account
     now = services.clock.now()
     mark = mark_of(request, account.id)  # before the rest is read: loaded once too often at worst
@@ -49,6 +67,7 @@ async def _overview(request: web.Request, visitor: Visitor) -> web.Response:
     return render(
         request,
         "overview/page.html",
+        status=400 if given and given.problem else 200,
         zone=account.time_zone,
         visitor=visitor,
         here="overview",
@@ -67,4 +86,7 @@ async def _overview(request: web.Request, visitor: Visitor) -> web.Response:
         destinations=[state_of(row, services.health, now) for row in rows],
         api=services.base_url,
         latest=await listed(account, page.events),
+        steps=await first_steps_of(request, visitor, rows, page, given),
+        example=DESCRIPTION,
+        token=form_token(request),
     )

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 from aiohttp import web
 
+from api.dashboard.mail import has_mail, mail
 from api.dashboard.pages import render, see_other
 from api.dashboard.visitors import (
     forget_session,
@@ -13,18 +14,16 @@ from api.dashboard.visitors import (
     keep_session,
     read_form,
     visitor_of,
+    vouched_for,
 )
 from api.services import SERVICES, Services
 from pingpilot.accounts.linking import ChatUser, count_guess
 from pingpilot.accounts.sessions import end_session
-from pingpilot.accounts.sign_in import account_behind, account_to_sign_in, new_sign_in_link, sign_in
-from pingpilot.channels import EMAIL
-from pingpilot.delivery.channel import Recipient
-from pingpilot.delivery.own_words import own_words
-from pingpilot.errors import DeliveryFailure, LinkRefused, TooMany
+from pingpilot.accounts.sign_in import MOST_BY_ADDRESS, account_behind, account_to_sign_in, new_sign_in_link, sign_in
+from pingpilot.accounts.sign_up import SignUp, new_sign_up_link, sign_up_words
+from pingpilot.errors import InvalidInput, LinkRefused, TooMany
 
 _PAGE = "sign_in/page.html"
-_SENT_WITHIN = 60.0  # seconds
 
 log = structlog.get_logger(__name__)
 _under_way = set[asyncio.Task[None]]()
@@ -37,11 +36,16 @@ async def get_sign_in(request: web.Request) -> web.Response:
     return _page(request, "ask")
 
 
+def welcome(request: web.Request) -> web.Response:
+    """Say what this is, to those who are not signed in, and ask for the address."""
+    return _page(request, "welcome")
+
+
 async def post_sign_in(request: web.Request) -> web.Response:
-    """Send a link to the address, if it has an account: the answer is the same for any address."""
+    """Send a link to the address, if it has an account or may get one: the answer is the same for any."""
     services, form = request.app[SERVICES], await read_form(request)
     address = form.get("email", "").strip()
-    # By caller; by address, `new_sign_in_link` does
+    # By caller; by address, `new_sign_in_link` does (`MOST_BY_ADDRESS`)
     user = ChatUser("sign-in", services.proxies.client_of(request)[:32], None)
     try:
         await count_guess(user, services.clock.now())
@@ -86,38 +90,47 @@ async def post_sign_out(request: web.Request) -> web.Response:
     await read_form(request)
     if visitor := await visitor_of(request):
         await end_session(visitor.account, visitor.session.id)
-    response = see_other(request, "sign-in")
+    # The next page would sign in again, where a proxy vouches for its reader
+    response = _page(request, "signed_out") if vouched_for(request) else see_other(request, "sign-in")
     forget_session(response, request)
     return response
 
 
 def _page(request: web.Request, state: str, *, status: int = 200, email: str = "") -> web.Response:
-    token = form_token(request)
-    has_mail = EMAIL.name in request.app[SERVICES].senders
+    services = request.app[SERVICES]
     page = render(
-        request, _PAGE, status=status, visitor=None, state=state, email=email, token=token, has_mail=has_mail
+        request,
+        _PAGE,
+        status=status,
+        visitor=None,
+        state=state,
+        email=email,
+        token=form_token(request),
+        has_mail=has_mail(services),
+        sign_up=services.newcomers.sign_up,
     )
     keep_form_secret(page, request)
     return page
 
 
 async def _send_link(services: Services, address: str) -> None:
-    account = await account_to_sign_in(address)
-    sender = services.senders.get(EMAIL.name)
-    if account is None or sender is None:
+    account, now = await account_to_sign_in(address), services.clock.now()
+    if not has_mail(services) or not (account or services.newcomers.sign_up is SignUp.OPEN):
         return
-    now = services.clock.now()
     try:
-        link = await new_sign_in_link(account, services.base_url, now)
-    except TooMany:
+        if account is None:
+            new = await new_sign_up_link(address, services.base_url, now)
+            to, text = new.email, sign_up_words(new)
+        else:
+            link = await new_sign_in_link(account, services.base_url, now, most=MOST_BY_ADDRESS)
+            to = account.email
+            # The first line is the subject, where a link would be for all to see
+            text = (
+                "Your link to sign in\n\n"
+                f"Open this link within 10 minutes to sign in to PingPilot; it works once: {link.url}\n\n"
+                "If you did not ask for it, do nothing."
+            )
+    except (InvalidInput, TooMany):
         return
-    text = (
-        f"Open this link within 10 minutes to sign in to PingPilot; it works once: {link.url}\n\n"
-        "If you did not ask for it, do nothing."
-    )
-    try:
-        async with asyncio.timeout(_SENT_WITHIN):
-            mailbox = Recipient(account.id, account.email, destination=EMAIL.name)
-            await sender.send(mailbox, own_words(text, now, account.time_zone))
-    except (DeliveryFailure, TimeoutError) as exc:
-        log.warning("A sign-in link was not sent", account_id=account.id, reason=str(exc) or "no answer")
+    if reason := await mail(services, to, text, account):
+        log.warning("A sign-in link was not sent", account_id=account and account.id, reason=reason)

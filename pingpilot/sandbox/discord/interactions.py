@@ -11,6 +11,7 @@ from aiohttp import web
 
 from pingpilot.sandbox.discord.model import EPHEMERAL, InteractionReply, Json, message_json, snowflake
 from pingpilot.sandbox.discord.validation import check_message
+from pingpilot.sandbox.inbox import Changes, Inbox
 from pingpilot.sandbox.server import Refused, json_answer
 
 MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE = 4, 5, 6, 7
@@ -46,9 +47,9 @@ class Interactions:
     A callback must come within `deadline_seconds`; Discord gives three.
     """
 
-    def __init__(self, *, author: Callable[[], Json], posted: list[Json]) -> None:
+    def __init__(self, *, author: Callable[[], Json], posted: list[Json], changes: Changes) -> None:
         self.deadline_seconds = 3.0
-        self.replies: list[InteractionReply] = []
+        self.inbox = Inbox[InteractionReply](changes)
         self._author = author
         self._posted = posted
         self._by_token: dict[str, Interaction] = {}
@@ -156,8 +157,9 @@ class Interactions:
             deferred=interaction.deferred,
             updated=interaction.callback in (DEFERRED_UPDATE, UPDATE),
             message_id=message["id"],
+            channel_id=message["channel_id"],
         )
-        self.replies.append(reply)
+        self.inbox.take(reply)
         if not interaction.reply.done():
             interaction.reply.set_result(reply)
 

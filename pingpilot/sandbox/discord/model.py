@@ -70,6 +70,7 @@ class InteractionReply:
     updated: bool = False
     components: list[Json] = field(default_factory=list)
     message_id: str = ""
+    channel_id: str = ""
 
 
 def user_json(user_id: str, name: str, *, bot: bool = False) -> Json:

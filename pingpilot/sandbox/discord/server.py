@@ -33,7 +33,7 @@ class DiscordServer(HttpStandIn):
         self._limits = RateLimits(per_channel=(5, 5.0), overall=50)
         self._inbox = Inbox[DiscordMessage](self._changes)
         self._rest = RestApi(bot=self._bot, inbox=self._inbox, posted=self._posted, limits=self._limits)
-        self._interactions = Interactions(author=self._bot, posted=self._posted)
+        self._interactions = Interactions(author=self._bot, posted=self._posted, changes=self._changes)
         self._gateway = Gateway(
             accepts=self._is_token, ready=self._ready, guilds=self._created, changes=self._changes
         )

@@ -40,7 +40,12 @@ class DiscordStandIn(DiscordServer):
     @property
     def replies(self) -> list[InteractionReply]:
         """All answers to commands and buttons, edits and follow-ups included."""
-        return self._interactions.replies
+        return self._interactions.inbox.items
+
+    @property
+    def on_reply(self) -> list[Callable[[InteractionReply], None]]:
+        """Called with each of them."""
+        return self._interactions.inbox.callbacks
 
     @property
     def commands(self) -> list[Json]:

@@ -3,7 +3,7 @@
 import structlog
 from aiohttp import web
 
-from api.resources.unsubscribe import page
+from api.dashboard.mail_links.page import page
 from api.services import SERVICES
 from pingpilot.accounts.email_change import EmailChange, EmailChanges, change_email
 from pingpilot.accounts.unsubscribing import Subscription
@@ -11,7 +11,6 @@ from pingpilot.errors import AlreadyExists, NotFound
 from pingpilot.events.notices import post_notice
 
 log = structlog.get_logger(__name__)
-_TEMPLATE = "email_change.html"
 
 
 async def get_email_change(request: web.Request) -> web.Response:
@@ -20,7 +19,7 @@ async def get_email_change(request: web.Request) -> web.Response:
     now = request.app[SERVICES].clock.now()
     change = await changes.change_behind(request.match_info["token"], now)
     if change is None:
-        return page(_TEMPLATE, status=404, state="unknown")
+        return page(request, "email_change", "unknown", status=404)
     return await _page("ask", change, request)
 
 
@@ -30,12 +29,12 @@ async def post_email_change(request: web.Request) -> web.Response:
     now = services.clock.now()
     change = await changes.change_behind(request.match_info["token"], now)
     if change is None:
-        return page(_TEMPLATE, status=404, state="unknown")
+        return page(request, "email_change", "unknown", status=404)
     account_id = change.account.id
     try:
         await change_email(change)
     except (AlreadyExists, NotFound) as exc:
-        return page(_TEMPLATE, status=409, state="refused", problem=str(exc))
+        return page(request, "email_change", "refused", status=409, problem=str(exc))
     log.info("An account's address was changed", account_id=account_id)
     text = f"The address of your account is {change.new} from now on; it was {change.account.email}."
     services.on_deliveries(await post_notice(account_id, text, now=now))
@@ -45,4 +44,5 @@ async def post_email_change(request: web.Request) -> web.Response:
 async def _page(state: str, change: EmailChange, request: web.Request) -> web.Response:
     own = Subscription(change.account)
     gets_mail = (await request.app[SERVICES].unsubscriber.standing(own)).gets_mail
-    return page(_TEMPLATE, state=state, old=change.account.email, new=change.new, gets_mail=gets_mail)
+    old, new = change.account.email, change.new
+    return page(request, "email_change", state, old=old, new=new, gets_mail=gets_mail)
