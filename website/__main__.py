@@ -53,6 +53,7 @@ _NAVIGATION: list[dict[str, Any]] = [
     },
     {
         "Run it": [
+            {"Accounts": "accounts.md"},
             {"Operations": "operations.md"},
             {"Security": "security.md"},
             {"Changes": "changelog.md"},

@@ -1,6 +1,7 @@
 """Says in words what the JSON Schemas of the OpenAPI document hold."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ _LIMITS = {
     "maxProperties": "{} names at most",
     "default": "by default {}",
 }
+_PIPE = re.compile(r"(`[^`]*`)|\|")
+"""What would end a table's cell, which it does not within code."""
 _READABLE_PATTERN = 40
 """Characters up to which a pattern tells people something."""
 _NESTED = 4
@@ -71,7 +74,7 @@ class Schemas:
                 parts.append(words.format(f"{value:,}"))
             else:
                 parts.append(words.format(f"`{json.dumps(value) if key == 'default' else value}`"))
-        return "; ".join(parts).replace("|", "\\|")
+        return _PIPE.sub(lambda found: found[1] or "\\|", "; ".join(parts))
 
     def example(self, schema: Json, name: str = "") -> Any:
         """Return a value of the schema: its example, None where it may be null, else one of its parts."""

@@ -44,6 +44,8 @@ def _as_on_site(text: str, page: Path, pages: Mapping[Path, str], linked: dict[s
             shown = f"images/{target.name}"
         elif (ROOT / target).is_dir():
             return None
+        elif not (ROOT / target).exists():  # told of when the site is built
+            return given
         else:  # browsers show text and would save anything else
             shown = f"files/{str(target).lstrip('.')}.txt"
         linked[shown] = ROOT / target
