@@ -69,12 +69,13 @@ def sparkline(counts: Sequence[int], *, width: int = 96, height: int = 24) -> st
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Bars of one colour, one a number; what is below zero hangs from the line at `zero`."""
+    """Bars, one a number, as an SVG's path; what is below zero hangs from the line at `zero`."""
 
     width: int
     height: int
     zero: float
-    bars: list[Segment]
+    path: str
+    color: str
 
 
 def columns(numbers: Sequence[float], color: str, *, width: int, height: int) -> Columns:
@@ -86,14 +87,10 @@ def columns(numbers: Sequence[float], color: str, *, width: int, height: int) ->
     gap = min(4.0, step / 3)
     bars = []
     for place, number in enumerate(numbers):
-        tall = max(1.0, abs(number) * scale) if number else 0.0
-        bars.append(
-            Segment(
-                x=round(place * step + gap / 2, 1),
-                y=round(max(0.0, zero - tall) if number > 0 else min(zero, height - tall), 1),
-                width=round(step - gap, 1),
-                height=round(tall, 1),
-                color=color,
+        if number:
+            tall = max(1.0, abs(number) * scale)
+            y = max(0.0, zero - tall) if number > 0 else min(zero, height - tall)
+            bars.append(
+                f"M{place * step + gap / 2:.1f} {y:.1f}h{step - gap:.1f}v{tall:.1f}h{gap - step:.1f}z"
             )
-        )
-    return Columns(width, height, zero, bars)
+    return Columns(width, height, zero, "".join(bars), color)

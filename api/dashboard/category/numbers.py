@@ -15,11 +15,14 @@ _LARGEST_PLAIN, _SMALLEST_PLAIN = 1e15, 1e-4
 
 @dataclass(frozen=True, slots=True)
 class NumberField:
-    """A field's card: what its numbers come to in the chosen span, None where it had none, and day by day."""
+    """A field's card: what its numbers come to in the chosen span, None where it had none.
+
+    `days` are for a table, newest first: date, sum, mean, least and most.
+    """
 
     heading: str
     totals: Totals | None
-    days: Mapping[date, Totals]
+    days: list[tuple[str, str, str, str, str]]
     chart: Columns
 
 
@@ -35,7 +38,11 @@ def number_field(
     return NumberField(
         heading_of(name),
         totals if totals.events else None,
-        {day: days[day] for day in reversed(charted) if day in days},
+        [
+            (f"{day:%-d %b}", figure(on.total), figure(on.mean), figure(on.smallest), figure(on.largest))
+            for day in reversed(charted)
+            if (on := days.get(day))
+        ],
         columns(sums, color, width=300, height=56),
     )
 
