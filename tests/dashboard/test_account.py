@@ -11,7 +11,7 @@ from models import Account, ApiKey, Destination, Event, Fact, LinkCode, Session,
 from models.database import connection
 from pingpilot.accounts.deleting import Deletions
 from pingpilot.accounts.linking import create_link_code
-from pingpilot.accounts.sign_in import new_sign_in_link
+from pingpilot.accounts.sign_in import account_to_sign_in, new_sign_in_link
 from pingpilot.clock import SystemClock
 from tests.http.api import ON_SQLITE, Api
 from tests.support.clock import ManualClock
@@ -130,8 +130,10 @@ async def test_an_account_is_deleted_by_typing_its_address(
         await Session.filter(account_id=ada.id).count(),
         await LinkCode.filter(account_id=ada.id).count() + await SignInLink.filter(account_id=ada.id).count(),
     )
+    may_sign_in = await account_to_sign_in("ada@example.com")
     await api.services.deletions.finish()
 
+    assert may_sign_in is None
     assert "That is not the account's address: nothing was deleted." in text_of(wrong)
     assert (deleted.status, "pingpilot_session" in person.cookies) == (200, False)
     assert "The account ada@example.com is deleted" in text_of(deleted)
