@@ -172,10 +172,10 @@ async def delete_account(account: Account, now: datetime) -> int:
 
 async def retire_account(account: Account, now: datetime) -> None:
     """Revoke the account's keys, switch its destinations off and end its sessions, within the caller's
-    transaction: nothing comes or goes any more.
+    transaction: nothing comes or goes any more, and the bots know its chats no longer.
     """
     await ApiKey.filter(account_id=account.id, revoked_at__isnull=True).update(revoked_at=now)
-    await Destination.filter(account_id=account.id).update(enabled=False)
+    await Destination.filter(account_id=account.id).update(enabled=False, user_id=None)
     await Session.filter(account_id=account.id).delete()
     await SignInLink.filter(account_id=account.id).delete()
     await LinkCode.filter(account_id=account.id).delete()

@@ -19,6 +19,11 @@ _TRIES_AGAIN = timedelta(seconds=10)
 log = structlog.get_logger(__name__)
 
 
+async def is_being_deleted(account: Account) -> bool:
+    """Return whether its owner asked for it to be deleted."""
+    return await Fact.exists(name=f"{_ASKED_FOR}{account.id}")
+
+
 class Deletions:
     """Deletes accounts in the background; what a stop cuts off goes on at the next start."""
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from models import Account, SignInLink
 from models.database import transaction, unit_of_work
 from models.sign_in_link import SIGN_IN_LIFETIME
+from pingpilot.accounts.deleting import is_being_deleted
 from pingpilot.accounts.email_address import normal_email
 from pingpilot.accounts.sessions import begin_session
 from pingpilot.errors import InvalidInput, TooMany
@@ -73,11 +74,12 @@ async def sign_in(token: str, *, browser: str, address: str, now: datetime) -> s
 
 
 async def account_to_sign_in(address: str) -> Account | None:
-    """Return the account of an address as somebody typed it, None where there is none."""
+    """Return the account of an address as somebody typed it, None where there is none, or not for long."""
     try:
-        return await Account.get_or_none(email=normal_email(address))
+        account = await Account.get_or_none(email=normal_email(address))
     except InvalidInput:
         return None
+    return None if account is None or await is_being_deleted(account) else account
 
 
 async def _unused(token: str, now: datetime) -> SignInLink | None:

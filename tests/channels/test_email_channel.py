@@ -89,6 +89,15 @@ async def test_the_notification_arrives_as_a_mail(mail_stand_in: MailStandIn, ch
         assert "A new sale of 42 €" in body.get_content()
 
 
+async def test_a_stranger_gets_no_link_that_ends_the_accounts_mails(
+    mail_stand_in: MailStandIn, channel: EmailChannel
+) -> None:
+    await channel.send(replace(ALICE, is_stranger=True), SALE)
+
+    [mail] = mail_stand_in.mails
+    assert b"nsubscribe" not in mail.raw
+
+
 async def test_the_message_id_stays_the_same_for_a_delivery(
     mail_stand_in: MailStandIn, channel: EmailChannel
 ) -> None:

@@ -12,7 +12,9 @@ from pingpilot.config import PREFIX, Settings, variables
 ROOT = Path(__file__).parents[2]
 VARIABLES = variables()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
-COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+_ALL = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS = sorted(_ALL)
+GROUPS = {name: each for name, each in _ALL.items() if hasattr(each, "commands")}
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
@@ -47,3 +49,17 @@ def test_the_example_names_no_setting_that_there_is_not() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_stands_on_the_page_of_commands(command: str) -> None:
     assert f"| `pingpilot {command}" in (ROOT / "docs" / "command-line.md").read_text()
+
+
+def test_the_dashboards_page_says_of_each_command_where_it_is_there() -> None:
+    page = (ROOT / "docs" / "dashboard.md").read_text()
+    listed = set[str]()
+    for cell in re.findall(r"^\| (`pingpilot [^|]+) \|", page, re.MULTILINE):
+        first, *others = re.findall(r"`(?:pingpilot )?([^`]+)`", cell)
+        group = first.partition(" ")[0]
+        names = [first, *(f"{group} {name}" if group in GROUPS else name for name in others)]
+        listed |= {" ".join(word for word in name.split() if word[0] != "-") for name in names}
+
+    for name, command in GROUPS.items():
+        assert {f"{name} {each}" for each in command.commands} <= listed
+    assert {name for name in COMMANDS if name not in GROUPS} <= listed

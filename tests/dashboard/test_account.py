@@ -1,5 +1,6 @@
 """The account on the dashboard: its address and preferences, its data as a file, and its end."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 
@@ -8,13 +9,16 @@ import pytest
 from api.dashboard import account as page
 from models import Account, ApiKey, Destination, Event, Fact, LinkCode, Session, SignInLink
 from models.database import connection
+from pingpilot.accounts.deleting import Deletions
 from pingpilot.accounts.linking import create_link_code
-from pingpilot.accounts.sign_in import new_sign_in_link
+from pingpilot.accounts.sign_in import account_to_sign_in, new_sign_in_link
+from pingpilot.clock import SystemClock
 from tests.http.api import ON_SQLITE, Api
 from tests.support.clock import ManualClock
 from tests.support.events import accept
+from tests.support.waiting import eventually
 
-from .people import Person, a_person, text_of
+from .people import Person, text_of
 
 PATH, EXPORT = "/settings/account", "/settings/account/export"
 FORMS = ({"do": "preferences", "zone": "Asia/Tokyo"}, {"do": "delete", "email": "ada@example.com"})
@@ -126,8 +130,10 @@ async def test_an_account_is_deleted_by_typing_its_address(
         await Session.filter(account_id=ada.id).count(),
         await LinkCode.filter(account_id=ada.id).count() + await SignInLink.filter(account_id=ada.id).count(),
     )
+    may_sign_in = await account_to_sign_in("ada@example.com")
     await api.services.deletions.finish()
 
+    assert may_sign_in is None
     assert "That is not the account's address: nothing was deleted." in text_of(wrong)
     assert (deleted.status, "pingpilot_session" in person.cookies) == (200, False)
     assert "The account ada@example.com is deleted" in text_of(deleted)
@@ -144,9 +150,11 @@ async def test_a_deletion_that_a_stop_cut_off_goes_on_afterwards(
     await person.sign_in(ada)
     await person.post(PATH, {"do": "delete", "email": "ada@example.com"})
 
-    async with a_person(api) as another:  # a daemon that starts knows of it from the database alone
-        await (await api.composition.services()).deletions.finish()
-        assert (await another.get("/sign-in")).status == 200
+    later = Deletions(clock=SystemClock())  # of a daemon that starts, and knows of it from the database alone
+    running = asyncio.create_task(later.run())
+    await eventually(Fact.filter(name__startswith="deleting.").exists, False)
+    running.cancel()
+    await asyncio.wait([running])
 
     assert not await Account.exists()
 

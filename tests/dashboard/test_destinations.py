@@ -134,7 +134,8 @@ async def test_a_room_is_linked_under_its_name_and_removed(
     removed = await person.post(PATH, {"do": "remove", "name": "ops"})
 
     assert "where: This channel" in text_of(shown)
-    assert "&lt;b&gt;&#34;Team&#34; &amp; friends&lt;/b&gt;, linked by the user …4711" in page.text
+    assert "&lt;b&gt;&#34;Team&#34; &amp; friends&lt;/b&gt; · linked" in page.text
+    assert "linked just now by the user …4711" in text_of(page)
     assert "The category bug names it: give that one another route." in text_of(page)
     assert "quiet 22:00–07:00 · calls @here" in changed
     assert removed.headers["Location"] == "../settings/destinations"

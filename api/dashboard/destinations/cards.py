@@ -35,14 +35,15 @@ class Said:
 class Card:
     """A destination as its owner sees it.
 
-    `place` is whom it reaches; `categories` are those that name it; `test` tells how its last test of this
-    hour went, None where there was none.
+    `place` is whom it reaches, `by` who linked a room; `categories` are those that name it; `test` tells how
+    its last test of this hour went, None where there was none.
     """
 
     row: Destination
     kind: ChannelKind
     state: DestinationState
     place: str
+    by: str
     quiet: tuple[str, str] | None
     muted_until: datetime | None
     categories: list[str]
@@ -78,6 +79,7 @@ async def cards_of(account: Account, services: Services, now: datetime) -> list[
             kind=CHANNELS[row.channel],
             state=state_of(row, services.health, now),
             place=_place_of(row),
+            by=_who_linked(row) if row.kind in _ROOMS else "",
             quiet=_quiet_hours_of(row),
             muted_until=end_of_mute(row.muted_until, now),
             categories=_named_by(row.name, categories),
@@ -111,7 +113,7 @@ def _place_of(row: Destination) -> str:
     if row.kind == DestinationKind.DIRECT and CHANNELS[row.channel].needs_link:
         return f"your chat with the bot, {_who_linked(row)}" if row.address else "your chat with the bot"
     if row.kind in _ROOMS:
-        return f"{one_line(row.title or row.kind)}, linked by {_who_linked(row)}"
+        return one_line(row.title or row.kind)
     return row.address or row.title or ""
 
 
