@@ -209,7 +209,9 @@ async def _matching(
         parts.append("e.category = ?")
         values.append(wanted.category)
     if wanted.destination is not None:
-        is_candidate = candidates.table == "deliveries d"  # the delivery that is asked for, or one of its event
+        is_candidate = (
+            candidates.table == "deliveries d"
+        )  # the delivery that is asked for, or one of its event
         there = "d.destination = ?" if is_candidate else "s.event_id = e.id AND s.destination = ?"
         there += f" AND {'d' if is_candidate else 's'}.status IN ({_AT_ONE_SQL[wanted.status]})"
         parts.append(there if is_candidate else f"EXISTS (SELECT 1 FROM deliveries s WHERE {there})")  # noqa: S608

@@ -112,7 +112,9 @@ async def test_the_icon_shows_a_failure_as_it_happens_and_a_command_is_copied(
     await page.get_by_role("button", name="Copy").click()
     await expect(page.get_by_role("status")).to_have_text("Copied")
     copied = await page.evaluate("navigator.clipboard.readText()")
-    await page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")  # as over plain http
+    await page.evaluate(
+        "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
+    )  # as over plain http
     await page.get_by_role("button", name="Cop").click()
     await expect(page.get_by_role("status")).to_have_text("Copied")
     await page.click("button:text-is('Try again')")

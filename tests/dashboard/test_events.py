@@ -77,7 +77,9 @@ async def test_an_empty_list_says_which_filter_hides_what(
 
 
 @ON_SQLITE
-async def test_a_day_is_one_of_the_accounts_time_zone(person: Person, ada: Account, clock: ManualClock) -> None:
+async def test_a_day_is_one_of_the_accounts_time_zone(
+    person: Person, ada: Account, clock: ManualClock
+) -> None:
     ada.time_zone = "Pacific/Kiritimati"  # 14 hours ahead
     await ada.save()
     await person.sign_in(ada)
@@ -110,7 +112,10 @@ async def test_a_day_is_one_of_the_accounts_time_zone(person: Person, ada: Accou
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("status=lost", "There is no status 'lost': an event is pending, delivered, failed, no channel."),
+        (
+            "status=lost",
+            "There is no status 'lost': there are 'pending', 'delivered', 'failed', 'no channel'.",
+        ),
         ("from=yesterday", "'yesterday' is not a time: write a day as 2026-11-24"),
         ("to=2026-13-01", "'2026-13-01' is not a time"),
         ("from=0001-01-01", "'0001-01-01' is not a time"),
@@ -141,7 +146,13 @@ async def test_what_nobody_would_ask_for_finds_nothing_and_breaks_nothing(
     await person.sign_in(ada)
     await accept(ada, clock, "sale")
 
-    for query in ("category=%00x", "destination=%FF%FE", "text=%00%25", "text=%27%22%3E%5C!_", "before=x&x=y"):
+    for query in (
+        "category=%00x",
+        "destination=%FF%FE",
+        "text=%00%25",
+        "text=%27%22%3E%5C!_",
+        "before=x&x=y",
+    ):
         answer = await person.get(f"/events?{query}")
         assert answer.status == 200, query
         assert ("Something about sale" in answer.text) == query.startswith("before")

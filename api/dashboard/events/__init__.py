@@ -30,7 +30,7 @@ PER_PAGE = 50
 _GONE = "#8a8f86"
 """The colour of an event whose category was deleted."""
 _MOST_ATTEMPTS = 200
-"""Attempts that an event's page shows, its latest: one that is told to wait again and again may have any number."""
+"""The latest attempts that an event's page shows: one that is told to wait may have any number of them."""
 _SHORT_LOOK = Effort(scanned=500, searched=1000)
 _MOST_DETAILS = 4
 _LONGEST = 300  # characters of a line, which the browser cuts where the window ends
