@@ -54,13 +54,17 @@ def signed_in(page: Page) -> Callable[[web.Request], Awaitable[web.StreamRespons
     return handler
 
 
-async def visitor_of(request: web.Request) -> Visitor | None:
-    """Return who sent the request, None where nobody is signed in."""
+async def visitor_of(request: web.Request, *, with_trouble: bool = True) -> Visitor | None:
+    """Return who sent the request, None where nobody is signed in.
+
+    Without `with_trouble` nobody looks whether they are in trouble: the stream asks often, and shows nothing.
+    """
     now = request.app[SERVICES].clock.now()
     found = await session_behind(request.cookies.get(COOKIE, ""), now)
     if found is None:
         return None
-    return Visitor(found.account, found.session, await is_in_trouble(found.account.id, now))
+    in_trouble = with_trouble and await is_in_trouble(found.account.id, now)
+    return Visitor(found.account, found.session, in_trouble)
 
 
 def keep_session(response: web.StreamResponse, token: str, request: web.Request) -> None:
