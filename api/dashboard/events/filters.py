@@ -44,7 +44,7 @@ class Filters:
     def __bool__(self) -> bool:
         return any(self.given.values())
 
-    def wanted(self, account: Account, before: UUID | None) -> Wanted:
+    def wanted(self, account: Account, before: UUID | None = None, after: UUID | None = None) -> Wanted:
         """Return the events that are asked for. Raises `InvalidInput` where that makes no sense."""
         status, zone = self["status"].upper().replace(" ", "_"), ZoneInfo(account.time_zone)
         if status and status not in EventStatus.__members__:
@@ -64,6 +64,7 @@ class Filters:
             self["text"] or None,
             since,
             until,
+            after,
         )
 
     def address(self, **changes: str) -> str:
