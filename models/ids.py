@@ -50,6 +50,11 @@ def made_at(event_id: UUID) -> datetime:
     return datetime.fromtimestamp((event_id.int >> 80) / 1000, UTC)
 
 
+def next_to(event_id: UUID, step: int) -> UUID:
+    """Return the id so many steps above, or below, whether it was ever made or not."""
+    return UUID(int=min(max(event_id.int + step, 0), 2**128 - 1))
+
+
 def event_id_text(event_id: UUID) -> str:
     """Return an event's id as the API shows it: `evt_` and 32 hexadecimal digits."""
     return f"{EVENT_PREFIX}{event_id.hex}"

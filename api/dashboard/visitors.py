@@ -18,7 +18,7 @@ from api.services import SERVICES
 from models import Account, Session
 from models.session import LONGEST
 from pingpilot.accounts.email_address import normal_email
-from pingpilot.accounts.sessions import begin_session, end_session, session_behind
+from pingpilot.accounts.sessions import SignedIn, begin_session, end_session, session_behind
 from pingpilot.accounts.sign_up import account_vouched_for
 from pingpilot.errors import InvalidInput
 from pingpilot.events.trouble import is_in_trouble
@@ -55,13 +55,17 @@ def signed_in(page: Page) -> Callable[[web.Request], Awaitable[web.StreamRespons
     return handler
 
 
-async def visitor_of(request: web.Request) -> Visitor | None:
+async def visitor_of(request: web.Request, *, with_trouble: bool = True) -> Visitor | None:
     """Return who sent the request, None where nobody is signed in, or the account is suspended.
 
+    Without `with_trouble` nobody looks whether they are in trouble: the stream asks often, and shows nothing.
     Raises `bad_request/proxy` where a trusted proxy names nobody in its header.
     """
-    visitor = await _sender_of(request)
-    return visitor if visitor and visitor.account.suspended_at is None else None
+    found = await _sender_of(request)
+    if found is None or found.account.suspended_at is not None:
+        return None
+    in_trouble = with_trouble and await is_in_trouble(found.account.id, request.app[SERVICES].clock.now())
+    return Visitor(found.account, found.session, in_trouble)
 
 
 async def turned_away(
@@ -103,7 +107,7 @@ def vouched_for(request: web.Request) -> str | None:
         raise ApiError("bad_request/proxy", header=services.sign_in_header) from None
 
 
-async def _sender_of(request: web.Request) -> Visitor | None:
+async def _sender_of(request: web.Request) -> SignedIn | None:
     """Return whose session the request is of; one is begun where a proxy vouches for somebody.
 
     A session that was begun so holds as long as the proxy names the same person.
@@ -126,9 +130,7 @@ async def _sender_of(request: web.Request) -> Visitor | None:
             by_proxy=True,
         )
         found = await session_behind(request[_BEGUN], now)
-    return (
-        Visitor(found.account, found.session, await is_in_trouble(found.account.id, now)) if found else None
-    )
+    return found
 
 
 async def keep_begun_session(request: web.Request, response: web.StreamResponse) -> None:

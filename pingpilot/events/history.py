@@ -5,7 +5,7 @@ neither skips nor repeats an event, whatever comes in or changes its status mean
 
 A page costs about as much for the first event as for the millionth. Each of the things that may be asked
 for (a category, a destination, what failed, a time) is a range of an index, and of those asked for at once
-the one that reaches furthest back is read. It reads so many events at most and says where to go on, even
+the one that reaches furthest is read. It reads so many events at most and says where to go on, even
 where none of them was wanted (`Effort`).
 """
 
@@ -23,7 +23,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from models import OPEN_STATUSES, Delivery, DeliveryStatus, Event
 from models.database import reader
 from models.delivery import with_statuses
-from models.ids import first_id_at, made_at
+from models.ids import first_id_at, made_at, next_to
 from models.sql import as_uuid, marks, query
 from pingpilot.channels import CHANNELS
 from pingpilot.events.searching import text_condition
@@ -55,9 +55,9 @@ def status_of(deliveries: Collection[Delivery]) -> EventStatus:
 class Wanted:
     """Which of an account's events are meant; None means all.
 
-    `before` is the id to go on below. With a `destination`, the `status` is that of the delivery there.
-    `text` stands in the title, the description or the fields, in any case. They came at `since` or later,
-    and before `until`.
+    `before` is the id to go on below, `after` one to go on above, towards what is newer. With a
+    `destination`, the `status` is that of the delivery there. `text` stands in the title, the description or
+    the fields, in any case. They came at `since` or later, and before `until`.
     """
 
     account_id: int
@@ -68,12 +68,24 @@ class Wanted:
     text: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    after: UUID | None = None
+
+    @property
+    def order(self) -> str:
+        """In which order the ids are read."""
+        return "ASC" if self.after else "DESC"
 
     def ids(self) -> tuple[UUID, UUID]:
         """Return the range of the ids: its first, and the one it ends before."""
-        first = first_id_at(self.since) if self.since else _OLDEST
+        firsts = [first_id_at(self.since)] if self.since else []
         ends = [first_id_at(self.until)] if self.until else []
-        return first, min([*ends, self.before or _NEWEST])
+        return max([*firsts, next_to(self.after, 1) if self.after else _OLDEST]), min(
+            [*ends, self.before or _NEWEST]
+        )
+
+    def beyond(self, last: UUID) -> "Wanted":
+        """Return what is wanted beyond the last event that was looked at."""
+        return replace(self, after=last) if self.after else replace(self, before=last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +119,15 @@ class ListedEvent:
 class EventPage:
     """Some events, newest first. `next_before` is where the next page begins, None at the end.
 
-    `looked_at` is given where the page ends since it has looked at that many events, and `looked_back_to`
-    is when the last of them came.
+    Of a page towards what is newer, that is `next_after`. `looked_at` is given where the page ends since it
+    has looked at that many events, and `looked_up_to` is when the last of them came.
     """
 
     events: list[ListedEvent]
     next_before: UUID | None
+    next_after: UUID | None = None
     looked_at: int | None = None
-    looked_back_to: datetime | None = None
+    looked_up_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,28 +150,29 @@ async def list_events(wanted: Wanted, most: int, effort: Effort = USUAL) -> Even
     connection = reader()
     ends = monotonic() + effort.patience.total_seconds()
     scanned = effort.at_once if wanted.text else effort.scanned
-    ids, floor, rest, looked_at = list[UUID](), None, wanted, 0
+    ids, rest, looked_at = list[UUID](), wanted, 0
     while True:
-        candidates, floor = await _furthest_back(connection, rest, scanned, effort.rare)
-        ids += await _matching(connection, rest, candidates, floor, most + 1 - len(ids))
+        candidates, last = await _furthest(connection, rest, scanned, effort.rare)
+        ids += await _matching(connection, rest, candidates, last, most + 1 - len(ids))
         looked_at += scanned
-        if len(ids) > most or floor is None or not wanted.text:
+        is_over = not wanted.text or looked_at >= effort.searched or monotonic() >= ends
+        if len(ids) > most or last is None or is_over:
             break
-        if looked_at >= effort.searched or monotonic() >= ends:
-            break
-        rest = replace(rest, before=floor)
+        rest = rest.beyond(last)
     found = await _with_deliveries(connection, ids[:most])
     # A status may have changed since the first look: what is shown is what is true now
     listed = [each for each in found if _is_still(wanted, each.deliveries)]
-    if len(ids) > most:
-        return EventPage(listed, ids[most - 1])
-    return EventPage(listed, floor, looked_at, made_at(floor)) if floor else EventPage(listed, None)
+    end = ids[most - 1] if len(ids) > most else last
+    before, after = (None, end) if wanted.after else (end, None)
+    if len(ids) > most or last is None:
+        return EventPage(listed, before, after)
+    return EventPage(listed, before, after, looked_at, made_at(last))
 
 
-async def _furthest_back(
+async def _furthest(
     connection: BaseDBAsyncClient, wanted: Wanted, scanned: int, rare: int
 ) -> tuple[_Range, UUID | None]:
-    """Return the range to read, and the id of its last event to look at, None where it ends before."""
+    """Return the range that reaches furthest, and the id of its last event to look at, None where it ends."""
     account, (first, end) = wanted.account_id, wanted.ids()
     if wanted.status is EventStatus.PENDING:  # hardly ever many
         pending = _open_deliveries(wanted)
@@ -178,28 +192,30 @@ async def _furthest_back(
         ranges.append(_Range("deliveries d", "d.event_id", own, (account, wanted.destination)))
     if not ranges:
         ranges.append(_Range("events e", "e.id", "e.account_id = ?", (account,)))
-    floors = list[tuple[UUID, _Range]]()
+    reached = list[tuple[UUID, _Range]]()
     for each in ranges:
         rows = await query(
             connection,
             f"SELECT {each.id} AS id FROM {each.table} WHERE {each.condition} "  # noqa: S608
-            f"AND {each.id} < ? AND {each.id} >= ? ORDER BY {each.id} DESC LIMIT 2 OFFSET ?",
+            f"AND {each.id} < ? AND {each.id} >= ? ORDER BY {each.id} {wanted.order} LIMIT 2 OFFSET ?",
             [*each.values, end, first, scanned - 1],
         )
-        if len(rows) < 2:  # noqa: PLR2004  # nothing is left below
+        if len(rows) < 2:  # noqa: PLR2004  # nothing is left
             return each, None
-        floors.append((as_uuid(rows[0]["id"]), each))
-    floor, furthest = min(floors, key=lambda each: each[0])
-    return furthest, floor
+        reached.append((as_uuid(rows[0]["id"]), each))
+    last, furthest = (max if wanted.after else min)(reached, key=lambda each: each[0])
+    return furthest, last
 
 
 async def _matching(
-    connection: BaseDBAsyncClient, wanted: Wanted, candidates: _Range, floor: UUID | None, most: int
+    connection: BaseDBAsyncClient, wanted: Wanted, candidates: _Range, last: UUID | None, most: int
 ) -> list[UUID]:
-    """Return the ids of up to `most` events that are wanted, newest first, those down to `floor`."""
+    """Return the ids of up to `most` events that are wanted, in order, those up to the `last` to look at."""
     first, end = wanted.ids()
+    if last is not None:
+        first, end = (first, next_to(last, 1)) if wanted.after else (last, end)
     source, parts = candidates.table, [candidates.condition, f"{candidates.id} < ? AND {candidates.id} >= ?"]
-    values: list[Any] = [*candidates.values, end, floor or first]
+    values: list[Any] = [*candidates.values, end, first]
     if source != "events e":  # CROSS JOIN: SQLite would go through the account's events instead
         source += " CROSS JOIN events e"
         parts.append("e.id = d.event_id")
@@ -209,12 +225,10 @@ async def _matching(
         parts.append("e.category = ?")
         values.append(wanted.category)
     if wanted.destination is not None:
-        is_candidate = (
-            candidates.table == "deliveries d"
-        )  # the delivery that is asked for, or one of its event
-        there = "d.destination = ?" if is_candidate else "s.event_id = e.id AND s.destination = ?"
-        there += f" AND {'d' if is_candidate else 's'}.status IN ({_AT_ONE_SQL[wanted.status]})"
-        parts.append(there if is_candidate else f"EXISTS (SELECT 1 FROM deliveries s WHERE {there})")  # noqa: S608
+        if candidates.table == "deliveries d":  # the one that is asked for is among them
+            parts.append(f"d.destination = ? AND d.status IN ({_AT_ONE_SQL[wanted.status]})")
+        else:
+            parts.append(_THERE[wanted.status])
         values.append(wanted.destination)
     elif wanted.status is not None:
         parts.append(_HAVING[wanted.status])
@@ -225,7 +239,7 @@ async def _matching(
     rows = await query(  # DISTINCT: an event may have two deliveries
         connection,
         f"SELECT DISTINCT {candidates.id} AS id FROM {source} WHERE {' AND '.join(parts)} "  # noqa: S608
-        f"ORDER BY {candidates.id} DESC LIMIT ?",
+        f"ORDER BY {candidates.id} {wanted.order} LIMIT ?",
         [*values, most],
     )
     return [as_uuid(row["id"]) for row in rows]
@@ -260,6 +274,11 @@ _AT_ONE = {
 """What a delivery to the destination that is asked for may be."""
 _AT_ONE_SQL = {
     status: ", ".join(f"'{each.value}'" for each in sorted(statuses)) for status, statuses in _AT_ONE.items()
+}
+_THERE = {
+    status: "EXISTS (SELECT 1 FROM deliveries s WHERE s.event_id = e.id AND s.destination = ? "  # noqa: S608
+    f"AND s.status IN ({statuses}))"
+    for status, statuses in _AT_ONE_SQL.items()
 }
 
 

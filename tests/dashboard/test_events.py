@@ -5,17 +5,23 @@ from uuid import UUID
 
 import pytest
 
+from api.dashboard import events
 from models import Account, Category, Delivery, DeliveryAttempt, Destination, Event
 from models.ids import event_id_text, first_id_at, made_at
 from pingpilot.events import history
 from pingpilot.events.history import Effort
-from tests.http.api import ON_SQLITE, Api
+from tests.http.api import ON_SQLITE, Api, Reply
 from tests.support.clock import ManualClock
 from tests.support.events import accept
 
 from .people import Person, text_of
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7 * 7 }}"
+
+
+def link(page: Reply, way: str) -> str:
+    """Return where a page's link to older or newer events leads."""
+    return page.text.partition(f'rel="{way}" href="')[2].partition('"')[0].replace("&amp;", "&")
 
 
 async def test_the_list_has_the_newest_first_with_where_they_went(
@@ -112,7 +118,10 @@ async def test_a_day_is_one_of_the_accounts_time_zone(
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("status=lost", "There is no status 'lost': an event is pending, delivered, failed, no channel."),
+        (
+            "status=lost",
+            "There is no status 'lost': there are 'pending', 'delivered', 'failed', 'no channel'.",
+        ),
         ("from=yesterday", "'yesterday' is not a time: write a day as 2026-11-24"),
         ("to=2026-13-01", "'2026-13-01' is not a time"),
         ("from=0001-01-01", "'0001-01-01' is not a time"),
@@ -165,7 +174,7 @@ async def test_a_page_that_looked_far_says_how_far_and_offers_to_go_on(
     await accept(ada, clock, "bug", "sale", "sale")
 
     first = await person.get("/events?text=about+bug&category=")
-    older = first.text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+    older = link(first, "next")
     second = await person.get(f"/events{older}")
 
     assert "None of the 2 events looked at matches. Looked through 2 events, back to" in text_of(first)
@@ -175,17 +184,26 @@ async def test_a_page_that_looked_far_says_how_far_and_offers_to_go_on(
     assert 'rel="next"' not in second.text
 
 
-async def test_one_goes_back_page_by_page(person: Person, ada: Account, clock: ManualClock) -> None:
+async def test_one_goes_back_page_by_page_and_forth(
+    person: Person, ada: Account, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "PER_PAGE", 3)
     await person.sign_in(ada)
-    await accept(ada, clock, *["sale"] * 52)
+    await accept(ada, clock, *["sale"] * 7)
 
-    first = await person.get("/events")
-    older = first.text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
-    second = await person.get(f"/events{older}")
+    pages = [await person.get("/events?category=sale&status=&text=")]
+    for way in ("next", "next", "prev"):
+        pages.append(await person.get("/events" + link(pages[-1], way)))
+    newest = await person.get("/events" + link(pages[-1], "prev"))
 
-    assert first.text.count('class="said"') == 50
-    assert second.text.count('class="said"') == 2
-    assert 'rel="next"' not in second.text
+    assert [page.text.count('class="said"') for page in pages] == [3, 3, 1, 3]
+    assert 'rel="next"' not in pages[2].text
+    assert (
+        pages[1].text.partition("<ol")[2].partition("</ol>")[0]
+        == (pages[3].text.partition("<ol")[2].partition("</ol>")[0])
+    )
+    assert link(pages[3], "next").startswith("?category=sale&before=evt_")
+    assert (newest.status, newest.headers["Location"]) == (303, "./events?category=sale")
 
 
 async def test_an_event_has_a_page_with_each_attempt(

@@ -1,4 +1,4 @@
-"""The dashboard of an account with many events: every page opens, is no larger, and reads ranges of indexes."""
+"""The dashboard of an account with many events: each page opens, is no larger, and reads but ranges."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ async def test_every_page_opens_at_once_with_100_000_events(sqlite: str, clock: 
 
         statements = list[str]()
         for each in (reader(), connection()):  # with their values in place
-            await each._connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]
+            await each._connection.set_trace_callback(statements.append)
         sizes, found = dict[str, int](), dict[str, int]()
         for path in (
             "/",

@@ -73,6 +73,27 @@ async def test_a_status_follows_from_all_deliveries(
     }
 
 
+async def test_one_goes_back_towards_what_is_newer_too(alice: Account, clock: ManualClock) -> None:
+    ids = await accepted(alice, clock, *["sale", "bug"] * 3)
+    await settle(ids[0], email="failed")
+    oldest = Wanted(alice.id, after=ids[-1])
+
+    pages = []
+    place: Wanted | None = oldest
+    while place:
+        page = await list_events(place, 2)
+        pages.append([each.event.id for each in page.events])
+        place = replace(place, after=page.next_after) if page.next_after else None
+    failed = await list_events(replace(oldest, status=EventStatus.FAILED), 2, Effort(scanned=1))
+    far = await list_events(replace(oldest, status=EventStatus.NO_CHANNEL), 2, Effort(scanned=3))
+    of_a_category = await list_events(replace(oldest, category="bug", destination="email"), 50)
+
+    assert pages == [[ids[3], ids[4]], [ids[1], ids[2]], [ids[0]]]
+    assert [each.event.id for each in failed.events] == [ids[0]]
+    assert (far.next_after, far.looked_up_to) == (ids[2], made_at(ids[2]))
+    assert [each.event.id for each in of_a_category.events] == [ids[0], ids[2], ids[4]]
+
+
 @BOTH_WAYS
 async def test_another_accounts_deliveries_count_for_nothing(
     alice: Account, clock: ManualClock, effort: Effort
@@ -107,7 +128,7 @@ async def test_a_page_looks_at_so_many_events_and_says_how_far_it_got_and_where_
     first = await list_events(wanted, 50, effort)
     pages = await walk(wanted, effort)
 
-    assert (first.events, first.looked_at, first.looked_back_to) == ([], 3, made_at(newer[2]))
+    assert (first.events, first.looked_at, first.looked_up_to) == ([], 3, made_at(newer[2]))
     assert pages == [[], [], [oldest]]
 
 
@@ -182,13 +203,12 @@ async def test_a_text_is_looked_for_in_title_description_and_fields(
 ) -> None:
     *_, other = await accepted(alice, clock, *["sale"] * 4)
     said = {"title": "Die Lämpe", "description": '100% of it\'s "x"', "fields_json": '{"Größe": "5\\"x"}'}
-    ids = [
-        (await Event.create(account_id=alice.id, category="sale", created_at=clock.now(), **each)).id
-        for each in (
-            {"description": "1000 of its x", "fields_json": "{}"} | {name: value}
-            for name, value in said.items()
-        )
-    ]
+    ids = []
+    for name, value in said.items():
+        event = Event(account_id=alice.id, category="sale", created_at=clock.now())
+        event.update_from_dict({"description": "1000 of its x", "fields_json": "{}", name: value})
+        await event.save(force_create=True)
+        ids.append(event.id)
     expected = {"lämp": ids[0], "100": ids[1], "it's": ids[1], "grö": ids[2]}
 
     pages = await walk(Wanted(alice.id, text=text), Effort(at_once=2, patience=timedelta(seconds=30)))

@@ -26,7 +26,8 @@ INSERT INTO events (id, account_id, category, title, description, fields_json, n
 SELECT substr(printf('%012x', ms), 1, 8) || '-' || substr(printf('%012x', ms), 9) || '-7000-8000-'
        || printf('%012x', i),
     json_extract(:accounts, '$[' || (i % :of) || ']'), {_CATEGORY},
-    CASE WHEN i % 3 = 0 THEN 'Order ' || i END, 'Somebody bought ' || (i % 7 + 1) || ' lamps in shop ' || (i % 40),
+    CASE WHEN i % 3 = 0 THEN 'Order ' || i END,
+    'Somebody bought ' || (i % 7 + 1) || ' lamps in shop ' || (i % 40),
     '{{"amount": ' || ((i % 1000) / 10.0) || ', "customer": "customer-' || (i % 5000) || '"}}', 0,
     strftime('%Y-%m-%d %H:%M:%f', ms / 1000.0, 'unixepoch') || '+00:00'
 FROM times
@@ -53,18 +54,24 @@ SELECT d.id, e.created_at, 120, d.status, d.last_error FROM events e JOIN delive
 WHERE e.rowid > :first AND e.rowid <= :after AND d.status <> 'pending'
 """
 _SLOT = "CAST(strftime('%s', e.created_at) AS INTEGER) / 900"
-_COUNTS = (
-    "INSERT INTO monthly_usage (account_id, month, events) SELECT account_id, substr(created_at, 1, 7), "
-    "COUNT(*) FROM events GROUP BY 1, 2",
-    "INSERT INTO category_usage (account_id, category, month, events, last_event_at) SELECT account_id, category, "
-    "substr(created_at, 1, 7), COUNT(*), MAX(created_at) FROM events GROUP BY 1, 2, 3",
-    f"INSERT INTO category_activity (account_id, slot, category, events) SELECT account_id, {_SLOT}, category, "
-    "COUNT(*) FROM events e WHERE created_at >= :kept GROUP BY 1, 2, 3",
-    f"INSERT INTO delivery_activity (account_id, slot, category, destination, delivered, failed) "  # noqa: S608
-    f"SELECT e.account_id, {_SLOT}, e.category, d.destination, SUM(d.status = 'delivered'), "
-    "SUM(d.status = 'failed') FROM events e JOIN deliveries d ON d.event_id = e.id "
-    "WHERE e.created_at >= :kept AND d.status <> 'pending' GROUP BY 1, 2, 3, 4",
-)
+_MONTHLY = """
+INSERT INTO monthly_usage (account_id, month, events)
+SELECT account_id, substr(created_at, 1, 7), COUNT(*) FROM events GROUP BY 1, 2
+"""
+_MONTHLY_BY_CATEGORY = """
+INSERT INTO category_usage (account_id, category, month, events, last_event_at)
+SELECT account_id, category, substr(created_at, 1, 7), COUNT(*), MAX(created_at) FROM events GROUP BY 1, 2, 3
+"""
+_ACTIVITY = f"""
+INSERT INTO category_activity (account_id, slot, category, events)
+SELECT account_id, {_SLOT}, category, COUNT(*) FROM events e WHERE created_at >= :kept GROUP BY 1, 2, 3
+"""  # noqa: S608
+_DELIVERY_ACTIVITY = f"""
+INSERT INTO delivery_activity (account_id, slot, category, destination, delivered, failed)
+SELECT e.account_id, {_SLOT}, e.category, d.destination, SUM(d.status = 'delivered'), SUM(d.status = 'failed')
+FROM events e JOIN deliveries d ON d.event_id = e.id
+WHERE e.created_at >= :kept AND d.status <> 'pending' GROUP BY 1, 2, 3, 4
+"""  # noqa: S608
 
 
 def fill(path: Path, accounts: Sequence[int], count: int, now: datetime) -> None:
@@ -88,5 +95,5 @@ def fill(path: Path, accounts: Sequence[int], count: int, now: datetime) -> None
                 for statement in (_EVENTS, _DELIVERIES, _ATTEMPTS):
                     database.execute(statement, part)
         with database:
-            for statement in _COUNTS:
+            for statement in (_MONTHLY, _MONTHLY_BY_CATEGORY, _ACTIVITY, _DELIVERY_ACTIVITY):
                 database.execute(statement, given)

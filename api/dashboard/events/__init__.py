@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 from aiohttp import web
 
@@ -18,7 +19,8 @@ from api.dashboard.visitors import Visitor, chosen_id, form_token, read_form, si
 from api.errors import ApiError
 from api.services import SERVICES
 from models import Account, Category, Delivery, DeliveryAttempt, DeliveryStatus, Event
-from models.ids import event_id_text, made_at, parse_event_id
+from models.ids import event_id_text, made_at, next_to, parse_event_id
+from models.sql import as_uuid
 from pingpilot.accounts.destinations import destinations_of, label_of
 from pingpilot.delivery.channel import field_text
 from pingpilot.errors import InvalidInput
@@ -31,7 +33,7 @@ PER_PAGE = 50
 _GONE = "#8a8f86"
 """The colour of an event whose category was deleted."""
 _MOST_ATTEMPTS = 200
-"""Attempts that an event's page shows, its latest: one that is told to wait again and again may have any number."""
+"""The latest attempts that an event's page shows: one that is told to wait may have any number of them."""
 _SHORT_LOOK = Effort(scanned=500, searched=1000)
 _MOST_DETAILS = 4
 _LONGEST = 300  # characters of a line, which the browser cuts where the window ends
@@ -82,16 +84,20 @@ def _listed(each: ListedEvent, looks: Category | None) -> Listed:
 async def get_events(request: web.Request, visitor: Visitor) -> web.Response:
     """Show a page of events, those that the address asks for."""
     account, now = visitor.account, request.app[SERVICES].clock.now()
-    filters, before = Filters.of(request.query), parse_event_id(request.query.get("before", ""))
+    filters = Filters.of(request.query)
+    before, after = (parse_event_id(request.query.get(name, "")) for name in ("before", "after"))
     mark = mark_of(request, account.id)  # before it is read: loaded once too often at worst
+    is_first = before is None and after is None
     problem, page, hiding = "", EventPage([], None), list[Shown]()
     try:
-        wanted = filters.wanted(account, before)
-        page = await list_events(wanted, PER_PAGE)
-        if not page.events and not page.looked_at and before is None:
+        page = await list_events(filters.wanted(account, before, after), PER_PAGE)
+        if not page.events and not page.looked_at and is_first:
             hiding = await _hiding(account, filters)
     except InvalidInput as exc:
         problem = str(exc)
+    if after and not page.next_after and not problem:
+        return see_other(request, f"events{filters.address()}")  # the first page, which is live
+    newer, older = _neighbours(page, before, after)
     categories: Any = (
         await Category.filter(account_id=account.id).order_by("name").values_list("name", flat=True)
     )
@@ -103,7 +109,7 @@ async def get_events(request: web.Request, visitor: Visitor) -> web.Response:
         zone=account.time_zone,
         visitor=visitor,
         here="events",
-        live=mark if before is None and not problem else None,
+        live=mark if is_first and not problem else None,
         rows=await listed(account, page.events),
         filters=filters,
         choices={
@@ -114,11 +120,23 @@ async def get_events(request: web.Request, visitor: Visitor) -> web.Response:
         longest_text=LONGEST_TEXT,
         presets=filters.presets(account, now),
         hiding=hiding,
-        is_first=before is None,
+        is_first=is_first,
         page=page,
-        older=event_id_text(page.next_before) if page.next_before else None,
+        newer=newer,
+        older=older,
         problem=problem,
     )
+
+
+def _neighbours(page: EventPage, before: UUID | None, after: UUID | None) -> tuple[str | None, str | None]:
+    """Return the ids that newer events are after and older ones before, None where there are none."""
+    shown = [as_uuid(each.event.id) for each in page.events]
+    newer, older = page.next_after, page.next_before
+    if before:
+        newer = shown[0] if shown else next_to(before, -1)
+    if after:
+        older = shown[-1] if shown else next_to(after, 1)
+    return (event_id_text(newer) if newer else None), (event_id_text(older) if older else None)
 
 
 async def _hiding(account: Account, filters: Filters) -> list[Shown]:
@@ -127,7 +145,7 @@ async def _hiding(account: Account, filters: Filters) -> list[Shown]:
     found = list[Shown]()
     for each in removable if len(removable) > 1 else ():
         without = Filters.of(dict(parse_qsl(each.address[1:])))
-        if (await list_events(without.wanted(account, None), 1, _SHORT_LOOK)).events:
+        if (await list_events(without.wanted(account), 1, _SHORT_LOOK)).events:
             found.append(each)
     return found
 

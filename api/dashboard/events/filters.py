@@ -15,7 +15,7 @@ from pingpilot.events.searching import LONGEST_TEXT
 
 NAMES = ("category", "status", "destination", "text", "from", "to")
 _PRESETS = (("Today", 1), ("7 days", 7), ("30 days", 30))
-_EARLIEST, _LATEST = date(1970, 1, 2), date(9000, 1, 1)
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class Filters:
     def __bool__(self) -> bool:
         return any(self.given.values())
 
-    def wanted(self, account: Account, before: UUID | None) -> Wanted:
+    def wanted(self, account: Account, before: UUID | None = None, after: UUID | None = None) -> Wanted:
         """Return the events that are asked for. Raises `InvalidInput` where that makes no sense."""
-        status, text, zone = self["status"].upper(), self["text"], ZoneInfo(account.time_zone)
+        status, zone = self["status"].upper().replace(" ", "_"), ZoneInfo(account.time_zone)
         if status and status not in EventStatus.__members__:
-            known = ", ".join(words_of(each) for each in EventStatus)
-            raise InvalidInput(f"There is no status '{self['status'][:40]}': an event is {known}.")
-        if len(text) > LONGEST_TEXT:
+            known = ", ".join(f"'{words_of(each)}'" for each in EventStatus)
+            raise InvalidInput(f"There is no status '{self['status'][:40]}': there are {known}.")
+        if len(self["text"]) > LONGEST_TEXT:
             raise InvalidInput(f"A text to look for has at most {LONGEST_TEXT} characters.")
         since, until = _beginning(self["from"], zone), _end(self["to"], zone)
         if since and until and since >= until:
@@ -61,9 +61,10 @@ class Filters:
             EventStatus(status) if status else None,
             before,
             self["destination"] or None,
-            text or None,
+            self["text"] or None,
             since,
             until,
+            after,
         )
 
     def address(self, **changes: str) -> str:
@@ -133,10 +134,11 @@ def _instant(text: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
             first = given if given.tzinfo else given.replace(tzinfo=zone)
             is_minute = len(text) <= len("2026-11-24T12:30")
             after = first.astimezone(UTC) + timedelta(seconds=60 if is_minute else 1)
-        if not _EARLIEST < first.date() < _LATEST:
-            raise ValueError(text)
+        ends = first.astimezone(UTC), after.astimezone(UTC)
     except (ValueError, OverflowError):
+        ends = None
+    if ends is None or not _EARLIEST < ends[0] < _LATEST:
         raise InvalidInput(
             f"'{text[:40]}' is not a time: write a day as 2026-11-24, or a time as 2026-11-24T12:30."
-        ) from None
-    return first.astimezone(UTC), after.astimezone(UTC)
+        )
+    return ends

@@ -15,7 +15,7 @@ from pingpilot.errors import DatabaseUnavailable
 
 MOST_STREAMS = 20
 """Streams an account may have open; further pages are still, until one is closed."""
-_REFRESHES = 10.0  # a second, over all pages of this daemon: intake comes first
+_REFRESHES = 5.0  # a second, over all pages of this daemon: intake comes first
 _SHORTEST = 0.5  # seconds between two of one page
 _LOOKS_EVERY = 60.0  # seconds after which a stream without news looks whether its session still stands
 _BROWSER_GONE = 1.0  # seconds after which it is noticed
@@ -33,7 +33,7 @@ async def get_live(request: web.Request) -> web.StreamResponse:
 
     Those for whom there is no stream get an empty answer: whatever stands in one, a page would show.
     """
-    live, visitor = request.app[SERVICES].live, await visitor_of(request)
+    live, visitor = request.app[SERVICES].live, await visitor_of(request, with_trouble=False)
     if visitor is None or live.watchers_of(visitor.account.id) >= MOST_STREAMS:
         return web.Response(status=204)
     known = request.headers.get("Last-Event-ID") or request.query.get("seen", "")
@@ -48,7 +48,7 @@ async def get_live(request: web.Request) -> web.StreamResponse:
                     changed.clear()  # before anything is read: what comes meanwhile is looked at next
                     if is_news or now >= next_look:
                         next_look = now + _LOOKS_EVERY
-                        if await visitor_of(request) is None:
+                        if await visitor_of(request, with_trouble=False) is None:
                             await stream.send("", event="over")  # the page asks no more
                             break
                     if known != (known := mark_of(request, visitor.account.id)):
