@@ -217,7 +217,7 @@ async def _guide(
                 if line in ("quit", "exit"):
                     break
                 if told := await person.do(line):
-                    typer.echo(told)
+                    terminal.note(told)
 
 
 def _listener_beside(base_url: str) -> socket.socket:

@@ -22,6 +22,10 @@ class Terminal:
         self._write = write
         self._colors = colors
 
+    def note(self, text: str) -> None:
+        """Write a sentence of the sandbox's own."""
+        self._write(_printable(text))
+
     def said(self, text: str, place: str | None = None) -> None:
         """Draw nothing: whoever said it has typed it here."""
 

@@ -38,6 +38,7 @@ _HEADERS = {
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _LARGEST_FORM = 64 * 1024
 _LONGEST_LINE = 4096  # Telegram takes no longer message
+_SHORTEST = 0.3  # seconds between two times that a page loads what is new: a load test must not be slowed
 _BROWSER_GONE = 1.0  # seconds after which it is noticed
 
 _templates = Environment(
@@ -153,13 +154,15 @@ class Window:
                 while request.transport is not None and not self._ending:
                     if known != (known := str(self._count)):
                         await stream.send("", id=known, event="changed")
-                    with suppress(TimeoutError):
-                        await self._changes.until(
-                            lambda: self._ending or known != str(self._count),
-                            timeout=_BROWSER_GONE,
-                            what="a change",
-                        )
+                        await self._passes(_SHORTEST, unless=lambda: self._ending)
+                    await self._passes(
+                        _BROWSER_GONE, unless=lambda: self._ending or known != str(self._count)
+                    )
         return stream
+
+    async def _passes(self, seconds: float, *, unless: Callable[[], bool]) -> None:
+        with suppress(TimeoutError):
+            await self._changes.until(unless, timeout=seconds, what="a change")
 
     async def _show_mail(self, request: web.Request) -> web.Response:
         entry = self._transcripts[EMAIL.name].entry(request.match_info["key"])
