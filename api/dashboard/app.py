@@ -1,5 +1,6 @@
 """The dashboard's addresses, and its page for errors."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -11,8 +12,8 @@ from api.dashboard.visitors import keep_begun_session
 from api.errors import ApiError, ErrorPage
 from api.services import ERROR_PAGE
 
-_TITLES = {
-    HTTPStatus.FORBIDDEN: "This account is not in use",
+_TITLES: Mapping[HTTPStatus | str, str] = {
+    "account_suspended": "This account is suspended",
     HTTPStatus.NOT_FOUND: "There is nothing here",
     HTTPStatus.TOO_MANY_REQUESTS: "That was too often",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side",
@@ -64,7 +65,7 @@ async def post_nothing(_request: web.Request) -> web.Response:
 
 def error_page(request: web.Request, error: ApiError) -> web.Response:
     """Return an error for people: what happened and what to do, in the sentence that programs get too."""
-    title = _TITLES.get(HTTPStatus(error.status), "That did not work")
+    title = _TITLES.get(error.code) or _TITLES.get(HTTPStatus(error.status), "That did not work")
     return render(
         request,
         "error.html",
