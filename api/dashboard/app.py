@@ -1,6 +1,7 @@
 """The dashboard's addresses, and its page for errors."""
 
 from collections import Counter
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -29,9 +30,9 @@ from api.errors import MAX_BODY, ApiError, ErrorPage
 from api.services import ERROR_PAGE
 
 _OURS = HTTPStatus.INTERNAL_SERVER_ERROR
-_SAID = {
+_SAID: Mapping[HTTPStatus | str, tuple[str, str | None]] = {
+    "account_suspended": ("This account is suspended", None),
     HTTPStatus.BAD_REQUEST: ("That did not work", None),
-    HTTPStatus.FORBIDDEN: ("This account is not in use", None),
     HTTPStatus.NOT_FOUND: ("There is nothing here", None),
     HTTPStatus.METHOD_NOT_ALLOWED: (
         "That did not work",
@@ -106,7 +107,7 @@ async def get_settings(request: web.Request) -> web.Response:
 
 def error_page(request: web.Request, error: ApiError) -> web.Response:
     """Return an error for people: what happened and what to do."""
-    title, sentence = _SAID.get(HTTPStatus(error.status), ("That did not work", None))
+    title, sentence = _SAID.get(error.code) or _SAID.get(HTTPStatus(error.status), ("That did not work", None))
     return render(
         request,
         "error.html",
