@@ -73,7 +73,8 @@ def _listed(each: ListedEvent, looks: Category | None) -> Listed:
 async def get_events(request: web.Request, visitor: Visitor) -> web.Response:
     """Show a page of events, those that the address asks for."""
     account, given = visitor.account, request.query
-    category, status = given.get("category") or None, given.get("status") or None
+    category = given.get("category", "").replace("\0", "\ufffd") or None  # PostgreSQL takes no NUL
+    status = given.get("status") or None
     if status not in (None, *EventStatus):
         status = None
     before = parse_event_id(given.get("before", ""))
