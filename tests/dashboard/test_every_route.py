@@ -350,4 +350,6 @@ async def test_head_is_answered_as_get_without_a_body(api: Api, person: Person, 
                     api.url + path, headers={"Accept": "text/html"}, allow_redirects=False
                 ) as head:
                     assert (await head.read(), head.status) == (b"", (await who.get(path)).status), path
+            async with who.session.head(f"{api.url}/live", headers={"Accept": "text/html"}) as head:
+                assert head.status in (204, 405)
             await person.sign_in(ada)

@@ -82,6 +82,7 @@ async def test_only_what_the_server_is_set_up_for_is_offered(
     mailed = text_of(await person.get("/"))
     api.services.senders = {}
     with_nothing = text_of(await person.get("/"))
+    refused = await person.post("/", {"do": "email"})
 
     assert "Send them to new@example.com" in with_mail
     assert "Telegram or" not in with_mail
@@ -89,6 +90,7 @@ async def test_only_what_the_server_is_set_up_for_is_offered(
     assert switched_on.headers["Location"] == "./?steps"
     assert "They go to E-mail." in mailed
     assert "set up for no channel yet" in with_nothing
+    assert (refused.status, "can't be switched on" in text_of(refused)) == (400, True)
 
 
 @ON_SQLITE

@@ -122,8 +122,7 @@ async def carry_out(form: Mapping[str, str], request: web.Request, visitor: Visi
                 code = await create_link_code(account, now)
                 return Given(code=code, qr=qr_code(code.telegram_url) if code.telegram_url else "")
             case "email":
-                on = AccountChange(channels={EMAIL.name: ChannelChange(enabled=True)})
-                await change_account(account, on, now)
+                await _switch_mails_on(account, services)
             case "off":
                 off = AccountChange(channels={form.get("channel", ""): ChannelChange(enabled=False)})
                 await change_account(account, off, now)
@@ -138,6 +137,13 @@ async def carry_out(form: Mapping[str, str], request: web.Request, visitor: Visi
     except (ApiError, PingPilotError) as exc:
         return Given(problem=str(exc))
     return None
+
+
+async def _switch_mails_on(account: Account, services: Services) -> None:
+    if EMAIL.name not in services.senders:  # its events would wait for ever
+        raise ApiError("channel_not_configured", channels=EMAIL.label)
+    on = AccountChange(channels={EMAIL.name: ChannelChange(enabled=True)})
+    await change_account(account, on, services.clock.now())
 
 
 async def _send(account: Account, services: Services) -> None:

@@ -27,6 +27,7 @@ async def post_mailbox(request: web.Request) -> web.Response:
     log.info("A mailbox was confirmed", account_id=mailbox.account_id, destination=mailbox.name)
     text = f"The mailbox {mailbox.title} is confirmed: events go to '{mailbox.name}' from now on."
     services.on_deliveries(await post_notice(mailbox.account_id, text, now=now))
+    services.live.announce([mailbox.account_id])  # a notice goes only where there is a direct destination
     return await _page(request, "done", mailbox)
 
 
