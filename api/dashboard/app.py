@@ -107,7 +107,8 @@ async def get_settings(request: web.Request) -> web.Response:
 
 def error_page(request: web.Request, error: ApiError) -> web.Response:
     """Return an error for people: what happened and what to do."""
-    title, sentence = _SAID.get(error.code) or _SAID.get(HTTPStatus(error.status), ("That did not work", None))
+    usual = _SAID.get(HTTPStatus(error.status), ("That did not work", None))
+    title, sentence = _SAID.get(error.code, usual)
     return render(
         request,
         "error.html",

@@ -63,8 +63,7 @@ def render(
         ago=ago,
         exact=_exact,
     )
-    is_https = services.base_url.startswith("https://")
-    given = {**HEADERS, **(_HTTPS_HEADERS if is_https else {}), **(headers or {})}
+    given = {**headers_for(request), **(headers or {})}
     page = web.Response(text=text, status=status, content_type="text/html", headers=given)
     page.enable_compression()
     return page
@@ -72,8 +71,14 @@ def render(
 
 def see_other(request: web.Request, path: str) -> web.Response:
     """Return what leads a browser to another page: a path from the dashboard's root, such as `events`."""
-    headers = {**HEADERS, "Location": root_of(request) + path}
+    headers = {**headers_for(request), "Location": root_of(request) + path}
     return web.Response(status=303, headers=headers)
+
+
+def headers_for(request: web.Request) -> dict[str, str]:
+    """Return what every answer of the dashboard carries."""
+    is_https = request.app[SERVICES].base_url.startswith("https://")
+    return {**HEADERS, **(_HTTPS_HEADERS if is_https else {})}
 
 
 def root_of(request: web.Request) -> str:

@@ -189,9 +189,10 @@ async def read_form(request: web.Request) -> dict[str, str]:
     """
     body = await read_bytes(request)
     try:
-        form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise ApiError("bad_request/form") from None
+    form = {name: text.replace("\0", "\ufffd") for name, text in fields}  # PostgreSQL takes no NUL
     if not _is_of_ours(request, form.get("token", "")):
         raise ApiError("bad_request/form")
     return form
@@ -206,8 +207,8 @@ def _is_of_ours(request: web.Request, token: str) -> bool:
     if (site := request.headers.get("Sec-Fetch-Site")) is not None:
         return site in ("same-origin", "none")
     if (origin := request.headers.get("Origin")) is not None:
-        ours = {request.host, urlsplit(request.app[SERVICES].base_url).netloc}
-        return urlsplit(origin).netloc in ours
+        ours = {request.host, urlsplit(request.app[SERVICES].base_url).netloc} - {""}
+        return urlsplit(origin).netloc in ours  # of `null` it is empty
     nonce, _, _ = token.partition(".")
     return hmac.compare_digest(token, _signed(_form_secret(request), nonce))
 

@@ -66,6 +66,7 @@ async def create_category(account: Account, name: str, looks: CategoryChanges, n
 @unit_of_work
 async def change_category(account: Account, name: str, changes: CategoryChanges) -> None:
     """Change what is named, all of it or nothing. Raises `InvalidInput` or `NotFound`."""
+    _check_name(name)
     columns = _columns(changes)
     async with transaction():
         await Account.lock(account.id)
@@ -79,8 +80,15 @@ async def change_category(account: Account, name: str, changes: CategoryChanges)
 
 async def remove_category(account: Account, name: str) -> None:
     """Remove a category; its events stay, under its name. Raises `NotFound`."""
+    _check_name(name)
     if not await Category.filter(account_id=account.id, name=name).delete():
         raise NotFound(await unknown_category(account.id, name))
+
+
+def _check_name(name: str) -> None:
+    """Raise `NotFound` for what no category is called, which need not be fit for a query."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise NotFound("There is no such category: a name is 1 to 64 of a-z, 0-9 and '-'.")
 
 
 async def unknown_category(account_id: int, name: str) -> str:

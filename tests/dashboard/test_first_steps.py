@@ -82,13 +82,15 @@ async def test_only_what_the_server_is_set_up_for_is_offered(
     mailed = text_of(await person.get("/"))
     api.services.senders = {}
     with_nothing = text_of(await person.get("/"))
+    refused = await person.post("/", {"do": "email"})
 
     assert "Send them to new@example.com" in with_mail
     assert "Telegram or" not in with_mail
     assert "Get a code" not in with_mail
-    assert switched_on.headers["Location"] == "./"
+    assert switched_on.headers["Location"] == "./?steps"
     assert "They go to E-mail." in mailed
     assert "set up for no channel yet" in with_nothing
+    assert (refused.status, "can't be switched on" in text_of(refused)) == (400, True)
 
 
 @ON_SQLITE
@@ -135,7 +137,7 @@ async def test_a_button_sends_an_event_that_is_charged_and_its_arrival_is_seen(
         await eventually(_is_delivered, True)
 
     done, later = text_of(await person.get("/?steps")), text_of(await person.get("/"))
-    assert sent.headers["Location"] == "./"
+    assert sent.headers["Location"] == "./?steps"
     assert "On its way: E-mail" in under_way
     assert [each.description for each in channel.sent] == ["My first event"]
     assert [row.events for row in await MonthlyUsage.all()] == [1]
@@ -165,7 +167,9 @@ async def test_what_can_not_be_sent_is_said_in_place(api: Api, person: Person, n
     told = text_of(await person.get("/"))
     await Destination.filter(account_id=new.id, name="discord").update(enabled=True)
     unlinked = await person.post("/", {"do": "send"})
-    await Destination.filter(account_id=new.id, name="discord").update(enabled=False)
+    warned = text_of(await person.get("/"))
+    await person.post("/", {"do": "off", "channel": "discord"})
+    wrong = await person.post("/", {"do": "off", "channel": "<b>"})
     new.monthly_events = 1
     await new.save()
     over = await person.post("/", {"do": "send"})
@@ -173,7 +177,10 @@ async def test_what_can_not_be_sent_is_said_in_place(api: Api, person: Person, n
     assert nowhere.status == 303
     assert "went nowhere: no destination could take it" in told
     assert (unlinked.status, over.status) == (400, 400)
-    assert "Discord is switched on, but not linked" in text_of(unlinked)
+    assert "would be refused: Discord is switched on" in text_of(unlinked)
+    assert "Discord is switched on, and no chat is linked" in warned
+    assert not (await Destination.get(account_id=new.id, name="discord")).enabled
+    assert (wrong.status, "is not a channel" in text_of(wrong)) == (400, True)
     assert "This month's 1 events are used up" in text_of(over)
     assert await Event.filter(account_id=new.id).count() == 1
 

@@ -57,15 +57,21 @@ class FirstSteps:
     """How far an account has got.
 
     `reached` are the places that its events go to, `chats` the channels on which it could link one, `email`
-    its address where mails can be sent and are switched off. `category` is for the example, "" without any.
+    its address where mails can be sent and are switched off. While a channel of `unlinked` is on, every event
+    is refused. `category` is for the example, "" without any.
     """
 
     reached: list[str]
+    unlinked: list[str]
     chats: list[str]
     email: str
     category: str
     arrival: Arrival | None
     given: Given = field(default_factory=Given)
+
+    @property
+    def is_reachable(self) -> bool:
+        return bool(self.reached) and not self.unlinked
 
     @property
     def is_done(self) -> bool:
@@ -94,13 +100,11 @@ async def first_steps_of(
             return None  # its events are older than what is kept
     usable = [row for row in rows if row.channel in services.senders and _is_usable(row)]
     direct = {row.channel: row for row in rows if row.name == row.channel}
+    chats = [kind.name for kind in CHANNELS.values() if kind.needs_link and direct[kind.name].address is None]
     return FirstSteps(
         reached=[label_of(row.name) for row in usable],
-        chats=[
-            kind.name
-            for kind in CHANNELS.values()
-            if kind.needs_link and kind.name in services.senders and direct[kind.name].address is None
-        ],
+        unlinked=[name for name in chats if direct[name].enabled],
+        chats=[name for name in chats if name in services.senders],
         email=account.email if _lacks_mail(direct[EMAIL.name], services) else "",
         category=await _category_of(account),
         arrival=arrival,
@@ -118,8 +122,10 @@ async def carry_out(form: Mapping[str, str], request: web.Request, visitor: Visi
                 code = await create_link_code(account, now)
                 return Given(code=code, qr=qr_code(code.telegram_url) if code.telegram_url else "")
             case "email":
-                on = AccountChange(channels={EMAIL.name: ChannelChange(enabled=True)})
-                await change_account(account, on, now)
+                await _switch_mails_on(account, services)
+            case "off":
+                off = AccountChange(channels={form.get("channel", ""): ChannelChange(enabled=False)})
+                await change_account(account, off, now)
             case "key":
                 taken = {each.name for each in await ApiKey.in_force(now).filter(account_id=account.id)}
                 names = (f"{KEY_NAME} {number}" if number > 1 else KEY_NAME for number in count(1))
@@ -133,12 +139,19 @@ async def carry_out(form: Mapping[str, str], request: web.Request, visitor: Visi
     return None
 
 
+async def _switch_mails_on(account: Account, services: Services) -> None:
+    if EMAIL.name not in services.senders:  # its events would wait for ever
+        raise ApiError("channel_not_configured", channels=EMAIL.label)
+    on = AccountChange(channels={EMAIL.name: ChannelChange(enabled=True)})
+    await change_account(account, on, services.clock.now())
+
+
 async def _send(account: Account, services: Services) -> None:
     """Send a first event, as a program would: it is checked and charged as any."""
     caller = await services.authenticator.owner_of(account)
     if caller.unlinked:
         labels = " and ".join(CHANNELS[name].label for name in caller.unlinked)
-        raise _NotYet(f"{labels} is switched on, but not linked to a chat: do that first, or switch it off.")
+        raise _NotYet(f"An event would be refused: {labels} is switched on, and not linked to a chat yet.")
     category = await _category_of(account)
     if not category:
         raise _NotYet("The account has no category, so every event is refused: make one in the settings.")

@@ -9,6 +9,7 @@ import secrets
 from aiohttp import web
 from aiohttp_sse import sse_response
 
+from api.dashboard.pages import headers_for
 from api.dashboard.visitors import visitor_of
 from api.services import SERVICES
 from pingpilot.errors import DatabaseUnavailable
@@ -35,12 +36,12 @@ async def get_live(request: web.Request) -> web.StreamResponse:
     """
     live, visitor = request.app[SERVICES].live, await visitor_of(request, with_trouble=False)
     if visitor is None or live.watchers_of(visitor.account.id) >= MOST_STREAMS:
-        return web.Response(status=204)
+        return web.Response(status=204, headers=headers_for(request))
     known = request.headers.get("Last-Event-ID") or request.query.get("seen", "")
     next_look = 0.0
     with live.watching(visitor.account.id) as changed:
         try:
-            async with sse_response(request) as stream:
+            async with sse_response(request, headers=headers_for(request)) as stream:
                 # aiohttp tells no handler that the browser is gone: its next request has another transport
                 while request.transport is not None and not live.ending.is_set():
                     now = asyncio.get_running_loop().time()

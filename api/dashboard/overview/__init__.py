@@ -18,6 +18,7 @@ from api.services import SERVICES
 from pingpilot.accounts.categories import report_categories
 from pingpilot.accounts.destinations import destinations_of
 from pingpilot.accounts.quota import quota_of
+from pingpilot.channels import CHANNELS
 from pingpilot.events.activity import days_of
 from pingpilot.events.history import Wanted, list_events
 
@@ -44,9 +45,10 @@ async def post_overview(request: web.Request) -> web.Response:
     form = await read_form(request)
     if given := await carry_out(form, request, visitor):
         return await _overview(request, visitor, given)
+    if form.get("do") != "hide":
+        return see_other(request, "?steps")  # an event may have arrived by then: its tick is shown
     response = see_other(request, "")
-    if form.get("do") == "hide":
-        hide_steps(response, request, visitor)
+    hide_steps(response, request, visitor)
     return response
 
 
@@ -88,5 +90,6 @@ async def _overview(request: web.Request, visitor: Visitor, given: Given | None 
         latest=await listed(account, page.events),
         steps=await first_steps_of(request, visitor, rows, page, given),
         example=DESCRIPTION,
+        labels={name: kind.label for name, kind in CHANNELS.items()},
         token=form_token(request),
     )
