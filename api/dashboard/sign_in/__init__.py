@@ -17,13 +17,7 @@ from api.dashboard.visitors import (
 from api.services import SERVICES, Services
 from pingpilot.accounts.linking import ChatUser, count_guess
 from pingpilot.accounts.sessions import end_session
-from pingpilot.accounts.sign_in import (
-    MOST_BY_ADDRESS,
-    account_behind,
-    account_to_sign_in,
-    new_sign_in_link,
-    sign_in,
-)
+from pingpilot.accounts.sign_in import account_behind, account_to_sign_in, new_sign_in_link, sign_in
 from pingpilot.channels import EMAIL
 from pingpilot.delivery.channel import Recipient
 from pingpilot.delivery.own_words import own_words
@@ -47,7 +41,7 @@ async def post_sign_in(request: web.Request) -> web.Response:
     """Send a link to the address, if it has an account: the answer is the same for any address."""
     services, form = request.app[SERVICES], await read_form(request)
     address = form.get("email", "").strip()
-    # By caller; by address, `new_sign_in_link` does (`MOST_BY_ADDRESS`)
+    # By caller; by address, `new_sign_in_link` does
     user = ChatUser("sign-in", services.proxies.client_of(request)[:32], None)
     try:
         await count_guess(user, services.clock.now())
@@ -114,7 +108,7 @@ async def _send_link(services: Services, address: str) -> None:
         return
     now = services.clock.now()
     try:
-        link = await new_sign_in_link(account, services.base_url, now, most=MOST_BY_ADDRESS)
+        link = await new_sign_in_link(account, services.base_url, now, by_address=True)
     except TooMany:
         return
     text = (
