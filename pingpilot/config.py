@@ -230,13 +230,6 @@ class Settings(BaseSettings):
         """Those of them that each account has a destination of its own on: nobody need add one."""
         return [name for name in self.configured_channels if CHANNELS[name].has_direct]
 
-    def check_address(self, text: str) -> str:
-        """Return the address of a new destination as it is stored. Raises `InvalidInput`.
-
-        Only a channel that `takes_addresses` is asked.
-        """
-        raise NotImplementedError
-
     @property
     def environment(self) -> dict[str, str]:
         """The variables that give another process these settings."""

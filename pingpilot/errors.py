@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 LONGEST_REASON = 1000
 """Characters of a failed delivery's reason."""
+LONGEST_PAUSE = timedelta(days=1)
+"""How far a pause that a platform names is believed: an answer may be spoilt, or no platform's at all."""
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -94,7 +96,7 @@ class TemporaryFailure(DeliveryFailure):
         self, reason: str, *, retry_after: timedelta | None = None, recipient_alone: bool = False
     ) -> None:
         super().__init__(reason)
-        self.retry_after = retry_after
+        self.retry_after = min(retry_after, LONGEST_PAUSE) if retry_after else retry_after
         self.recipient_alone = recipient_alone
 
 
@@ -106,7 +108,7 @@ class RateLimited(DeliveryFailure):
 
     def __init__(self, reason: str, *, retry_after: timedelta, whole_channel: bool) -> None:
         super().__init__(reason)
-        self.retry_after = retry_after
+        self.retry_after = min(retry_after, LONGEST_PAUSE)
         self.whole_channel = whole_channel
 
 

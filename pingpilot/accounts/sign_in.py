@@ -31,13 +31,15 @@ class NewSignInLink:
 
 @unit_of_work
 async def new_sign_in_link(
-    account: Account, base_url: str, now: datetime, *, most: int = MOST_LINKS
+    account: Account, base_url: str, now: datetime, *, by_address: bool = False
 ) -> NewSignInLink:
     """Return a fresh one-time link to the account's dashboard; only its hash is stored.
 
-    Raises `TooMany` beyond the `most` within the lifetime of a link, used ones included.
+    Raises `TooMany` beyond `MOST_LINKS` within the lifetime of a link, used ones included, and beyond
+    `MOST_BY_ADDRESS` where nobody vouches for who asks (`by_address`).
     """
     token, expires_at = secrets.token_urlsafe(32), now + SIGN_IN_LIFETIME
+    most = MOST_BY_ADDRESS if by_address else MOST_LINKS
     async with transaction():
         await Account.lock(account.id)
         links = await SignInLink.valid(now).filter(account_id=account.id).order_by("expires_at")

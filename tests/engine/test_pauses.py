@@ -6,7 +6,7 @@ import pytest
 
 from models import Account
 from pingpilot.delivery.attempts import HOLDS_BACK
-from pingpilot.errors import ChannelUnavailable, RateLimited, TemporaryFailure
+from pingpilot.errors import LONGEST_PAUSE, ChannelUnavailable, RateLimited, TemporaryFailure
 from pingpilot.telemetry.health import State
 from tests.support.waiting import eventually, until
 
@@ -51,6 +51,19 @@ async def test_a_rate_limit_for_the_bot_pauses_the_whole_channel(
         await engine.status_is("delivered", "delivered")
 
     assert tried == ["to alice"]
+
+
+@pytest.mark.parametrize("whole_channel", [True, False])
+async def test_a_pause_beyond_all_reason_is_believed_for_a_day(
+    engine: Engine, alice: Account, whole_channel: bool
+) -> None:
+    engine.channel.fail(RateLimited("Slow down.", retry_after=timedelta.max, whole_channel=whole_channel))
+    await engine.post(alice, "first")
+
+    async with engine.running():
+        await eventually(outcomes, ["rate_limited"])
+        engine.clock.advance(LONGEST_PAUSE)
+        await engine.status_is("delivered")
 
 
 async def test_what_waited_for_its_turn_when_the_pause_began_goes_back_untried(engine: Engine) -> None:

@@ -19,7 +19,7 @@ from api.dashboard.visitors import (
 from api.services import SERVICES, Services
 from pingpilot.accounts.linking import ChatUser, count_guess
 from pingpilot.accounts.sessions import end_session
-from pingpilot.accounts.sign_in import MOST_BY_ADDRESS, account_behind, account_to_sign_in, new_sign_in_link, sign_in
+from pingpilot.accounts.sign_in import account_behind, account_to_sign_in, new_sign_in_link, sign_in
 from pingpilot.accounts.sign_up import SignUp, new_sign_up_link, sign_up_words
 from pingpilot.errors import InvalidInput, LinkRefused, TooMany
 
@@ -45,7 +45,7 @@ async def post_sign_in(request: web.Request) -> web.Response:
     """Send a link to the address, if it has an account or may get one: the answer is the same for any."""
     services, form = request.app[SERVICES], await read_form(request)
     address = form.get("email", "").strip()
-    # By caller; by address, `new_sign_in_link` does (`MOST_BY_ADDRESS`)
+    # By caller; by address, `new_sign_in_link` does
     user = ChatUser("sign-in", services.proxies.client_of(request)[:32], None)
     try:
         await count_guess(user, services.clock.now())
@@ -122,7 +122,7 @@ async def _send_link(services: Services, address: str) -> None:
             new = await new_sign_up_link(address, services.base_url, now)
             to, text = new.email, sign_up_words(new)
         else:
-            link = await new_sign_in_link(account, services.base_url, now, most=MOST_BY_ADDRESS)
+            link = await new_sign_in_link(account, services.base_url, now, by_address=True)
             to = account.email
             # The first line is the subject, where a link would be for all to see
             text = (
