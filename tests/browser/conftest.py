@@ -1,4 +1,4 @@
-"""A real browser: Chromium, driven over its own protocol; started once, with a fresh profile for each test."""
+"""A real browser: Chromium, driven over its own protocol; started once, a fresh profile for each test."""
 
 import os
 import shutil

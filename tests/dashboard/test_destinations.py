@@ -52,7 +52,7 @@ REFUSED: Sequence[tuple[dict[str, str], str]] = (
     ({"do": "mute", "name": "email", "for": "1h", "until": "0001-01-01T00:00"}, "up to 30 days"),
     ({"do": "mute", "name": "email", "for": "1h", "until": "now"}, "up to 30 days"),
 )
-FAILED_MAIL = {
+FAILED_MAIL: dict[str, Any] = {
     "channel": "email",
     "destination": "email",
     "status": "failed",
