@@ -68,10 +68,10 @@ class Filters:
         )
 
     def address(self, **changes: str) -> str:
-        """Return the list's address with these filters, some of them changed; an empty one is left out."""
+        """Return the list's address from the root, some filters changed; an empty one is left out."""
         given = {**self.given, **{name.rstrip("_"): value for name, value in changes.items()}}
         query = urlencode({name: value for name, value in given.items() if value})
-        return f"?{query}"
+        return f"events?{query}" if query else "events"
 
     def removable(self) -> list[Shown]:
         """Return each filter in force, with the address of the list without it."""
