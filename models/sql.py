@@ -63,7 +63,7 @@ def as_datetime(value: datetime | str) -> datetime:
 
 def as_uuid(value: UUID | str) -> UUID:
     """Return a raw UUID as the standard library's class: SQLite gives text, asyncpg a class of its own."""
-    return UUID(str(value))
+    return value if type(value) is UUID else UUID(str(value))
 
 
 @lru_cache(maxsize=8)  # the rows of a batch share theirs

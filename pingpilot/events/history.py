@@ -192,6 +192,8 @@ async def _furthest(
         ranges.append(_Range("deliveries d", "d.event_id", own, (account, wanted.destination)))
     if not ranges:
         ranges.append(_Range("events e", "e.id", "e.account_id = ?", (account,)))
+    if len(ranges) == 1 and wanted.status is None and not wanted.text:
+        return ranges[0], None  # nearly all of it is wanted: a page is full soon
     reached = list[tuple[UUID, _Range]]()
     for each in ranges:
         rows = await query(

@@ -21,7 +21,7 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7 * 7 }}"
 
 def link(page: Reply, way: str) -> str:
     """Return where a page's link to older or newer events leads."""
-    return page.text.partition(f'rel="{way}" href="')[2].partition('"')[0].replace("&amp;", "&")
+    return page.text.partition(f'rel="{way}" href=".')[2].partition('"')[0].replace("&amp;", "&")
 
 
 async def test_the_list_has_the_newest_first_with_where_they_went(
@@ -78,8 +78,8 @@ async def test_an_empty_list_says_which_filter_hides_what(
     assert "No event yet." in nothing
     assert "No event matches: status failed. Show all events" in alone
     assert "No event matches: category bug, status failed. There are events without" in text_of(both)
-    assert '<a href="?category=bug">without status failed</a>' in both.text
-    assert '<a href="?status=FAILED">category bug' in both.text  # each can be taken off
+    assert '<a href="./events?category=bug">without status failed</a>' in both.text
+    assert '<a href="./events?status=FAILED">category bug' in both.text  # each can be taken off
 
 
 @ON_SQLITE
@@ -109,9 +109,9 @@ async def test_a_day_is_one_of_the_accounts_time_zone(
     assert "midnight" in days[1]
     assert "midnight" not in days[0]
     assert "the evening before" not in days[1]
-    assert 'href="?text=x&amp;from=2026-11-25">Today' in presets
-    assert 'href="?text=x&amp;from=2026-11-19">7 days' in presets
-    assert 'href="?text=x" aria-current="true">Any time' in presets
+    assert 'href="./events?text=x&amp;from=2026-11-25">Today' in presets
+    assert 'href="./events?text=x&amp;from=2026-11-19">7 days' in presets
+    assert 'href="./events?text=x" aria-current="true">Any time' in presets
 
 
 @ON_SQLITE
@@ -175,11 +175,11 @@ async def test_a_page_that_looked_far_says_how_far_and_offers_to_go_on(
 
     first = await person.get("/events?text=about+bug&category=")
     older = link(first, "next")
-    second = await person.get(f"/events{older}")
+    second = await person.get(older)
 
     assert "None of the 2 events looked at matches. Looked through 2 events, back to" in text_of(first)
     assert "Look further back" in first.text
-    assert older.startswith("?text=about+bug&before=evt_")
+    assert older.startswith("/events?text=about+bug&before=evt_")
     assert "Something about bug" in second.text
     assert 'rel="next"' not in second.text
 
@@ -193,8 +193,8 @@ async def test_one_goes_back_page_by_page_and_forth(
 
     pages = [await person.get("/events?category=sale&status=&text=")]
     for way in ("next", "next", "prev"):
-        pages.append(await person.get("/events" + link(pages[-1], way)))
-    newest = await person.get("/events" + link(pages[-1], "prev"))
+        pages.append(await person.get(link(pages[-1], way)))
+    newest = await person.get(link(pages[-1], "prev"))
 
     assert [page.text.count('class="said"') for page in pages] == [3, 3, 1, 3]
     assert 'rel="next"' not in pages[2].text
@@ -202,7 +202,7 @@ async def test_one_goes_back_page_by_page_and_forth(
         pages[1].text.partition("<ol")[2].partition("</ol>")[0]
         == (pages[3].text.partition("<ol")[2].partition("</ol>")[0])
     )
-    assert link(pages[3], "next").startswith("?category=sale&before=evt_")
+    assert link(pages[3], "next").startswith("/events?category=sale&before=evt_")
     assert (newest.status, newest.headers["Location"]) == (303, "./events?category=sale")
 
 

@@ -35,7 +35,10 @@
     setTimeout(() => { button.textContent = "Copy"; said.textContent = ""; }, 2000);
   }
 
-  let copiedLast = null; // the block whose button has the focus, which a live part may take away
+  let focused = null; // the block whose button has the focus; a live part takes the button away
+  document.addEventListener("pointerdown", () => { focused = null; });
+  document.addEventListener("focusin", ({ target }) => { focused = target.matches(".copy") ? target.parentElement : null; });
+
   function addCopyButtons() {
     for (const block of document.querySelectorAll("pre:not(:has(> .copy))")) {
       const button = document.createElement("button");
@@ -43,11 +46,9 @@
       button.className = "copy";
       button.textContent = "Copy";
       button.addEventListener("click", () => copy(button));
-      button.addEventListener("focus", () => { copiedLast = block; });
-      button.addEventListener("blur", () => { if (button.isConnected) copiedLast = null; });
       block.classList.add("copied");
       block.append(button);
-      if (copiedLast === block && document.activeElement === document.body) button.focus();
+      if (block === focused && document.activeElement === document.body) button.focus();
     }
   }
 

@@ -96,7 +96,7 @@ async def get_events(request: web.Request, visitor: Visitor) -> web.Response:
     except InvalidInput as exc:
         problem = str(exc)
     if after and not page.next_after and not problem:
-        return see_other(request, f"events{filters.address()}")  # the first page, which is live
+        return see_other(request, filters.address())  # the first page, which is live
     newer, older = _neighbours(page, before, after)
     categories: Any = (
         await Category.filter(account_id=account.id).order_by("name").values_list("name", flat=True)
@@ -144,7 +144,7 @@ async def _hiding(account: Account, filters: Filters) -> list[Shown]:
     removable = filters.removable()
     found = list[Shown]()
     for each in removable if len(removable) > 1 else ():
-        without = Filters.of(dict(parse_qsl(each.address[1:])))
+        without = Filters.of(dict(parse_qsl(each.address.partition("?")[2])))
         if (await list_events(without.wanted(account), 1, _SHORT_LOOK)).events:
             found.append(each)
     return found

@@ -36,7 +36,9 @@ class Filters:
     @classmethod
     def of(cls, query: Mapping[str, str]) -> "Filters":
         """Return the filters of an address; PostgreSQL takes no null character."""
-        return cls({name: query.get(name, "").replace("\0", "").strip() for name in NAMES})
+        given = {name: query.get(name, "").replace("\0", "").strip() for name in NAMES}
+        status = given["status"].upper().replace(" ", "_")  # as people write it
+        return cls({**given, "status": status if status in EventStatus.__members__ else given["status"]})
 
     def __getitem__(self, name: str) -> str:
         return self.given[name]
@@ -46,7 +48,7 @@ class Filters:
 
     def wanted(self, account: Account, before: UUID | None = None, after: UUID | None = None) -> Wanted:
         """Return the events that are asked for. Raises `InvalidInput` where that makes no sense."""
-        status, zone = self["status"].upper().replace(" ", "_"), ZoneInfo(account.time_zone)
+        status, zone = self["status"], ZoneInfo(account.time_zone)
         if status and status not in EventStatus.__members__:
             known = ", ".join(f"'{words_of(each)}'" for each in EventStatus)
             raise InvalidInput(f"There is no status '{self['status'][:40]}': there are {known}.")
@@ -68,10 +70,10 @@ class Filters:
         )
 
     def address(self, **changes: str) -> str:
-        """Return the list's address with these filters, some of them changed; an empty one is left out."""
+        """Return the list's address from the root, some filters changed; an empty one is left out."""
         given = {**self.given, **{name.rstrip("_"): value for name, value in changes.items()}}
         query = urlencode({name: value for name, value in given.items() if value})
-        return f"?{query}"
+        return f"events?{query}" if query else "events"
 
     def removable(self) -> list[Shown]:
         """Return each filter in force, with the address of the list without it."""
