@@ -26,7 +26,7 @@ SECRET = "a secret of Ada's"  # what no stranger may see
 HOSTILE = (
     "\"'><evil onx=alert(1)><script>alert(1)</script>{{7*7}}{% raw %}${7*7}\u202e\x1b[31m&lt;</textarea><!--"
 )
-_PROGRAM_KEEPS = ("sessions", "sign_in_links", "link_guesses")
+_TOUCHED = ("sessions", "sign_in_links", "link_guesses")
 """What a request may touch that is refused: when a session was seen, and guesses that are counted."""
 
 
@@ -36,7 +36,7 @@ async def stored() -> dict[str, list[dict[str, Any]]]:
     return {
         name: sorted([dict(row) for row in await model.all().values()], key=str)
         for name, model in models.items()
-        if name not in _PROGRAM_KEEPS
+        if name not in _TOUCHED
     }
 
 
