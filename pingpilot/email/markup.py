@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-_FENCED = re.compile(r"^```[^\n`]*\n(.*?)\n?^```[ \t]*$", re.MULTILINE | re.DOTALL)
+# Behind a fence stands a language or nothing, as on Discord: more would be lost
+_FENCED = re.compile(r"^```[\w+#.-]*\n(.*?)\n?^```[ \t]*$", re.MULTILINE | re.DOTALL)
 _PARAGRAPH = re.compile(r"[^\n]+(?:\n[^\n]+)*")
 _INDENTED = re.compile(r"^(?: {2}|\t)", re.MULTILINE)
 # Text in Chinese or Japanese goes on without a space, after punctuation of its own
