@@ -150,7 +150,8 @@ async def test_a_deletion_that_a_stop_cut_off_goes_on_afterwards(
     await person.sign_in(ada)
     await person.post(PATH, {"do": "delete", "email": "ada@example.com"})
 
-    later = Deletions(clock=SystemClock())  # of a daemon that starts, and knows of it from the database alone
+    # Of a daemon that starts, and knows of it from the database alone
+    later = Deletions(clock=SystemClock(), database=api.composition.database)
     running = asyncio.create_task(later.run())
     await eventually(Fact.filter(name__startswith="deleting.").exists, False)
     running.cancel()

@@ -52,12 +52,6 @@ REFUSED: Sequence[tuple[dict[str, str], str]] = (
     ({"do": "mute", "name": "email", "for": "1h", "until": "0001-01-01T00:00"}, "up to 30 days"),
     ({"do": "mute", "name": "email", "for": "1h", "until": "now"}, "up to 30 days"),
 )
-FAILED_MAIL = {
-    "channel": "email",
-    "destination": "email",
-    "status": "failed",
-    "last_error": "No such mailbox.",
-}
 GRACE = ChatUser("telegram", "4711", "grace")
 
 
@@ -227,7 +221,14 @@ async def test_what_is_suspended_says_why_and_is_switched_on_again(
     await Destination.filter(name="email").update(suspended_reason="The mailbox is gone.")
 
     await accept(ada, clock, "sale")
-    await Delivery.create(event_id=(await Event.get()).id, account_id=ada.id, **FAILED_MAIL)
+    await Delivery.create(
+        event_id=(await Event.get()).id,
+        account_id=ada.id,
+        channel="email",
+        destination="email",
+        status="failed",
+        last_error="No such mailbox.",
+    )
 
     page, overview = text_of(await person.get(PATH)), await person.get("/")
     event = await person.get(f"/events/{event_id_text((await Event.get()).id)}")
