@@ -111,6 +111,9 @@ async def test_a_file_that_breaks_off_does_not_pass_for_whole(
     await connection().execute_query("ALTER TABLE away RENAME TO deliveries")
 
     assert len((await person.post(EXPORT)).body["events"]) == 1
+    monkeypatch.setattr(page, "_exporting", {ada.id})
+    second = await person.post(EXPORT)
+    assert (second.status, "A download is under way" in text_of(second)) == (400, True)
 
 
 async def test_an_account_is_deleted_by_typing_its_address(

@@ -125,6 +125,7 @@ async def test_a_room_is_linked_under_its_name_and_removed(
         PATH, {"do": "change", "name": "ops", "from": "22:00", "to": "07:00", "mention": "here"}
     )
     changed = text_of(await person.get(PATH))
+    not_unlinked = await person.post(PATH, {"do": "unlink", "name": "ops"})
     removed = await person.post(PATH, {"do": "remove", "name": "ops"})
 
     assert "where: This channel" in text_of(shown)
@@ -132,6 +133,7 @@ async def test_a_room_is_linked_under_its_name_and_removed(
     assert "linked just now by the user …4711" in text_of(page)
     assert "The category bug names it: give that one another route." in text_of(page)
     assert "quiet 22:00–07:00 · calls @here" in changed
+    assert "Only a chat of your own can be unlinked: remove 'ops' instead." in text_of(not_unlinked)
     assert removed.headers["Location"] == "../settings/destinations"
     assert not await Destination.filter(name="ops").exists()
 
