@@ -11,6 +11,7 @@ from models.database import transaction, unit_of_work
 from pingpilot.accounts.accounts import delete_account, retire_account
 from pingpilot.clock import Clock
 from pingpilot.errors import DatabaseUnavailable
+from pingpilot.storage.watch import DatabaseWatch
 
 _ASKED_FOR = "deleting."  # and the account's id: a fact that outlives the daemon
 _LOOKS_EVERY = timedelta(minutes=10)  # for what another daemon began and did not end
@@ -27,8 +28,9 @@ async def is_being_deleted(account: Account) -> bool:
 class Deletions:
     """Deletes accounts in the background; what a stop cuts off goes on at the next start."""
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Clock, database: DatabaseWatch) -> None:
         self._clock = clock
+        self._database = database
         self._asked = asyncio.Event()
 
     @unit_of_work
@@ -50,7 +52,7 @@ class Deletions:
             try:
                 await self.finish()
             except (DatabaseUnavailable, IntegrityConflict) as exc:
-                log.warning("Accounts could not be deleted yet", reason=str(exc))
+                self._database.failed(exc, "Accounts could not be deleted yet")
                 pause = _TRIES_AGAIN
             try:
                 async with asyncio.timeout(pause.total_seconds()):

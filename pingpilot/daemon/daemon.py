@@ -71,7 +71,7 @@ class Daemon:
         self._metrics = Metrics()
         self._live = Live()
         self._settlements = Settlements(self._live)
-        self._deletions = Deletions(clock=self._clock)
+        self._deletions = Deletions(clock=self._clock, database=self._database)
         self._limits = PlanLimits.of(settings)
         self._housekeeper = Housekeeper(
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)

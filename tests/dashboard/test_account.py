@@ -111,6 +111,9 @@ async def test_a_file_that_breaks_off_does_not_pass_for_whole(
     await connection().execute_query("ALTER TABLE away RENAME TO idempotency_keys")
 
     assert len((await person.post(EXPORT)).body["events"]) == 1
+    monkeypatch.setattr(page, "_exporting", {ada.id})
+    second = await person.post(EXPORT)
+    assert (second.status, "A download is under way" in text_of(second)) == (400, True)
 
 
 async def test_an_account_is_deleted_by_typing_its_address(
@@ -150,7 +153,8 @@ async def test_a_deletion_that_a_stop_cut_off_goes_on_afterwards(
     await person.sign_in(ada)
     await person.post(PATH, {"do": "delete", "email": "ada@example.com"})
 
-    later = Deletions(clock=SystemClock())  # of a daemon that starts, and knows of it from the database alone
+    # Of a daemon that starts, and knows of it from the database alone
+    later = Deletions(clock=SystemClock(), database=api.composition.database)
     running = asyncio.create_task(later.run())
     await eventually(Fact.filter(name__startswith="deleting.").exists, False)
     running.cancel()

@@ -52,12 +52,6 @@ REFUSED: Sequence[tuple[dict[str, str], str]] = (
     ({"do": "mute", "name": "email", "for": "1h", "until": "0001-01-01T00:00"}, "up to 30 days"),
     ({"do": "mute", "name": "email", "for": "1h", "until": "now"}, "up to 30 days"),
 )
-FAILED_MAIL: dict[str, Any] = {
-    "channel": "email",
-    "destination": "email",
-    "status": "failed",
-    "last_error": "No such mailbox.",
-}
 GRACE = ChatUser("telegram", "4711", "grace")
 
 
@@ -131,6 +125,7 @@ async def test_a_room_is_linked_under_its_name_and_removed(
         PATH, {"do": "change", "name": "ops", "from": "22:00", "to": "07:00", "mention": "here"}
     )
     changed = text_of(await person.get(PATH))
+    not_unlinked = await person.post(PATH, {"do": "unlink", "name": "ops"})
     removed = await person.post(PATH, {"do": "remove", "name": "ops"})
 
     assert "where: This channel" in text_of(shown)
@@ -138,6 +133,7 @@ async def test_a_room_is_linked_under_its_name_and_removed(
     assert "linked just now by the user …4711" in text_of(page)
     assert "The category bug names it: give that one another route." in text_of(page)
     assert "quiet 22:00–07:00 · calls @here" in changed
+    assert "Only a chat of your own can be unlinked: remove 'ops' instead." in text_of(not_unlinked)
     assert removed.headers["Location"] == "../settings/destinations"
     assert not await Destination.filter(name="ops").exists()
 
@@ -227,7 +223,14 @@ async def test_what_is_suspended_says_why_and_is_switched_on_again(
     await Destination.filter(name="email").update(suspended_reason="The mailbox is gone.")
 
     await accept(ada, clock, "sale")
-    await Delivery.create(event_id=(await Event.get()).id, account_id=ada.id, **FAILED_MAIL)
+    await Delivery.create(
+        event_id=(await Event.get()).id,
+        account_id=ada.id,
+        channel="email",
+        destination="email",
+        status="failed",
+        last_error="No such mailbox.",
+    )
 
     page, overview = text_of(await person.get(PATH)), await person.get("/")
     event = await person.get(f"/events/{event_id_text((await Event.get()).id)}")

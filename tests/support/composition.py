@@ -66,7 +66,7 @@ class Composition:
             intake=self.intake,
             settlements=self.settlements,
             live=self.live,
-            deletions=Deletions(clock=self.clock),
+            deletions=Deletions(clock=self.clock, database=self.database),
             unsubscriber=await Unsubscriber.load("http://localhost"),
             health=self.health,
             database=self.database,

@@ -1,5 +1,6 @@
 """The account: its address and preferences, all that is stored of it as a file, and its end."""
 
+import asyncio
 from datetime import datetime
 
 from aiohttp import web
@@ -78,6 +79,7 @@ async def post_export(request: web.Request, visitor: Visitor) -> web.StreamRespo
             if length >= _PIECE:
                 await response.write("".join(waiting).encode())
                 waiting, length = [], 0
+                await asyncio.sleep(0)  # writing waits for nobody while the browser keeps up
         await response.write_eof("".join(waiting).encode())
         is_whole = True
     except ConnectionError:

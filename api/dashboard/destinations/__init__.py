@@ -13,7 +13,7 @@ from api.dashboard.pages import render, see_other
 from api.dashboard.visitors import Visitor, chosen_id, form_token, read_form, signed_in
 from api.errors import ApiError
 from api.services import SERVICES, Services
-from models import Account, Destination
+from models import Account, Destination, DestinationKind
 from pingpilot.accounts.destinations import (
     MOST_DESTINATIONS,
     NAME_PATTERN,
@@ -113,6 +113,8 @@ async def _change(account: Account, row: Destination, form: Mapping[str, str], s
         case "unmute":
             await mute(account, name, None, now=now)
         case "unlink":
+            if row.kind != DestinationKind.DIRECT:  # its channel's direct chat is meant nowhere else
+                raise InvalidInput(f"Only a chat of your own can be unlinked: remove '{name}' instead.")
             if await unlink(account, row.channel, now):
                 text = f"{CHANNELS[row.channel].label} was unlinked from {account.email}, on the dashboard."
                 services.on_deliveries(await post_notice(account.id, text, now=now))
