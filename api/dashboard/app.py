@@ -10,7 +10,6 @@ from structlog.contextvars import get_contextvars
 from api.dashboard import (
     account,
     categories,
-    category,
     destinations,
     events,
     keys,
@@ -23,6 +22,7 @@ from api.dashboard import (
     sign_up,
 )
 from api.dashboard.assets import get_asset
+from api.dashboard.category import get_category, get_csv
 from api.dashboard.category.download import DOWNLOADS
 from api.dashboard.pages import render, see_other
 from api.dashboard.visitors import keep_begun_session
@@ -66,8 +66,8 @@ def add_dashboard(app: web.Application) -> None:
     add.add_get("/events/{event_id}", events.get_event)
     add.add_get("/events/{event_id}/mail", events.get_mail)
     add.add_post("/events/{event_id}/retry", events.post_retry)
-    add.add_get("/categories/{name}", category.get_category)
-    add.add_get("/categories/{name}/events.csv", category.get_csv, allow_head=False)
+    add.add_get("/categories/{name}", get_category)
+    add.add_get("/categories/{name}/events.csv", get_csv, allow_head=False)
     add.add_get("/live", live.get_live)
     add.add_get("/sign-in", sign_in.get_sign_in)
     add.add_post("/sign-in", sign_in.post_sign_in)

@@ -32,7 +32,7 @@ from api.dashboard.category.table import (
 )
 from api.dashboard.charts import columns as bars_of
 from api.dashboard.live import mark_of
-from api.dashboard.pages import render
+from api.dashboard.pages import render, root_of
 from api.dashboard.visitors import Visitor, signed_in
 from api.errors import ApiError
 from api.services import SERVICES
@@ -52,6 +52,7 @@ from pingpilot.events.spans import Span, SpannedEvent, latest_in
 DAYS = 30
 _READ_DAYS = 31  # the longest month
 _SPANS = {"": "30 days", "month": "This month", "week": "This week", "today": "Today"}
+_AMOUNTS = ("today", "week", "month")  # the spans whose counts stand at the top
 _GONE = "#8a8f86"
 """The colour of a category that was deleted."""
 _CARDS = 6
@@ -61,8 +62,9 @@ _YEARS = range(2000, 2200)
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a page's address asks for."""
+    """What a page's address asks for. `path` is where the page is, also from the address of its download."""
 
+    path: str
     span: str
     order: Order
     page: int
@@ -76,7 +78,7 @@ class _Asked:
         if not self.order.is_usual:
             now |= {"sort": self.order.by, "order": "desc" if self.order.descending else "asc"}
         now |= changes
-        return "?" + urlencode({name: value for name, value in now.items() if value}, doseq=True)
+        return f"{self.path}?" + urlencode({name: value for name, value in now.items() if value}, doseq=True)
 
     def sort_link(self, by: str) -> str:
         """Return the address with the events sorted by something, the other way round where they are."""
@@ -87,14 +89,15 @@ class _Asked:
 @signed_in
 async def get_category(request: web.Request, visitor: Visitor) -> web.Response:
     """Show a category, also one that was deleted, as long as something of it is known."""
-    return await _page(request, visitor, await _own_category(request, visitor.account))
+    report, is_gone = await _own_category(request, visitor.account)
+    return await _page(request, visitor, report, is_gone=is_gone)
 
 
 @signed_in
 async def get_csv(request: web.Request, visitor: Visitor) -> web.StreamResponse:
     """Send a category's events, those from one day to another, as CSV."""
     account = visitor.account
-    report = await _own_category(request, account)
+    report, is_gone = await _own_category(request, account)
     zone, given = ZoneInfo(account.time_zone), request.query
     try:
         first, last = _days_in(given.get("from", ""), given.get("to", ""))
@@ -107,11 +110,11 @@ async def get_csv(request: web.Request, visitor: Visitor) -> web.StreamResponse:
         columns = fields_in(await latest_in(span, SORTED))[:_MOST_FIELDS]
         return await send_csv(request, span, columns, zone, with_others=True)
     except (InvalidInput, TooMany) as exc:
-        return await _page(request, visitor, report, problem=str(exc))
+        return await _page(request, visitor, report, is_gone=is_gone, problem=str(exc))
 
 
 async def _page(
-    request: web.Request, visitor: Visitor, report: CategoryReport, *, problem: str = ""
+    request: web.Request, visitor: Visitor, report: CategoryReport, *, is_gone: bool, problem: str = ""
 ) -> web.Response:
     account, name, now = visitor.account, report.name, request.app[SERVICES].clock.now()
     asked, zone = _asked(request), ZoneInfo(account.time_zone)
@@ -141,7 +144,7 @@ async def _page(
         here="category",
         live=None if asked.before or problem else mark,
         category=report,
-        is_gone=report.color == _GONE,
+        is_gone=is_gone,
         amounts=[(_SPANS[each], sum(counts[day] for day in _days_of(each, dates))) for each in _AMOUNTS],
         counts={day: counts[day] for day in charted},
         counts_chart=chart,
@@ -169,9 +172,6 @@ async def _page(
         api=request.app[SERVICES].base_url,
         given=request.query,
     )
-
-
-_AMOUNTS = ("today", "week", "month")
 
 
 def _days_of(span: str, dates: Sequence[date]) -> Sequence[date]:
@@ -207,6 +207,7 @@ def _asked(request: web.Request) -> _Asked:
         by = TIME
     page = given.get("page", "")
     return _Asked(
+        path=f"{root_of(request)}categories/{request.match_info['name']}",
         span=span if span in _SPANS else "",
         order=Order(by[: len(FIELD) + LONGEST_NAME], given.get("order") != "asc"),
         page=int(page) if re.fullmatch("[0-9]{1,3}", page) else 0,
@@ -241,14 +242,14 @@ def _day(text: str) -> date | None:
     return day
 
 
-async def _own_category(request: web.Request, account: Account) -> CategoryReport:
-    """Return the category that the address names, in grey where it was deleted. Raises `ApiError`."""
+async def _own_category(request: web.Request, account: Account) -> tuple[CategoryReport, bool]:
+    """Return the category that the address names, and whether it was deleted. Raises `ApiError`."""
     name = request.match_info["name"]
     if not re.fullmatch(NAME_PATTERN, name):
         raise ApiError("category_not_found/name")
     try:
-        return await report_category(account, name, request.app[SERVICES].clock.now())
+        return await report_category(account, name, request.app[SERVICES].clock.now()), False
     except NotFound as exc:
         if not await count_events(account, name):
             raise ApiError("category_not_found", sentence=exc) from None
-    return CategoryReport(name, None, _GONE, False, None, None, 0, None)
+    return CategoryReport(name, None, _GONE, False, None, None, 0, None), True
