@@ -67,7 +67,7 @@ def add_dashboard(app: web.Application) -> None:
     add.add_get("/events/{event_id}/mail", events.get_mail)
     add.add_post("/events/{event_id}/retry", events.post_retry)
     add.add_get("/categories/{name}", get_category)
-    add.add_get("/categories/{name}/events.csv", get_csv, allow_head=False)
+    add.add_get("/categories/{name}/events.csv", get_csv)
     add.add_get("/live", live.get_live)
     add.add_get("/sign-in", sign_in.get_sign_in)
     add.add_post("/sign-in", sign_in.post_sign_in)

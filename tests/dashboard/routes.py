@@ -30,6 +30,7 @@ from pingpilot.accounts.keys import KeyRights, create_key
 from pingpilot.accounts.mailboxes import Mailboxes
 from pingpilot.accounts.sessions import begin_session
 from pingpilot.accounts.sign_in import new_sign_in_link
+from pingpilot.accounts.sign_up import Newcomers, SignUp, new_sign_up_link
 from tests.http.api import Api
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -61,14 +62,34 @@ ROUTES: Mapping[str, Row] = {
     "GET /assets/{mark}/{name}": Row(path="/{asset}", is_open=True, by_link=True, is_page=False),
     "GET /events": Row(path="/events"),
     "GET /events/{event_id}": Row(path="/events/{event}"),
+    "GET /events/{event_id}/mail": Row(path="/events/{event}/mail", is_page=False),  # within another page
     "POST /events/{event_id}/retry": Row(path="/events/{event}/retry", form={"delivery": "{delivery}"}),
+    "GET /categories/{name}": Row(path="/categories/{category}"),
+    "GET /categories/{name}/events.csv": Row(path="/categories/{category}/events.csv", is_page=False),
     "GET /live": Row(path="/live", is_page=False),
     "GET /sign-in": Row(path="/sign-in", is_open=True),
     "POST /sign-in": Row(path="/sign-in", form={"email": "nobody@example.com"}, is_open=True),
     "GET /sign-in/{token}": Row(path="/sign-in/{sign_in}", is_open=True, by_link=True),
     "POST /sign-in/{token}": Row(path="/sign-in/{sign_in}", is_open=True),
+    "GET /sign-up/{token}": Row(path="/sign-up/{sign_up}", is_open=True, by_link=True),
+    "POST /sign-up/{token}": Row(path="/sign-up/{sign_up}", is_open=True),
     "POST /sign-out": Row(path="/sign-out"),
     "GET /settings": Row(path="/settings", is_page=False),
+    "GET /settings/destinations": Row(path="/settings/destinations"),
+    "POST /settings/destinations": Row(
+        path="/settings/destinations", form={"do": "mute", "name": "{destination}", "for": "1h"}
+    ),
+    "GET /settings/account": Row(path="/settings/account"),
+    "POST /settings/account": Row(
+        path="/settings/account", form={"do": "preferences", "zone": "Europe/Berlin"}
+    ),
+    "POST /settings/account/export": Row(path="/settings/account/export", is_page=False),
+    "GET /operator": Row(path="/operator"),
+    "POST /operator": Row(path="/operator", form={"do": "examine"}),
+    "GET /operator/accounts": Row(path="/operator/accounts"),
+    "POST /operator/accounts": Row(
+        path="/operator/accounts", form={"do": "plan", "account": "{account}", "plan": "pro"}
+    ),
     "GET /settings/categories": Row(path="/settings/categories"),
     "POST /settings/categories": Row(
         path="/settings/categories", form={"do": "delete", "name": "{category}"}
@@ -147,7 +168,12 @@ async def furnish(api: Api, account: Account, text: str, *, events: int = 1) -> 
         )  # fmt: skip
     _, email_change = await (await EmailChanges.load()).prepare(account, f"new-{account.id}@example.com", now)
     link = (await new_sign_in_link(account, "", now)).url
+    api.services.newcomers = Newcomers(SignUp.OPEN)
+    invitation = await new_sign_up_link(f"new-{account.id}@example.com", "", now)
     return {
+        "account": str(account.id),
+        "destination": f"room-{account.id}",
+        "sign_up": invitation.url.rpartition("/")[2],
         "asset": asset_url("pingpilot.css"),
         "event": event_id_text(event.id),
         "delivery": str(delivery.id),

@@ -26,7 +26,7 @@ SECRET = "a secret of Ada's"  # what no stranger may see
 HOSTILE = (
     "\"'><evil onx=alert(1)><script>alert(1)</script>{{7*7}}{% raw %}${7*7}\u202e\x1b[31m&lt;</textarea><!--"
 )
-_TOUCHED = ("sessions", "sign_in_links", "link_guesses")
+_TOUCHED = ("sessions", "sign_in_links", "sign_up_links", "link_guesses")
 """What a request may touch that is refused: when a session was seen, and guesses that are counted."""
 
 
@@ -154,7 +154,8 @@ async def test_every_answer_carries_what_protects_it(api: Api, person: Person, a
     ids = await furnish(api, ada, "text")
     del ids["session"], ids["key"]
     ids |= {"session": "0", "key": "0"}
-    last = ("POST /sign-out", "POST /sign-in/{token}")  # after them, nobody is signed in
+    # After them, nobody is signed in
+    last = ("POST /sign-out", "POST /sign-in/{token}", "POST /sign-up/{token}")
 
     for name in sorted(set(ROUTES) - {"GET /live"}, key=lambda each: each in last):
         answer = await ask(person, name, ids, Cookie=f"pingpilot_session={session}")

@@ -51,6 +51,8 @@ async def send_csv(
         }
     )
     await response.prepare(request)
+    if request.method == "HEAD":
+        return response
     under_way[span.account_id] += 1
     try:
         async for piece in _pieces(span, columns, zone, with_others=with_others):
