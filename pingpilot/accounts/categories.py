@@ -19,6 +19,7 @@ from pingpilot.channels import direct_channels
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound, TooMany
 
 STARTERS = (("bug", "🐛", "#ff6b6b"), ("sale", "💰", "#ffeb3b"), ("question", "🤔", "#6c5ce7"))
+_LONGEST_NAME = 64
 NAME_PATTERN = r"[a-z0-9-]{1,64}"
 COLOR_PATTERN = r"#[0-9A-Fa-f]{6}"
 MOST_CATEGORIES = 1000
@@ -86,8 +87,8 @@ async def remove_category(account: Account, name: str) -> None:
 
 
 def _check_name(name: str) -> None:
-    """Raise `NotFound` for what no category is called, which need not be fit for a query."""
-    if not re.fullmatch(NAME_PATTERN, name):
+    """Raise `NotFound` for what no category is called and is not fit for a query."""
+    if len(name) > _LONGEST_NAME or "\0" in name:
         raise NotFound("There is no such category: a name is 1 to 64 of a-z, 0-9 and '-'.")
 
 

@@ -23,15 +23,19 @@ from pingpilot.errors import AlreadyExists, NotFound
 
 LIFETIME = timedelta(days=1)
 _SECRET = "email_change.secret"  # noqa: S105  # the name of the fact, not the secret
-_TOKEN = re.compile(r"([0-9]{1,18})\.([0-9]{1,12})\.([A-Za-z0-9_-]{1,400})\.([0-9a-f]{64})")
+_TOKEN = re.compile(r"([0-9]{1,18})\.([0-9]{1,12})\.([0-9a-f]{16})\.([A-Za-z0-9_-]{1,400})\.([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
 class EmailChange:
-    """A change that was asked for: the account as it is, and its address to be."""
+    """A change that was asked for: the account as it is, and its address to be, or that it has by now."""
 
     account: Account
     new: str
+
+    @property
+    def is_done(self) -> bool:
+        return self.account.email == self.new
 
 
 class EmailChanges:
@@ -57,25 +61,33 @@ class EmailChanges:
             raise AlreadyExists(f"There is an account for {address} already.")
         expires = int((now + LIFETIME).timestamp())
         shown = base64.urlsafe_b64encode(address.encode()).decode().rstrip("=")
-        return address, f"{account.id}.{expires}.{shown}.{self._signature(account, address, expires)}"
+        which = f"{account.id}.{expires}.{self._mark(account.email)}.{shown}"
+        return address, f"{which}.{self._signature(which)}"
 
     async def change_behind(self, token: str, now: datetime) -> EmailChange | None:
-        """Return what a link's token stands for; None where it is not ours, too old, or was used."""
+        """Return what a link's token stands for; None where it is not ours, too old, or the account has got
+        another address since.
+        """
         match = _TOKEN.fullmatch(token)
         if not match or not now.timestamp() <= int(match[2]) <= (now + LIFETIME + SKEW).timestamp():
             return None
+        if not hmac.compare_digest(match[5], self._signature(token.rpartition(".")[0])):
+            return None
         try:
-            new = base64.urlsafe_b64decode(match[3] + "=" * (-len(match[3]) % 4)).decode()
+            new = base64.urlsafe_b64decode(match[4] + "=" * (-len(match[4]) % 4)).decode()
         except (binascii.Error, ValueError):
             return None
         account = await Account.get_or_none(id=int(match[1]))
-        if account is None or not hmac.compare_digest(match[4], self._signature(account, new, int(match[2]))):
+        if account is None or (match[3] != self._mark(account.email) and account.email != new):
             return None
         return EmailChange(account, new)
 
-    def _signature(self, account: Account, new: str, expires: int) -> str:
-        said = f"email {account.id} {expires} {account.email} {new}"  # the old address: used once
-        return hmac.digest(self._secret, said.encode(), "sha256").hex()
+    def _mark(self, old: str) -> str:
+        """Return what tells the address that a link was made for from others, and nothing else."""
+        return hmac.digest(self._secret, f"old email {old}".encode(), "sha256").hex()[:16]
+
+    def _signature(self, which: str) -> str:
+        return hmac.digest(self._secret, f"email {which}".encode(), "sha256").hex()
 
 
 @unit_of_work

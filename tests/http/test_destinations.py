@@ -139,8 +139,10 @@ async def test_a_mailbox_gets_nothing_before_it_is_confirmed(shop: Program, mail
     assert link
     asked = await shop.api.call("GET", link[0])
     still = await Destination.get(name="team")
-    done = await shop.api.call("POST", link[0])
-    used = await shop.api.call("POST", link[0])
+    done, used = sorted(
+        await asyncio.gather(*(shop.api.call("POST", link[0]) for _ in range(2))),
+        key=lambda page: "already" in page.text,
+    )
     after = await shop.post()
 
     assert (added.status, added.headers["Location"], to) == (201, f"{PATH}/team", "team@example.com")

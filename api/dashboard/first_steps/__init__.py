@@ -151,7 +151,8 @@ async def _send(account: Account, services: Services) -> None:
     caller = await services.authenticator.owner_of(account)
     if caller.unlinked:
         labels = " and ".join(CHANNELS[name].label for name in caller.unlinked)
-        raise _NotYet(f"An event would be refused: {labels} is switched on, and not linked to a chat yet.")
+        are = "is" if len(caller.unlinked) == 1 else "are"
+        raise _NotYet(f"An event would be refused: {labels} {are} switched on, and not linked to a chat yet.")
     category = await _category_of(account)
     if not category:
         raise _NotYet("The account has no category, so every event is refused: make one in the settings.")

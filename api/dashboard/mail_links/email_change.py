@@ -20,7 +20,7 @@ async def get_email_change(request: web.Request) -> web.Response:
     change = await changes.change_behind(request.match_info["token"], now)
     if change is None:
         return page(request, "email_change", "unknown", status=404)
-    return await _page("ask", change, request)
+    return await _page("already" if change.is_done else "ask", change, request)
 
 
 async def post_email_change(request: web.Request) -> web.Response:
@@ -30,10 +30,15 @@ async def post_email_change(request: web.Request) -> web.Response:
     change = await changes.change_behind(request.match_info["token"], now)
     if change is None:
         return page(request, "email_change", "unknown", status=404)
+    if change.is_done:  # the second click of two
+        return await _page("already", change, request)
     account_id = change.account.id
     try:
         await change_email(change)
     except (AlreadyExists, NotFound) as exc:
+        now_it_is = await changes.change_behind(request.match_info["token"], now)
+        if now_it_is is not None and now_it_is.is_done:  # two clicks at once
+            return await _page("already", now_it_is, request)
         return page(request, "email_change", "refused", status=409, problem=str(exc))
     log.info("An account's address was changed", account_id=account_id)
     text = f"The address of your account is {change.new} from now on; it was {change.account.email}."
