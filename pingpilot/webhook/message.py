@@ -1,7 +1,7 @@
 """A notification as the JSON that a webhook gets."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC
 
 from models.ids import event_id_text
 from pingpilot import __version__
@@ -18,7 +18,9 @@ NOTICE = "notice.created"
 
 def build_body(notification: Notification) -> bytes:
     """Return the body as UTF-8, the fields in the sender's order and with their types."""
-    created_at = _time_text(notification.created_at)
+    created_at = (
+        notification.created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
     payload = {
         "type": NOTICE if notification.category == notices.SENDER else EVENT,
         "timestamp": created_at,
@@ -36,7 +38,3 @@ def build_body(notification: Notification) -> bytes:
     }
     # Not orjson: it takes no number beyond 64 bits
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _time_text(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,6 +1,5 @@
 """What the page of destinations says of each, and of a code that waits to be used."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -80,9 +79,15 @@ async def cards_of(account: Account, services: Services, now: datetime) -> list[
             state=state_of(row, services.health, now),
             place=_place_of(row),
             by=_who_linked(row) if row.kind in _ROOMS else "",
-            quiet=_quiet_hours_of(row),
+            quiet=hours_text(row.quiet_from, row.quiet_until)
+            if row.quiet_from is not None and row.quiet_until is not None
+            else None,
             muted_until=end_of_mute(row.muted_until, now),
-            categories=_named_by(row.name, categories),
+            categories=[
+                each.name
+                for each in categories
+                if row.name in (split(each.channels) or ()) or each.fallback == row.name
+            ],
             test=await _test_in_words(tests[row.name]) if row.name in tests else None,
             is_set_up=not services.health.is_off(row.channel),
         )
@@ -119,16 +124,6 @@ def _place_of(row: Destination) -> str:
 
 def _who_linked(row: Destination) -> str:
     return f"@{row.username}" if row.username else f"the user …{(row.user_id or '')[-_SHOWN_OF_ID:]}"
-
-
-def _quiet_hours_of(row: Destination) -> tuple[str, str] | None:
-    if row.quiet_from is None or row.quiet_until is None:
-        return None
-    return hours_text(row.quiet_from, row.quiet_until)
-
-
-def _named_by(name: str, categories: Sequence[Category]) -> list[str]:
-    return [each.name for each in categories if name in (split(each.channels) or ()) or each.fallback == name]
 
 
 async def _test_in_words(delivery: Delivery) -> Said:

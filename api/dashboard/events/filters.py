@@ -54,7 +54,8 @@ class Filters:
             raise InvalidInput(f"There is no status '{self['status'][:40]}': there are {known}.")
         if len(self["text"]) > LONGEST_TEXT:
             raise InvalidInput(f"A text to look for has at most {LONGEST_TEXT} characters.")
-        since, until = _beginning(self["from"], zone), _end(self["to"], zone)
+        since = _instant(self["from"], zone)[0] if self["from"] else None
+        until = _instant(self["to"], zone)[1] if self["to"] else None
         if since and until and since >= until:
             raise InvalidInput("'From' is later than 'to', so nothing can lie between them.")
         return Wanted(
@@ -116,17 +117,8 @@ def words_of(status: str) -> str:
     return status.replace("_", " ").lower()
 
 
-def _beginning(text: str, zone: ZoneInfo) -> datetime | None:
-    return _instant(text, zone)[0] if text else None
-
-
-def _end(text: str, zone: ZoneInfo) -> datetime | None:
-    """Return the end of what is named: of the day, the minute or the second."""
-    return _instant(text, zone)[1] if text else None
-
-
 def _instant(text: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return when a day or a time of the account's zone begins and ends."""
+    """Return when a day, or a time of the account's zone, begins and ends: its minute or second."""
     try:
         if len(text) <= len("2026-11-24"):
             day = date.fromisoformat(text)

@@ -105,7 +105,7 @@ async def first_steps_of(
         reached=[label_of(row.name) for row in usable],
         unlinked=[name for name in chats if direct[name].enabled],
         chats=[name for name in chats if name in services.senders],
-        email=account.email if _lacks_mail(direct[EMAIL.name], services) else "",
+        email=account.email if EMAIL.name in services.senders and not _is_usable(direct[EMAIL.name]) else "",
         category=await _category_of(account),
         arrival=arrival,
         given=given or Given(),
@@ -191,7 +191,3 @@ async def _category_of(account: Account) -> str:
 
 def _is_usable(row: Destination) -> bool:
     return not obstacle_to(enabled=row.enabled, address=row.address, suspended_reason=row.suspended_reason)
-
-
-def _lacks_mail(row: Destination, services: Services) -> bool:
-    return EMAIL.name in services.senders and not _is_usable(row)
