@@ -7,9 +7,10 @@ from datetime import datetime
 
 from aiohttp import web
 
-from api.dashboard.destinations.cards import cards_of, qr_code, state_of_code
+from api.dashboard.destinations.cards import cards_of, state_of_code
 from api.dashboard.live import mark_of
 from api.dashboard.pages import render, see_other
+from api.dashboard.qr import qr_code
 from api.dashboard.visitors import Visitor, chosen_id, form_token, read_form, signed_in
 from api.errors import ApiError
 from api.services import SERVICES, Services

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import segno
-from markupsafe import Markup
-
 from api.dashboard.states import DestinationState, state_of
 from api.services import Services
 from models import Account, Category, Delivery, DeliveryStatus, Destination, LinkCode
@@ -105,13 +102,6 @@ async def state_of_code(account: Account, code_id: int, now: datetime) -> Said:
     if code is None or not code.is_valid(now):
         return Said("bad", "This code has expired: get a new one.")
     return Said("waiting", "Waiting for the code to be sent. This page notices it.")
-
-
-def qr_code(url: str) -> Markup:
-    """Return an address as an SVG that a phone's camera reads, dark on white in either scheme."""
-    code = segno.make(url, error="m", micro=False)
-    drawn = code.svg_inline(omitsize=True, border=3, dark="#000", light="#fff", svgclass="qr", lineclass=None)
-    return Markup(drawn)  # noqa: S704  # ours: the address is drawn, not written
 
 
 def _place_of(row: Destination) -> str:

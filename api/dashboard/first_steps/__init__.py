@@ -10,7 +10,7 @@ from itertools import count
 
 from aiohttp import web
 
-from api.dashboard.first_steps.qr import qr_code
+from api.dashboard.qr import qr_code
 from api.dashboard.states import delivery_words
 from api.dashboard.visitors import Visitor, has_hidden_steps
 from api.errors import ApiError
