@@ -116,4 +116,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["pages"]:
         asyncio.run(_browse(*sys.argv[2:4]))
     else:
-        main(*(int(text) for text in (*sys.argv[1:], "3", "6")[:2]))
+        main(*(int(text) for text in (*sys.argv[1:], "5", "10")[:2]))
