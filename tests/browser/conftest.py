@@ -17,6 +17,7 @@ _ARGUMENTS = [
     "--remote-debugging-port=0",  # one that is free: it writes which
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--no-default-browser-check",
@@ -25,6 +26,13 @@ _ARGUMENTS = [
     "--disable-default-apps",
     "--disable-extensions",
     "--disable-sync",
+    # Pages of several tests at once, of which none waits for another
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    "--disable-ipc-flooding-protection",
+    "--disable-hang-monitor",
+    "--disable-prompt-on-repost",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
     "about:blank",

@@ -176,11 +176,13 @@ _WATCH = """
   window.visited = [];
   window.unseen = [];
   addEventListener('focusin', ({target}) => {
-    const style = getComputedStyle(target);
-    if (style.outlineStyle === 'none' || parseFloat(style.outlineWidth) < 1) unseen.push(target);
+    const drawn = [null, '::after'].map(part => getComputedStyle(target, part));  // a row's is the link's
+    const isSeen = style => style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1;
+    if (!drawn.some(isSeen)) unseen.push(target);
     visited.push(target);
   });
-  return wanted.length + 5;  // and what the browser makes focusable by itself, such as what scrolls
+  // And what the browser makes focusable by itself: what scrolls, and each part of a date
+  return wanted.length + 5 + 8 * document.querySelectorAll('input[type^=date]').length;
 }
 """
 _MISSED = """

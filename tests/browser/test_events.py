@@ -109,19 +109,19 @@ async def test_the_icon_shows_a_failure_as_it_happens_and_a_command_is_copied(
     api.services.settlements.announce(shop.account.id, [])
     await expect(page.locator("#live")).to_contain_text("The mailbox is full.")
     await expect(icon).to_have_attribute("href", re.compile("/icon-failed.svg$"))
-    await page.get_by_role("button", name="Copy").click()
+    command = page.get_by_role("region", name="Send it again")
+    await command.get_by_role("button", name="Copy").click()
     await expect(page.get_by_role("status")).to_have_text("Copied")
     copied = await page.evaluate("navigator.clipboard.readText()")
-    await page.evaluate(
-        "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
-    )  # as over plain http
-    await page.get_by_role("button", name="Cop").click()
+    # As over plain http
+    await page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    await command.get_by_role("button", name="Cop").click()
     await expect(page.get_by_role("status")).to_have_text("Copied")
     await page.click("button:text-is('Try again')")
     await expect(page.locator("#live")).to_contain_text("waiting to be sent")
 
     assert healthy is not None
     assert healthy.endswith("/icon.svg")
-    assert copied == await page.inner_text("pre code")
+    assert copied == await command.locator("pre code").inner_text()
     assert r"It'\''s a crash" in copied
     assert str(await icon.get_attribute("href")).endswith("/icon.svg")

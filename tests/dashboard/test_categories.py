@@ -79,7 +79,7 @@ async def test_what_deleting_means_is_said(person: Person, ada: Account, clock: 
             "'ops' is not a destination",
         ),
         ({"do": "change", "name": "sales", **WHITE}, "did you mean 'sale'?"),
-        ({"do": "delete", "name": ""}, "There is no such category"),
+        ({"do": "delete", "name": ""}, "There is no category ''"),
     ],
 )
 async def test_what_can_not_be_done_is_said_and_changes_nothing(
