@@ -18,6 +18,7 @@ from models.database import open_database
 from tests.support.clock import ManualClock
 from tests.support.databases import PostgresCopies, SqliteCopies
 
+_TAKES_LONGEST = ("tests/process/", "tests/contract/", "tests/browser/", "tests/commandline/test_sandbox.py")
 PATIENT = 60.0
 """Seconds that a statement may take: the limit has tests of its own, and a machine may be busy."""
 
@@ -35,7 +36,7 @@ structlog.configure(
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: a worker that had it last would be busy after the others are done."""
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/process/", "tests/contract/")))
+    items.sort(key=lambda item: not item.nodeid.startswith(_TAKES_LONGEST))
 
 
 def pytest_collection_finish() -> None:

@@ -181,8 +181,8 @@ _WATCH = """
     if (!drawn.some(isSeen)) unseen.push(target);
     visited.push(target);
   });
-  // And what the browser makes focusable by itself: what scrolls, and each part of a date
-  return wanted.length + 5 + 8 * document.querySelectorAll('input[type^=date]').length;
+  // And what the browser makes focusable by itself: what scrolls, and each part of a time
+  return wanted.length + 5 + 8 * document.querySelectorAll('input[type^=date], input[type=time]').length;
 }
 """
 _MISSED = """
