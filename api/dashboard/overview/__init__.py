@@ -41,7 +41,7 @@ async def post_overview(request: web.Request) -> web.Response:
     if visitor is None:
         if not wants_page(request):
             raise ApiError("not_found")
-        return see_other(request, "sign-in")
+        return await turned_away(request)
     form = await read_form(request)
     if given := await carry_out(form, request, visitor):
         return await _overview(request, visitor, given)
