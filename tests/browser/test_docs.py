@@ -74,8 +74,7 @@ async def test_the_key_survives_a_reload_until_it_is_taken_away(
     assert after_logout == 0
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 async def test_answers_are_folded_and_the_page_follows_the_systems_colours(
     page: Page, sqlite: str, clock: ManualClock, scheme: Literal["light", "dark"], width: int
 ) -> None:
