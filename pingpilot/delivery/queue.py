@@ -47,9 +47,12 @@ ORDER BY head.place + (
     WHERE busy.channel = ? AND busy.status = :sending AND busy.account_id = deliveries.account_id
 ), deliveries.next_attempt_at, deliveries.id LIMIT ?
 """)
-# No condition beside the IN: with one, PostgreSQL may run what is in it, and its LIMIT, many times over
+# What is due is chosen once, before anything is changed: within the IN, PostgreSQL may choose it again for
+# each row that it compares, and then skips what it has locked itself, so that its LIMIT holds for nothing
 _CLAIM = with_statuses("""
-UPDATE deliveries SET status = :sending, leased_by = ?, lease_until = ? WHERE id IN ({due}) RETURNING id
+WITH due AS {once} ({due})
+UPDATE deliveries SET status = :sending, leased_by = ?, lease_until = ?
+WHERE id IN (SELECT id FROM due) RETURNING id
 """)
 _CLAIM_STILL_PENDING = with_statuses("""
 UPDATE deliveries SET status = :sending, leased_by = ?, lease_until = ?
@@ -112,11 +115,13 @@ class DeliveryQueue:
 
     async def claim(self, most: int, now: datetime) -> list[Claim]:
         """Lease what is due, one message a destination at a time, oldest first; return what to send."""
-        due = _DUE + ("FOR UPDATE OF deliveries SKIP LOCKED" if is_postgres(connection()) else "")
+        due, once = _DUE, ""
+        if is_postgres(connection()):
+            due, once = f"{_DUE} FOR UPDATE OF deliveries SKIP LOCKED", "MATERIALIZED"
         name = self._channel
         values = [name, HOLDS_BACK, name, HOLDS_BACK, now, name, name, most]
         lease = [self._daemon_id, now + LEASE]
-        rows = await query(connection(), _CLAIM.format(due=due), [*lease, *values])
+        rows = await query(connection(), _CLAIM.format(due=due, once=once), [*values, *lease])
         if not rows:
             return []
         heads = await read_due([row["id"] for row in rows], now)

@@ -1,11 +1,13 @@
 """A delivery's way through the dispatcher: sent, tried again, given up, each try on record."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
+import pytest
 import structlog
 
 from models import Account, Category, DeliveryStatus
-from models.database import connection
+from models.database import connection, open_database
 from pingpilot.delivery.attempts import RETRY_DELAYS
 from pingpilot.errors import PermanentFailure, TemporaryFailure
 from tests.support.waiting import eventually, until
@@ -257,3 +259,23 @@ async def test_what_was_claimed_as_the_database_went_away_is_sent_once_it_is_bac
 async def rename(table: str, name: str) -> None:
     """Take a table away, or bring it back: the database answers, but not as it should."""
     await connection().execute_script(f"ALTER TABLE {table} RENAME TO {name}")
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_slots_hold_whatever_plan_postgresql_chooses(database_url: str) -> None:
+    name = urlsplit(database_url).path.strip("/")
+    async with open_database(database_url):
+        for way in ("hashjoin", "mergejoin", "material", "memoize", "hashagg", "sort"):
+            await connection().execute_script(f"ALTER DATABASE {name} SET enable_{way} = off")
+    async with open_database(database_url):
+        engine = Engine()
+        engine.channel.hold()
+        for number in range(5):
+            await engine.post(await engine.account(f"user-{number}"), f"{number}")
+
+        async with engine.running(slots=3):
+            await engine.channel.wait_for_tries(3)
+            engine.channel.release()
+            await engine.status_is(*["delivered"] * 5)
+
+    assert engine.channel.most_at_once == 3
