@@ -141,6 +141,15 @@ async def keep_begun_session(request: web.Request, response: web.StreamResponse)
         response.headers.add("Set-Cookie", scratch.cookies[COOKIE].OutputString())
 
 
+async def enter(request: web.Request, token: str, former: Visitor | None) -> web.Response:
+    """Lead a browser in with the token of its new session; the one it had before ends."""
+    if former is not None:
+        await end_session(former.account, former.session.id)
+    response = see_other(request, "")
+    keep_session(response, token, request)
+    return response
+
+
 def keep_session(response: web.StreamResponse, token: str, request: web.Request) -> None:
     """Let the browser keep a new session, for pages of ours alone."""
     _set_cookie(response, COOKIE, token, request, max_age=round(LONGEST.total_seconds()))

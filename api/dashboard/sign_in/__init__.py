@@ -8,10 +8,10 @@ from aiohttp import web
 from api.dashboard.mail import has_mail, mail
 from api.dashboard.pages import render, see_other
 from api.dashboard.visitors import (
+    enter,
     forget_session,
     form_token,
     keep_form_secret,
-    keep_session,
     read_form,
     visitor_of,
     vouched_for,
@@ -78,11 +78,7 @@ async def post_link(request: web.Request) -> web.Response:
     )
     if token is None:
         return _page(request, "used", status=404)
-    if former is not None:
-        await end_session(former.account, former.session.id)
-    response = see_other(request, "")
-    keep_session(response, token, request)
-    return response
+    return await enter(request, token, former)
 
 
 async def post_sign_out(request: web.Request) -> web.Response:

@@ -2,11 +2,10 @@
 
 from aiohttp import web
 
-from api.dashboard.pages import render, see_other
-from api.dashboard.visitors import form_token, keep_form_secret, keep_session, read_form, visitor_of
+from api.dashboard.pages import render
+from api.dashboard.visitors import enter, form_token, keep_form_secret, read_form, visitor_of
 from api.services import SERVICES
 from models import Account
-from pingpilot.accounts.sessions import end_session
 from pingpilot.accounts.sign_up import link_behind, sign_up
 
 
@@ -34,11 +33,7 @@ async def post_sign_up(request: web.Request) -> web.Response:
     )
     if token is None:
         return _page(request, "used", status=404)
-    if former is not None:
-        await end_session(former.account, former.session.id)
-    response = see_other(request, "")
-    keep_session(response, token, request)
-    return response
+    return await enter(request, token, former)
 
 
 def _page(
