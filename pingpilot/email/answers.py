@@ -12,7 +12,7 @@ from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailu
 
 Security = Literal["none", "starttls", "tls"]
 
-_CLOSING = 421
+CLOSING = 421
 _SIZE_EXCEEDED = 552
 _CREDENTIALS_WANTED = {530, 534, 535, 538}  # RFC 4954, 6
 _LONGEST_TEXT = 500  # characters of an answer that are repeated
@@ -206,7 +206,7 @@ def on_recipient(exc: aiosmtplib.SMTPRecipientRefused, login: Login) -> Delivery
     if exc.code < 500:  # noqa: PLR2004
         if lasting := lasting_grievance_in(exc):
             return RefusedRecipient(reason, grievance=lasting, login=login, is_final=False)
-        speaks_for_the_server = exc.code == _CLOSING or subject == "3"
+        speaks_for_the_server = exc.code == CLOSING or subject == "3"
         return TemporaryFailure(reason, recipient_alone=not speaks_for_the_server)
     if exc.code in _CREDENTIALS_WANTED or (subject, detail) in _SENDERS_STATUS:
         return ChannelUnavailable(sentences(reason, grievance.advice(login) if grievance else None))
@@ -233,7 +233,7 @@ def on_message(exc: Exception, login: Login) -> DeliveryFailure:
         if is_about_sender and lasting_grievance_in(exc):
             return ChannelUnavailable(sentences(reason, advice_on(exc.message, login)))
         subject, _ = _status_of(exc)
-        speaks_for_the_server = is_about_sender or exc.code == _CLOSING or subject in ("", "3")
+        speaks_for_the_server = is_about_sender or exc.code == CLOSING or subject in ("", "3")
         return TemporaryFailure(reason, recipient_alone=not speaks_for_the_server)
     if (
         exc.code in _CREDENTIALS_WANTED
@@ -257,7 +257,7 @@ def lasting_grievance_in(exc: aiosmtplib.SMTPResponseException) -> Grievance | N
     it can't find.
     """
     grievance = grievance_in(exc.message)
-    is_later = exc.code == _CLOSING or _COME_BACK.search(_without_addresses(exc.message))
+    is_later = exc.code == CLOSING or _COME_BACK.search(_without_addresses(exc.message))
     return None if is_later or grievance is None or not grievance.names_us else grievance
 
 

@@ -23,6 +23,7 @@ SUBJECT_LENGTH = 120
 _URL = re.compile(r"[!-;=?-~]+")  # ASCII without spaces and angle brackets
 
 _TEMPLATES = Environment(
+    auto_reload=False,  # or each mail looks whether the files have changed
     loader=PackageLoader("pingpilot.email"),
     autoescape=select_autoescape(["html"]),
     undefined=StrictUndefined,
@@ -53,7 +54,7 @@ def build_message(
     is given, turns a long URL into an encoded word, which no mail program follows, and adds spaces to a
     subject where it breaks its line.
     """
-    local, domain = split_address(recipient)
+    local, domain = _halves_of(recipient)
     is_ascii = sender.local.isascii() and local.isascii()
     boundary = f"=_{notification.event_id.hex}"
     headers = [
@@ -77,20 +78,35 @@ def build_message(
         "",
         "",
     ]
+    shown = {
+        "title": title_of(notification),
+        "url": notification.url,
+        "color": f"#{notification.color:06x}",
+        "text_color": text_color_on(notification.color),
+        "description": readable(notification.description),
+        "fields": readable_fields(notification),
+        "pieces": pieces,
+        "linked": linked,
+        "created": _local_time(notification),
+        "event_id": event_id_text(notification.event_id),
+        "unsubscribe_url": unsubscribe_url,
+    }
     parts = [
-        _part("text/plain", _rendered("notification.txt", notification, unsubscribe_url)),
-        _part("text/html", _rendered("notification.html", notification, unsubscribe_url)),
+        _part("text/plain", _TEMPLATES.get_template("notification.txt").render(shown)),
+        _part("text/html", _TEMPLATES.get_template("notification.html").render(shown)),
     ]
     between = f"--{boundary}".encode()
     body = b"".join(between + b"\r\n" + part + b"\r\n" for part in parts)
     return "\r\n".join(headers).encode() + body + between + b"--\r\n"
 
 
+# Both are slow, and there are few senders, and recipients that get many mails
+_halves_of = lru_cache(maxsize=4096)(split_address)
+
+
 @lru_cache(maxsize=4096)
 def _address_line(header: str, name: str, local: str, domain: str, *, is_ascii: bool) -> str:
-    """Return a header with one mailbox; the library knows what is quoted, encoded and folded. It takes its
-    time for that, and there are few senders, and recipients that get many mails.
-    """
+    """Return a header with one mailbox; the library knows what is quoted, encoded and folded."""
     policy = _POLICY if is_ascii else _UTF8_POLICY
     _, value = policy.header_store_parse(header, Address(name, username=local, domain=domain))
     return policy.fold_binary(header, value).decode().removesuffix("\r\n")
@@ -118,7 +134,7 @@ def _subject_line(subject: str) -> str:
 
 def _part(kind: str, text: str) -> bytes:
     """Return a part of a body, in ASCII and short lines: as it is, or in the shorter of both encodings."""
-    data = b"".join(line + b"\n" for line in text.encode().splitlines())
+    data = b"\n".join([*text.encode().splitlines(), b""])
     encoding = "7bit"
     if not data.isascii() or max(map(len, data.split(b"\n"))) > _LONGEST_LINE:
         encoding, plain = "quoted-printable", data
@@ -155,19 +171,3 @@ def _local_time(notification: Notification) -> str:
     if zone[:1] in "+-":  # many zones have no name, but their distance from UTC
         zone = f"UTC{zone[:3]}:{zone[3:]}" if zone[3:] else f"UTC{zone}"
     return f"{local:%Y-%m-%d %H:%M:%S} {zone}"
-
-
-def _rendered(template: str, notification: Notification, unsubscribe_url: str | None) -> str:
-    return _TEMPLATES.get_template(template).render(
-        title=title_of(notification),
-        url=notification.url,
-        color=f"#{notification.color:06x}",
-        text_color=text_color_on(notification.color),
-        description=readable(notification.description),
-        fields=readable_fields(notification),
-        pieces=pieces,
-        linked=linked,
-        created=_local_time(notification),
-        event_id=event_id_text(notification.event_id),
-        unsubscribe_url=unsubscribe_url,
-    )

@@ -12,6 +12,7 @@ import aiosmtplib
 from pingpilot.config import PREFIX
 from pingpilot.email.answers import RefusedRecipient, on_message, on_recipient
 from pingpilot.email.connecting import Connector
+from pingpilot.email.handing_in import hand_in
 from pingpilot.email.server import MailServer
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
 
@@ -46,9 +47,9 @@ class SmtpPool:
             _check_letters(connection, sender, recipient)
             try:
                 options = _options(sender, recipient)
-                await connection.sendmail(sender, [recipient], message, mail_options=options)
-            except aiosmtplib.SMTPRecipientsRefused as exc:
-                judged = on_recipient(exc.recipients[0], self._server.login)
+                await hand_in(connection, sender, recipient, message, options=options, timeout=self._timeout)
+            except aiosmtplib.SMTPRecipientRefused as exc:
+                judged = on_recipient(exc, self._server.login)
                 if isinstance(judged, RefusedRecipient):
                     judged = await self._compared(connection, sender, recipient, judged)
                 if isinstance(judged, PermanentFailure) and recipient in self._served:
@@ -101,6 +102,7 @@ class SmtpPool:
                 return refused.of_one()
             other = sender
         try:
+            await connection.rset()
             await _announce(connection, sender, other)
         except aiosmtplib.SMTPResponseException as exc:
             if exc.code >= 500 or not refused.is_final:  # noqa: PLR2004

@@ -80,6 +80,7 @@ class MailStandIn:
         self.password = password
         self.size_limit = SIZE_LIMIT_BYTES
         self.offers_smtputf8 = True
+        self.offers_pipelining = True
         self.faults = FaultQueue()
         self.connections = 0
         self.sessions: set[SmtpSession] = set()
@@ -269,6 +270,8 @@ class _Hooks:
     ) -> list[str]:
         session.host_name = hostname
         self._server.greetings.append(hostname)
+        if self._server.offers_pipelining:
+            replies.insert(1, "250-PIPELINING")
         without = [reply for reply in replies if not reply.startswith("250-AUTH")]
         if self._server.username is None or len(without) == len(replies):
             return without
