@@ -33,6 +33,14 @@ class Rate:
     burst: int
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `most` messages within any `seconds`, at once or spread."""
+
+    most: int
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelKind:
     """One kind of channel.
@@ -66,7 +74,7 @@ class ChannelKind:
     look: str | None = None
     stand_in: str | None = None
     unlinked_code: str | None = None
-    pace: Rate | None = None
+    pace: Window | None = None
     recipient_pace: Rate | None = None
     room_pace: Rate | None = None
     mentions: bool = False
@@ -95,7 +103,7 @@ DISCORD = ChannelKind(
     unlinked_code="discord_id_not_set",
     # https://discord.com/developers/docs/topics/rate-limits#global-rate-limit; discord.py keeps the
     # conversations' own limits
-    pace=Rate(per_second=50, burst=50),
+    pace=Window(most=50, seconds=1),
     mentions=True,
     settings="bots.discord.settings:DiscordSettings",
     part="bots.discord.part:build",
@@ -109,7 +117,7 @@ TELEGRAM = ChannelKind(
     address=AddressSource.LINK,
     unlinked_code="telegram_username_not_set",
     # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
-    pace=Rate(per_second=30, burst=30),
+    pace=Window(most=30, seconds=1),
     recipient_pace=Rate(per_second=1, burst=2),
     room_pace=Rate(per_second=20 / 60, burst=3),
     settings="bots.telegram.settings:TelegramSettings",

@@ -1,56 +1,125 @@
 """Pacing: how fast a channel may send as a whole and to one recipient."""
 
-from pingpilot.channels import Rate
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pingpilot.channels import Rate, Window
 from pingpilot.clock import Clock
 
 _MOST_REMEMBERED = 10_000  # recipients
+_LONGEST_WAY = 0.5
+"""Seconds that a message takes to its platform at most. One that is answered later was waiting elsewhere, as
+discord.py does for a conversation's own limit."""
+_SHORTEST_WAIT = 0.001  # seconds; what rounding leaves of a wait is none that a timer knows
+_START = 3.0
+"""Seconds in which half of a window is left alone: the bot logs in and registers its commands, and a daemon
+before this one may have sent a moment ago."""
 
 
 class Pacer:
-    """Gives each message its turn under a rate for all and a rate for each recipient, or each room.
+    """Gives each message its turn: in a window for all, at a rate for each recipient, or each room.
 
-    Turns are handed out in order of asking (the generic cell rate algorithm, ITU-T I.371: one number
-    a rate, no timer). None means no limit.
+    Turns are handed out in order of asking. None means no limit.
     """
 
     def __init__(
         self,
         *,
-        overall: Rate | None,
+        overall: Window | None,
         per_recipient: Rate | None,
         per_room: Rate | None = None,
         clock: Clock,
     ) -> None:
-        self._overall = overall
+        self._overall = _Places(overall, clock) if overall else None
         self._per_recipient = per_recipient
         self._per_room = per_room
         self._clock = clock
-        self._next_overall = 0.0
         self._next_by_recipient: dict[str, float] = {}
 
-    async def turn(self, address: str, *, in_room: bool = False) -> None:
-        """Return when a message to this address may be sent. The topics of a room share its rate."""
+    @asynccontextmanager
+    async def turn(self, address: str, *, in_room: bool = False) -> AsyncIterator[None]:
+        """Enter when a message to this address may be sent; leave when it was answered.
+
+        The topics of a room share its rate.
+        """
         if rate := self._per_room if in_room else self._per_recipient:
-            slot = self._next_by_recipient.get(address, 0.0)
-            wait, self._next_by_recipient[address] = self._take(rate, slot)
-            if (
-                len(self._next_by_recipient) > _MOST_REMEMBERED
-            ):  # those whose turn is long past need no memory
-                now = self._clock.monotonic()
-                kept = {known: slot for known, slot in self._next_by_recipient.items() if slot > now}
-                self._next_by_recipient = kept
-            await self._wait(wait)
-        if self._overall:
-            wait, self._next_overall = self._take(self._overall, self._next_overall)
-            await self._wait(wait)
+            await self._wait_for_recipient(address, rate)
+        if self._overall is None:
+            yield
+            return
+        place = await self._overall.take()
+        try:
+            yield
+        finally:
+            self._overall.answered(place)
 
-    async def _wait(self, seconds: float) -> None:
-        if seconds > 0:
-            await self._clock.sleep(seconds)
-
-    def _take(self, rate: Rate, slot: float) -> tuple[float, float]:
-        """Return the wait for this message, and the slot of the next."""
+    async def _wait_for_recipient(self, address: str, rate: Rate) -> None:
+        """Wait by the generic cell rate algorithm (ITU-T I.371): one number a recipient, no timer."""
         now = self._clock.monotonic()
-        slot = max(slot, now)
-        allowance = (rate.burst - 1) / rate.per_second
-        return slot - allowance - now, slot + 1 / rate.per_second
+        slot = max(self._next_by_recipient.get(address, 0.0), now)
+        self._next_by_recipient[address] = slot + 1 / rate.per_second
+        if len(self._next_by_recipient) > _MOST_REMEMBERED:  # those whose turn is long past need no memory
+            kept = {known: slot for known, slot in self._next_by_recipient.items() if slot > now}
+            self._next_by_recipient = kept
+        wait = slot - (rate.burst - 1) / rate.per_second - now
+        if wait > 0:
+            await self._clock.sleep(wait)
+
+
+class _Place:
+    """A message's place in a window, from its turn on."""
+
+    __slots__ = ("began", "took")
+
+    def __init__(self, began: float, took: float | None = None) -> None:
+        self.began = began
+        self.took = took
+
+
+class _Places:
+    """As many places as a window has messages; each is free again when the window after its message is over.
+
+    The platform counts from when a message arrives, between its turn and its answer, so the window is counted
+    from the answer. The next message needs its time, too, at least as long as the quickest: that is taken
+    off. So a window never sees too many, however long their ways are, and hardly any time is lost. The
+    generic cell rate algorithm does not do here: its burst comes on top of the rate, and twice the limit
+    within the first second.
+    """
+
+    def __init__(self, window: Window, clock: Clock) -> None:
+        self._window = window
+        self._clock = clock
+        self._turnstile = asyncio.Lock()
+        now = clock.monotonic()
+        self._taken = [_Place(now + _START - window.seconds, 0.0) for _ in range(window.most // 2)]
+
+    async def take(self) -> _Place:
+        """Return a place once there is one."""
+        async with self._turnstile:
+            while (wait := self._wait(self._clock.monotonic())) > 0:
+                await self._clock.sleep(max(wait, _SHORTEST_WAIT))
+            place = _Place(self._clock.monotonic())
+            self._taken.append(place)
+        return place
+
+    def answered(self, place: _Place) -> None:
+        """Count the window of a place's message from now on."""
+        place.took = min(self._clock.monotonic() - place.began, _LONGEST_WAY)
+
+    def _wait(self, now: float) -> float:
+        """Return the seconds until one place is free at the earliest."""
+        quickest = min((each.took for each in self._taken if each.took is not None), default=0.0)
+
+        def left(place: _Place) -> float:
+            until = place.began + self._window.seconds
+            if place.took is not None:
+                until += place.took - quickest
+            elif until <= now:
+                until += _LONGEST_WAY
+            return until - now
+
+        self._taken = [each for each in self._taken if left(each) > 0]
+        if len(self._taken) < self._window.most:
+            return 0.0
+        return min(map(left, self._taken))

@@ -89,7 +89,7 @@ class Sender:
                         # Many destinations lead to one slow address: neither slots nor leases are for waiting
                         now = self._clock.now()
                         return Attempt(claim, untried(now + _AFTER_A_LONG_QUEUE), now, timedelta())
-                    await self._pacer.turn(address, in_room=claim.recipient.is_room)
+                    await turn.enter_async_context(self._pacer.turn(address, in_room=claim.recipient.is_room))
                 started_at, began = self._clock.now(), self._clock.monotonic()
                 try:
                     verdict = await self._verdict(claim)

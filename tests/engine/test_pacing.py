@@ -2,7 +2,9 @@
 
 import asyncio
 
-from pingpilot.channels import Rate
+import pytest
+
+from pingpilot.channels import Rate, Window
 from pingpilot.delivery.pacing import Pacer
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
@@ -19,29 +21,92 @@ async def turns(pacer: Pacer, clock: ManualClock, *addresses: str) -> list[float
     """Return when each turn came, in seconds from the first."""
     start, times = clock.monotonic(), []
     for address in addresses:
-        await pacer.turn(address)
-        times.append(clock.monotonic() - start)
+        async with pacer.turn(address):
+            times.append(clock.monotonic() - start)
     return times
 
 
-async def test_after_a_burst_turns_come_at_the_rate() -> None:
+def windowed(clock: ManualClock, window: Window, per_recipient: Rate | None = None) -> Pacer:
+    """Return a pacer whose start is long past."""
+    pacer = Pacer(overall=window, per_recipient=per_recipient, clock=clock)
+    clock.advance_seconds(60)
+    return pacer
+
+
+async def test_a_window_takes_so_many_at_once_and_then_none_until_it_is_over() -> None:
     clock = PassingClock()
-    pacer = Pacer(overall=Rate(per_second=4, burst=3), per_recipient=None, clock=clock)
+    pacer = windowed(clock, Window(most=3, seconds=1))
 
-    times = await turns(pacer, clock, *"abcdef")
+    times = await turns(pacer, clock, *"abcdefgh")
 
-    assert times == [0, 0, 0, 0.25, 0.5, 0.75]
+    assert times == [0, 0, 0, 1, 1, 1, 2, 2]
 
 
-async def test_a_rest_earns_the_burst_anew_and_no_more() -> None:
+async def test_a_rest_earns_no_more_than_a_window() -> None:
     clock = PassingClock()
-    pacer = Pacer(overall=Rate(per_second=4, burst=3), per_recipient=None, clock=clock)
+    pacer = windowed(clock, Window(most=3, seconds=1))
     await turns(pacer, clock, *"abcdef")
     clock.advance_seconds(3600)
 
     times = await turns(pacer, clock, *"abcde")
 
-    assert times == [0, 0, 0, 0.25, 0.5]
+    assert times == [0, 0, 0, 1, 1]
+
+
+async def test_at_the_start_half_of_the_window_is_left_to_others() -> None:
+    clock = PassingClock()
+    pacer = Pacer(overall=Window(most=4, seconds=1), per_recipient=None, clock=clock)
+
+    times = await turns(pacer, clock, *"abcdefghij")
+
+    assert times == [0, 0, 1, 1, 2, 2, 3, 3, 3, 3]
+
+
+async def test_the_window_counts_from_the_answer_less_the_shortest_way() -> None:
+    clock = PassingClock()
+    pacer = windowed(clock, Window(most=2, seconds=1))
+    for way in (0.3, 0.1):
+        async with pacer.turn("a"):
+            clock.advance_seconds(way)
+
+    times = await turns(pacer, clock, "b")
+
+    assert times == [
+        pytest.approx(0.8, abs=0.002)
+    ]  # from 0.4 on: sent at 0, answered at 0.3, over at 1.3 - 0.1
+
+
+async def test_what_is_not_answered_for_long_holds_its_place_for_half_a_second_more() -> None:
+    clock = PassingClock()
+    pacer = windowed(clock, Window(most=1, seconds=1))
+
+    async with pacer.turn("a"):
+        times = await turns(pacer, clock, "b")
+
+    assert times == [1.5]
+
+
+async def test_no_window_of_the_platform_sees_too_many_however_long_the_ways_are() -> None:
+    clock = ManualClock()
+    pacer = windowed(clock, Window(most=10, seconds=1))
+    arrivals: list[float] = []
+
+    async def send(number: int) -> None:
+        async with pacer.turn("a"):
+            await clock.sleep(0.02 + number * 7 % 10 * 0.03)
+            arrivals.append(clock.monotonic())
+            await clock.sleep(0.01 + number * 3 % 10 * 0.01)
+
+    async with asyncio.TaskGroup() as tasks:
+        sends = [tasks.create_task(send(number)) for number in range(100)]
+        while not all(each.done() for each in sends):
+            for _ in range(30):  # whatever is due now
+                await asyncio.sleep(0)
+            clock.advance_seconds(0.01)
+
+    spans = [later - earlier for earlier, later in zip(arrivals, arrivals[10:], strict=False)]
+    assert min(spans) >= 1
+    assert arrivals[-1] - arrivals[0] < 15  # ten windows, and the ways
 
 
 async def test_each_recipient_has_a_pace_of_its_own() -> None:
@@ -55,7 +120,7 @@ async def test_each_recipient_has_a_pace_of_its_own() -> None:
 
 async def test_both_paces_hold_at_once() -> None:
     clock = PassingClock()
-    pacer = Pacer(overall=Rate(per_second=2, burst=1), per_recipient=Rate(per_second=1, burst=1), clock=clock)
+    pacer = windowed(clock, Window(most=1, seconds=0.5), Rate(per_second=1, burst=1))
 
     times = await turns(pacer, clock, *"abab")
 
@@ -73,12 +138,12 @@ async def test_without_rates_nobody_waits() -> None:
 
 async def test_turns_are_handed_out_in_order_of_asking() -> None:
     clock = ManualClock()
-    pacer = Pacer(overall=Rate(per_second=1, burst=1), per_recipient=None, clock=clock)
+    pacer = windowed(clock, Window(most=1, seconds=1))
     served: list[int] = []
 
     async def ask(number: int) -> None:
-        await pacer.turn(f"{number}")
-        served.append(number)
+        async with pacer.turn(f"{number}"):
+            served.append(number)
 
     async with asyncio.TaskGroup() as tasks:
         for number in range(4):

@@ -12,7 +12,7 @@ from pingpilot.accounts.callers import Authenticator
 from pingpilot.accounts.deleting import Deletions
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
-from pingpilot.channels import Rate
+from pingpilot.channels import Rate, Window
 from pingpilot.clock import Clock
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
@@ -25,7 +25,7 @@ from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
 
-Pace = tuple[Rate | None, Rate | None]
+Pace = tuple[Window | None, Rate | None]
 """How fast a channel may send: over all, and to one recipient."""
 UNPACED: Pace = (None, None)
 
