@@ -5,6 +5,7 @@
 
 Each is a process of its own. What it offers is what Postfix does by default. `XCOUNT` is answered with the
 mails taken since `XRESET`, and the seconds (of the machine's monotonic clock) of the first and the last.
+From `XHOLD` on everybody else waits for an answer until `XGO`.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import uvloop
@@ -47,20 +48,52 @@ class Taken:
         self.count, self.first = 0, 0.0
 
 
+@dataclass
+class Server:
+    """What the connections share."""
+
+    taken: Taken = field(default_factory=Taken)
+    sessions: "set[Session]" = field(default_factory=set)
+    is_held: bool = False
+
+    def hold(self, *, sparing: "Session") -> None:
+        """Let all wait for their answers but the one that says so."""
+        self.is_held = True
+        for session in self.sessions - {sparing}:
+            session.is_held = True
+
+    def go(self, *, sparing: "Session") -> None:
+        """Answer all others again, also what they said meanwhile."""
+        self.is_held = False
+        for session in self.sessions - {sparing}:
+            session.is_held = False
+            session.answer_all()
+
+
 class Session(asyncio.Protocol):
     """The server's end of a connection."""
 
-    def __init__(self, taken: Taken) -> None:
-        self._taken = taken
+    def __init__(self, server: Server) -> None:
+        self.is_held = server.is_held
+        self._server = server
         self._buffer = bytearray()
         self._is_in_message = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's don't derive from it
+        self._server.sessions.add(self)
         self._transport.write(b"220 localhost ESMTP\r\n")
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._server.sessions.discard(self)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
+        if not self.is_held:
+            self.answer_all()
+
+    def answer_all(self) -> None:
+        """Answer what was said so far."""
         replies = b""
         while True:
             mark = _END if self._is_in_message else b"\r\n"
@@ -68,7 +101,7 @@ class Session(asyncio.Protocol):
             if end < 0:
                 break
             if self._is_in_message:
-                self._taken.add()
+                self._server.taken.add()
                 replies += _OK
                 self._is_in_message = False
             else:
@@ -87,16 +120,22 @@ class Session(asyncio.Protocol):
             case b"QUIT":
                 return _BYE
             case b"XCOU":
-                return f"250 {self._taken.count} {self._taken.first} {self._taken.last}\r\n".encode()
+                taken = self._server.taken
+                return f"250 {taken.count} {taken.first} {taken.last}\r\n".encode()
             case b"XRES":
-                self._taken.forget()
+                self._server.taken.forget()
+            case b"XHOL":
+                self._server.hold(sparing=self)
+            case b"XGO\r":
+                self._server.go(sparing=self)
         return _OK
 
 
 async def serve(port: int) -> None:
     """Take mail until the process is ended."""
-    taken = Taken()
-    server = await asyncio.get_running_loop().create_server(lambda: Session(taken), "127.0.0.1", port)
+    shared = Server()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Session(shared), "127.0.0.1", port)
     await server.serve_forever()
 
 
@@ -138,6 +177,14 @@ class MailSink:
     def forget(self) -> None:
         """Let it count anew."""
         self._control.docmd("XRESET")
+
+    def hold(self) -> None:
+        """Let everybody who is connected wait, until `go`."""
+        self._control.docmd("XHOLD")
+
+    def go(self) -> None:
+        """Answer again."""
+        self._control.docmd("XGO")
 
     def ceiling(self, seconds: float = 1.5) -> float:
         """Return how many mails a second it takes from the bare client."""
