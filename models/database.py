@@ -18,6 +18,7 @@ from tortoise.transactions import in_transaction
 from models import migrations
 from models.backends import READER
 from models.sql import is_postgres, query
+from models.work import Work
 from pingpilot.database_url import sqlite_path
 from pingpilot.errors import DatabaseUnavailable, NewerSchema
 
@@ -164,6 +165,13 @@ def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, A
         return await asyncio.shield(task)
 
     return shielded
+
+
+@unit_of_work
+async def in_one_go(work: Work[T]) -> T:
+    """Return what `work` does, whose statements are a transaction of their own, within no other."""
+    client: Any = connection()
+    return cast("T", await client.in_one_go(work))
 
 
 @unit_of_work

@@ -4,11 +4,12 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
-from functools import partial
+from functools import cache, lru_cache, partial
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
+from tortoise import Tortoise
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
     ConnectionWrapper,
@@ -20,8 +21,12 @@ from tortoise.backends.base.client import (
 from tortoise.connection import get_connections
 
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
+from models.sql import numbered
+from models.work import Ask, Insert, Work
 from pingpilot.database_url import parse_postgres_url
 from pingpilot.errors import CommitInDoubt
+
+T = TypeVar("T")
 
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, *OF_ALL)
 # What says nothing of the server's mind: the connection broke, or was cut off
@@ -154,6 +159,71 @@ class Client(AsyncpgDBClient):
         transaction = _Transaction(_TransactionClient(self), self._pool_init_lock)
         return GuardedTransaction(transaction, our_errors)
 
+    async def in_one_go(self, work: Work[T]) -> T:
+        """Return what `work` does, whose statements are a transaction, past Tortoise's wrappers."""
+        with our_errors():
+            hold = await self.take()
+            try:
+                return await _run(hold.connection, work)
+            except BaseException as exc:
+                hold.check(exc)
+                raise
+            finally:
+                await hold.release()
+
+
+async def _run(connection: Any, work: Work[T]) -> T:
+    """Run a transaction; what `work` raises undoes it."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        asked = next(work)
+        while True:
+            asked = work.send(await connection.fetch(*_statement(asked)))
+    except StopIteration as end:
+        done: T = end.value
+    except BaseException:
+        with suppress(*_FAILURES):  # the server forgets the transaction of a connection that is gone
+            await transaction.rollback()
+        raise
+    await _commit(transaction.commit)
+    return done
+
+
+def _statement(asked: Ask | Insert) -> list[Any]:
+    """Return a statement and its values. Its text is the same for any number of rows: it stays prepared."""
+    if isinstance(asked, Ask):
+        return [numbered(asked.sql), *asked.values]
+    return [_insert(asked.table, asked.columns, asked.then), *map(list, zip(*asked.rows, strict=True))]
+
+
+@lru_cache
+def _insert(table: str, columns: tuple[str, ...], then: str) -> str:
+    types = _column_types(table)
+    arrays = ", ".join(f"${place}::{types[name]}[]" for place, name in enumerate(columns, 1))
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays}) {then}"  # noqa: S608
+
+
+@cache
+def _column_types(table: str) -> dict[str, str]:
+    """Return the types of a table's columns as our models have them; texts without their longest length,
+    since a cast to that would cut them, and silently.
+    """
+    [model] = [each for each in Tortoise.describe_models().values() if each["table"] == table]
+    found = {}
+    for column in (model["pk_field"], *model["data_fields"]):
+        types = column["db_field_types"]
+        kind = types.get("postgres", types[""])
+        found[column["db_column"]] = "TEXT" if "CHAR" in kind else kind
+    return found
+
+
+async def _commit(commit: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await commit()
+    except _NO_ANSWER as exc:
+        raise CommitInDoubt(f"No answer to a commit: {type(exc).__name__}: {exc}") from exc
+
 
 class Hold:
     """A connection in the hands of one user, until it is given back or the time is over."""
@@ -260,19 +330,13 @@ class _Transaction(TransactionContextPooled):
             if self.client._finalized:
                 return
             if error is None:
-                await self._commit()
+                await _commit(self.client.commit)
             else:
                 with suppress(*_FAILURES):  # the server forgets the transaction of a connection that is gone
                     await self.client.rollback()
         finally:
             get_connections().reset(self.token)
             await self._hold.release()
-
-    async def _commit(self) -> None:
-        try:
-            await self.client.commit()
-        except _NO_ANSWER as exc:
-            raise CommitInDoubt(f"No answer to a commit: {type(exc).__name__}: {exc}") from exc
 
 
 client_class = Client

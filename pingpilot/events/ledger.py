@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tortoise.backends.base.client import BaseDBAsyncClient
-
 from models.activity import slot_of
 from models.idempotency_key import IDEMPOTENCY_WINDOW
 from models.ids import uuid7
 from models.names import split
-from models.sql import as_datetime, as_uuid, insert_rows, marks, query
+from models.sql import as_datetime, as_uuid
+from models.work import Ask, Insert, Work
 from pingpilot.accounts.quota import Reached, month_end, month_of, percent_reached
 from pingpilot.events.numbers import Sums
 from pingpilot.events.routing import Route
@@ -37,8 +36,7 @@ class _KnownEvent:
 class Ledger:
     """A batch's accounts as they are within its transaction. Made by `open`, ended by `close`."""
 
-    def __init__(self, connection: BaseDBAsyncClient, now: datetime) -> None:
-        self._connection = connection
+    def __init__(self, now: datetime) -> None:
         self._now = now
         self._charged: Counter[int] = Counter()
         self._accepted: Counter[tuple[int, str]] = Counter()
@@ -50,29 +48,25 @@ class Ledger:
         self._known: dict[tuple[int, str], _KnownEvent] = {}
 
     @classmethod
-    async def open(
-        cls, connection: BaseDBAsyncClient, batch: Sequence[Submission], now: datetime
-    ) -> "Ledger":
+    def open(cls, batch: Sequence[Submission], now: datetime) -> Work["Ledger"]:
         """Charge the whole batch, which locks its accounts' counters until the commit, then read the rest.
 
         The charge comes first since SQLite can't turn a read into a write while another process writes,
         and is for all since nearly always all are accepted; `close` gives the rest back.
         """
-        ledger = cls(connection, now)
+        ledger = cls(now)
         ledger._charged = Counter(submission.caller.account_id for submission in batch)
-        events = await ledger._charge(ledger._charged)
+        events = yield from ledger._charge(ledger._charged)
         ledger._used = {account: count - ledger._charged[account] for account, count in events.items()}
-        accounts, names = sorted(events), sorted({submission.category for submission in batch})
-        rows = await query(
-            connection,
-            "SELECT account_id, name, channels, fallback FROM categories "  # noqa: S608
-            f"WHERE account_id IN ({marks(accounts)}) AND name IN ({marks(names)})",
-            [*accounts, *names],
+        rows = yield Ask(
+            "SELECT account_id, name, channels, fallback FROM categories "
+            "WHERE account_id = ANY(?) AND name = ANY(?)",
+            [[*events], [*{submission.category for submission in batch}]],
         )
         ledger._routes = {
-            (row["account_id"], row["name"]): Route(split(row["channels"]), row["fallback"]) for row in rows
+            (account, name): Route(split(channels), fallback) for account, name, channels, fallback in rows
         }
-        await ledger._read_idempotency_keys(batch)
+        yield from ledger._read_idempotency_keys(batch)
         return ledger
 
     def judge(self, submission: Submission) -> Acceptance | Exception:
@@ -119,7 +113,7 @@ class Ledger:
                 found.append(Reached(account, percent, used, limit))
         return found
 
-    async def close(self) -> None:
+    def close(self) -> Work[None]:
         """Give back what was charged for submissions that were not accepted; count the others by category,
         and add up their numbers.
         """
@@ -128,62 +122,54 @@ class Ledger:
         for (account, _), count in self._accepted.items():
             refunds[account] += count
         if any(refunds.values()):
-            await self._charge({account: count for account, count in refunds.items() if count})
-        if self._accepted:
-            month = month_of(self._now)
-            await insert_rows(
-                self._connection,
-                "category_usage",
-                ("account_id", "category", "month", "events", "last_event_at"),
-                [
-                    (account, name, month, count, self._now)
-                    for (account, name), count in sorted(self._accepted.items())
-                ],
-                "ON CONFLICT (account_id, category, month) DO UPDATE SET "
-                "events = category_usage.events + excluded.events, last_event_at = excluded.last_event_at",
-            )
-            slot = slot_of(self._now)
-            await insert_rows(
-                self._connection,
-                "category_activity",
-                ("account_id", "slot", "category", "events"),
-                [(account, slot, name, count) for (account, name), count in sorted(self._accepted.items())],
-                "ON CONFLICT (account_id, slot, category) DO UPDATE SET "
-                "events = category_activity.events + excluded.events",
-            )
-            await self._sums.store(self._connection, slot)
+            yield from self._charge({account: count for account, count in refunds.items() if count})
+        if not self._accepted:
+            return
+        accepted, month, slot = sorted(self._accepted.items()), month_of(self._now), slot_of(self._now)
+        yield Insert(
+            "category_usage",
+            ("account_id", "category", "month", "events", "last_event_at"),
+            [(account, name, month, count, self._now) for (account, name), count in accepted],
+            "ON CONFLICT (account_id, category, month) DO UPDATE SET "
+            "events = category_usage.events + excluded.events, last_event_at = excluded.last_event_at",
+        )
+        yield Insert(
+            "category_activity",
+            ("account_id", "slot", "category", "events"),
+            [(account, slot, name, count) for (account, name), count in accepted],
+            "ON CONFLICT (account_id, slot, category) DO UPDATE SET "
+            "events = category_activity.events + excluded.events",
+        )
+        yield from self._sums.store(slot)
 
-    async def _charge(self, events: Mapping[int, int]) -> dict[int, int]:
+    def _charge(self, events: Mapping[int, int]) -> Work[dict[int, int]]:
         """Add to the month counters and return what they are then.
 
         In the accounts' order, lest two daemons wait for each other.
         """
         month = month_of(self._now)
-        rows = await insert_rows(
-            self._connection,
+        rows = yield Insert(
             "monthly_usage",
             ("account_id", "month", "events"),
             [(account, month, count) for account, count in sorted(events.items())],
             "ON CONFLICT (account_id, month) DO UPDATE SET events = monthly_usage.events + excluded.events "
             "RETURNING account_id, events, told_percent, told_limit",
         )
-        self._told = {
-            row["account_id"]: (row["told_percent"], row["told_limit"]) for row in rows
-        } | self._told
-        return {row["account_id"]: row["events"] for row in rows}
+        self._told = {account: (percent, limit) for account, _, percent, limit in rows} | self._told
+        return {account: count for account, count, _, _ in rows}
 
-    async def _read_idempotency_keys(self, batch: Sequence[Submission]) -> None:
+    def _read_idempotency_keys(self, batch: Sequence[Submission]) -> Work[None]:
         named = [submission for submission in batch if submission.idempotency_key]
         if not named:
             return
-        accounts = sorted({submission.caller.account_id for submission in named})
-        keys = sorted({submission.idempotency_key or "" for submission in named})
-        rows = await query(
-            self._connection,
-            "SELECT account_id, key, body_hash, event_id, created_at, EXISTS "  # noqa: S608
+        rows = yield Ask(
+            "SELECT account_id, key, body_hash, event_id, created_at, EXISTS "
             "(SELECT 1 FROM deliveries d WHERE d.event_id = k.event_id) AS is_sent FROM idempotency_keys k "
-            f"WHERE account_id IN ({marks(accounts)}) AND key IN ({marks(keys)})",
-            [*accounts, *keys],
+            "WHERE account_id = ANY(?) AND key = ANY(?)",
+            [
+                [*{submission.caller.account_id for submission in named}],
+                [*{submission.idempotency_key for submission in named}],
+            ],
         )
         self._known = {
             (row["account_id"], row["key"]): _KnownEvent(
