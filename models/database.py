@@ -168,10 +168,27 @@ def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, A
 
 
 @unit_of_work
-async def in_one_go(work: Work[T]) -> T:
-    """Return what `work` does, whose statements are a transaction of their own, within no other."""
+async def in_one_go(work: Work[T], *, durable: bool = True) -> T:
+    """Return what `work` does, whose statements are a transaction of their own, within no other.
+
+    One that is not `durable` waits for no disk: a power cut may lose it, and nothing that was stored before.
+    """
     client: Any = connection()
-    return cast("T", await client.in_one_go(work))
+    return cast("T", await client.in_one_go(work, durable=durable))
+
+
+async def within(work: Work[T]) -> T:
+    """Return what `work` does, within the transaction that is open."""
+    client: Any = connection()
+    try:
+        asked = next(work)
+        while True:
+            rows: list[Any] = []
+            for sql, values in client.statements(asked):
+                rows += await client.execute_query_dict(sql, values)
+            asked = work.send(rows)
+    except StopIteration as end:
+        return cast("T", end.value)
 
 
 @unit_of_work

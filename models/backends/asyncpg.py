@@ -159,12 +159,12 @@ class Client(AsyncpgDBClient):
         transaction = _Transaction(_TransactionClient(self), self._pool_init_lock)
         return GuardedTransaction(transaction, our_errors)
 
-    async def in_one_go(self, work: Work[T]) -> T:
+    async def in_one_go(self, work: Work[T], *, durable: bool) -> T:
         """Return what `work` does, whose statements are a transaction, past Tortoise's wrappers."""
         with our_errors():
             hold = await self.take()
             try:
-                return await _run(hold.connection, work)
+                return await _run(hold.connection, work, durable=durable)
             except BaseException as exc:
                 hold.check(exc)
                 raise
@@ -172,11 +172,13 @@ class Client(AsyncpgDBClient):
                 await hold.release()
 
 
-async def _run(connection: Any, work: Work[T]) -> T:
+async def _run(connection: Any, work: Work[T], *, durable: bool) -> T:
     """Run a transaction; what `work` raises undoes it."""
     transaction = connection.transaction()
     await transaction.start()
     try:
+        if not durable:
+            await connection.execute("SET LOCAL synchronous_commit = off")
         asked = next(work)
         while True:
             asked = work.send(await connection.fetch(*_statement(asked)))
@@ -259,6 +261,12 @@ class _TransactionClient(TransactionWrapper):
     def __init__(self, connection: AsyncpgDBClient, hold: Hold | None = None) -> None:
         super().__init__(connection)
         self.hold = hold
+
+    @staticmethod
+    def statements(asked: Ask | Insert) -> list[tuple[str, list[Any]]]:
+        """Return what is asked as statements of PostgreSQL's."""
+        sql, *values = _statement(asked)
+        return [(sql, values)]
 
     def acquire_connection(self) -> "_TurnWithin":
         return _TurnWithin(self._lock, self)

@@ -120,12 +120,13 @@ class Client(SqliteClient):
     def _in_transaction(self) -> GuardedTransaction:
         return GuardedTransaction(_Transaction(_TransactionClient(self), self._lock), our_errors)
 
-    async def in_one_go(self, work: Work[T]) -> T:
+    async def in_one_go(self, work: Work[T], *, durable: bool) -> T:
         """Return what `work` does, whose statements are a transaction: one way to the thread and back."""
         with our_errors():
             connection: Any = await self.take()  # which has no public way to run more than a statement
             try:
-                done: T = await connection._execute(_run, connection._conn, work)
+                run = _run if durable else _run_unsynced
+                done: T = await connection._execute(run, connection._conn, work)
             finally:
                 self._lock.release()
         try:
@@ -221,6 +222,25 @@ def _run(connection: sqlite3.Connection, work: Work[T]) -> T:
     return done
 
 
+def _run_unsynced(connection: sqlite3.Connection, work: Work[T]) -> T:
+    """Run a transaction whose commit is not synced; the next one that is takes it to the disk, too.
+
+    The setting is changed for so long. A second connection would wait for the lock by looking from time to
+    time, and each would lose its cache whenever the other one writes.
+    """
+    if connection.in_transaction:  # within one, the setting can't be changed
+        connection.rollback()
+    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        return _run(connection, work)
+    finally:
+        try:
+            connection.execute(f"PRAGMA synchronous = {_PRAGMAS['synchronous']}")
+        except sqlite3.Error:
+            connection.close()  # rather none than one whose commits do not reach the disk
+            raise
+
+
 def _statements(asked: Ask | Insert) -> Iterator[tuple[str, list[Any]]]:
     """Give statements of few different texts, which sqlite3 keeps prepared.
 
@@ -263,6 +283,11 @@ class _TransactionClient(SqliteTransactionWrapper):
     """The connection as those see it who are within a transaction."""
 
     _parent: Client
+
+    @staticmethod
+    def statements(asked: Ask | Insert) -> Iterator[tuple[str, list[Any]]]:
+        """Give what is asked as statements of SQLite's."""
+        return _statements(asked)
 
     def acquire_connection(self) -> "_TurnWithin":
         return _TurnWithin(self._lock, self)
