@@ -14,6 +14,7 @@ from models.backends.errors import IntegrityConflict
 from pingpilot.clock import Clock, Steps
 from pingpilot.delivery.attempts import ASKED_FOR, Attempt, untried
 from pingpilot.delivery.channel import Channel
+from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.delivery.claims import Claim
 from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.pacing import Pacer
@@ -42,7 +43,8 @@ _LAST_WRITES = 2.0
 class Dispatcher:
     """Delivers through one channel: up to `slots` messages at a time, one a recipient, at the pacer's pace.
 
-    `daemon_id` is no other daemon's, and `predecessors` are those of daemons that are certainly dead.
+    `claimer` and `journal` are those of all channels of the daemon, whose id is no other daemon's;
+    `predecessors` are the ids of daemons that are certainly dead.
     `send_timeout` ends a send that hangs; `poll` is how often the database is asked without a wake-up,
     for what other processes put there.
     """
@@ -51,7 +53,8 @@ class Dispatcher:
         self,
         channel: Channel,
         *,
-        daemon_id: str,
+        claimer: Claimer,
+        journal: Journal,
         predecessors: Sequence[str] = (),
         pacer: Pacer,
         settlements: Settlements,
@@ -65,8 +68,9 @@ class Dispatcher:
     ) -> None:
         self._channel = channel
         self._predecessors = predecessors
-        self._queue = DeliveryQueue(channel=channel.name, daemon_id=daemon_id)
-        self._journal = Journal(channel=channel.name, daemon_id=daemon_id)
+        self._claimer = claimer
+        self._queue = DeliveryQueue(channel=channel.name, daemon_id=claimer.daemon_id)
+        self._journal = journal
         self._sender = Sender(channel, pacer=pacer, health=health, clock=clock, timeout=send_timeout)
         metrics.circuit_open.labels(channel.name).set_function(lambda: self._sender.is_away)
         self._reporter = Reporter(channel.name, metrics=metrics)
@@ -148,19 +152,21 @@ class Dispatcher:
         if free <= 0:
             return 0
         await self._mind_the_clock()
-        if self._clock.monotonic() >= self._next_release:
+        releases = self._clock.monotonic() >= self._next_release
+        if releases:
             self._next_release = self._clock.monotonic() + RELEASE_CHECK.total_seconds()
-            await self._queue.release_held(self._clock.now())
-        if self._clock.monotonic() >= self._next_expiry_check:
-            self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
-            await self._queue.expire_leases(self._clock.now(), sparing=self._under_way())
         async with self._claiming:
-            claims = [] if self._stopping else await self._queue.claim(free, self._clock.now())
+            wish = Wish(self._channel.name, free, self._clock.now(), releases)
+            claims = [] if self._stopping else await self._claimer.claim(wish)
             for claim in claims:
                 task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")
                 self._sending[task] = claim.delivery_ids
                 task.add_done_callback(self._sending.pop)
                 task.add_done_callback(lambda _: self.wake())
+        if self._clock.monotonic() >= self._next_expiry_check:
+            self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
+            if await self._queue.expire_leases(self._clock.now(), sparing=self._under_way()):
+                self.wake()
         return len(claims)
 
     async def _mind_the_clock(self) -> None:
