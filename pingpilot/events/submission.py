@@ -9,6 +9,10 @@ from pingpilot.errors import PingPilotError
 from pingpilot.events.numbers import Numbers
 
 
+class CallerChanged(PingPilotError):
+    """A sender who was remembered has changed; nothing is stored. Look the key up, and try again."""
+
+
 class CategoryNotFound(PingPilotError):
     """The account has no category of this name."""
 
