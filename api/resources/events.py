@@ -28,7 +28,7 @@ from pingpilot.channels import CHANNELS
 from pingpilot.events.history import EventStatus
 from pingpilot.events.notices import post_notice_once
 from pingpilot.events.numbers import numbers_in
-from pingpilot.events.submission import Acceptance, CallerChanged, Submission, shown_description
+from pingpilot.events.submission import Acceptance, CallerChanged, Refused, Submission, shown_description
 
 ANSWERED_WITHIN = 9.5
 """Seconds after which an event's sender is told that nobody knows, however slow the database is."""
@@ -37,7 +37,6 @@ LONGEST_WAIT = 30
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
 _ACCEPTED = "Event accepted."
-_WITH_NOTHING_STALE = {"quota_exceeded", "processing_failed"}
 _TOLD_EVERY = timedelta(days=1)
 
 log = structlog.get_logger(__name__)
@@ -72,13 +71,13 @@ async def _submit_at_once(request: web.Request) -> tuple[Caller, SaidEvent, Acce
     if caller is None or said is None or caller.unlinked or not caller.may_post_to(said.category):
         return None
     try:
-        return caller, said, await _submit(request, caller, said, _idempotency_key(request))
+        key = _idempotency_key(request)
+    except ApiError:
+        return None
+    try:
+        return caller, said, await _submit(request, caller, said, key)
     except CallerChanged:
         return None
-    except ApiError as exc:
-        if exc.code in _WITH_NOTHING_STALE:
-            raise
-        return None  # to be told with how much of the quota is used by now
 
 
 async def _reply(
@@ -182,8 +181,8 @@ async def _submit(request: web.Request, caller: Caller, said: SaidEvent, key: st
     try:
         acceptance = await submit(request.app[SERVICES], submission)
     except ApiError as exc:
-        if exc.code == "quota_exceeded":
-            request[KNOWN_CALLER] = KnownCaller(caller, caller.limit or 0)
+        if isinstance(exc.__cause__, Refused):
+            request[KNOWN_CALLER] = KnownCaller(caller, exc.__cause__.events_used)
         raise
     request[KNOWN_CALLER] = KnownCaller(caller, acceptance.events_used)
     return acceptance

@@ -88,14 +88,16 @@ class Ledger:
             used = self._used[account]
             return Acceptance(known.event_id, used, replayed=True, goes_nowhere=known.goes_nowhere)
         if (account, submission.category) not in self._routes:
-            return CategoryNotFound(submission.category)
+            return CategoryNotFound(submission.category, self._used[account])
         if known:
-            return IdempotencyKeyReused("The idempotency key was used for another event.")
+            return IdempotencyKeyReused(
+                "The idempotency key was used for another event.", self._used[account]
+            )
         limit, used = submission.caller.limit, self._used[account]
         if limit is not None:
             self._limits[account] = limit
             if used >= limit:
-                return QuotaExceeded(limit, month_end(self._now))
+                return QuotaExceeded(limit, month_end(self._now), used)
         self._used[account] += 1
         self._accepted[account, submission.category] += 1
         if submission.numbers:
