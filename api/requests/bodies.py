@@ -111,6 +111,12 @@ async def read_bytes(request: web.Request) -> bytes:
     return body if encoding == "identity" else _unpacked(body, encoding)
 
 
+async def bytes_at_hand(request: web.Request) -> bytes:
+    """Return the body where all of it is there, and not packed; else nothing: `read_bytes` waits for it."""
+    is_whole = request.content.is_eof() and (request.content_length or 0) <= MAX_BODY
+    return await request.read() if is_whole and "Content-Encoding" not in request.headers else b""
+
+
 def _unpacked(body: bytes, encoding: str) -> bytes:
     if encoding not in _WINDOWS:
         raise ApiError("invalid_json/unknown_encoding")

@@ -55,8 +55,9 @@ class Intake:
     async def submit(self, submission: Submission) -> Acceptance:
         """Return after the commit that holds the event and its deliveries.
 
-        Raises `CategoryNotFound`, `IdempotencyKeyReused` or `QuotaExceeded`, each for this submission
-        alone, or `NotStored` for all of a batch whose commit failed; for one whose account is gone, alone.
+        Raises `CallerChanged`, `CategoryNotFound`, `IdempotencyKeyReused` or `QuotaExceeded`, each for this
+        submission alone, or `NotStored` for all of a batch whose commit failed; for one whose account is
+        gone, alone.
         Where nobody knows whether it was stored, it is another `DatabaseUnavailable`.
         """
         return await self._commits.submit(submission)

@@ -12,11 +12,13 @@ from models.ids import uuid7
 from models.names import split
 from models.sql import as_datetime, as_uuid
 from models.work import Ask, Insert, Work
+from pingpilot.accounts.callers import changed_since
 from pingpilot.accounts.quota import Reached, month_end, month_of, percent_reached
 from pingpilot.events.numbers import Sums
 from pingpilot.events.routing import Route
 from pingpilot.events.submission import (
     Acceptance,
+    CallerChanged,
     CategoryNotFound,
     IdempotencyKeyReused,
     QuotaExceeded,
@@ -46,16 +48,20 @@ class Ledger:
         self._told: dict[int, tuple[int, int | None]] = {}
         self._routes: dict[tuple[int, str], Route] = {}
         self._known: dict[tuple[int, str], _KnownEvent] = {}
+        self._changed: set[int] = set()
 
     @classmethod
     def open(cls, batch: Sequence[Submission], now: datetime) -> Work["Ledger"]:
         """Charge the whole batch, which locks its accounts' counters until the commit, then read the rest.
 
-        The charge comes first since SQLite can't turn a read into a write while another process writes,
-        and is for all since nearly always all are accepted; `close` gives the rest back.
+        It is charged for all since nearly always all are accepted; `close` gives the rest back. Only those
+        whose sender is not who they were, whose account may be gone, are left out.
         """
         ledger = cls(now)
-        ledger._charged = Counter(submission.caller.account_id for submission in batch)
+        ledger._changed = yield from changed_since((each.caller for each in batch), now)
+        ledger._charged = Counter(each.caller.account_id for each in batch if not ledger._has_changed(each))
+        if not ledger._charged:
+            return ledger
         events = yield from ledger._charge(ledger._charged)
         ledger._used = {account: count - ledger._charged[account] for account, count in events.items()}
         rows = yield Ask(
@@ -74,20 +80,24 @@ class Ledger:
 
         A replay is answered whatever became of its category and the quota since.
         """
+        if self._has_changed(submission):
+            return CallerChanged("The key was revoked, or its account changed.")
         account = submission.caller.account_id
         known = self._known.get((account, submission.idempotency_key or ""))
         if known and known.body_hash == submission.body_hash:
             used = self._used[account]
             return Acceptance(known.event_id, used, replayed=True, goes_nowhere=known.goes_nowhere)
         if (account, submission.category) not in self._routes:
-            return CategoryNotFound(submission.category)
+            return CategoryNotFound(submission.category, self._used[account])
         if known:
-            return IdempotencyKeyReused("The idempotency key was used for another event.")
+            return IdempotencyKeyReused(
+                "The idempotency key was used for another event.", self._used[account]
+            )
         limit, used = submission.caller.limit, self._used[account]
         if limit is not None:
             self._limits[account] = limit
             if used >= limit:
-                return QuotaExceeded(limit, month_end(self._now))
+                return QuotaExceeded(limit, month_end(self._now), used)
         self._used[account] += 1
         self._accepted[account, submission.category] += 1
         if submission.numbers:
@@ -99,6 +109,9 @@ class Ledger:
             known = _KnownEvent(submission.body_hash, event_id, goes_nowhere)
             self._known[account, submission.idempotency_key] = known
         return Acceptance(event_id, self._used[account], targets, goes_nowhere=goes_nowhere)
+
+    def _has_changed(self, submission: Submission) -> bool:
+        return submission.caller.as_read is not None and submission.caller.key_id in self._changed
 
     def reached(self) -> list[Reached]:
         """Return the accounts to be told now how much of their limit they have used, and were not yet.

@@ -9,20 +9,32 @@ from pingpilot.errors import PingPilotError
 from pingpilot.events.numbers import Numbers
 
 
-class CategoryNotFound(PingPilotError):
+class CallerChanged(PingPilotError):
+    """A sender who was remembered has changed; nothing is stored. Look the key up, and try again."""
+
+
+class Refused(PingPilotError):
+    """The event was not accepted; `events_used` is the month's count without it."""
+
+    def __init__(self, message: str, events_used: int) -> None:
+        super().__init__(message)
+        self.events_used = events_used
+
+
+class CategoryNotFound(Refused):
     """The account has no category of this name."""
 
 
-class QuotaExceeded(PingPilotError):
+class QuotaExceeded(Refused):
     """The month's quota is used up; `limit` events were accepted, the count starts anew at `resets_at`."""
 
-    def __init__(self, limit: int, resets_at: datetime) -> None:
-        super().__init__("The month's quota is used up.")
+    def __init__(self, limit: int, resets_at: datetime, events_used: int) -> None:
+        super().__init__("The month's quota is used up.", events_used)
         self.limit = limit
         self.resets_at = resets_at
 
 
-class IdempotencyKeyReused(PingPilotError):
+class IdempotencyKeyReused(Refused):
     """The idempotency key named another event within the last 24 hours."""
 
 
