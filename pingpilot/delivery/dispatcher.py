@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 import structlog
 
@@ -16,7 +15,7 @@ from pingpilot.delivery.attempts import ASKED_FOR, Attempt, untried
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.delivery.claims import Claim
-from pingpilot.delivery.journal import Journal
+from pingpilot.delivery.journal import Journal, Recorded
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.delivery.reporting import Reporter
@@ -82,6 +81,8 @@ class Dispatcher:
         self._sending: dict[asyncio.Task[None], list[int]] = {}
         self._claiming = asyncio.Lock()
         self._awake = asyncio.Event()
+        self._wakes = 0
+        self._is_short = False  # there may be more to send than the last claim was allowed
         self._stopping = False
         self._next_expiry_check = 0.0
         self._next_release = 0.0
@@ -90,6 +91,7 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Look for due deliveries now."""
+        self._wakes += 1
         self._awake.set()
 
     def stop(self) -> None:
@@ -149,7 +151,8 @@ class Dispatcher:
         """Begin to send what is due, as far as there are slots; return how many messages that is."""
         under_way = len(self._sending)
         free = self._sender.allowed(self._slots - under_way, under_way=under_way)
-        if free <= 0:
+        self._is_short = free <= 0
+        if self._is_short:
             return 0
         await self._mind_the_clock()
         releases = self._clock.monotonic() >= self._next_release
@@ -162,7 +165,7 @@ class Dispatcher:
                 task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")
                 self._sending[task] = claim.delivery_ids
                 task.add_done_callback(self._sending.pop)
-                task.add_done_callback(lambda _: self.wake())
+            self._is_short = len(claims) == free
         if self._clock.monotonic() >= self._next_expiry_check:
             self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
             if await self._queue.expire_leases(self._clock.now(), sparing=self._under_way()):
@@ -194,11 +197,15 @@ class Dispatcher:
             back = untried(self._clock.now())
             attempts = [replace(attempt, claim=shown), replace(attempt, claim=others, verdict=back)]
         for each in attempts:
-            changed = await self._record(each)
-            self._settlements.announce(claim.account_id, changed)
-            self._reporter.report(each, changed)
+            wakes = self._wakes
+            recorded = await self._record(each)
+            self._settlements.announce(claim.account_id, recorded.changed)
+            self._reporter.report(each, recorded.changed)
+            # Mostly there is nothing more to do, and a claim would find that out for as much as this one took
+            if recorded.is_followed or self._is_short or self._wakes != wakes:
+                asyncio.get_running_loop().call_soon(self.wake)  # once the slot is free
 
-    async def _record(self, attempt: Attempt) -> set[UUID]:
+    async def _record(self, attempt: Attempt) -> Recorded:
         """Write the outcome down however long the database is away: a sent message must not be sent again.
 
         A conflict is one with the deletion of an account, and gone when looked at anew.

@@ -1,6 +1,7 @@
 """The journal: writes down what came of each attempt, and what follows for the delivery and its recipient."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,11 +19,17 @@ from pingpilot.delivery.failure_counts import FailureCounts
 from pingpilot.errors import RecipientMoved
 from pingpilot.events import notices
 
-_DELIVERED = with_statuses("""
+_IS_FOLLOWED = """
+EXISTS (
+    SELECT 1 FROM deliveries w WHERE w.channel = deliveries.channel AND w.status = :pending
+        AND w.account_id = deliveries.account_id AND w.destination = deliveries.destination
+) AS is_followed
+"""
+_DELIVERED = with_statuses(f"""
 UPDATE deliveries SET status = :delivered, attempts = attempts + 1, next_attempt_at = NULL, leased_by = NULL,
     lease_until = NULL, last_error = NULL, delivered_at = ?
-WHERE id = ANY(?) AND status <> :delivered RETURNING id
-""")
+WHERE id = ANY(?) AND status <> :delivered RETURNING id, {_IS_FOLLOWED}
+""")  # noqa: S608
 _UPDATE = with_statuses("""
 UPDATE deliveries SET status = ?, attempts = attempts + ?, next_attempt_at = ?, leased_by = NULL,
     lease_until = NULL, last_error = CASE WHEN ? THEN ? ELSE last_error END, delivered_at = NULL
@@ -97,16 +104,26 @@ WHERE d.channel = ? AND d.status = :failed AND d.account_id = ? AND d.destinatio
 """)
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What an attempt's record did: the events whose deliveries it changed, and whether there may be more to
+    send to the same destination now.
+    """
+
+    changed: set[UUID]
+    is_followed: bool
+
+
 class Journal:
     """Records the attempts of all of a daemon's channels, many a commit."""
 
     def __init__(self, *, daemon_id: str) -> None:
         self._daemon_id = daemon_id
         self._failures = FailureCounts()
-        self._commits: Batcher[Attempt, set[UUID]] = Batcher(self._commit)
+        self._commits: Batcher[Attempt, Recorded] = Batcher(self._commit)
 
-    async def record(self, attempt: Attempt) -> set[UUID]:
-        """Write down what the attempt means for its deliveries; return the events whose deliveries changed.
+    async def record(self, attempt: Attempt) -> Recorded:
+        """Write down what the attempt means for its deliveries.
 
         A recipient that is gone, or was refused on three days, has its destination suspended, what waits
         for it failed, and the owner told on the channels that still work. What failed goes out again over its
@@ -120,12 +137,12 @@ class Journal:
         await self._commits.idle()
 
     @unit_of_work
-    async def _commit(self, attempts: list[Attempt]) -> list[set[UUID] | Exception]:
+    async def _commit(self, attempts: list[Attempt]) -> list[Recorded | Exception]:
         locks = is_postgres(connection())
         waiting: list[dict[int, UUID]] = [{} for _ in attempts]
         if any(map(_concerns_the_destination, attempts)):
             async with transaction():
-                changed = await within(self._update(attempts))
+                changed, followed = await within(self._update(attempts))
                 for place, attempt in enumerate(attempts):
                     if moved := attempt.verdict.moved_to:
                         await self._move(attempt, moved)
@@ -133,38 +150,43 @@ class Journal:
                         waiting[place] = await self._suspend(attempt)
                 await within(self._follow(attempts, changed, waiting, locks))
         else:
-            await in_one_go(self._record_plainly(attempts, waiting, locks))
+            followed = await in_one_go(self._record_plainly(attempts, waiting, locks))
         return [
-            attempt.claim.event_ids | set(also.values())
-            for attempt, also in zip(attempts, waiting, strict=True)
+            Recorded(attempt.claim.event_ids | set(also.values()), is_followed)
+            for attempt, also, is_followed in zip(attempts, waiting, followed, strict=True)
         ]
 
     def _record_plainly(
         self, attempts: Sequence[Attempt], waiting: Sequence[Mapping[int, UUID]], locks: bool
-    ) -> Work[None]:
-        changed = yield from self._update(attempts)
+    ) -> Work[list[bool]]:
+        changed, followed = yield from self._update(attempts)
         yield from self._follow(attempts, changed, waiting, locks)
+        return followed
 
-    def _update(self, attempts: Sequence[Attempt]) -> Work[set[int]]:
-        """Let the deliveries be what the verdicts say; return those that were not so yet.
+    def _update(self, attempts: Sequence[Attempt]) -> Work[tuple[set[int], list[bool]]]:
+        """Let the deliveries be what the verdicts say.
 
+        Returns those that were not so yet, and for each attempt whether more may wait for its destination.
         A lease may have run out meanwhile; what was delivered is so even then.
         """
         changed: set[int] = set()
+        followed: list[bool] = []
         for attempt in attempts:
             claim, verdict = attempt.claim, attempt.verdict
             if verdict.status is DeliveryStatus.DELIVERED:
                 rows = yield Ask(_DELIVERED, [attempt.ended_at, claim.delivery_ids])
+                followed.append(any(row["is_followed"] for row in rows))
             else:
                 told = bool(verdict.outcome or verdict.reason)
                 values = [verdict.status.value, int(verdict.counted), verdict.next_attempt_at]
                 values += [told, verdict.reason, claim.delivery_ids, self._daemon_id]
                 rows = yield Ask(_UPDATE, values)
+                followed.append(True)
             changed |= {row["id"] for row in rows}
             if verdict.status is DeliveryStatus.PENDING and claim.destination not in direct_channels():
                 # Due at once what was being sent while its destination was removed, so that it fails
                 yield Ask(_DUE_WHERE_REMOVED, [attempt.ended_at, claim.delivery_ids])
-        return changed
+        return changed, followed
 
     def _follow(
         self,
