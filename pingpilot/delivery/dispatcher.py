@@ -113,15 +113,13 @@ class Dispatcher:
                 if claims_in_doubt:
                     await self._queue.put_back(sparing=self._under_way())
                     claims_in_doubt = False
-                claimed = await self._fill_slots()
+                await self._fill_slots()
             except (DatabaseUnavailable, IntegrityConflict) as exc:
                 self._database.failed(exc, "The queue can't be read", channel=self._channel.name)
                 claims_in_doubt = True  # one may be stored although its answer is lost
-                claimed = 0
-            if not claimed:
-                with suppress(TimeoutError):  # then the database is asked without a wake-up
-                    async with asyncio.timeout(self._poll.total_seconds()):
-                        await self._awake.wait()
+            with suppress(TimeoutError):  # then the database is asked without a wake-up
+                async with asyncio.timeout(self._poll.total_seconds()):
+                    await self._awake.wait()
 
     async def drain(self, grace: timedelta) -> None:
         """Let what is being sent finish within `grace`; what does not goes back to the queue.
@@ -147,13 +145,13 @@ class Dispatcher:
     def _under_way(self) -> list[int]:
         return [each for ids in self._sending.values() for each in ids]
 
-    async def _fill_slots(self) -> int:
-        """Begin to send what is due, as far as there are slots; return how many messages that is."""
+    async def _fill_slots(self) -> None:
+        """Begin to send what is due, as far as there are slots."""
         under_way = len(self._sending)
         free = self._sender.allowed(self._slots - under_way, under_way=under_way)
-        self._is_short = free <= 0
-        if self._is_short:
-            return 0
+        if free <= 0:
+            self._is_short = True
+            return
         await self._mind_the_clock()
         releases = self._clock.monotonic() >= self._next_release
         if releases:
@@ -166,11 +164,12 @@ class Dispatcher:
                 self._sending[task] = claim.delivery_ids
                 task.add_done_callback(self._sending.pop)
             self._is_short = len(claims) == free
+            if self._is_short and len(self._sending) < self._slots:  # some have ended since it asked
+                self.wake()
         if self._clock.monotonic() >= self._next_expiry_check:
             self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
             if await self._queue.expire_leases(self._clock.now(), sparing=self._under_way()):
                 self.wake()
-        return len(claims)
 
     async def _mind_the_clock(self) -> None:
         """At the start, when the clock was set and now and then, bring forward what waits for no reason.
