@@ -83,16 +83,13 @@ WHERE id = ANY(?) AND status = :pending RETURNING id
 # never sent, for another one the set that went out together before, so that the platform knows the message
 # again. An attempt that was interrupted counts for nothing; it is told by the error it left.
 _COMPANIONS = with_statuses("""
-SELECT h.id AS head, w.id, (e.notice OR COALESCE(c.urgent, FALSE)) AS passes FROM deliveries h
-JOIN deliveries w ON w.account_id = h.account_id AND w.channel = h.channel AND w.status = :pending
-    AND w.destination = h.destination
-    AND w.attempts = h.attempts AND w.next_attempt_at <= ?
-    AND (h.attempts = 0 AND h.last_error IS NULL AND w.last_error IS NULL
-         OR w.next_attempt_at = h.next_attempt_at)
+SELECT w.id, (e.notice OR COALESCE(c.urgent, FALSE)) AS passes FROM deliveries w
 JOIN events e ON e.id = w.event_id
 LEFT JOIN categories c ON c.account_id = w.account_id AND c.name = e.category
-WHERE h.id = ANY(?) ORDER BY w.id LIMIT ?
-""")
+WHERE w.channel = ? AND w.status = :pending AND w.account_id = ? AND w.destination = ? AND w.attempts = ?
+    AND w.next_attempt_at <= ? AND (w.next_attempt_at = ? OR ? AND w.last_error IS NULL)
+ORDER BY w.account_id, w.destination, w.id LIMIT ?
+""")  # in the index's order, lest PostgreSQL walk through all deliveries by their ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +180,16 @@ class Claimer:
     ) -> Work[defaultdict[Place, list[DueDelivery]]]:
         """Lease what goes along with the heads, one a destination; return it by destination, oldest first."""
         leased: defaultdict[Place, list[DueDelivery]] = defaultdict(list)
-        wanted = {head.id: each for head in heads if (each := companions_wanted(head, now))}
-        if not wanted:
-            return leased
-        behind: defaultdict[int, list[int]] = defaultdict(list)
-        for row in (yield Ask(_COMPANIONS, [now, list(wanted), MOST_COMBINED])):
-            if wanted[row["head"]].passing in (None, bool(row["passes"])):
-                behind[row["head"]].append(row["id"])
-        chosen = [each for head, ids in behind.items() if len(ids) >= wanted[head].least for each in ids]
+        chosen: list[int] = []
+        for head in heads:
+            wanted = companions_wanted(head, now)
+            if wanted is None or len(chosen) >= MOST_COMBINED:
+                continue
+            values = [*head.place, head.attempts + head.forgiven, now, head.next_attempt_at, head.is_new]
+            rows = yield Ask(_COMPANIONS, [*values, MOST_COMBINED - len(chosen)])
+            behind = [row["id"] for row in rows if wanted.passing in (None, bool(row["passes"]))]
+            if len(behind) >= wanted.least:
+                chosen += behind
         if chosen:
             rows = yield Ask(_LEASE, [self.daemon_id, now + LEASE, chosen])
             for due in (yield from read_due([row["id"] for row in rows], now)):

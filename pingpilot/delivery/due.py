@@ -21,7 +21,8 @@ DEFAULT_COLOR = 0x7F8C8D
 Place = tuple[str, int, str]
 """A destination: its channel, its account and its name."""
 _DUE = with_statuses("""
-SELECT d.id, d.event_id, d.account_id, d.channel, d.destination, d.attempts - d.forgiven AS attempts,
+SELECT d.id, d.event_id, d.account_id, d.channel, d.destination, d.attempts, d.forgiven, d.last_error,
+       d.next_attempt_at,
        e.category, e.title, e.url, e.description, e.fields_json, e.notice, e.created_at,
        c.color, c.emoji, c.urgent, a.time_zone, a.combine, a.suspended_at,
        dest.kind, dest.enabled, dest.address, dest.topic, dest.suspended_reason,
@@ -47,7 +48,8 @@ _LOCK = with_statuses(_DUE.format(pending="AND d.status = :pending", lock="FOR U
 class DueDelivery:
     """One delivery with its event, and its account's choices as they are now.
 
-    `attempts` are those of the present round. `color` is 0xRRGGBB. `recipient` is None where its
+    `attempts` are those of the present round, `forgiven` those before it; one that `is_new` was never tried.
+    `color` is 0xRRGGBB. `recipient` is None where its
     destination can't be used, for the `obstacle` given, which has a reason of its own where it is a
     suspension. `is_followed` tells whether others wait for the same destination.
     """
@@ -58,6 +60,9 @@ class DueDelivery:
     channel: str
     destination: str
     attempts: int
+    forgiven: int
+    is_new: bool
+    next_attempt_at: datetime
     category: str
     emoji: str | None
     color: int
@@ -119,7 +124,10 @@ def _due_delivery(row: Row, now: datetime) -> DueDelivery:
         account_id=row["account_id"],
         channel=row["channel"],
         destination=row["destination"],
-        attempts=row["attempts"],
+        attempts=row["attempts"] - row["forgiven"],
+        forgiven=row["forgiven"],
+        is_new=row["attempts"] == 0 and row["last_error"] is None,
+        next_attempt_at=as_datetime(row["next_attempt_at"]),
         category=row["category"],
         emoji=notices.EMOJI if row["notice"] else row["emoji"],
         color=color,
