@@ -171,10 +171,13 @@ def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, A
 async def in_one_go(work: Work[T], *, durable: bool = True) -> T:
     """Return what `work` does, whose statements are a transaction of their own, within no other.
 
-    One that is not `durable` waits for no disk: a power cut may lose it, and nothing that was stored before.
+    One that is not `durable` waits for no disk on SQLite: a power cut may lose it then, which ends whoever
+    relies on it as well. PostgreSQL may crash while its clients live on, and syncs it all the same.
     """
     client: Any = connection()
-    return cast("T", await client.in_one_go(work, durable=durable))
+    if durable or is_postgres(client):
+        return cast("T", await client.in_one_go(work))
+    return cast("T", await client.in_one_go(work, is_synced=False))
 
 
 async def within(work: Work[T]) -> T:

@@ -159,12 +159,12 @@ class Client(AsyncpgDBClient):
         transaction = _Transaction(_TransactionClient(self), self._pool_init_lock)
         return GuardedTransaction(transaction, our_errors)
 
-    async def in_one_go(self, work: Work[T], *, durable: bool) -> T:
+    async def in_one_go(self, work: Work[T]) -> T:
         """Return what `work` does, whose statements are a transaction, past Tortoise's wrappers."""
         with our_errors():
             hold = await self.take()
             try:
-                return await _run(hold.connection, work, durable=durable)
+                return await _run(hold.connection, work)
             except BaseException as exc:
                 hold.check(exc)
                 raise
@@ -172,13 +172,11 @@ class Client(AsyncpgDBClient):
                 await hold.release()
 
 
-async def _run(connection: Any, work: Work[T], *, durable: bool) -> T:
+async def _run(connection: Any, work: Work[T]) -> T:
     """Run a transaction; what `work` raises undoes it."""
     transaction = connection.transaction()
     await transaction.start()
     try:
-        if not durable:
-            await connection.execute("SET LOCAL synchronous_commit = off")
         asked = next(work)
         while True:
             asked = work.send(await connection.fetch(*_statement(asked)))

@@ -120,12 +120,12 @@ class Client(SqliteClient):
     def _in_transaction(self) -> GuardedTransaction:
         return GuardedTransaction(_Transaction(_TransactionClient(self), self._lock), our_errors)
 
-    async def in_one_go(self, work: Work[T], *, durable: bool) -> T:
+    async def in_one_go(self, work: Work[T], *, is_synced: bool = True) -> T:
         """Return what `work` does, whose statements are a transaction: one way to the thread and back."""
         with our_errors():
             connection: Any = await self.take()  # which has no public way to run more than a statement
             try:
-                run = _run if durable else _run_unsynced
+                run = _run if is_synced else _run_unsynced
                 done: T = await connection._execute(run, connection._conn, work)
             finally:
                 self._lock.release()

@@ -8,11 +8,11 @@ from typing import Any
 
 from models.database import connection, in_one_go
 from models.delivery import with_statuses
-from models.sql import is_postgres
+from models.sql import as_uuid, is_postgres
 from models.work import Ask, Work
 from pingpilot.batching import Batcher
 from pingpilot.delivery.attempts import HOLDS_BACK
-from pingpilot.delivery.claims import Claim, claim_over, companions_wanted
+from pingpilot.delivery.claims import Claim, Companion, claim_over, companions_wanted
 from pingpilot.delivery.due import DueDelivery, Place, read_due
 
 LEASE = timedelta(minutes=3)
@@ -83,7 +83,7 @@ WHERE id = ANY(?) AND status = :pending RETURNING id
 # never sent, for another one the set that went out together before, so that the platform knows the message
 # again. An attempt that was interrupted counts for nothing; it is told by the error it left.
 _COMPANIONS = with_statuses("""
-SELECT w.id, (e.notice OR COALESCE(c.urgent, FALSE)) AS passes FROM deliveries w
+SELECT w.id, w.event_id, e.category, (e.notice OR COALESCE(c.urgent, FALSE)) AS passes FROM deliveries w
 JOIN events e ON e.id = w.event_id
 LEFT JOIN categories c ON c.account_id = w.account_id AND c.name = e.category
 WHERE w.channel = ? AND w.status = :pending AND w.account_id = ? AND w.destination = ? AND w.attempts = ?
@@ -108,8 +108,8 @@ class Wish:
 class Claimer:
     """Leases what is due to one daemon: one transaction for all channels that ask in the same moment.
 
-    A lease is not synced to the disk. What is lost with it in a power cut is only that the delivery was being
-    sent, and it is pending again then, as it is where the daemon dies.
+    On SQLite a lease is not synced: a power cut that loses it ends the daemon as well, and what it was
+    sending is pending again, as it is wherever a daemon dies.
     """
 
     def __init__(self, *, daemon_id: str) -> None:
@@ -138,9 +138,14 @@ class Claimer:
             now = max(wish.now for wish in wishes)
             heads = yield from read_due(chosen, now, locks=locks)
             yield Ask(_LEASE, [self.daemon_id, now + LEASE, [head.id for head in heads]])
-            companions = yield from self._lease_companions(heads, now)
+            behind = yield from self._lease_companions(heads, now)
+            last = [companions[-1].id for companions in behind.values()]
+            newest = {each.place: each for each in (yield from read_due(last, now))} if last else {}
             for head in heads:
-                claims[head.channel].append(claim_over([head, *companions[head.place]], now))
+                shown, older = head, list[DueDelivery | Companion]()
+                if companions := behind.get(head.place):
+                    shown, older = newest[head.place], [head, *companions[:-1]]
+                claims[head.channel].append(claim_over(shown, older, now))
         return [claims.pop(wish.channel, []) for wish in wishes]
 
     def _choose(self, wish: Wish) -> Work[list[int]]:
@@ -177,9 +182,9 @@ class Claimer:
 
     def _lease_companions(
         self, heads: Sequence[DueDelivery], now: datetime
-    ) -> Work[defaultdict[Place, list[DueDelivery]]]:
+    ) -> Work[dict[Place, list[Companion]]]:
         """Lease what goes along with the heads, one a destination; return it by destination, oldest first."""
-        leased: defaultdict[Place, list[DueDelivery]] = defaultdict(list)
+        behind: dict[Place, list[Companion]] = {}
         chosen: list[int] = []
         for head in heads:
             wanted = companions_wanted(head, now)
@@ -187,11 +192,16 @@ class Claimer:
                 continue
             values = [*head.place, head.attempts + head.forgiven, now, head.next_attempt_at, head.is_new]
             rows = yield Ask(_COMPANIONS, [*values, MOST_COMBINED - len(chosen)])
-            behind = [row["id"] for row in rows if wanted.passing in (None, bool(row["passes"]))]
-            if len(behind) >= wanted.least:
-                chosen += behind
-        if chosen:
-            rows = yield Ask(_LEASE, [self.daemon_id, now + LEASE, chosen])
-            for due in (yield from read_due([row["id"] for row in rows], now)):
-                leased[due.place].append(due)
-        return leased
+            found = [
+                Companion(row["id"], as_uuid(row["event_id"]), row["category"], bool(row["passes"]))
+                for row in rows
+                if wanted.passing in (None, bool(row["passes"]))
+            ]
+            if len(found) >= wanted.least:
+                behind[head.place] = found
+                chosen += [each.id for each in found]
+        if not chosen:
+            return behind
+        leased = {row["id"] for row in (yield Ask(_LEASE, [self.daemon_id, now + LEASE, chosen]))}
+        own = {place: [each for each in found if each.id in leased] for place, found in behind.items()}
+        return {place: found for place, found in own.items() if found}

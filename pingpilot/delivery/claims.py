@@ -59,9 +59,20 @@ class Claim:
         return {event_id for _, event_id in self.deliveries}
 
 
-def claim_over(deliveries: Sequence[DueDelivery], now: datetime) -> Claim:
-    """Return one message over deliveries to one destination, oldest first: it shows the newest in full."""
-    *older, shown = deliveries
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """As much of a delivery as a message needs that counts it instead of showing it."""
+
+    id: int
+    event_id: UUID
+    category: str
+    passes_quiet_hours: bool
+
+
+def claim_over(shown: DueDelivery, older: Sequence[DueDelivery | Companion], now: datetime) -> Claim:
+    """Return one message over deliveries to one destination: it shows the newest in full, and counts those
+    that are `older`, the oldest first.
+    """
     label = CHANNELS[shown.channel].label
     label = label if shown.destination in direct_channels() else f"The destination '{shown.destination}'"
     obstacle = shown.suspended_reason
@@ -71,7 +82,7 @@ def claim_over(deliveries: Sequence[DueDelivery], now: datetime) -> Claim:
         obstacle = f"{label} was removed before this could be sent."
     elif shown.obstacle is Obstacle.UNLINKED:
         obstacle = f"{label} was unlinked before this could be sent."
-    passes = any(each.passes_quiet_hours for each in deliveries)
+    passes = any(each.passes_quiet_hours for each in (*older, shown))
     quiet_until = None if passes else shown.quiet_hours.quiet_until(now)
     silently = shown.quiet_hours.silently
     return Claim(
@@ -102,7 +113,7 @@ def claim_over(deliveries: Sequence[DueDelivery], now: datetime) -> Claim:
     )
 
 
-def _counted(older: Sequence[DueDelivery]) -> list[str]:
+def _counted(older: Sequence[DueDelivery | Companion]) -> list[str]:
     """Return the line that counts what the message does not show: `37 more: 30 bug, 7 sale`."""
     if not older:
         return []
