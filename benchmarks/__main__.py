@@ -7,17 +7,15 @@ kept results, and writes pictures and table anew.
 
 import argparse
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import page, picture
-from benchmarks.machine import this_machine
+from benchmarks.machine import this_commit, this_machine
 from benchmarks.results import HEADINGS, Results, Section, beside, load, rows
 from benchmarks.runner import MODULES, ROUNDS, run
 
@@ -48,31 +46,15 @@ def main() -> int:
     print("\n".join([*machine.lines(), *(f"Mind: {line}" for line in machine.warnings())]), flush=True)
     began = datetime.now(UTC)
     sections = [run(name, given.rounds) for name in given.only or MODULES]
-    results = Results(date=began, commit=_commit(), machine=machine, sections=tuple(sections))
+    results = Results(date=began, commit=this_commit(), machine=machine, sections=tuple(sections))
     if given.only or given.rounds < ROUNDS:
         return _shown(results)
     results.save()
     return _shown_and_kept(results)
 
 
-def _commit() -> str:
-    """Return the commit that is measured, with a plus where files differ from it."""
-    here = Path(__file__).parent
-    try:
-        told = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=10", "--dirty=+", "--exclude=*"],
-            cwd=here,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-    except (OSError, subprocess.CalledProcessError):  # no checkout
-        return "unknown"
-    return told.stdout.strip()
-
-
 def _shown_and_kept(results: Results) -> int:
-    page.update(results)
+    page.update()
     picture.draw(results)
     return _shown(results)
 

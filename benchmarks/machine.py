@@ -70,6 +70,21 @@ def this_machine() -> Machine:
     )
 
 
+def this_commit() -> str:
+    """Return the commit that is measured, with a plus where files differ from it."""
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=10", "--dirty=+", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    except (OSError, subprocess.CalledProcessError):  # no checkout
+        return "unknown"
+    return told.stdout.strip()
+
+
 def _processor() -> str:
     """Return the processor's name; Linux on ARM has none, and names the architecture."""
     named = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)

@@ -1,36 +1,50 @@
-"""What docs/performance.md shows of the results, between two comments; a test holds the page to them."""
+"""What docs/performance.md shows of the results, between comments; a test holds the page to them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.results import HEADINGS, Results, beside, rows
+from benchmarks.results import GROWTH, HEADINGS, OF_EMPTY, Results, beside, load, number, rows
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-BEGIN = "<!-- `make bench` writes from here, out of benchmarks/results.json -->"
+FIGURES = "<!-- `make bench` writes from here, out of benchmarks/results.json -->"
+GROWN = "<!-- `python -m benchmarks.growth` writes from here, out of benchmarks/growth.json -->"
 END = "<!-- to here -->"
-_BETWEEN = re.compile(f"(?<={re.escape(BEGIN)}\n).*?(?={re.escape(END)})", re.DOTALL)
 
 
-def update(results: Results) -> None:
-    """Write the results into the page."""
-    PAGE.write_text(with_results(PAGE.read_text(), results))
+def update() -> None:
+    """Write what is kept into the page."""
+    PAGE.write_text(with_results(PAGE.read_text(), load(), load(GROWTH)))
 
 
-def with_results(page: str, results: Results) -> str:
+def with_results(page: str, results: Results, growth: Results) -> str:
     """Return the page with these results in place of those that it shows."""
-    text = "\n".join(_lines(results))
-    changed, count = _BETWEEN.subn(lambda _: f"\n{text}\n\n", page)
-    if count != 1:
-        raise ValueError(f"{PAGE.name} has no place for the results: {BEGIN} … {END}")
-    return changed
+    for begin, lines in ((FIGURES, _figures(results)), (GROWN, _growth(growth))):
+        place = re.compile(f"(?<={re.escape(begin)}\n).*?(?={re.escape(END)})", re.DOTALL)
+        text = "\n".join(["", *lines, "", ""])
+        page, count = place.subn(text.replace("\\", r"\\"), page)
+        if count != 1:
+            raise ValueError(f"{PAGE.name} has no place for the results: {begin} … {END}")
+    return page
 
 
-def _lines(results: Results) -> Iterator[str]:
-    when, minutes = f"{results.date:%-d %B %Y}", results.seconds / 60
-    yield f"Measured on {when} at commit `{results.commit}`, in {minutes:.0f} minutes."
+def growth_table(growth: Results) -> Iterator[str]:
+    """Yield a row a size of database; behind each cost, what it is of that with the empty one."""
+    names = [f"{each.name} ({each.unit})" for section in growth.sections[:1] for each in section.figures]
+    cells = [
+        [
+            section.module,
+            *(f"{number(each.value)} ({number(each.details[OF_EMPTY])})" for each in section.figures),
+        ]
+        for section in growth.sections
+    ]
+    yield from _table(("database", *names), cells)
+
+
+def _figures(results: Results) -> Iterator[str]:
+    yield _measured(results)
     yield ""
-    yield from table(HEADINGS, rows(results.sections))
+    yield from _table(HEADINGS, list(rows(results.sections)))
     yield ""
     yield "The machine and what ran on it:"
     yield ""
@@ -43,7 +57,18 @@ def _lines(results: Results) -> Iterator[str]:
         yield f"- **{figure.name}.** {figure.bound}{details}"
 
 
-def table(headings: tuple[str, ...], cells: Iterator[tuple[str, ...]]) -> Iterator[str]:
+def _growth(growth: Results) -> Iterator[str]:
+    yield _measured(growth)
+    yield ""
+    yield from growth_table(growth)
+
+
+def _measured(results: Results) -> str:
+    when, minutes = f"{results.date:%-d %B %Y}", results.seconds / 60
+    return f"Measured on {when} at commit `{results.commit}`, in {minutes:.0f} minutes."
+
+
+def _table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of a Markdown table."""
     yield f"| {' | '.join(headings)} |"
     yield f"|{'---|' * len(headings)}"

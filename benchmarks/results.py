@@ -12,6 +12,9 @@ from benchmarks.figures import Figure
 from benchmarks.machine import Machine
 
 FILE = Path(__file__).parent / "results.json"
+GROWTH = Path(__file__).parent / "growth.json"
+"""Of benchmarks/growth.py, whose sections are the sizes of databases."""
+OF_EMPTY = "of the empty database"
 MOST_SHOWN = 4.0
 """So many times better or worse than what to reach: a picture shows no more."""
 HEADINGS = ("figure", "measured", "to reach", "reached", "least to most")

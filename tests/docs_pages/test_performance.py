@@ -1,4 +1,4 @@
-"""docs/performance.md shows what benchmarks/results.json holds. Nothing is measured here."""
+"""docs/performance.md shows what benchmarks/results.json and growth.json hold. Nothing is measured here."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -45,12 +45,16 @@ RESULTS = Results(
         Section(module="drain", seconds=1.0, error="Nothing answers."),
     ),
 )
+SINGLE = Figure(name="one connection", unit="ms", rounds=(0.42,), details={results.OF_EMPTY: 1.05})
+GROWTH = replace(RESULTS, sections=(Section(module="2,000,000 events", seconds=60.0, figures=(SINGLE,)),))
 
 
 def test_the_page_and_its_pictures_are_of_the_results_that_are_kept() -> None:
     text, kept = page.PAGE.read_text(), load()
 
-    assert page.with_results(text, kept) == text, "run `.venv/bin/python -m benchmarks --show`"
+    assert page.with_results(text, kept, load(results.GROWTH)) == text, (
+        "run `.venv/bin/python -m benchmarks --show`"
+    )
     for scheme in ("light", "dark"):
         assert kept.stamp in (IMAGES / f"performance-{scheme}.svg").read_text()
 
@@ -98,18 +102,19 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_the_page_gets_new_results_in_place_of_old_ones() -> None:
-    text = f"# Performance\n{page.BEGIN}\nold\n{page.END}\nThe end\n"
+    text = f"# Fast\n{page.FIGURES}\nold\n{page.END}\nThen\n{page.GROWN}\nold\n{page.END}\nEnd\n"
 
-    first = page.with_results(text, RESULTS)
-    second = page.with_results(first, replace(RESULTS, commit="fedc9876"))
+    first = page.with_results(text, RESULTS, GROWTH)
+    second = page.with_results(first, replace(RESULTS, commit="fedc9876"), GROWTH)
 
     assert "old" not in first
     assert "| durable intake | 0.52 of the bare handler | at least 0.5 | yes | 0.49–0.53 |" in first
     assert "- **durable intake.** Python | one core. Beside it: events/s 8,123." in first
-    assert first.endswith(f"{page.END}\nThe end\n")
-    assert second == first.replace("0123abcd", "fedc9876")
+    assert "| 2,000,000 events | 0.42 (1.05) |" in first
+    assert first.endswith(f"{page.END}\nEnd\n")
+    assert second == first.replace("0123abcd", "fedc9876", 1)
     with pytest.raises(ValueError, match="no place"):
-        page.with_results("# Performance\n", RESULTS)
+        page.with_results("# Fast\n", RESULTS, GROWTH)
 
 
 def test_a_machine_that_is_busy_or_forgets_is_told_of() -> None:
