@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from benchmarks.figures import Figure
 from benchmarks.results import MOST_SHOWN, Results, lead, number, to_reach
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-_ROW_INCHES = 0.52
+_ROW_INCHES, _AXIS_INCHES = 0.52, 0.5
+_LETTERS = 84
+"""So many fit into a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +52,21 @@ def save(canvas: Canvas, file: Path, stamp: str) -> None:
 
 def _drawn(figures: Sequence[Figure], scheme: Scheme) -> Canvas:
     """Return the picture: a row a figure, each from the line that it has to reach to where it is."""
-    height, below = _ROW_INCHES * (len(figures) + 0.3) + 0.6, 0.6
+    # Where a name and what was measured do not fit beside each other, they stand on lines of their own
+    lines = [2 if len(each.name) + len(_words(each)) > _LETTERS else 1 for each in figures]
+    places = list(accumulate(0.6 + 0.4 * each for each in lines))
+    rows = (places[-1] if places else 0) + 0.5
+    height = rows * _ROW_INCHES + _AXIS_INCHES
     canvas = Canvas(figsize=(7, height), facecolor=scheme.ground)
-    axes = canvas.add_axes((0.03, below / height, 0.94, 1 - (below + 0.05) / height), facecolor=scheme.ground)
+    axes = canvas.add_axes(
+        (0.03, _AXIS_INCHES / height, 0.94, 1 - _AXIS_INCHES / height), facecolor=scheme.ground
+    )
     axes.set_xscale("log")
     axes.set_xlim(1 / MOST_SHOWN / 1.06, MOST_SHOWN * 1.06)
-    axes.set_ylim(len(figures) - 0.5, -0.8)
+    axes.set_ylim(rows, 0)
     axes.axvline(1, color=scheme.muted, linewidth=1.2, zorder=1)
-    for row, figure in enumerate(figures):
-        _draw_row(axes, row, figure, scheme)
+    for figure, place, count in zip(figures, places, lines, strict=True):
+        _draw_row(axes, figure, place, name_at=place - 0.4 * count, scheme=scheme)
     axes.xaxis.set_major_locator(FixedLocator([1 / 4, 1 / 2, 1, 2, 4]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(_times))
@@ -69,12 +78,17 @@ def _drawn(figures: Sequence[Figure], scheme: Scheme) -> Canvas:
     return canvas
 
 
-def _draw_row(axes: Any, row: int, figure: Figure, scheme: Scheme) -> None:
-    color = scheme.reached if figure.is_reached else scheme.short
-    words = f"{number(figure.value)} {figure.unit} ({to_reach(figure)})"
-    across = axes.get_yaxis_transform()
-    axes.text(0, row - 0.4, figure.name, color=scheme.ink, fontsize=9.5, va="center", transform=across)
-    axes.text(1, row - 0.4, words, color=scheme.muted, fontsize=9, va="center", ha="right", transform=across)
+def _words(figure: Figure) -> str:
+    return f"{number(figure.value)} {figure.unit} ({to_reach(figure)})"
+
+
+def _draw_row(axes: Any, figure: Figure, row: float, *, name_at: float, scheme: Scheme) -> None:
+    color, across = scheme.reached if figure.is_reached else scheme.short, axes.get_yaxis_transform()
+    # On the ground's colour, so that the line of what to reach does not go through the letters
+    box = {"facecolor": scheme.ground, "edgecolor": "none", "pad": 1}
+    named = {"va": "center", "transform": across, "bbox": box}
+    axes.text(0, name_at, figure.name, color=scheme.ink, fontsize=9.5, **named)
+    axes.text(1, row - 0.4, _words(figure), color=scheme.muted, fontsize=9, ha="right", **named)
     axes.plot((1 / MOST_SHOWN, MOST_SHOWN), (row, row), color=scheme.line, linewidth=1, zorder=0)
     at, rounds = lead(figure, figure.value), [lead(figure, each) for each in figure.rounds]
     axes.plot((1, at), (row, row), color=color, linewidth=6, zorder=2, solid_capstyle="butt")
