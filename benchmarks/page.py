@@ -42,8 +42,7 @@ def growth_table(growth: Results) -> Iterator[str]:
 
 
 def _figures(results: Results) -> Iterator[str]:
-    yield _measured(results)
-    yield ""
+    yield from _measured(results)
     yield from _table(HEADINGS, list(rows(results.sections)))
     yield ""
     yield "The machine and what ran on it:"
@@ -58,14 +57,15 @@ def _figures(results: Results) -> Iterator[str]:
 
 
 def _growth(growth: Results) -> Iterator[str]:
-    yield _measured(growth)
-    yield ""
+    yield from _measured(growth)
     yield from growth_table(growth)
 
 
-def _measured(results: Results) -> str:
+def _measured(results: Results) -> Iterator[str]:
     when, minutes = f"{results.date:%-d %B %Y}", results.seconds / 60
-    return f"Measured on {when} at commit `{results.commit}`, in {minutes:.0f} minutes."
+    yield f"Measured on {when} at commit `{results.commit}`, in {minutes:.0f} minutes."
+    yield from results.machine.warnings()
+    yield ""
 
 
 def _table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
