@@ -46,7 +46,7 @@ class Machine:
     def warnings(self) -> Iterator[str]:
         """Yield what makes the figures worth less here than elsewhere."""
         if self.load > 0.5:
-            yield f"Other programs run at the same time (load {self.load:.1f}): times are longer, and spread more."
+            yield f"Other programs ran beside it (load {self.load:.1f}): times are longer, and spread more."
         if self.filesystem.startswith(("tmpfs", "ramfs")):
             yield f"An fsync on {self.filesystem} keeps nothing and costs nothing: name a disk in TMPDIR."
 

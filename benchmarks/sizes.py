@@ -79,7 +79,7 @@ def databases(folder: Path, server: Postgres) -> Iterator[Made]:
     taken_over = list[Made]()
     for number, (name, size) in enumerate(SIZES.items()):
         file = folder / f"{number}.sqlite3"
-        keys = _fill(file, size)
+        keys = fill_file(file, size)
         if name in ON_POSTGRES:
             server.take_over(file, f"growth_{number}")
             fresh = partial(_of_server, server, f"growth_{number}", is_large=bool(size.events))
@@ -108,7 +108,7 @@ def _of_server(server: Postgres, name: str, *, is_large: bool) -> Iterator[str]:
         server.drop(f"{name}_copy")
 
 
-def _fill(file: Path, size: Size) -> list[str]:
+def fill_file(file: Path, size: Size) -> list[str]:
     """Make an SQLite file of this size; return the accounts' keys."""
     asyncio.run(migrate(f"sqlite://{file}"))
     now, keys = datetime.now(UTC), [new_key() for _ in range(size.accounts)]

@@ -122,7 +122,7 @@ def test_a_machine_that_is_busy_or_forgets_is_told_of() -> None:
 
     assert not list(MACHINE.warnings())
     assert [line.partition(":")[0] for line in busy.warnings()] == [
-        "Other programs run at the same time (load 1.5)",
+        "Other programs ran beside it (load 1.5)",
         "An fsync on tmpfs on /tmp keeps nothing and costs nothing",
     ]
 
