@@ -38,10 +38,8 @@ def main() -> int:
     if given.show:
         return _shown_and_kept(load())
     if shutil.which("wrk") is None:
-        print(
-            "wrk is not installed, and the intake can't be measured without: apt-get install wrk",
-            file=sys.stderr,
-        )
+        missing = "wrk is not installed, and nothing that posts at full speed can be measured without it"
+        print(f"{missing}: install it first (on Debian: apt-get install wrk).", file=sys.stderr)
     machine = this_machine()
     print("\n".join([*machine.lines(), *(f"Mind: {line}" for line in machine.warnings())]), flush=True)
     began = datetime.now(UTC)
