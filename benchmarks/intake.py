@@ -93,8 +93,8 @@ def _many(
         rounds=tuple(ratios),
         target=target,
         bound=(
-            f"Python on the daemon's one thread: the bare handler's request takes {1e6 / bare_rate:.0f} µs, and "
-            f"{microseconds:.0f} µs more go to looking at an event and storing it. At 1 these would cost nothing."
+            f"Python on one thread: the bare handler's request takes {1e6 / bare_rate:.0f} µs, and "
+            f"{microseconds:.0f} µs more go to looking at an event and storing it; at 1 they cost nothing."
         ),
         details={
             "events/s": rate,

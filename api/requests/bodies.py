@@ -51,7 +51,7 @@ async def read_body(request: web.Request, shape: type[Body]) -> Body:
 
     Raises the contract's `payload_too_large`, `request_timeout`, `invalid_json` and `validation_error`.
     """
-    data = _parsed(await read_bytes(request), shape)
+    data = parsed(await read_bytes(request), shape)
     try:
         return shape.model_validate(data)
     except ValidationError as exc:
@@ -132,7 +132,8 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     return text
 
 
-def _parsed(body: bytes, shape: type[BaseModel]) -> Any:
+def parsed(body: bytes, shape: type[BaseModel]) -> Any:
+    """Return what a JSON body holds. Raises the contract's `invalid_json`, with an example of the shape."""
     body = body.removeprefix(_BOM)  # which Windows programs write
     try:
         return _DECODER.decode(body.decode())
