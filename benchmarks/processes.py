@@ -20,24 +20,38 @@ def environment(database: Path) -> dict[str, str]:
     }
 
 
+DAEMON = [sys.executable, "-m", "pingpilot", "run"]
+
+
+def url_of(variables: dict[str, str]) -> str:
+    """Return where the daemon of this environment answers."""
+    return f"http://127.0.0.1:{variables['PINGPILOT_HTTP_PORT']}"
+
+
 @contextmanager
 def daemon(variables: dict[str, str]) -> Iterator[str]:
     """Run a daemon; give its URL once it listens."""
-    url = f"http://127.0.0.1:{variables['PINGPILOT_HTTP_PORT']}"
-    with process([sys.executable, "-m", "pingpilot", "run"], variables, url):
+    url = url_of(variables)
+    with process(DAEMON, variables, url):
         yield url
 
 
 @contextmanager
-def process(command: list[str], variables: dict[str, str], url: str) -> Iterator[None]:
-    """Run a process from when it listens at the URL's port."""
+def process(command: list[str], variables: dict[str, str], url: str) -> Iterator[int]:
+    """Run a process from when it listens at the URL's port; give its id."""
     running = subprocess.Popen(command, env=variables)
     try:
         _wait_for(url)
-        yield
+        yield running.pid
     finally:
         running.terminate()
         running.wait(timeout=15)
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the processor time that a process has used, in user and system mode."""
+    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:

@@ -38,4 +38,6 @@ class Insert:
     then: str = ""
 
 
-Work: TypeAlias = Generator[Ask | Insert, Rows, T]
+Asked: TypeAlias = Ask | Insert | Sequence[Insert]
+"""What work yields; several inserts, of which none may need rows, are one statement on PostgreSQL."""
+Work: TypeAlias = Generator[Asked, Rows, T]

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from api.calls import Call
 from api.errors import ApiError
-from api.replies import json_reply
+from api.replies import QuickReply, json_reply
 from api.requests.auth import authenticate, check_category, check_links, recognised
 from api.requests.bodies import bytes_at_hand, invalid_request, read_body
 from api.requests.submitting import submit
@@ -88,9 +88,7 @@ async def _reply(
     outcome = "Event replayed" if acceptance.replayed else "Event accepted"
     log.debug(outcome, event_id=event_id, goes_nowhere=acceptance.goes_nowhere)
     headers = {"Idempotent-Replayed": "true"} if acceptance.replayed else {}
-    prefer = _WAIT.search(",".join(request.headers.getall("Prefer", [])))  # ignored where it can't be read
-    wait = min(int(prefer[1]), LONGEST_WAIT) if prefer else 0
-    if wait:
+    if wait := _seconds_to_wait(request):
         headers["Preference-Applied"] = f"wait={wait}"
     if acceptance.goes_nowhere:
         # No warning a line: its sender could fill the log. The start's log and the doctor name the account
@@ -98,14 +96,22 @@ async def _reply(
         told = {"deliveryStatus": EventStatus.NO_CHANNEL, "deliveries": []}
         warning = _why_nowhere(caller, said.category)
         body_sent = {"message": _ACCEPTED, "eventId": event_id, "warning": warning, **told}
-        return json_reply(body_sent, headers=headers)
-    channels = dict.fromkeys(target.channel for target in acceptance.targets)
-    obstacle = _why_waiting(services, [*channels])
+        return json_reply(body_sent, headers=headers, kind=QuickReply)
+    obstacle = _why_waiting(services, [*dict.fromkeys(target.channel for target in acceptance.targets)])
     if wait:
         return await _reply_when_settled(request, acceptance.event_id, wait, headers, obstacle)
     # An `AcceptedEvent` without the shape, as above: these are the replies that have to be fast
     warned = {"warning": obstacle} if obstacle else {}
-    return json_reply({"message": _ACCEPTED, "eventId": event_id, **warned}, headers=headers)
+    said_of_it = {"message": _ACCEPTED, "eventId": event_id, **warned}
+    return json_reply(said_of_it, headers=headers, kind=QuickReply)
+
+
+def _seconds_to_wait(request: web.Request) -> int:
+    """Return how long the caller wishes to wait; what can't be read is ignored (RFC 7240)."""
+    if "Prefer" not in request.headers:
+        return 0
+    prefer = _WAIT.search(",".join(request.headers.getall("Prefer")))
+    return min(int(prefer[1]), LONGEST_WAIT) if prefer else 0
 
 
 def _why_waiting(services: Services, channels: Sequence[str]) -> str | None:

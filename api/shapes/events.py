@@ -5,8 +5,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 import msgspec
 from pydantic import (
@@ -188,8 +187,7 @@ class EventBody(BaseModel):
         return SaidEvent(self.category, self.description, self.fields, self.title, self.url)
 
 
-@dataclass(frozen=True, slots=True)
-class SaidEvent:
+class SaidEvent(NamedTuple):
     """What an event's body says, all of it checked."""
 
     category: str

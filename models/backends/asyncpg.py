@@ -2,9 +2,10 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from functools import cache, lru_cache, partial
+from itertools import count
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from tortoise.connection import get_connections
 
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
 from models.sql import numbered
-from models.work import Ask, Insert, Work
+from models.work import Ask, Asked, Insert, Work
 from pingpilot.database_url import parse_postgres_url
 from pingpilot.errors import CommitInDoubt
 
@@ -190,18 +191,28 @@ async def _run(connection: Any, work: Work[T]) -> T:
     return done
 
 
-def _statement(asked: Ask | Insert) -> list[Any]:
+def _statement(asked: Asked) -> list[Any]:
     """Return a statement and its values. Its text is the same for any number of rows: it stays prepared."""
     if isinstance(asked, Ask):
         return [numbered(asked.sql), *asked.values]
-    return [_insert(asked.table, asked.columns, asked.then), *map(list, zip(*asked.rows, strict=True))]
+    inserts = (asked,) if isinstance(asked, Insert) else asked
+    columns = [list(column) for each in inserts for column in zip(*each.rows, strict=True)]
+    return [_inserts(tuple((each.table, each.columns, each.then) for each in inserts)), *columns]
 
 
 @lru_cache
-def _insert(table: str, columns: tuple[str, ...], then: str) -> str:
-    types = _column_types(table)
-    arrays = ", ".join(f"${place}::{types[name]}[]" for place, name in enumerate(columns, 1))
-    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays}) {then}"  # noqa: S608
+def _inserts(parts: Sequence[tuple[str, tuple[str, ...], str]]) -> str:
+    """Return one statement for several inserts, whose foreign keys are looked at when all are done."""
+    places = count(1)
+    texts = []
+    for table, columns, then in parts:
+        types = _column_types(table)
+        arrays = ", ".join(f"${next(places)}::{types[name]}[]" for name in columns)
+        names = ", ".join(columns)
+        texts.append(f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {then}")  # noqa: S608
+    *first, last = texts
+    named = ", ".join(f"part{number} AS ({text})" for number, text in enumerate(first))
+    return f"WITH {named} {last}" if named else last
 
 
 @cache
@@ -261,7 +272,7 @@ class _TransactionClient(TransactionWrapper):
         self.hold = hold
 
     @staticmethod
-    def statements(asked: Ask | Insert) -> list[tuple[str, list[Any]]]:
+    def statements(asked: Asked) -> list[tuple[str, list[Any]]]:
         """Return what is asked as statements of PostgreSQL's."""
         sql, *values = _statement(asked)
         return [(sql, values)]

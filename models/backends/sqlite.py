@@ -20,7 +20,7 @@ from tortoise.connection import get_connection, get_connections
 from models.backends import READER
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
 from models.sql import as_stored
-from models.work import Ask, Insert, Work
+from models.work import Ask, Asked, Insert, Work
 from pingpilot.database_url import sqlite_path
 from pingpilot.errors import CommitInDoubt, DatabaseUnavailable
 
@@ -241,7 +241,7 @@ def _run_unsynced(connection: sqlite3.Connection, work: Work[T]) -> T:
             raise
 
 
-def _statements(asked: Ask | Insert) -> Iterator[tuple[str, list[Any]]]:
+def _statements(asked: Asked) -> Iterator[tuple[str, list[Any]]]:
     """Give statements of few different texts, which sqlite3 keeps prepared.
 
     Rows go in by powers of two.
@@ -250,13 +250,14 @@ def _statements(asked: Ask | Insert) -> Iterator[tuple[str, list[Any]]]:
         values = [orjson.dumps(each).decode() if type(each) is list else each for each in asked.values]
         yield _with_lists(asked.sql), [as_stored(each) for each in values]
         return
-    place, size = 0, _MOST_ROWS
-    while place < len(asked.rows):
-        while size > len(asked.rows) - place:
-            size //= 2
-        values = [as_stored(value) for row in asked.rows[place : place + size] for value in row]
-        yield _insert(asked.table, asked.columns, size, asked.then), values
-        place += size
+    for each in [asked] if isinstance(asked, Insert) else asked:
+        place, size = 0, _MOST_ROWS
+        while place < len(each.rows):
+            while size > len(each.rows) - place:
+                size //= 2
+            values = [as_stored(value) for row in each.rows[place : place + size] for value in row]
+            yield _insert(each.table, each.columns, size, each.then), values
+            place += size
 
 
 @lru_cache
@@ -285,7 +286,7 @@ class _TransactionClient(SqliteTransactionWrapper):
     _parent: Client
 
     @staticmethod
-    def statements(asked: Ask | Insert) -> Iterator[tuple[str, list[Any]]]:
+    def statements(asked: Asked) -> Iterator[tuple[str, list[Any]]]:
         """Give what is asked as statements of SQLite's."""
         return _statements(asked)
 

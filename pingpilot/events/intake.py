@@ -119,14 +119,12 @@ def _store(batch: Sequence[Submission], now: datetime) -> Work[tuple[Verdicts, l
     """Return the verdicts, and who is to be told of their quota: a batch's transaction."""
     ledger = yield from Ledger.open(batch, now)
     verdicts = [ledger.judge(submission) for submission in batch]
-    yield from ledger.close()
-    if accepted := _accepted(batch, verdicts):
-        yield from _insert(accepted, now)
+    yield from ledger.close(_inserts(_accepted(batch, verdicts), now))
     return verdicts, ledger.reached()
 
 
-def _insert(accepted: Accepted, now: datetime) -> Work[None]:
-    """Store what was accepted: events, deliveries and idempotency keys."""
+def _inserts(accepted: Accepted, now: datetime) -> list[Insert]:
+    """Return what stores the accepted: events, deliveries and idempotency keys."""
     events, deliveries, keys = list[tuple[Any, ...]](), list[tuple[Any, ...]](), list[tuple[Any, ...]]()
     for each, acceptance in accepted:
         account, event = each.caller.account_id, acceptance.event_id
@@ -139,15 +137,12 @@ def _insert(accepted: Accepted, now: datetime) -> Work[None]:
             keys.append((account, each.idempotency_key, each.body_hash, event, now))
     columns: tuple[str, ...] = ("id", "account_id", "category")
     columns += ("title", "url", "description", "fields_json", "created_at")
-    yield Insert("events", columns, events)
-    if deliveries:
-        columns = ("event_id", "account_id", "channel", "destination", "status", "next_attempt_at")
-        yield Insert("deliveries", columns, deliveries)
-    if keys:
-        yield Insert(
-            "idempotency_keys",
-            ("account_id", "key", "body_hash", "event_id", "created_at"),
-            keys,
-            "ON CONFLICT (account_id, key) DO UPDATE SET body_hash = excluded.body_hash, "  # after 24 hours
-            "event_id = excluded.event_id, created_at = excluded.created_at",
-        )
+    inserts = [Insert("events", columns, events)]
+    columns = ("event_id", "account_id", "channel", "destination", "status", "next_attempt_at")
+    inserts.append(Insert("deliveries", columns, deliveries))
+    columns = ("account_id", "key", "body_hash", "event_id", "created_at")
+    # Where there is one already, its 24 hours are over
+    anew = "ON CONFLICT (account_id, key) DO UPDATE SET body_hash = excluded.body_hash, "
+    anew += "event_id = excluded.event_id, created_at = excluded.created_at"
+    inserts.append(Insert("idempotency_keys", columns, keys, anew))
+    return [each for each in inserts if each.rows]

@@ -126,9 +126,9 @@ class Ledger:
                 found.append(Reached(account, percent, used, limit))
         return found
 
-    def close(self) -> Work[None]:
+    def close(self, then: Sequence[Insert] = ()) -> Work[None]:
         """Give back what was charged for submissions that were not accepted; count the others by category,
-        and add up their numbers.
+        add up their numbers, and insert what else is given.
         """
         refunds = Counter[int]()
         refunds.subtract(self._charged)
@@ -139,21 +139,24 @@ class Ledger:
         if not self._accepted:
             return
         accepted, month, slot = sorted(self._accepted.items()), month_of(self._now), slot_of(self._now)
-        yield Insert(
-            "category_usage",
-            ("account_id", "category", "month", "events", "last_event_at"),
-            [(account, name, month, count, self._now) for (account, name), count in accepted],
-            "ON CONFLICT (account_id, category, month) DO UPDATE SET "
-            "events = category_usage.events + excluded.events, last_event_at = excluded.last_event_at",
-        )
-        yield Insert(
-            "category_activity",
-            ("account_id", "slot", "category", "events"),
-            [(account, slot, name, count) for (account, name), count in accepted],
-            "ON CONFLICT (account_id, slot, category) DO UPDATE SET "
-            "events = category_activity.events + excluded.events",
-        )
-        yield from self._sums.store(slot)
+        yield [
+            Insert(
+                "category_usage",
+                ("account_id", "category", "month", "events", "last_event_at"),
+                [(account, name, month, count, self._now) for (account, name), count in accepted],
+                "ON CONFLICT (account_id, category, month) DO UPDATE SET "
+                "events = category_usage.events + excluded.events, last_event_at = excluded.last_event_at",
+            ),
+            Insert(
+                "category_activity",
+                ("account_id", "slot", "category", "events"),
+                [(account, slot, name, count) for (account, name), count in accepted],
+                "ON CONFLICT (account_id, slot, category) DO UPDATE SET "
+                "events = category_activity.events + excluded.events",
+            ),
+            *self._sums.inserts(slot),
+            *then,
+        ]
 
     def _charge(self, events: Mapping[int, int]) -> Work[dict[int, int]]:
         """Add to the month counters and return what they are then.

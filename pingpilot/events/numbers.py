@@ -8,7 +8,7 @@ from typing import Any
 from models import Account
 from models.database import reader
 from models.sql import marks, query
-from models.work import Insert, Work
+from models.work import Insert
 from pingpilot.events.activity import last_days
 
 Numbers = tuple[tuple[str, float], ...]
@@ -79,18 +79,16 @@ class Sums:
                 totals = self._totals[key] = Totals()
             totals.add(number)
 
-    def store(self, slot: int) -> Work[None]:
-        """Add all of it to what is stored, in the order of the keys, lest two daemons wait for each other."""
-        if self._totals:
-            yield Insert(
-                "number_totals",
-                ("account_id", "category", "field", "slot", "events", "total", "smallest", "largest"),
-                [
-                    (*key, slot, each.events, each.total, each.smallest, each.largest)
-                    for key, each in sorted(self._totals.items(), key=lambda item: item[0])
-                ],
-                _ADD_UP,
-            )
+    def inserts(self, slot: int) -> list[Insert]:
+        """Return what adds all of it to what is stored, in the order of the keys, lest two daemons wait for
+        each other.
+        """
+        columns = ("account_id", "category", "field", "slot", "events", "total", "smallest", "largest")
+        rows = [
+            (*key, slot, each.events, each.total, each.smallest, each.largest)
+            for key, each in sorted(self._totals.items(), key=lambda item: item[0])
+        ]
+        return [Insert("number_totals", columns, rows, _ADD_UP)] if rows else []
 
 
 # From name to name by the index: as many looks as names, however many rows each has
