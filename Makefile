@@ -6,7 +6,7 @@ PIP = .venv/bin/pip install --disable-pip-version-check --constraint constraints
 # Daemons start by the hundred in the tests: no machine's setting makes each of them compile all modules anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check lint format types imports docs image screenshots
+.PHONY: help run test check lint format types imports docs image screenshots bench
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand --tabs=10
@@ -44,6 +44,9 @@ image: ## the container's image, with Docker or Podman
 screenshots: .venv/dev ## take the pictures in docs/images anew, of the running program in Chromium
 	.venv/bin/python -m screenshots
 
+bench: .venv/bench ## measure how fast it is on this machine, in a quarter of an hour: docs/performance.md
+	.venv/bin/python -m benchmarks
+
 .venv/bin/python:
 	@echo 'Making a virtual environment in .venv ...'
 	@$(PYTHON) -m venv .venv
@@ -62,3 +65,9 @@ screenshots: .venv/dev ## take the pictures in docs/images anew, of the running 
 	@echo 'Installing what the documentation needs into .venv, once.'
 	@$(PIP) --editable '.[docs]'
 	@touch $@ .venv/runtime
+
+# The stand-ins of the platforms and PostgreSQL come with the tests
+.venv/bench: pyproject.toml constraints.txt | .venv/bin/python
+	@echo 'Installing what the benchmarks need into .venv, once: this takes some minutes.'
+	@$(PIP) --editable '.[dev,bench]'
+	@touch $@ .venv/dev .venv/runtime

@@ -20,6 +20,8 @@ class Cors:
 
     def allows(self, request: web.Request) -> bool:
         """Return whether a page of one of the origins makes, or asks to make, a call that sends an event."""
+        if not self._origins:
+            return False
         method = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_METHOD, request.method)
         if request.path not in PATHS or method != hdrs.METH_POST:
             return False
@@ -28,8 +30,9 @@ class Cors:
 
     def preflight(self, request: web.Request) -> web.Response | None:
         """Return the answer to a browser that asks first, None for any other request."""
-        is_asking = hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
-        if request.method != hdrs.METH_OPTIONS or not is_asking or not self.allows(request):
+        if request.method != hdrs.METH_OPTIONS or hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers:
+            return None
+        if not self.allows(request):
             return None
         return web.Response(
             status=204,
@@ -42,7 +45,9 @@ class Cors:
 
     def stamp(self, response: web.StreamResponse, request: web.Request) -> None:
         """Let the page read the reply, an error included."""
-        if self._origins and request.path in PATHS:
+        if not self._origins:
+            return
+        if request.path in PATHS:
             response.headers[hdrs.VARY] = hdrs.ORIGIN
         if self.allows(request):
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = request.headers[hdrs.ORIGIN]

@@ -16,7 +16,6 @@ from api.services import ERROR_PAGE, KNOWN_CALLER, SERVICES, KnownCaller, Servic
 from models.backends.errors import IntegrityConflict
 from pingpilot.accounts.quota import month_end, month_length
 from pingpilot.errors import DatabaseUnavailable
-from pingpilot.telemetry.metrics import OTHER_CALL
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ALWAYS_ANSWERED = {"/healthz", "/readyz", "/metrics", "/assets/{mark}/{name}"}
@@ -30,18 +29,17 @@ log = structlog.get_logger(__name__)
 @web.middleware
 async def answer_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every request, whatever happens in its handler; each reply carries `X-Request-Id`."""
-    given = request.headers.get("X-Request-Id", "")
-    request_id = given if _REQUEST_ID.fullmatch(given) else new_request_id()
+    given = request.headers.get("X-Request-Id")
+    request_id = given if given and _REQUEST_ID.fullmatch(given) else new_request_id()
     structlog.contextvars.bind_contextvars(request_id=request_id)  # for this task and those it makes
-    services, resource = request.app[SERVICES], request.match_info.route.resource
+    services, route = request.app[SERVICES], request.match_info.route
     # Such as `/api/v1/events/{event_id}`, None for what there is not. The path itself would give whoever
     # writes one a metric of their own, and may hold an unsubscribe token, which is nothing for a log.
-    template = resource.canonical if resource else None
+    template = route.resource.canonical if route.resource else None
     response = services.cors.preflight(request) or await _answer(request, handler, template)
     stamp(response, request_id)
     services.cors.stamp(response, request)
-    call = f"{request.match_info.route.method} {template}" if template else OTHER_CALL
-    services.metrics.count_request(call, response.status)
+    services.metrics.count_request(route.method if template else "", template, response.status)
     if known := request.get(KNOWN_CALLER):
         _add_rate_limit(response, known, services)
     return response

@@ -1,21 +1,52 @@
 """Replies: JSON bodies, and times as the contract writes them."""
 
 import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from aiohttp import web
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.abc import AbstractStreamWriter
 from pydantic import BaseModel
 
 
 def json_reply(
-    body: BaseModel | Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
+    body: BaseModel | Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    kind: type[web.Response] = web.Response,
 ) -> web.Response:
     """Return a UTF-8 JSON reply. Members of a shape that were not set are left out."""
     plain = body.model_dump(exclude_unset=True) if isinstance(body, BaseModel) else body
-    return web.Response(body=encoded(plain), status=status, headers=headers, content_type="application/json")
+    return kind(body=encoded(plain), status=status, headers=headers, content_type="application/json")
+
+
+class QuickReply(web.Response):
+    """A JSON reply to a program that sent an event, written at once.
+
+    aiohttp looks at each reply for what these never are: packed, cut into chunks, or a browser's, with
+    cookies. That is a twentieth of what an event costs.
+    """
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        if not (isinstance(self.body, bytes) and request.version == HttpVersion11 and request.keep_alive):
+            return await super().prepare(request)
+        self.headers[hdrs.CONTENT_LENGTH] = str(len(self.body))
+        self.headers[hdrs.DATE] = _http_date(int(time.time()))
+        await request.writer.write_headers(f"HTTP/1.1 {self.status} {self.reason}", self.headers)
+        await request.writer.write_eof(self.body)
+        self._keep_alive = self._eof_sent = True
+        return request.writer
+
+
+@lru_cache(maxsize=1)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def wants_page(request: web.Request) -> bool:

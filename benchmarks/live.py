@@ -11,7 +11,6 @@ to. The pages are opened from a process of their own.
 import asyncio
 import json
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -23,28 +22,26 @@ from pathlib import Path
 from aiohttp import ClientSession, ClientTimeout, CookieJar, TCPConnector
 
 from benchmarks import processes
-from benchmarks.intake import create_account, measure
+from benchmarks.intake import create_account
+from benchmarks.wrk import post
 
 PAGES = 20
 TARGET = 0.9
 
 
 def main(rounds: int, seconds: int) -> None:
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        sys.exit("wrk is not installed: install it first, for example with `apt-get install wrk`.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         variables = processes.environment(folder / "bench.sqlite3")
         key = create_account(variables)
         with processes.daemon(variables) as url:
-            measure(wrk, url, key, folder, seconds)  # a list that is full
+            post(url, key, folder, seconds)  # a list that is full
             ratios = []
             for number in range(1, rounds + 1):
-                before, _ = measure(wrk, url, key, folder, seconds)
+                before = post(url, key, folder, seconds).rate
                 with _open_pages(url, variables) as loaded:
-                    rate, _ = measure(wrk, url, key, folder, seconds)
-                after, _ = measure(wrk, url, key, folder, seconds)
+                    rate = post(url, key, folder, seconds).rate
+                after = post(url, key, folder, seconds).rate
                 ratios.append(rate / statistics.mean((before, after)))
                 print(
                     f"round {number}: {before:,.0f}/s, with {PAGES} pages {rate:,.0f}/s, {after:,.0f}/s, "

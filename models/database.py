@@ -18,6 +18,7 @@ from tortoise.transactions import in_transaction
 from models import migrations
 from models.backends import READER
 from models.sql import is_postgres, query
+from models.work import Work
 from pingpilot.database_url import sqlite_path
 from pingpilot.errors import DatabaseUnavailable, NewerSchema
 
@@ -164,6 +165,33 @@ def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, A
         return await asyncio.shield(task)
 
     return shielded
+
+
+@unit_of_work
+async def in_one_go(work: Work[T], *, durable: bool = True) -> T:
+    """Return what `work` does, whose statements are a transaction of their own, within no other.
+
+    One that is not `durable` waits for no disk on SQLite: a power cut may lose it then, which ends whoever
+    relies on it as well. PostgreSQL may crash while its clients live on, and syncs it all the same.
+    """
+    client: Any = connection()
+    if durable or is_postgres(client):
+        return cast("T", await client.in_one_go(work))
+    return cast("T", await client.in_one_go(work, is_synced=False))
+
+
+async def within(work: Work[T]) -> T:
+    """Return what `work` does, within the transaction that is open."""
+    client: Any = connection()
+    try:
+        asked = next(work)
+        while True:
+            rows: list[Any] = []
+            for sql, values in client.statements(asked):
+                rows += await client.execute_query_dict(sql, values)
+            asked = work.send(rows)
+    except StopIteration as end:
+        return cast("T", end.value)
 
 
 @unit_of_work

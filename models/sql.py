@@ -23,15 +23,26 @@ def is_postgres(connection: BaseDBAsyncClient) -> bool:
 async def query(connection: BaseDBAsyncClient, sql: str, values: Iterable[Any] = ()) -> list[Row]:
     """Run one statement and return its rows, those of `RETURNING` included."""
     if is_postgres(connection):
-        numbers = count(1)
-        head, *tail = sql.split("?")
-        numbered = head + "".join(f"${next(numbers)}{part}" for part in tail)
-        return await connection.execute_query_dict(numbered, list(values))
-    texts = [
-        _timestamp(value) if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
-        for value in values
-    ]
-    return await connection.execute_query_dict(sql, texts)
+        return await connection.execute_query_dict(numbered(sql), list(values))
+    return await connection.execute_query_dict(sql, [as_stored(value) for value in values])
+
+
+@lru_cache
+def numbered(sql: str) -> str:
+    """Return a statement as asyncpg takes it: `$1, $2, …` for the `?`."""
+    numbers = count(1)
+    head, *tail = sql.split("?")
+    return head + "".join(f"${next(numbers)}{part}" for part in tail)
+
+
+def as_stored(value: Any) -> Any:
+    """Return a value as SQLite is to be given it."""
+    kind = type(value)
+    if kind is str or kind is int or value is None:  # nearly all are
+        return value
+    if isinstance(value, datetime):
+        return _timestamp(value)
+    return str(value) if isinstance(value, UUID) else value
 
 
 async def insert_rows(

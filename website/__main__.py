@@ -55,6 +55,7 @@ _NAVIGATION: list[dict[str, Any]] = [
         "Run it": [
             {"Accounts": "accounts.md"},
             {"Operations": "operations.md"},
+            {"Performance": "performance.md"},
             {"Security": "security.md"},
             {"Changes": "changelog.md"},
             {"Beside other programs": "comparison.md"},

@@ -42,6 +42,19 @@ async def authenticate(request: web.Request) -> Caller:
     return caller
 
 
+def recognised(request: web.Request) -> Caller | None:
+    """Return who sent an event where that is still remembered, None otherwise: `authenticate` tells then.
+
+    That it is still so is for intake to find out.
+    """
+    header = request.headers.get("Authorization", "")
+    if not header.startswith("Bearer ") or "X-API-Key" in request.headers:
+        return None
+    services = request.app[SERVICES]
+    caller = services.authenticator.remembered(header[7:])
+    return None if caller is None or caller.is_suspended or services.cors.allows(request) else caller
+
+
 def _key_in(request: web.Request) -> str:
     """Return the key as it was sent: as `X-API-Key`, a bearer token, or the password of Basic (RFC 7617).
 

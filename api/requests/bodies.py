@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any, TypeVar
 
-from aiohttp import ClientPayloadError, web
+from aiohttp import ClientPayloadError, hdrs, web
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -51,7 +51,7 @@ async def read_body(request: web.Request, shape: type[Body]) -> Body:
 
     Raises the contract's `payload_too_large`, `request_timeout`, `invalid_json` and `validation_error`.
     """
-    data = _parsed(await read_bytes(request), shape)
+    data = parsed(await read_bytes(request), shape)
     try:
         return shape.model_validate(data)
     except ValidationError as exc:
@@ -111,6 +111,12 @@ async def read_bytes(request: web.Request) -> bytes:
     return body if encoding == "identity" else _unpacked(body, encoding)
 
 
+async def bytes_at_hand(request: web.Request) -> bytes:
+    """Return the body where all of it is there, and not packed; else nothing: `read_bytes` waits for it."""
+    is_whole = request.content.is_eof() and (request.content_length or 0) <= MAX_BODY
+    return await request.read() if is_whole and hdrs.CONTENT_ENCODING not in request.headers else b""
+
+
 def _unpacked(body: bytes, encoding: str) -> bytes:
     if encoding not in _WINDOWS:
         raise ApiError("invalid_json/unknown_encoding")
@@ -126,7 +132,8 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     return text
 
 
-def _parsed(body: bytes, shape: type[BaseModel]) -> Any:
+def parsed(body: bytes, shape: type[BaseModel]) -> Any:
+    """Return what a JSON body holds. Raises the contract's `invalid_json`, with an example of the shape."""
     body = body.removeprefix(_BOM)  # which Windows programs write
     try:
         return _DECODER.decode(body.decode())

@@ -4,9 +4,10 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
+import msgspec
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -18,13 +19,14 @@ from pydantic import (
     field_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
-from pydantic_core import InitErrorDetails
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from api.replies import encoded
 from api.shapes.base import CategoryName, ChannelName, Count, Shape, Time
 from api.shapes.validation import invalid
 from models import Delivery, DeliveryStatus, Event
 from models.ids import event_id_text
+from pingpilot.accounts.categories import NAME_PATTERN
 from pingpilot.delivery.channel import FieldValue
 from pingpilot.events.history import EventStatus, status_of
 from pingpilot.events.submission import shown_description
@@ -54,6 +56,26 @@ def _storable(text: str) -> str:
     if _UNSTORABLE.search(text):
         raise invalid("must not contain NUL characters or lone surrogates.")
     return text
+
+
+def _title(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > MAX_TITLE:
+        raise invalid(f"must be a text of up to {MAX_TITLE} characters on one line.")
+    if not re.search(TITLE_PATTERN, _storable(value)):
+        raise invalid("must be on one line: put the rest into the description.")
+    return value if is_visible(value) else None
+
+
+def _url(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and not value.strip() and len(value) <= MAX_URL):
+        return None
+    if not isinstance(value, str) or len(value) > MAX_URL:
+        raise invalid(f"must be an address of up to {MAX_URL:,} characters.")
+    if not re.fullmatch(URL_PATTERN, _storable(value)):
+        raise invalid("must be an http or https address without spaces, such as https://example.com/1.")
+    return value
 
 
 def _field_name(value: Any) -> str:
@@ -125,24 +147,12 @@ class EventBody(BaseModel):
     @field_validator("title", mode="plain", json_schema_input_type=Title)
     @classmethod
     def _is_a_title(cls, value: Any) -> str | None:
-        if value is None:
-            return None
-        if not isinstance(value, str) or len(value) > MAX_TITLE:
-            raise invalid(f"must be a text of up to {MAX_TITLE} characters on one line.")
-        if not re.search(TITLE_PATTERN, _storable(value)):
-            raise invalid("must be on one line: put the rest into the description.")
-        return value if is_visible(value) else None
+        return _title(value)
 
     @field_validator("url", mode="plain", json_schema_input_type=Url)
     @classmethod
     def _is_a_url(cls, value: Any) -> str | None:
-        if value is None or (isinstance(value, str) and not value.strip() and len(value) <= MAX_URL):
-            return None
-        if not isinstance(value, str) or len(value) > MAX_URL:
-            raise invalid(f"must be an address of up to {MAX_URL:,} characters.")
-        if not re.fullmatch(URL_PATTERN, _storable(value)):
-            raise invalid("must be an http or https address without spaces, such as https://example.com/1.")
-        return value
+        return _url(value)
 
     @field_validator("description", mode="plain", json_schema_input_type=Description)
     @classmethod
@@ -172,8 +182,19 @@ class EventBody(BaseModel):
         raise ValidationError.from_exception_data("fields", problems)
 
     @property
-    def shown_description(self) -> str:
-        return shown_description(self.category, self.description)
+    def said(self) -> "SaidEvent":
+        """What it says, however it was read."""
+        return SaidEvent(self.category, self.description, self.fields, self.title, self.url)
+
+
+class SaidEvent(NamedTuple):
+    """What an event's body says, all of it checked."""
+
+    category: str
+    description: str
+    fields: Mapping[str, FieldValue]
+    title: str | None
+    url: str | None
 
     @property
     def fields_json(self) -> str:
@@ -183,10 +204,51 @@ class EventBody(BaseModel):
     @property
     def fingerprint(self) -> str:
         """A SHA-256 that is equal for bodies that say the same."""
-        said = f"{self.category}\n{self.shown_description}\n{self.fields_json}"
+        shown = shown_description(self.category, self.description)
+        text = f"{self.category}\n{shown}\n{self.fields_json}"
         if self.title or self.url:  # added later: a repeat from before them stays a repeat
-            said += f"\n{encoded([self.title, self.url]).decode()}"
-        return hashlib.sha256(said.encode()).hexdigest()
+            text += f"\n{encoded([self.title, self.url]).decode()}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _QuickBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`EventBody` for msgspec, a twentieth of the time; it may refuse more, and must refuse as much."""
+
+    category: Annotated[str, msgspec.Meta(pattern=f"^{NAME_PATTERN}\\Z")]
+    title: str | None = None
+    url: str | None = None
+    description: Annotated[str, msgspec.Meta(max_length=MAX_DESCRIPTION)] | None = None
+    fields: (
+        Annotated[
+            dict[
+                Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_FIELD_NAME)],
+                bool
+                | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+                | float
+                | Annotated[str, msgspec.Meta(max_length=MAX_FIELD_VALUE)],
+            ],
+            msgspec.Meta(max_length=MAX_FIELDS),
+        ]
+        | None
+    ) = None
+
+
+_quick = msgspec.json.Decoder(_QuickBody)
+
+
+def read_quickly(body: bytes) -> SaidEvent | None:
+    """Return what a body says, as `EventBody` would have it, or None: then that one is to be asked.
+
+    It is for bodies that are right, which nearly all are; what is wrong with another is not looked for here.
+    """
+    if b"\\u0000" in body:  # an escaped NUL, the one invalid character that msgspec lets pass
+        return None
+    try:
+        read = _quick.decode(body)
+        title, url = _title(read.title), _url(read.url)
+    except (msgspec.MsgspecError, UnicodeDecodeError, PydanticCustomError):
+        return None
+    return SaidEvent(read.category, read.description or "", read.fields or {}, title, url)
 
 
 EVENT_ID_PATTERN = "^evt_[0-9a-f]{32}$"

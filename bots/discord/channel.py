@@ -49,6 +49,9 @@ _ROOM_GONE = {
     THREAD_ARCHIVED: _LOCKED,  # opening one that is only archived comes with the message
     THREAD_LOCKED: _LOCKED,
 }
+_KEPT_OPEN = (
+    60.0  # seconds that a connection may idle: longer than aiohttp's 15, a new one costs a TLS handshake
+)
 _LONGEST_WAIT = 30.0  # seconds a rate limit may hold a slot; discord.py takes no less
 
 
@@ -108,6 +111,7 @@ class DiscordChannel:
                 max_messages=None,
                 allowed_mentions=discord.AllowedMentions.none(),
                 max_ratelimit_timeout=_LONGEST_WAIT,
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_OPEN),
                 http_trace=watch_for_pauses(bound_answers(aiohttp.TraceConfig())),
             )
             try:

@@ -7,6 +7,9 @@ from telegram.request import HTTPXRequest
 
 LONGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of an answer; a hundred of the longest updates are a few million."""
+_KEPT_OPEN = (
+    60.0  # seconds of idleness; httpx's 5 would have most single messages wait for a new TLS handshake
+)
 
 
 def new_request(kind: type[HTTPXRequest] = HTTPXRequest, *, connections: int, timeout: float) -> HTTPXRequest:
@@ -19,6 +22,7 @@ def new_request(kind: type[HTTPXRequest] = HTTPXRequest, *, connections: int, ti
         read_timeout=timeout,
         pool_timeout=timeout,
         httpx_kwargs={
+            "limits": httpx.Limits(max_connections=connections, keepalive_expiry=_KEPT_OPEN),
             # Few bytes may unpack to very many
             "headers": {"Accept-Encoding": "identity"},
             "event_hooks": {"response": [_bound]},

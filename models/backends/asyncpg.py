@@ -2,13 +2,15 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
-from functools import partial
+from functools import cache, lru_cache, partial
+from itertools import count
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
+from tortoise import Tortoise
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
     ConnectionWrapper,
@@ -20,8 +22,12 @@ from tortoise.backends.base.client import (
 from tortoise.connection import get_connections
 
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
+from models.sql import numbered
+from models.work import Ask, Asked, Insert, Work
 from pingpilot.database_url import parse_postgres_url
 from pingpilot.errors import CommitInDoubt
+
+T = TypeVar("T")
 
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, *OF_ALL)
 # What says nothing of the server's mind: the connection broke, or was cut off
@@ -154,6 +160,81 @@ class Client(AsyncpgDBClient):
         transaction = _Transaction(_TransactionClient(self), self._pool_init_lock)
         return GuardedTransaction(transaction, our_errors)
 
+    async def in_one_go(self, work: Work[T]) -> T:
+        """Return what `work` does, whose statements are a transaction, past Tortoise's wrappers."""
+        with our_errors():
+            hold = await self.take()
+            try:
+                return await _run(hold.connection, work)
+            except BaseException as exc:
+                hold.check(exc)
+                raise
+            finally:
+                await hold.release()
+
+
+async def _run(connection: Any, work: Work[T]) -> T:
+    """Run a transaction; what `work` raises undoes it."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        asked = next(work)
+        while True:
+            asked = work.send(await connection.fetch(*_statement(asked)))
+    except StopIteration as end:
+        done: T = end.value
+    except BaseException:
+        with suppress(*_FAILURES):  # the server forgets the transaction of a connection that is gone
+            await transaction.rollback()
+        raise
+    await _commit(transaction.commit)
+    return done
+
+
+def _statement(asked: Asked) -> list[Any]:
+    """Return a statement and its values. Its text is the same for any number of rows: it stays prepared."""
+    if isinstance(asked, Ask):
+        return [numbered(asked.sql), *asked.values]
+    inserts = (asked,) if isinstance(asked, Insert) else asked
+    columns = [list(column) for each in inserts for column in zip(*each.rows, strict=True)]
+    return [_inserts(tuple((each.table, each.columns, each.then) for each in inserts)), *columns]
+
+
+@lru_cache
+def _inserts(parts: Sequence[tuple[str, tuple[str, ...], str]]) -> str:
+    """Return one statement for several inserts, whose foreign keys are looked at when all are done."""
+    places = count(1)
+    texts = []
+    for table, columns, then in parts:
+        types = _column_types(table)
+        arrays = ", ".join(f"${next(places)}::{types[name]}[]" for name in columns)
+        names = ", ".join(columns)
+        texts.append(f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {then}")  # noqa: S608
+    *first, last = texts
+    named = ", ".join(f"part{number} AS ({text})" for number, text in enumerate(first))
+    return f"WITH {named} {last}" if named else last
+
+
+@cache
+def _column_types(table: str) -> dict[str, str]:
+    """Return the types of a table's columns as our models have them; texts without their longest length,
+    since a cast to that would cut them, and silently.
+    """
+    [model] = [each for each in Tortoise.describe_models().values() if each["table"] == table]
+    found = {}
+    for column in (model["pk_field"], *model["data_fields"]):
+        types = column["db_field_types"]
+        kind = types.get("postgres", types[""])
+        found[column["db_column"]] = "TEXT" if "CHAR" in kind else kind
+    return found
+
+
+async def _commit(commit: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await commit()
+    except _NO_ANSWER as exc:
+        raise CommitInDoubt(f"No answer to a commit: {type(exc).__name__}: {exc}") from exc
+
 
 class Hold:
     """A connection in the hands of one user, until it is given back or the time is over."""
@@ -189,6 +270,12 @@ class _TransactionClient(TransactionWrapper):
     def __init__(self, connection: AsyncpgDBClient, hold: Hold | None = None) -> None:
         super().__init__(connection)
         self.hold = hold
+
+    @staticmethod
+    def statements(asked: Asked) -> list[tuple[str, list[Any]]]:
+        """Return what is asked as statements of PostgreSQL's."""
+        sql, *values = _statement(asked)
+        return [(sql, values)]
 
     def acquire_connection(self) -> "_TurnWithin":
         return _TurnWithin(self._lock, self)
@@ -260,19 +347,13 @@ class _Transaction(TransactionContextPooled):
             if self.client._finalized:
                 return
             if error is None:
-                await self._commit()
+                await _commit(self.client.commit)
             else:
                 with suppress(*_FAILURES):  # the server forgets the transaction of a connection that is gone
                     await self.client.rollback()
         finally:
             get_connections().reset(self.token)
             await self._hold.release()
-
-    async def _commit(self) -> None:
-        try:
-            await self.client.commit()
-        except _NO_ANSWER as exc:
-            raise CommitInDoubt(f"No answer to a commit: {type(exc).__name__}: {exc}") from exc
 
 
 client_class = Client

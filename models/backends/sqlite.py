@@ -4,22 +4,27 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO, cast
+from typing import Any, TextIO, TypeVar, cast
 
 import aiosqlite
+import orjson
 from tortoise.backends.base.client import ConnectionWrapper, NestedTransactionContext, TransactionalDBClient
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connection, get_connections
 
 from models.backends import READER
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
+from models.sql import as_stored
+from models.work import Ask, Asked, Insert, Work
 from pingpilot.database_url import sqlite_path
 from pingpilot.errors import CommitInDoubt, DatabaseUnavailable
+
+T = TypeVar("T")
 
 _PRAGMAS = {
     "journal_mode": "WAL",
@@ -31,6 +36,7 @@ _PRAGMAS = {
     "journal_size_limit": 64 * 1024 * 1024,
 }
 _BUSY = 10.0  # seconds that another process may keep SQLite's lock at most
+_MOST_ROWS = 64  # that one statement inserts
 _CLOSE_ENOUGH = 0.1  # of the patience: SQLite is told its rest only where that has become less by so much
 
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
@@ -114,6 +120,21 @@ class Client(SqliteClient):
     def _in_transaction(self) -> GuardedTransaction:
         return GuardedTransaction(_Transaction(_TransactionClient(self), self._lock), our_errors)
 
+    async def in_one_go(self, work: Work[T], *, is_synced: bool = True) -> T:
+        """Return what `work` does, whose statements are a transaction: one way to the thread and back."""
+        with our_errors():
+            connection: Any = await self.take()  # which has no public way to run more than a statement
+            try:
+                run = _run if is_synced else _run_unsynced
+                done: T = await connection._execute(run, connection._conn, work)
+            finally:
+                self._lock.release()
+        try:
+            self.check_files()
+        except DatabaseUnavailable as exc:
+            raise CommitInDoubt(str(exc)) from exc
+        return done
+
     async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
         if self._reads_on and query.startswith("SELECT"):
             return await get_connection(self._reads_on).execute_query(query, values)
@@ -177,6 +198,79 @@ class Client(SqliteClient):
         return () if name == ":memory:" else (name, f"{name}-wal", f"{name}-shm")
 
 
+def _run(connection: sqlite3.Connection, work: Work[T]) -> T:
+    """Run a transaction in the thread that calls this; what `work` raises undoes it."""
+    if connection.in_transaction:  # of somebody who was cancelled
+        connection.rollback()
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        rows: list[Any] = []
+        try:
+            asked = next(work)
+            while True:
+                rows = []
+                for sql, values in _statements(asked):
+                    rows += connection.execute(sql, values).fetchall()
+                asked = work.send(rows)
+        except StopIteration as end:
+            done: T = end.value
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk may leave it open
+            connection.rollback()
+        raise
+    return done
+
+
+def _run_unsynced(connection: sqlite3.Connection, work: Work[T]) -> T:
+    """Run a transaction whose commit is not synced; the next one that is takes it to the disk, too.
+
+    The setting is changed for so long. A second connection would wait for the lock by looking from time to
+    time, and each would lose its cache whenever the other one writes.
+    """
+    if connection.in_transaction:  # within one, the setting can't be changed
+        connection.rollback()
+    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        return _run(connection, work)
+    finally:
+        try:
+            connection.execute(f"PRAGMA synchronous = {_PRAGMAS['synchronous']}")
+        except sqlite3.Error:
+            connection.close()  # rather none than one whose commits do not reach the disk
+            raise
+
+
+def _statements(asked: Asked) -> Iterator[tuple[str, list[Any]]]:
+    """Give statements of few different texts, which sqlite3 keeps prepared.
+
+    Rows go in by powers of two.
+    """
+    if isinstance(asked, Ask):
+        values = [orjson.dumps(each).decode() if type(each) is list else each for each in asked.values]
+        yield _with_lists(asked.sql), [as_stored(each) for each in values]
+        return
+    for each in [asked] if isinstance(asked, Insert) else asked:
+        place, size = 0, _MOST_ROWS
+        while place < len(each.rows):
+            while size > len(each.rows) - place:
+                size //= 2
+            values = [as_stored(value) for row in each.rows[place : place + size] for value in row]
+            yield _insert(each.table, each.columns, size, each.then), values
+            place += size
+
+
+@lru_cache
+def _with_lists(sql: str) -> str:
+    return sql.replace("= ANY(?)", "IN (SELECT value FROM json_each(?))")
+
+
+@lru_cache
+def _insert(table: str, columns: tuple[str, ...], rows: int, then: str) -> str:
+    marks = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks} {then}"  # noqa: S608
+
+
 def _identity(path: str) -> tuple[int, int] | None:
     """Return device and inode of what is at the path, None where there is nothing."""
     try:
@@ -190,6 +284,11 @@ class _TransactionClient(SqliteTransactionWrapper):
     """The connection as those see it who are within a transaction."""
 
     _parent: Client
+
+    @staticmethod
+    def statements(asked: Asked) -> Iterator[tuple[str, list[Any]]]:
+        """Give what is asked as statements of SQLite's."""
+        return _statements(asked)
 
     def acquire_connection(self) -> "_TurnWithin":
         return _TurnWithin(self._lock, self)

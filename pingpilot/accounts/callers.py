@@ -2,9 +2,11 @@
 
 import asyncio
 import hmac
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models import Account, ApiKey, Destination, KeyScope, MonthlyUsage
 from models.api_key import latest_expiry
@@ -12,6 +14,7 @@ from models.database import reader, unit_of_work
 from models.destination import DestinationKind, Obstacle, obstacle_to
 from models.names import split
 from models.sql import as_datetime, marks, query
+from models.work import Ask, Work
 from pingpilot.accounts.keys import key_hash, key_prefix, looks_like_key
 from pingpilot.accounts.quota import PlanLimits, month_of
 from pingpilot.batching import Batcher
@@ -20,17 +23,31 @@ from pingpilot.clock import Clock
 
 _USE_RECORDED_EVERY = timedelta(minutes=1)
 _NOTED_WITHIN = 0.25  # seconds that a caller waits for that
-_KEYS = """
+_IN_FORCE = "k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ? AND k.expires_at <= ?)"
+_KEYS = f"""
 SELECT k.id, k.hash, k.scope, k.categories, k.last_used_at, a.id AS account_id, a.email, a.plan,
        a.suspended_at, a.monthly_events, u.events, d.channel, d.name, d.kind, d.address, d.suspended_reason
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 LEFT JOIN monthly_usage u ON u.account_id = a.id AND u.month = ?
 LEFT JOIN destinations d ON d.account_id = a.id AND d.enabled
-WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ? AND k.expires_at <= ?)
-      AND k.prefix IN ({prefixes})
+WHERE {_IN_FORCE} AND k.prefix IN ({{prefixes}})
 ORDER BY d.name
-"""
+"""  # noqa: S608
+_COMPARED = (
+    *("scope", "categories", "plan", "suspended_at", "monthly_events"),
+    *("channel", "name", "kind", "address", "suspended_reason"),
+)
+_STILL = f"""
+SELECT k.id, k.scope, k.categories, a.plan, a.suspended_at, a.monthly_events,
+       d.channel, d.name, d.kind, d.address, d.suspended_reason
+FROM api_keys k
+JOIN accounts a ON a.id = k.account_id
+LEFT JOIN destinations d ON d.account_id = a.id AND d.enabled
+WHERE {_IN_FORCE} AND k.id = ANY(?)
+ORDER BY d.name
+"""  # noqa: S608
+_MOST_REMEMBERED = 2048
 
 
 class Target(NamedTuple):
@@ -57,6 +74,7 @@ class _KeyInForce:
     monthly_events: int | None
     events_used: int
     obstacles: dict["Target", Obstacle | None]
+    rows: list[tuple[Any, ...]]
 
 
 async def _read_keys(prefixes: list[str], now: datetime) -> list[_KeyInForce]:
@@ -78,7 +96,9 @@ async def _read_keys(prefixes: list[str], now: datetime) -> list[_KeyInForce]:
                 monthly_events=row["monthly_events"],
                 events_used=row["events"] or 0,
                 obstacles={},
+                rows=[],
             )
+        keys[row["id"]].rows.append(tuple(row[column] for column in _COMPARED))
         if name := row["name"]:
             target = Target(name, row["channel"], is_direct=row["kind"] == DestinationKind.DIRECT)
             keys[row["id"]].obstacles[target] = obstacle_to(
@@ -94,7 +114,8 @@ class Caller:
     `scope` is what the key allows, `categories` are the only ones it may post to (None: all). `limit`
     None: no limit. Of the destinations that are switched on, the direct ones of the channels `unlinked` lack
     a link, the `suspended` lost their recipient, and the `targets` can be used. An account that
-    `is_suspended` may do nothing. `key_id` is 0 for an owner.
+    `is_suspended` may do nothing. `key_id` is 0 for an owner. `as_read` is what the database said of one who
+    is remembered, for `changed_since`.
     """
 
     key_id: int
@@ -108,6 +129,7 @@ class Caller:
     unlinked: tuple[str, ...]
     suspended: tuple[Target, ...]
     targets: tuple[Target, ...]
+    as_read: tuple[tuple[Any, ...], ...] | None = None
 
     def may(self, scope: KeyScope) -> bool:
         """Whether the key allows what needs this scope: `manage` includes `send`."""
@@ -118,19 +140,41 @@ class Caller:
         return self.categories is None or category in self.categories
 
 
+def changed_since(callers: Iterable[Caller], now: datetime) -> Work[set[int]]:
+    """Return the keys of remembered callers of whom the database says something else now, or nothing."""
+    known = {each.key_id: each.as_read for each in callers if each.as_read is not None}
+    if not known:
+        return set()
+    rows = yield Ask(_STILL, [now, latest_expiry(now), [*known]])
+    found: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for key_id, *said in rows:
+        found[key_id].append(tuple(said))
+    return {key_id for key_id, as_read in known.items() if tuple(found[key_id]) != as_read}
+
+
 @unit_of_work
 async def _write_use(key_ids: set[int], now: datetime) -> int:
     return await ApiKey.filter(id__in=key_ids).update(last_used_at=now)
 
 
 class Authenticator:
-    """Turns API keys into callers. Nothing is cached: a key revoked elsewhere is refused at once."""
+    """Turns API keys into callers.
+
+    Who was found is remembered for a minute, for those alone who then ask the database, with `changed_since`
+    and in the transaction that depends on it: a key revoked elsewhere is refused at once.
+    """
 
     def __init__(self, *, limits: PlanLimits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
         self._lookups: Batcher[str, Caller | None] = Batcher(self._look_up)
         self._noting: asyncio.Future[int] | None = None
+        self._remembered: dict[str, tuple[Caller, float]] = {}
+
+    def remembered(self, key: str) -> Caller | None:
+        """Return who the key belonged to when it was looked up last, None where that is too long ago."""
+        caller, until = self._remembered.get(key_hash(key), (None, 0.0))
+        return caller if self._clock.monotonic() < until else None
 
     async def caller_of(self, key: str) -> Caller | None:
         """Return who the key belongs to, None for one that is malformed, unknown, revoked or expired."""
@@ -160,6 +204,7 @@ class Authenticator:
                     )
                     for row in rows
                 },
+                rows=[],
             )
         )
 
@@ -172,11 +217,24 @@ class Authenticator:
             digest = key_hash(key)
             own = next((each for each in known if hmac.compare_digest(each.hash, digest)), None)
             found[key] = self._caller(own) if own else None
+            self._remember(digest, own, found[key], now)
             if own and (own.last_used_at is None or abs(now - own.last_used_at) >= _USE_RECORDED_EVERY):
                 stale.add(own.id)
         if stale:
             await self._note_use(stale, now)
         return [found[key] for key in keys]
+
+    def _remember(self, digest: str, own: _KeyInForce | None, caller: Caller | None, now: datetime) -> None:
+        """Remember a caller until its use is to be written down again, and a look-up does that."""
+        self._remembered.pop(digest, None)
+        if own is None or caller is None:
+            return
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]  # looked up longest ago
+        used = abs(now - own.last_used_at) if own.last_used_at else _USE_RECORDED_EVERY
+        left = (_USE_RECORDED_EVERY - used) if used < _USE_RECORDED_EVERY else _USE_RECORDED_EVERY
+        until = self._clock.monotonic() + left.total_seconds()
+        self._remembered[digest] = (replace(caller, as_read=tuple(own.rows)), until)
 
     async def _note_use(self, key_ids: set[int], now: datetime) -> None:
         """Write down when keys were used. A database that is locked or full refuses no good key for that."""

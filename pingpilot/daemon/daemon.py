@@ -204,7 +204,7 @@ class Daemon:
         )
 
     def _wake(self, names: set[str]) -> None:
-        for name in names & self._parts.keys():
+        for name in sorted(names & self._parts.keys()):
             self._parts[name].dispatcher.wake()
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pingpilot.channels import CHANNELS, load
 from pingpilot.config import Settings
 from pingpilot.daemon.identity import Identity
+from pingpilot.delivery.claiming import Claimer
 from pingpilot.delivery.dispatcher import Dispatcher
+from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 from pingpilot.delivery.settlement import Settlements
@@ -33,6 +35,7 @@ def build_parts(
 ) -> dict[str, Part]:
     """Return each channel that has its settings, by name; the others are reported as off, and why."""
     parts = {}
+    claimer, journal = Claimer(daemon_id=identity.name), Journal(daemon_id=identity.name)
     for name, own_settings in settings.channels.items():
         if own_settings.missing:
             around.health.report(name, State.OFF, f"Set {own_settings.missing} to switch it on.")
@@ -41,7 +44,8 @@ def build_parts(
         own: ChannelParts = load(kind.part)(own_settings, around)
         dispatcher = Dispatcher(
             own.channel,
-            daemon_id=identity.name,
+            claimer=claimer,
+            journal=journal,
             predecessors=identity.predecessors,
             pacer=Pacer(
                 overall=kind.pace,

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models.destination import Obstacle
-from pingpilot.channels import direct_channels
+from pingpilot.channels import CHANNELS, direct_channels
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.due import DueDelivery
 
@@ -28,6 +28,7 @@ class Claim:
     delivery_id: int
     event_id: UUID
     account_id: int
+    channel: str
     destination: str
     attempts: int
     notification: Notification
@@ -58,12 +59,21 @@ class Claim:
         return {event_id for _, event_id in self.deliveries}
 
 
-def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> Claim:
-    """Return one message over deliveries to one destination, oldest first: it shows the newest in full.
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """As much of a delivery as a message needs that counts it instead of showing it."""
 
-    `label` is what people call the channel.
+    id: int
+    event_id: UUID
+    category: str
+    passes_quiet_hours: bool
+
+
+def claim_over(shown: DueDelivery, older: Sequence[DueDelivery | Companion], now: datetime) -> Claim:
+    """Return one message over deliveries to one destination: it shows the newest in full, and counts those
+    that are `older`, the oldest first.
     """
-    *older, shown = deliveries
+    label = CHANNELS[shown.channel].label
     label = label if shown.destination in direct_channels() else f"The destination '{shown.destination}'"
     obstacle = shown.suspended_reason
     if shown.obstacle is Obstacle.OFF:
@@ -72,13 +82,14 @@ def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> 
         obstacle = f"{label} was removed before this could be sent."
     elif shown.obstacle is Obstacle.UNLINKED:
         obstacle = f"{label} was unlinked before this could be sent."
-    passes = any(each.passes_quiet_hours for each in deliveries)
+    passes = any(each.passes_quiet_hours for each in (*older, shown))
     quiet_until = None if passes else shown.quiet_hours.quiet_until(now)
     silently = shown.quiet_hours.silently
     return Claim(
         delivery_id=shown.id,
         event_id=shown.event_id,
         account_id=shown.account_id,
+        channel=shown.channel,
         destination=shown.destination,
         attempts=shown.attempts,
         companions=tuple((each.id, each.event_id) for each in older),
@@ -102,7 +113,7 @@ def claim_over(deliveries: Sequence[DueDelivery], label: str, now: datetime) -> 
     )
 
 
-def _counted(older: Sequence[DueDelivery]) -> list[str]:
+def _counted(older: Sequence[DueDelivery | Companion]) -> list[str]:
     """Return the line that counts what the message does not show: `37 more: 30 bug, 7 sale`."""
     if not older:
         return []
@@ -130,7 +141,7 @@ def companions_wanted(due: DueDelivery, now: datetime) -> Companions | None:
     What has to wait for the end of quiet hours waits together, lest something urgent queue up behind
     it; meanwhile, what passes is combined with its like. Elsewhere the account decides.
     """
-    if due.obstacle:
+    if due.obstacle or not due.is_followed:
         return None
     waits = due.quiet_hours.quiet_until(now) is not None and not due.quiet_hours.silently
     if waits and not due.passes_quiet_hours:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 import structlog
 
@@ -14,8 +13,9 @@ from models.backends.errors import IntegrityConflict
 from pingpilot.clock import Clock, Steps
 from pingpilot.delivery.attempts import ASKED_FOR, Attempt, untried
 from pingpilot.delivery.channel import Channel
+from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.delivery.claims import Claim
-from pingpilot.delivery.journal import Journal
+from pingpilot.delivery.journal import Journal, Recorded
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.delivery.reporting import Reporter
@@ -42,7 +42,8 @@ _LAST_WRITES = 2.0
 class Dispatcher:
     """Delivers through one channel: up to `slots` messages at a time, one a recipient, at the pacer's pace.
 
-    `daemon_id` is no other daemon's, and `predecessors` are those of daemons that are certainly dead.
+    `claimer` and `journal` are those of all channels of the daemon, whose id is no other daemon's;
+    `predecessors` are the ids of daemons that are certainly dead.
     `send_timeout` ends a send that hangs; `poll` is how often the database is asked without a wake-up,
     for what other processes put there.
     """
@@ -51,7 +52,8 @@ class Dispatcher:
         self,
         channel: Channel,
         *,
-        daemon_id: str,
+        claimer: Claimer,
+        journal: Journal,
         predecessors: Sequence[str] = (),
         pacer: Pacer,
         settlements: Settlements,
@@ -65,8 +67,9 @@ class Dispatcher:
     ) -> None:
         self._channel = channel
         self._predecessors = predecessors
-        self._queue = DeliveryQueue(channel=channel.name, daemon_id=daemon_id)
-        self._journal = Journal(channel=channel.name, daemon_id=daemon_id)
+        self._claimer = claimer
+        self._queue = DeliveryQueue(channel=channel.name, daemon_id=claimer.daemon_id)
+        self._journal = journal
         self._sender = Sender(channel, pacer=pacer, health=health, clock=clock, timeout=send_timeout)
         metrics.circuit_open.labels(channel.name).set_function(lambda: self._sender.is_away)
         self._reporter = Reporter(channel.name, metrics=metrics)
@@ -78,6 +81,8 @@ class Dispatcher:
         self._sending: dict[asyncio.Task[None], list[int]] = {}
         self._claiming = asyncio.Lock()
         self._awake = asyncio.Event()
+        self._wakes = 0
+        self._is_short = False  # there may be more to send than the last claim was allowed
         self._stopping = False
         self._next_expiry_check = 0.0
         self._next_release = 0.0
@@ -86,6 +91,7 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Look for due deliveries now."""
+        self._wakes += 1
         self._awake.set()
 
     def stop(self) -> None:
@@ -107,15 +113,13 @@ class Dispatcher:
                 if claims_in_doubt:
                     await self._queue.put_back(sparing=self._under_way())
                     claims_in_doubt = False
-                claimed = await self._fill_slots()
+                await self._fill_slots()
             except (DatabaseUnavailable, IntegrityConflict) as exc:
                 self._database.failed(exc, "The queue can't be read", channel=self._channel.name)
                 claims_in_doubt = True  # one may be stored although its answer is lost
-                claimed = 0
-            if not claimed:
-                with suppress(TimeoutError):  # then the database is asked without a wake-up
-                    async with asyncio.timeout(self._poll.total_seconds()):
-                        await self._awake.wait()
+            with suppress(TimeoutError):  # then the database is asked without a wake-up
+                async with asyncio.timeout(self._poll.total_seconds()):
+                    await self._awake.wait()
 
     async def drain(self, grace: timedelta) -> None:
         """Let what is being sent finish within `grace`; what does not goes back to the queue.
@@ -141,27 +145,31 @@ class Dispatcher:
     def _under_way(self) -> list[int]:
         return [each for ids in self._sending.values() for each in ids]
 
-    async def _fill_slots(self) -> int:
-        """Begin to send what is due, as far as there are slots; return how many messages that is."""
+    async def _fill_slots(self) -> None:
+        """Begin to send what is due, as far as there are slots."""
         under_way = len(self._sending)
         free = self._sender.allowed(self._slots - under_way, under_way=under_way)
         if free <= 0:
-            return 0
+            self._is_short = True
+            return
         await self._mind_the_clock()
-        if self._clock.monotonic() >= self._next_release:
+        releases = self._clock.monotonic() >= self._next_release
+        if releases:
             self._next_release = self._clock.monotonic() + RELEASE_CHECK.total_seconds()
-            await self._queue.release_held(self._clock.now())
-        if self._clock.monotonic() >= self._next_expiry_check:
-            self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
-            await self._queue.expire_leases(self._clock.now(), sparing=self._under_way())
         async with self._claiming:
-            claims = [] if self._stopping else await self._queue.claim(free, self._clock.now())
+            wish = Wish(self._channel.name, free, self._clock.now(), releases)
+            claims = [] if self._stopping else await self._claimer.claim(wish)
             for claim in claims:
                 task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")
                 self._sending[task] = claim.delivery_ids
                 task.add_done_callback(self._sending.pop)
-                task.add_done_callback(lambda _: self.wake())
-        return len(claims)
+            self._is_short = len(claims) == free
+            if self._is_short and len(self._sending) < self._slots:  # some have ended since it asked
+                self.wake()
+        if self._clock.monotonic() >= self._next_expiry_check:
+            self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
+            if await self._queue.expire_leases(self._clock.now(), sparing=self._under_way()):
+                self.wake()
 
     async def _mind_the_clock(self) -> None:
         """At the start, when the clock was set and now and then, bring forward what waits for no reason.
@@ -188,11 +196,15 @@ class Dispatcher:
             back = untried(self._clock.now())
             attempts = [replace(attempt, claim=shown), replace(attempt, claim=others, verdict=back)]
         for each in attempts:
-            changed = await self._record(each)
-            self._settlements.announce(claim.account_id, changed)
-            self._reporter.report(each, changed)
+            wakes = self._wakes
+            recorded = await self._record(each)
+            self._settlements.announce(claim.account_id, recorded.changed)
+            self._reporter.report(each, recorded.changed)
+            # Mostly there is nothing more to do, and a claim would find that out for as much as this one took
+            if recorded.is_followed or self._is_short or self._wakes != wakes:
+                asyncio.get_running_loop().call_soon(self.wake)  # once the slot is free
 
-    async def _record(self, attempt: Attempt) -> set[UUID]:
+    async def _record(self, attempt: Attempt) -> Recorded:
         """Write the outcome down however long the database is away: a sent message must not be sent again.
 
         A conflict is one with the deletion of an account, and gone when looked at anew.

@@ -7,9 +7,10 @@ from datetime import datetime
 from uuid import UUID
 
 from models.api_key import latest_expiry
-from models.database import connection
+from models.delivery import with_statuses
 from models.destination import DestinationKind, Obstacle, obstacle_to
-from models.sql import Row, as_datetime, as_uuid, marks, query
+from models.sql import Row, as_datetime, as_uuid
+from models.work import Ask, Work
 from pingpilot.accounts.quiet_hours import QuietHours
 from pingpilot.channels import CHANNELS
 from pingpilot.delivery.channel import FieldValue, Recipient
@@ -17,37 +18,51 @@ from pingpilot.events import notices
 
 DEFAULT_COLOR = 0x7F8C8D
 """Of a category that was removed after its event came in."""
-_DUE = """
-SELECT d.id, d.event_id, d.account_id, d.channel, d.destination, d.attempts - d.forgiven AS attempts,
+Place = tuple[str, int, str]
+"""A destination: its channel, its account and its name."""
+_DUE = with_statuses("""
+SELECT d.id, d.event_id, d.account_id, d.channel, d.destination, d.attempts, d.forgiven, d.last_error,
+       d.next_attempt_at,
        e.category, e.title, e.url, e.description, e.fields_json, e.notice, e.created_at,
        c.color, c.emoji, c.urgent, a.time_zone, a.combine, a.suspended_at,
        dest.kind, dest.enabled, dest.address, dest.topic, dest.suspended_reason,
        dest.quiet_from, dest.quiet_until, dest.quiet_silently, dest.muted_until, dest.mention,
-       dest.secret, dest.former_secret, dest.former_secret_until
+       dest.secret, dest.former_secret, dest.former_secret_until,
+       EXISTS (
+           SELECT 1 FROM deliveries w WHERE w.channel = d.channel AND w.status = :pending
+               AND w.account_id = d.account_id AND w.destination = d.destination AND w.id <> d.id
+       ) AS is_followed
 FROM deliveries d
 JOIN events e ON e.id = d.event_id
 JOIN accounts a ON a.id = d.account_id
 LEFT JOIN categories c ON c.account_id = d.account_id AND c.name = e.category
 LEFT JOIN destinations dest ON dest.account_id = d.account_id AND dest.name = d.destination
      AND dest.channel = d.channel
-WHERE d.id IN ({ids}) ORDER BY d.id
-"""
+WHERE d.id = ANY(?) {pending} ORDER BY d.id {lock}
+""")
+_READ = _DUE.format(pending="", lock="")
+_LOCK = with_statuses(_DUE.format(pending="AND d.status = :pending", lock="FOR UPDATE OF d SKIP LOCKED"))
 
 
 @dataclass(frozen=True, slots=True)
 class DueDelivery:
     """One delivery with its event, and its account's choices as they are now.
 
-    `attempts` are those of the present round. `color` is 0xRRGGBB. `recipient` is None where its
+    `attempts` are those of the present round, `forgiven` those before it; one that `is_new` was never tried.
+    `color` is 0xRRGGBB. `recipient` is None where its
     destination can't be used, for the `obstacle` given, which has a reason of its own where it is a
-    suspension.
+    suspension. `is_followed` tells whether others wait for the same destination.
     """
 
     id: int
     event_id: UUID
     account_id: int
+    channel: str
     destination: str
     attempts: int
+    forgiven: int
+    is_new: bool
+    next_attempt_at: datetime
     category: str
     emoji: str | None
     color: int
@@ -62,16 +77,20 @@ class DueDelivery:
     recipient: Recipient | None
     obstacle: Obstacle | None
     suspended_reason: str | None
+    is_followed: bool
 
     @property
-    def place(self) -> tuple[int, str]:
-        """Which destination it goes to: its account and its name."""
-        return self.account_id, self.destination
+    def place(self) -> Place:
+        """Which destination it goes to."""
+        return self.channel, self.account_id, self.destination
 
 
-async def read_due(ids: Sequence[int], now: datetime) -> list[DueDelivery]:
-    """Return the deliveries of these ids that exist, oldest first."""
-    return [_due_delivery(row, now) for row in await query(connection(), _DUE.format(ids=marks(ids)), ids)]
+def read_due(ids: Sequence[int], now: datetime, *, locks: bool = False) -> Work[list[DueDelivery]]:
+    """Return the deliveries of these ids, oldest first.
+
+    With `locks` those that are still pending, and that no other daemon is just about to lease.
+    """
+    return [_due_delivery(row, now) for row in (yield Ask(_LOCK if locks else _READ, [list(ids)]))]
 
 
 def quiet_hours_of(row: Row) -> QuietHours:
@@ -103,8 +122,12 @@ def _due_delivery(row: Row, now: datetime) -> DueDelivery:
         id=row["id"],
         event_id=as_uuid(row["event_id"]),
         account_id=row["account_id"],
+        channel=row["channel"],
         destination=row["destination"],
-        attempts=row["attempts"],
+        attempts=row["attempts"] - row["forgiven"],
+        forgiven=row["forgiven"],
+        is_new=row["attempts"] == 0 and row["last_error"] is None,
+        next_attempt_at=as_datetime(row["next_attempt_at"]),
         category=row["category"],
         emoji=notices.EMOJI if row["notice"] else row["emoji"],
         color=color,
@@ -119,6 +142,7 @@ def _due_delivery(row: Row, now: datetime) -> DueDelivery:
         recipient=None if obstacle else _recipient(row, now),
         obstacle=obstacle,
         suspended_reason=suspended_reason,
+        is_followed=bool(row["is_followed"]),
     )
 
 

@@ -1,15 +1,16 @@
 """Failures by reason over all accounts, for the operator: counted without a word of anybody's events."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models import AttemptOutcome, DeliveryStatus
-from models.database import connection, reader
+from models.database import reader
 from models.failure_count import LONGEST_REASON, hour_of
-from models.sql import insert_rows, query
+from models.sql import query
+from models.work import Insert, Work
 from pingpilot.delivery.attempts import Attempt
 from pingpilot.delivery.channel import Notification, field_text
 
@@ -100,7 +101,7 @@ _PLAIN = frozenset(
 )
 _ADD = (
     "ON CONFLICT (hour, channel, final, reason) DO UPDATE SET "
-    "failures = failure_counts.failures + excluded.failures RETURNING id"
+    "failures = failure_counts.failures + excluded.failures"
 )
 _RECENT = """
 SELECT channel, final, reason, SUM(failures) AS failures FROM failure_counts WHERE hour > ?
@@ -119,37 +120,35 @@ class RecentFailures:
 
 
 class FailureCounts:
-    """Counts one channel's failures, in the transaction that records them."""
+    """Counts the channels' failures, in the transaction that records them."""
 
-    def __init__(self, channel: str) -> None:
-        self._channel = channel
+    def __init__(self) -> None:
         self._hour = 0
-        self._reasons = set[str]()
+        self._reasons = defaultdict[str, set[str]](set)  # by channel, those of this hour
 
-    async def add(self, attempts: list[tuple[Attempt, int]]) -> None:
+    def add(self, attempts: Sequence[tuple[Attempt, int]]) -> Work[None]:
         """Count attempts, each with how many deliveries shared its fate; those that did not fail are left
         out.
         """
-        counts = Counter[tuple[int, bool, str]]()
+        counts = Counter[tuple[int, str, bool, str]]()
         for attempt, deliveries in attempts:
             if attempt.verdict.outcome in _COUNTED:
                 hour, is_final = hour_of(attempt.ended_at), attempt.verdict.status is DeliveryStatus.FAILED
                 reason = general_reason(attempt.verdict.reason or "", attempt)
-                counts[hour, is_final, self._told_apart(hour, reason)] += deliveries
+                channel = attempt.claim.channel
+                counts[hour, channel, is_final, self._told_apart(hour, channel, reason)] += deliveries
         if counts:
-            rows = [
-                (hour, self._channel, is_final, reason, count)
-                for (hour, is_final, reason), count in sorted(counts.items())  # two daemons in the same order
-            ]
-            columns = ("hour", "channel", "final", "reason", "failures")
-            await insert_rows(connection(), "failure_counts", columns, rows, _ADD)
+            rows = [(*key, count) for key, count in sorted(counts.items())]  # two daemons in the same order
+            yield Insert("failure_counts", ("hour", "channel", "final", "reason", "failures"), rows, _ADD)
 
-    def _told_apart(self, hour: int, reason: str) -> str:
+    def _told_apart(self, hour: int, channel: str, reason: str) -> str:
         if hour != self._hour:
-            self._hour, self._reasons = hour, set()
-        if reason not in self._reasons and len(self._reasons) >= MOST_REASONS:
+            self._hour = hour
+            self._reasons.clear()
+        known = self._reasons[channel]
+        if reason not in known and len(known) >= MOST_REASONS:
             return OTHER
-        self._reasons.add(reason)
+        known.add(reason)
         return reason
 
 

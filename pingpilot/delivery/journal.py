@@ -1,17 +1,17 @@
 """The journal: writes down what came of each attempt, and what follows for the delivery and its recipient."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
-from tortoise.expressions import F
-
-from models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryStatus, Destination
+from models import AttemptOutcome, DeliveryStatus, Destination
 from models.activity import slot_of
-from models.database import connection, transaction, unit_of_work
+from models.database import connection, in_one_go, transaction, unit_of_work, within
 from models.delivery import with_statuses
 from models.destination import USABLE
-from models.sql import as_datetime, as_uuid, is_postgres, marks, query
+from models.sql import as_datetime, as_uuid, is_postgres, query
+from models.work import Ask, Insert, Work
 from pingpilot.batching import Batcher
 from pingpilot.channels import CHANNELS, direct_channels
 from pingpilot.delivery.attempts import Attempt
@@ -19,6 +19,22 @@ from pingpilot.delivery.failure_counts import FailureCounts
 from pingpilot.errors import RecipientMoved
 from pingpilot.events import notices
 
+_IS_FOLLOWED = """
+EXISTS (
+    SELECT 1 FROM deliveries w WHERE w.channel = deliveries.channel AND w.status = :pending
+        AND w.account_id = deliveries.account_id AND w.destination = deliveries.destination
+) AS is_followed
+"""
+_DELIVERED = with_statuses(f"""
+UPDATE deliveries SET status = :delivered, attempts = attempts + 1, next_attempt_at = NULL, leased_by = NULL,
+    lease_until = NULL, last_error = NULL, delivered_at = ?
+WHERE id = ANY(?) AND status <> :delivered RETURNING id, {_IS_FOLLOWED}
+""")  # noqa: S608
+_UPDATE = with_statuses("""
+UPDATE deliveries SET status = ?, attempts = attempts + ?, next_attempt_at = ?, leased_by = NULL,
+    lease_until = NULL, last_error = CASE WHEN ? THEN ? ELSE last_error END, delivered_at = NULL
+WHERE id = ANY(?) AND status = :sending AND leased_by = ? RETURNING id
+""")
 _FAIL_WAITING = with_statuses("""
 UPDATE deliveries SET status = :failed, next_attempt_at = NULL, last_error = ?
 WHERE id IN (
@@ -29,9 +45,8 @@ WHERE id IN (
 """)
 # In one transaction, whose time is limited; those beyond fail one by one when it is their turn
 MOST_FAILED_AT_ONCE = 5000
-_MOST_FALLBACKS = 500  # a statement: a suspension may fail a backlog of thousands
 # One an event: two destinations may fail at the same time. Notices go to every one anyway.
-_ADD_FALLBACKS = with_statuses("""
+_ADD_FALLBACKS = with_statuses(f"""
 INSERT INTO deliveries
   (event_id, account_id, channel, destination, status, attempts, forgiven, next_attempt_at, stands_in_for)
 SELECT e.id, e.account_id, dest.channel, dest.name, :pending, 0, 0, e.created_at, MIN(d.id)
@@ -39,23 +54,23 @@ FROM deliveries d
 JOIN events e ON e.id = d.event_id
 JOIN categories c ON c.account_id = e.account_id AND c.name = e.category
 JOIN destinations dest ON dest.account_id = e.account_id AND dest.name = c.fallback
-WHERE d.id IN ({failed}) AND d.status = :failed AND NOT e.notice AND {usable}
+WHERE d.id = ANY(?) AND d.status = :failed AND NOT e.notice AND {USABLE}
   AND NOT EXISTS (
     SELECT 1 FROM deliveries other WHERE other.event_id = e.id AND other.destination = c.fallback
   )
 GROUP BY e.id, e.account_id, dest.channel, dest.name, e.created_at
 RETURNING id
-""")
+""")  # noqa: S608
 _DUE_WHERE_REMOVED = with_statuses("""
 UPDATE deliveries SET next_attempt_at = ?
-WHERE id IN ({ids}) AND status = :pending AND NOT EXISTS (
+WHERE id = ANY(?) AND status = :pending AND NOT EXISTS (
     SELECT 1 FROM destinations dest
     WHERE dest.account_id = deliveries.account_id AND dest.name = deliveries.destination
       AND dest.channel = deliveries.channel
 ) RETURNING id
 """)
 _LOCK_EVENTS = """
-SELECT id FROM events WHERE id IN (SELECT event_id FROM deliveries WHERE id IN ({failed}))
+SELECT id FROM events WHERE id IN (SELECT event_id FROM deliveries WHERE id = ANY(?))
 ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -65,14 +80,14 @@ INSERT INTO delivery_activity (account_id, slot, category, destination, delivere
 SELECT e.account_id, CAST(? AS BIGINT), e.category, d.destination,
     COUNT(CASE WHEN d.status = :delivered THEN 1 END), COUNT(CASE WHEN d.status = :failed THEN 1 END)
 FROM deliveries d JOIN events e ON e.id = d.event_id
-WHERE d.id IN ({settled}) AND NOT e.notice
+WHERE d.id = ANY(?) AND NOT e.notice
 GROUP BY e.account_id, e.category, d.destination ORDER BY e.account_id, e.category, d.destination
 ON CONFLICT (account_id, slot, category, destination) DO UPDATE SET
     delivered = delivery_activity.delivered + excluded.delivered,
     failed = delivery_activity.failed + excluded.failed
 """)
-_MOST_COUNTED = 500  # a statement: a suspension may fail a backlog of thousands
-
+_EXISTING = "SELECT id FROM deliveries WHERE id = ANY(?)"
+_HISTORY = ("delivery_id", "started_at", "duration_ms", "outcome", "reason")
 
 _GONE_AFTER_DAYS = 3
 """A recipient who was refused on so many days, with nothing delivered in between, counts as gone."""
@@ -89,17 +104,26 @@ WHERE d.channel = ? AND d.status = :failed AND d.account_id = ? AND d.destinatio
 """)
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What an attempt's record did: the events whose deliveries it changed, and whether there may be more to
+    send to the same destination now.
+    """
+
+    changed: set[UUID]
+    is_followed: bool
+
+
 class Journal:
-    """Records one channel's attempts for one daemon, many a commit."""
+    """Records the attempts of all of a daemon's channels, many a commit."""
 
-    def __init__(self, *, channel: str, daemon_id: str) -> None:
-        self._channel = channel
+    def __init__(self, *, daemon_id: str) -> None:
         self._daemon_id = daemon_id
-        self._failures = FailureCounts(channel)
-        self._commits: Batcher[Attempt, set[UUID]] = Batcher(self._commit)
+        self._failures = FailureCounts()
+        self._commits: Batcher[Attempt, Recorded] = Batcher(self._commit)
 
-    async def record(self, attempt: Attempt) -> set[UUID]:
-        """Write down what the attempt means for its deliveries; return the events whose deliveries changed.
+    async def record(self, attempt: Attempt) -> Recorded:
+        """Write down what the attempt means for its deliveries.
 
         A recipient that is gone, or was refused on three days, has its destination suspended, what waits
         for it failed, and the owner told on the channels that still work. What failed goes out again over its
@@ -113,66 +137,86 @@ class Journal:
         await self._commits.idle()
 
     @unit_of_work
-    async def _commit(self, attempts: list[Attempt]) -> list[set[UUID] | Exception]:
-        changed: list[set[UUID] | Exception] = []
-        failed: list[int] = []
-        delivered: list[int] = []
-        fates: list[tuple[Attempt, int]] = []
-        async with transaction():
-            for attempt in attempts:
-                shared = len(attempt.claim.deliveries)
-                is_new = await self._update(attempt)
-                changed.append(attempt.claim.event_ids)
-                if attempt.verdict.status is DeliveryStatus.FAILED:
-                    failed += attempt.claim.delivery_ids
-                elif attempt.verdict.status is DeliveryStatus.PENDING:
-                    await self._forget_the_wait(attempt)
-                elif attempt.verdict.status is DeliveryStatus.DELIVERED and is_new:
-                    delivered += attempt.claim.delivery_ids
-                if moved := attempt.verdict.moved_to:
-                    await self._move(attempt, moved)
-                if attempt.verdict.recipient_gone or await self._is_refused_for_days(attempt):
-                    waiting = await self._suspend(attempt)
-                    changed[-1] = attempt.claim.event_ids | set(waiting.values())
-                    failed += waiting
-                    shared += len(waiting)
-                fates.append((attempt, shared))
-            await _write_history([attempt for attempt in attempts if attempt.verdict.outcome])
-            await _count(delivered + failed, attempts[-1].ended_at)
-            await add_fallback_deliveries(failed)
-            await self._failures.add(fates)  # last: all daemons share its rows
-        return changed
-
-    async def _update(self, attempt: Attempt) -> bool:
-        """Return whether it changed anything: a lease may have run out meanwhile."""
-        claim, verdict = attempt.claim, attempt.verdict
-        delivered = verdict.status is DeliveryStatus.DELIVERED
-        own = Delivery.filter(id__in=claim.delivery_ids)
-        if delivered:  # true even if the lease ran out meanwhile
-            own = own.exclude(status=DeliveryStatus.DELIVERED)
+    async def _commit(self, attempts: list[Attempt]) -> list[Recorded | Exception]:
+        locks = is_postgres(connection())
+        waiting: list[dict[int, UUID]] = [{} for _ in attempts]
+        if any(map(_concerns_the_destination, attempts)):
+            async with transaction():
+                changed, followed = await within(self._update(attempts))
+                for place, attempt in enumerate(attempts):
+                    if moved := attempt.verdict.moved_to:
+                        await self._move(attempt, moved)
+                    if attempt.verdict.recipient_gone or await self._is_refused_for_days(attempt):
+                        waiting[place] = await self._suspend(attempt)
+                await within(self._follow(attempts, changed, waiting, locks))
         else:
-            own = own.filter(status=DeliveryStatus.SENDING, leased_by=self._daemon_id)
-        reason = {"last_error": verdict.reason} if verdict.outcome or verdict.reason else {}
-        changed = await own.update(
-            **reason,
-            status=verdict.status,
-            attempts=F("attempts") + int(verdict.counted),
-            next_attempt_at=verdict.next_attempt_at,
-            leased_by=None,
-            lease_until=None,
-            delivered_at=attempt.ended_at if delivered else None,
-        )
-        return bool(changed)
+            followed = await in_one_go(self._record_plainly(attempts, waiting, locks))
+        return [
+            Recorded(attempt.claim.event_ids | set(also.values()), is_followed)
+            for attempt, also, is_followed in zip(attempts, waiting, followed, strict=True)
+        ]
 
-    async def _forget_the_wait(self, attempt: Attempt) -> None:
-        """Make due at once what was being sent while its destination was removed, so that it fails."""
-        claim = attempt.claim
-        if claim.destination not in direct_channels():
-            await query(
-                connection(),
-                _DUE_WHERE_REMOVED.format(ids=marks(claim.delivery_ids)),
-                [attempt.ended_at, *claim.delivery_ids],
-            )
+    def _record_plainly(
+        self, attempts: Sequence[Attempt], waiting: Sequence[Mapping[int, UUID]], locks: bool
+    ) -> Work[list[bool]]:
+        changed, followed = yield from self._update(attempts)
+        yield from self._follow(attempts, changed, waiting, locks)
+        return followed
+
+    def _update(self, attempts: Sequence[Attempt]) -> Work[tuple[set[int], list[bool]]]:
+        """Let the deliveries be what the verdicts say.
+
+        Returns those that were not so yet, and for each attempt whether more may wait for its destination.
+        A lease may have run out meanwhile; what was delivered is so even then.
+        """
+        changed: set[int] = set()
+        followed: list[bool] = []
+        for attempt in attempts:
+            claim, verdict = attempt.claim, attempt.verdict
+            if verdict.status is DeliveryStatus.DELIVERED:
+                rows = yield Ask(_DELIVERED, [attempt.ended_at, claim.delivery_ids])
+                followed.append(any(row["is_followed"] for row in rows))
+            else:
+                told = bool(verdict.outcome or verdict.reason)
+                values = [verdict.status.value, int(verdict.counted), verdict.next_attempt_at]
+                values += [told, verdict.reason, claim.delivery_ids, self._daemon_id]
+                rows = yield Ask(_UPDATE, values)
+                followed.append(True)
+            changed |= {row["id"] for row in rows}
+            if verdict.status is DeliveryStatus.PENDING and claim.destination not in direct_channels():
+                # Due at once what was being sent while its destination was removed, so that it fails
+                yield Ask(_DUE_WHERE_REMOVED, [attempt.ended_at, claim.delivery_ids])
+        return changed, followed
+
+    def _follow(
+        self,
+        attempts: Sequence[Attempt],
+        changed: set[int],
+        waiting: Sequence[Mapping[int, UUID]],
+        locks: bool,
+    ) -> Work[None]:
+        """Write down what follows: history, counts and fallbacks.
+
+        `changed` are the deliveries whose status is new, `waiting` those that failed with each attempt.
+        """
+        yield from _write_history(attempts, changed)
+        failed = [each for also in waiting for each in also]
+        delivered: list[int] = []
+        for attempt in attempts:
+            own = [each for each in attempt.claim.delivery_ids if each in changed]
+            if attempt.verdict.status is DeliveryStatus.FAILED:
+                failed += own
+            elif attempt.verdict.status is DeliveryStatus.DELIVERED:
+                delivered += own
+        if settled := delivered + failed:
+            yield Ask(_COUNT, [slot_of(attempts[-1].ended_at), settled])
+        if failed:
+            yield from fallback_deliveries(failed, locks)
+        fates = [
+            (attempt, len(attempt.claim.deliveries) + len(also))
+            for attempt, also in zip(attempts, waiting, strict=True)
+        ]
+        yield from self._failures.add(fates)  # last: all daemons share its rows
 
     async def _move(self, attempt: Attempt, moved: RecipientMoved) -> None:
         """Let all destinations that led there lead to the new address; tell their owner of a lost topic."""
@@ -181,9 +225,9 @@ class Journal:
             return
         lost_topic = recipient.topic if moved.topic is None else None
         if moved.address != recipient.address:  # the whole room moved, and its topics with it
-            await Destination.move_room(self._channel, recipient.address, to=moved.address)
+            await Destination.move_room(attempt.claim.channel, recipient.address, to=moved.address)
         elif lost_topic is not None and await Destination.leave_topic(
-            self._channel, recipient.address, lost_topic
+            attempt.claim.channel, recipient.address, lost_topic
         ):
             text = (
                 f"{moved.reason} What goes to '{recipient.destination}' comes to the whole room from now on."
@@ -195,7 +239,7 @@ class Journal:
             return False
         today = attempt.started_at.replace(hour=0, minute=0, second=0, microsecond=0)
         claim = attempt.claim
-        own = [self._channel, claim.account_id, claim.destination]
+        own = [claim.channel, claim.account_id, claim.destination]
         values = [*own, AttemptOutcome.REFUSED.value, today]
         before = await query(connection(), _REFUSED_BEFORE, values)
         days = {as_datetime(row["started_at"]).date() for row in before}
@@ -213,9 +257,9 @@ class Journal:
         waiting = await query(
             connection(),
             _FAIL_WAITING,
-            [reason, self._channel, claim.account_id, claim.destination, MOST_FAILED_AT_ONCE],
+            [reason, claim.channel, claim.account_id, claim.destination, MOST_FAILED_AT_ONCE],
         )
-        label = CHANNELS[self._channel].label
+        label = CHANNELS[claim.channel].label
         what = f"{label} is suspended for your account"
         if claim.destination not in direct_channels():
             what = f"The destination '{claim.destination}' ({label}) is suspended"
@@ -227,43 +271,43 @@ class Journal:
         return {row["id"]: as_uuid(row["event_id"]) for row in waiting}
 
 
-async def _count(settled: Sequence[int], now: datetime) -> None:
-    """Add deliveries that were delivered or failed to what their account is shown of its days."""
-    for start in range(0, len(settled), _MOST_COUNTED):
-        some = settled[start : start + _MOST_COUNTED]
-        await query(connection(), _COUNT.format(settled=marks(some)), [slot_of(now), *some])
+def _concerns_the_destination(attempt: Attempt) -> bool:
+    verdict = attempt.verdict
+    is_refused = verdict.outcome is AttemptOutcome.REFUSED
+    return verdict.recipient_gone or is_refused or verdict.moved_to is not None
 
 
-async def _write_history(attempts: list[Attempt]) -> None:
-    """Record the attempts of those deliveries that still exist: an account may be deleted at any moment."""
-    ids = [delivery_id for attempt in attempts for delivery_id in attempt.claim.delivery_ids]
-    if not ids:
-        return
-    found = await query(connection(), f"SELECT id FROM deliveries WHERE id IN ({marks(ids)})", ids)  # noqa: S608
-    existing = {row["id"] for row in found}
-    await DeliveryAttempt.bulk_create(
-        [
-            DeliveryAttempt(
-                delivery_id=delivery_id,
-                started_at=attempt.started_at,
-                duration_ms=round(attempt.duration / timedelta(milliseconds=1)),
-                outcome=attempt.verdict.outcome,
-                reason=attempt.verdict.reason,
-            )
-            for attempt in attempts
-            for delivery_id in attempt.claim.delivery_ids
-            if delivery_id in existing
-        ]
-    )
+def _write_history(attempts: Sequence[Attempt], known: set[int]) -> Work[None]:
+    """Record the attempts of those deliveries that still exist: an account may be deleted at any moment.
+
+    `known` are some that do.
+    """
+    told = [attempt for attempt in attempts if attempt.verdict.outcome]
+    asked = [each for attempt in told for each in attempt.claim.delivery_ids if each not in known]
+    if asked:
+        known = known | {row["id"] for row in (yield Ask(_EXISTING, [asked]))}
+    rows = [
+        (
+            delivery_id,
+            attempt.started_at,
+            round(attempt.duration / timedelta(milliseconds=1)),
+            attempt.verdict.outcome.value,
+            attempt.verdict.reason,
+        )
+        for attempt in told
+        if attempt.verdict.outcome
+        for delivery_id in attempt.claim.delivery_ids
+        if delivery_id in known
+    ]
+    if rows:
+        yield Insert("delivery_attempts", _HISTORY, rows)
 
 
-async def add_fallback_deliveries(failed: Sequence[int]) -> None:
+def fallback_deliveries(failed: Sequence[int], locks: bool) -> Work[None]:
     """Queue a delivery to the fallback for each event of these deliveries that has none there yet.
 
-    Called within the transaction that failed them. The fallback's dispatcher finds what is new by itself.
+    Within the transaction that failed them. The fallback's dispatcher finds what is new by itself.
     """
-    for start in range(0, len(failed), _MOST_FALLBACKS):
-        some = failed[start : start + _MOST_FALLBACKS]
-        if is_postgres(connection()):  # two channels' transactions must see each other's fallback deliveries
-            await query(connection(), _LOCK_EVENTS.format(failed=marks(some)), some)
-        await query(connection(), _ADD_FALLBACKS.format(failed=marks(some), usable=USABLE), some)
+    if locks:  # on PostgreSQL, two channels' transactions must see each other's fallback deliveries
+        yield Ask(_LOCK_EVENTS, [list(failed)])
+    yield Ask(_ADD_FALLBACKS, [list(failed)])

@@ -1,6 +1,5 @@
-"""The queue: a channel's deliveries in the database, claimed by lease."""
+"""The queue: what is put right in a channel's deliveries when a daemon, a lease or a clock was wrong."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,74 +7,13 @@ from typing import Any
 from models import DeliveryAttempt
 from models.database import connection, transaction, unit_of_work
 from models.delivery import with_statuses
-from models.sql import as_datetime, is_postgres, marks, query
-from pingpilot.channels import CHANNELS
+from models.sql import as_datetime, marks, query
 from pingpilot.clock import SKEW
-from pingpilot.delivery.attempts import HOLDS_BACK, RETRY_DELAYS, interrupted, longest_wait
-from pingpilot.delivery.claims import Claim, claim_over, companions_wanted
-from pingpilot.delivery.due import DueDelivery, quiet_hours_of, read_due
+from pingpilot.delivery.attempts import RETRY_DELAYS, interrupted, longest_wait
+from pingpilot.delivery.claiming import LEASE
+from pingpilot.delivery.due import quiet_hours_of
 
-LEASE = timedelta(minutes=3)
-"""Longer than any send takes with its wait for a turn: a lease that runs out belongs to a dead daemon."""
-
-MOST_COMBINED = 2000
-"""Deliveries that one round of claims adds to those it found due."""
 _NO_DELIVERY = 0  # an id that none has, since SQL knows no empty list
-# One delivery of each destination that has none being sent, where it is due: its oldest waiting one, or
-# one that has stepped aside. No account's second before all others' first, those being sent counted: slow
-# destinations, of which one may have many, leave slots to the other accounts, however much waits for them.
-_DUE = with_statuses("""
-SELECT deliveries.id FROM deliveries
-JOIN (
-    SELECT MIN(id) AS id, ROW_NUMBER() OVER (PARTITION BY account_id ORDER BY MIN(id)) AS place
-    FROM deliveries
-    WHERE id IN (
-        SELECT MIN(id) FROM deliveries
-        WHERE channel = ? AND status = :pending AND attempts <= ? GROUP BY account_id, destination
-        UNION ALL
-        SELECT id FROM deliveries WHERE channel = ? AND status = :pending AND attempts > ?
-    )
-    AND next_attempt_at <= ?
-    AND (account_id, destination) NOT IN (
-        SELECT account_id, destination FROM deliveries WHERE channel = ? AND status = :sending
-    )
-    GROUP BY account_id, destination
-) head ON head.id = deliveries.id
-WHERE deliveries.status = :pending
-ORDER BY head.place + (
-    SELECT COUNT(DISTINCT busy.destination) FROM deliveries busy
-    WHERE busy.channel = ? AND busy.status = :sending AND busy.account_id = deliveries.account_id
-), deliveries.next_attempt_at, deliveries.id LIMIT ?
-""")
-# What is due is chosen once, before anything is changed: within the IN, PostgreSQL may choose it again for
-# each row that it compares, and then skips what it has locked itself, so that its LIMIT holds for nothing
-_CLAIM = with_statuses("""
-WITH due AS {once} ({due})
-UPDATE deliveries SET status = :sending, leased_by = ?, lease_until = ?
-WHERE id IN (SELECT id FROM due) RETURNING id
-""")
-_CLAIM_STILL_PENDING = with_statuses("""
-UPDATE deliveries SET status = :sending, leased_by = ?, lease_until = ?
-WHERE id IN ({ids}) AND status = :pending RETURNING id
-""")
-# What waits behind a claimed delivery and can go out with it: for a first attempt all that is due and was
-# never sent, for another one the set that went out together before, so that the platform knows the message
-# again. An attempt that was interrupted counts for nothing; it is told by the error it left.
-_COMPANIONS = with_statuses("""
-SELECT h.id AS head, w.id, (e.notice OR COALESCE(c.urgent, FALSE)) AS passes FROM deliveries h
-JOIN deliveries w ON w.account_id = h.account_id AND w.channel = h.channel AND w.status = :pending
-    AND w.destination = h.destination
-    AND w.attempts = h.attempts AND w.next_attempt_at <= ?
-    AND (h.attempts = 0 AND h.last_error IS NULL AND w.last_error IS NULL
-         OR w.next_attempt_at = h.next_attempt_at)
-JOIN events e ON e.id = w.event_id
-LEFT JOIN categories c ON c.account_id = w.account_id AND c.name = e.category
-WHERE h.id IN ({heads}) ORDER BY w.id LIMIT ?
-""")
-_RELEASE = with_statuses("""
-UPDATE deliveries SET status = :pending
-WHERE channel = ? AND status = :held AND next_attempt_at <= ? RETURNING id
-""")
 _PUT_BACK = with_statuses("""
 UPDATE deliveries SET status = :pending, leased_by = NULL, lease_until = NULL
 WHERE channel = ? AND status = :sending AND leased_by = ? AND id NOT IN ({spared}) RETURNING id
@@ -107,52 +45,11 @@ WHERE channel = ? AND status = :sending AND {condition} RETURNING id
 
 
 class DeliveryQueue:
-    """One channel's deliveries, as this daemon claims them."""
+    """One channel's deliveries, as this daemon looks after them."""
 
     def __init__(self, *, channel: str, daemon_id: str) -> None:
         self._channel = channel
         self._daemon_id = daemon_id
-
-    async def claim(self, most: int, now: datetime) -> list[Claim]:
-        """Lease what is due, one message a destination at a time, oldest first; return what to send."""
-        due, once = _DUE, ""
-        if is_postgres(connection()):
-            due, once = f"{_DUE} FOR UPDATE OF deliveries SKIP LOCKED", "MATERIALIZED"
-        name = self._channel
-        values = [name, HOLDS_BACK, name, HOLDS_BACK, now, name, name, most]
-        lease = [self._daemon_id, now + LEASE]
-        rows = await query(connection(), _CLAIM.format(due=due, once=once), [*values, *lease])
-        if not rows:
-            return []
-        heads = await read_due([row["id"] for row in rows], now)
-        companions = await self._claim_companions(heads, now)
-        label = CHANNELS[self._channel].label
-        return [claim_over([head, *companions[head.place]], label, now) for head in heads]
-
-    async def _claim_companions(
-        self, heads: Sequence[DueDelivery], now: datetime
-    ) -> defaultdict[tuple[int, str], list[DueDelivery]]:
-        """Lease what goes along with the heads, one a destination; return it by destination, oldest first."""
-        leased: defaultdict[tuple[int, str], list[DueDelivery]] = defaultdict(list)
-        wanted = {head.id: each for head in heads if (each := companions_wanted(head, now))}
-        if not wanted:
-            return leased
-        sql = _COMPANIONS.format(heads=marks(list(wanted)))
-        behind: defaultdict[int, list[int]] = defaultdict(list)
-        for row in await query(connection(), sql, [now, *wanted, MOST_COMBINED]):
-            if wanted[row["head"]].passing in (None, bool(row["passes"])):
-                behind[row["head"]].append(row["id"])
-        chosen = [each for head, ids in behind.items() if len(ids) >= wanted[head].least for each in ids]
-        if chosen:
-            sql = _CLAIM_STILL_PENDING.format(ids=marks(chosen))
-            rows = await query(connection(), sql, [self._daemon_id, now + LEASE, *chosen])
-            for due in await read_due([row["id"] for row in rows], now):
-                leased[due.place].append(due)
-        return leased
-
-    async def release_held(self, now: datetime) -> None:
-        """Put those back in the queue whose quiet hours are over."""
-        await query(connection(), _RELEASE, [self._channel, now])
 
     @unit_of_work
     async def recover(self, dead: Sequence[str], now: datetime) -> int:

@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models import DeliveryStatus
 from models.backends.errors import IntegrityConflict
-from models.database import transaction, unit_of_work
-from models.sql import insert_rows
+from models.database import in_one_go
+from models.work import Insert, Work
 from pingpilot.accounts.quota import ALL, PlanLimits, Reached
 from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
@@ -23,7 +22,6 @@ from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.metrics import Metrics
 
 Accepted = Sequence[tuple[Submission, Acceptance]]
-Row = tuple[Any, ...]
 Verdicts = list[Acceptance | Exception]
 
 log = structlog.get_logger(__name__)
@@ -57,16 +55,17 @@ class Intake:
     async def submit(self, submission: Submission) -> Acceptance:
         """Return after the commit that holds the event and its deliveries.
 
-        Raises `CategoryNotFound`, `IdempotencyKeyReused` or `QuotaExceeded`, each for this submission
-        alone, or `NotStored` for all of a batch whose commit failed; for one whose account is gone, alone.
+        Raises `CallerChanged`, `CategoryNotFound`, `IdempotencyKeyReused` or `QuotaExceeded`, each for this
+        submission alone, or `NotStored` for all of a batch whose commit failed; for one whose account is
+        gone, alone.
         Where nobody knows whether it was stored, it is another `DatabaseUnavailable`.
         """
         return await self._commits.submit(submission)
 
     async def _commit(self, batch: list[Submission]) -> list[Acceptance | Exception]:
-        began = self._clock.monotonic()
+        began, now = self._clock.monotonic(), self._clock.now()
         try:
-            verdicts, reached, told = await self._store(batch, self._clock.now())
+            verdicts, reached = await in_one_go(_store(batch, now))
         except (DatabaseUnavailable, IntegrityConflict) as exc:
             if isinstance(exc, IntegrityConflict) and len(batch) > 1:
                 return await self._commit_apart(batch)
@@ -77,10 +76,13 @@ class Intake:
             raise NotStored("The event could not be stored.") from exc
         accepted = _accepted(batch, verdicts)
         self._metrics.note_commit(len(accepted), self._clock.monotonic() - began)
-        self._on_deliveries(
-            {each.channel for _, acceptance in accepted for each in acceptance.targets} | told
-        )
+        self._on_deliveries({each.channel for _, acceptance in accepted for each in acceptance.targets})
         self._live.announce({each.caller.account_id for each, _ in accepted})
+        if reached:
+            await self._tell(reached, now)
+        return verdicts
+
+    async def _tell(self, reached: Sequence[Reached], now: datetime) -> None:
         for each in reached:
             log.warning(
                 "A month's quota is used up" if each.percent == ALL else "A month's quota is nearly used up",
@@ -88,22 +90,10 @@ class Intake:
                 used=each.used,
                 limit=each.limit,
             )
-        return verdicts
-
-    @unit_of_work
-    async def _store(
-        self, batch: list[Submission], now: datetime
-    ) -> tuple[Verdicts, list[Reached], set[str]]:
-        """Return the verdicts, who is told of their quota, and the channels that have to do with that."""
-        async with transaction() as connection:
-            ledger = await Ledger.open(connection, batch, now)
-            verdicts = [ledger.judge(submission) for submission in batch]
-            await ledger.close()
-            if accepted := _accepted(batch, verdicts):
-                await _insert(connection, accepted, now)
-            reached = ledger.reached()
-            told = await tell_of_quota(reached, self._limits.contact, now)
-        return verdicts, reached, told
+        try:
+            self._on_deliveries(await tell_of_quota(reached, self._limits.contact, now))
+        except (DatabaseUnavailable, IntegrityConflict) as exc:  # the events are stored all the same
+            self._database.failed(exc, "Accounts could not be told of their quota")
 
     async def _commit_apart(self, batch: list[Submission]) -> list[Acceptance | Exception]:
         """Commit each half by itself: an account deleted since its key was checked fails nobody else."""
@@ -125,9 +115,17 @@ def _accepted(batch: Sequence[Submission], verdicts: Sequence[Acceptance | Excep
     ]
 
 
-async def _insert(connection: BaseDBAsyncClient, accepted: Accepted, now: datetime) -> None:
-    """Store what was accepted: events, deliveries and idempotency keys, a statement each."""
-    events, deliveries, keys = list[Row](), list[Row](), list[Row]()
+def _store(batch: Sequence[Submission], now: datetime) -> Work[tuple[Verdicts, list[Reached]]]:
+    """Return the verdicts, and who is to be told of their quota: a batch's transaction."""
+    ledger = yield from Ledger.open(batch, now)
+    verdicts = [ledger.judge(submission) for submission in batch]
+    yield from ledger.close(_inserts(_accepted(batch, verdicts), now))
+    return verdicts, ledger.reached()
+
+
+def _inserts(accepted: Accepted, now: datetime) -> list[Insert]:
+    """Return what stores the accepted: events, deliveries and idempotency keys."""
+    events, deliveries, keys = list[tuple[Any, ...]](), list[tuple[Any, ...]](), list[tuple[Any, ...]]()
     for each, acceptance in accepted:
         account, event = each.caller.account_id, acceptance.event_id
         said = (each.title, each.url, each.description, each.fields_json)
@@ -139,16 +137,12 @@ async def _insert(connection: BaseDBAsyncClient, accepted: Accepted, now: dateti
             keys.append((account, each.idempotency_key, each.body_hash, event, now))
     columns: tuple[str, ...] = ("id", "account_id", "category")
     columns += ("title", "url", "description", "fields_json", "created_at")
-    await insert_rows(connection, "events", columns, events)
-    if deliveries:
-        columns = ("event_id", "account_id", "channel", "destination", "status", "next_attempt_at")
-        await insert_rows(connection, "deliveries", columns, deliveries)
-    if keys:
-        await insert_rows(
-            connection,
-            "idempotency_keys",
-            ("account_id", "key", "body_hash", "event_id", "created_at"),
-            keys,
-            "ON CONFLICT (account_id, key) DO UPDATE SET body_hash = excluded.body_hash, "  # after 24 hours
-            "event_id = excluded.event_id, created_at = excluded.created_at",
-        )
+    inserts = [Insert("events", columns, events)]
+    columns = ("event_id", "account_id", "channel", "destination", "status", "next_attempt_at")
+    inserts.append(Insert("deliveries", columns, deliveries))
+    columns = ("account_id", "key", "body_hash", "event_id", "created_at")
+    # Where there is one already, its 24 hours are over
+    anew = "ON CONFLICT (account_id, key) DO UPDATE SET body_hash = excluded.body_hash, "
+    anew += "event_id = excluded.event_id, created_at = excluded.created_at"
+    inserts.append(Insert("idempotency_keys", columns, keys, anew))
+    return [each for each in inserts if each.rows]

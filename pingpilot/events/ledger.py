@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tortoise.backends.base.client import BaseDBAsyncClient
-
 from models.activity import slot_of
 from models.idempotency_key import IDEMPOTENCY_WINDOW
 from models.ids import uuid7
 from models.names import split
-from models.sql import as_datetime, as_uuid, insert_rows, marks, query
+from models.sql import as_datetime, as_uuid
+from models.work import Ask, Insert, Work
+from pingpilot.accounts.callers import changed_since
 from pingpilot.accounts.quota import Reached, month_end, month_of, percent_reached
 from pingpilot.events.numbers import Sums
 from pingpilot.events.routing import Route
 from pingpilot.events.submission import (
     Acceptance,
+    CallerChanged,
     CategoryNotFound,
     IdempotencyKeyReused,
     QuotaExceeded,
@@ -37,8 +38,7 @@ class _KnownEvent:
 class Ledger:
     """A batch's accounts as they are within its transaction. Made by `open`, ended by `close`."""
 
-    def __init__(self, connection: BaseDBAsyncClient, now: datetime) -> None:
-        self._connection = connection
+    def __init__(self, now: datetime) -> None:
         self._now = now
         self._charged: Counter[int] = Counter()
         self._accepted: Counter[tuple[int, str]] = Counter()
@@ -48,31 +48,31 @@ class Ledger:
         self._told: dict[int, tuple[int, int | None]] = {}
         self._routes: dict[tuple[int, str], Route] = {}
         self._known: dict[tuple[int, str], _KnownEvent] = {}
+        self._changed: set[int] = set()
 
     @classmethod
-    async def open(
-        cls, connection: BaseDBAsyncClient, batch: Sequence[Submission], now: datetime
-    ) -> "Ledger":
+    def open(cls, batch: Sequence[Submission], now: datetime) -> Work["Ledger"]:
         """Charge the whole batch, which locks its accounts' counters until the commit, then read the rest.
 
-        The charge comes first since SQLite can't turn a read into a write while another process writes,
-        and is for all since nearly always all are accepted; `close` gives the rest back.
+        It is charged for all since nearly always all are accepted; `close` gives the rest back. Only those
+        whose sender is not who they were, whose account may be gone, are left out.
         """
-        ledger = cls(connection, now)
-        ledger._charged = Counter(submission.caller.account_id for submission in batch)
-        events = await ledger._charge(ledger._charged)
+        ledger = cls(now)
+        ledger._changed = yield from changed_since((each.caller for each in batch), now)
+        ledger._charged = Counter(each.caller.account_id for each in batch if not ledger._has_changed(each))
+        if not ledger._charged:
+            return ledger
+        events = yield from ledger._charge(ledger._charged)
         ledger._used = {account: count - ledger._charged[account] for account, count in events.items()}
-        accounts, names = sorted(events), sorted({submission.category for submission in batch})
-        rows = await query(
-            connection,
-            "SELECT account_id, name, channels, fallback FROM categories "  # noqa: S608
-            f"WHERE account_id IN ({marks(accounts)}) AND name IN ({marks(names)})",
-            [*accounts, *names],
+        rows = yield Ask(
+            "SELECT account_id, name, channels, fallback FROM categories "
+            "WHERE account_id = ANY(?) AND name = ANY(?)",
+            [[*events], [*{submission.category for submission in batch}]],
         )
         ledger._routes = {
-            (row["account_id"], row["name"]): Route(split(row["channels"]), row["fallback"]) for row in rows
+            (account, name): Route(split(channels), fallback) for account, name, channels, fallback in rows
         }
-        await ledger._read_idempotency_keys(batch)
+        yield from ledger._read_idempotency_keys(batch)
         return ledger
 
     def judge(self, submission: Submission) -> Acceptance | Exception:
@@ -80,20 +80,24 @@ class Ledger:
 
         A replay is answered whatever became of its category and the quota since.
         """
+        if self._has_changed(submission):
+            return CallerChanged("The key was revoked, or its account changed.")
         account = submission.caller.account_id
         known = self._known.get((account, submission.idempotency_key or ""))
         if known and known.body_hash == submission.body_hash:
             used = self._used[account]
             return Acceptance(known.event_id, used, replayed=True, goes_nowhere=known.goes_nowhere)
         if (account, submission.category) not in self._routes:
-            return CategoryNotFound(submission.category)
+            return CategoryNotFound(submission.category, self._used[account])
         if known:
-            return IdempotencyKeyReused("The idempotency key was used for another event.")
+            return IdempotencyKeyReused(
+                "The idempotency key was used for another event.", self._used[account]
+            )
         limit, used = submission.caller.limit, self._used[account]
         if limit is not None:
             self._limits[account] = limit
             if used >= limit:
-                return QuotaExceeded(limit, month_end(self._now))
+                return QuotaExceeded(limit, month_end(self._now), used)
         self._used[account] += 1
         self._accepted[account, submission.category] += 1
         if submission.numbers:
@@ -105,6 +109,9 @@ class Ledger:
             known = _KnownEvent(submission.body_hash, event_id, goes_nowhere)
             self._known[account, submission.idempotency_key] = known
         return Acceptance(event_id, self._used[account], targets, goes_nowhere=goes_nowhere)
+
+    def _has_changed(self, submission: Submission) -> bool:
+        return submission.caller.as_read is not None and submission.caller.key_id in self._changed
 
     def reached(self) -> list[Reached]:
         """Return the accounts to be told now how much of their limit they have used, and were not yet.
@@ -119,71 +126,66 @@ class Ledger:
                 found.append(Reached(account, percent, used, limit))
         return found
 
-    async def close(self) -> None:
+    def close(self, then: Sequence[Insert] = ()) -> Work[None]:
         """Give back what was charged for submissions that were not accepted; count the others by category,
-        and add up their numbers.
+        add up their numbers, and insert what else is given.
         """
         refunds = Counter[int]()
         refunds.subtract(self._charged)
         for (account, _), count in self._accepted.items():
             refunds[account] += count
         if any(refunds.values()):
-            await self._charge({account: count for account, count in refunds.items() if count})
-        if self._accepted:
-            month = month_of(self._now)
-            await insert_rows(
-                self._connection,
+            yield from self._charge({account: count for account, count in refunds.items() if count})
+        if not self._accepted:
+            return
+        accepted, month, slot = sorted(self._accepted.items()), month_of(self._now), slot_of(self._now)
+        yield [
+            Insert(
                 "category_usage",
                 ("account_id", "category", "month", "events", "last_event_at"),
-                [
-                    (account, name, month, count, self._now)
-                    for (account, name), count in sorted(self._accepted.items())
-                ],
+                [(account, name, month, count, self._now) for (account, name), count in accepted],
                 "ON CONFLICT (account_id, category, month) DO UPDATE SET "
                 "events = category_usage.events + excluded.events, last_event_at = excluded.last_event_at",
-            )
-            slot = slot_of(self._now)
-            await insert_rows(
-                self._connection,
+            ),
+            Insert(
                 "category_activity",
                 ("account_id", "slot", "category", "events"),
-                [(account, slot, name, count) for (account, name), count in sorted(self._accepted.items())],
+                [(account, slot, name, count) for (account, name), count in accepted],
                 "ON CONFLICT (account_id, slot, category) DO UPDATE SET "
                 "events = category_activity.events + excluded.events",
-            )
-            await self._sums.store(self._connection, slot)
+            ),
+            *self._sums.inserts(slot),
+            *then,
+        ]
 
-    async def _charge(self, events: Mapping[int, int]) -> dict[int, int]:
+    def _charge(self, events: Mapping[int, int]) -> Work[dict[int, int]]:
         """Add to the month counters and return what they are then.
 
         In the accounts' order, lest two daemons wait for each other.
         """
         month = month_of(self._now)
-        rows = await insert_rows(
-            self._connection,
+        rows = yield Insert(
             "monthly_usage",
             ("account_id", "month", "events"),
             [(account, month, count) for account, count in sorted(events.items())],
             "ON CONFLICT (account_id, month) DO UPDATE SET events = monthly_usage.events + excluded.events "
             "RETURNING account_id, events, told_percent, told_limit",
         )
-        self._told = {
-            row["account_id"]: (row["told_percent"], row["told_limit"]) for row in rows
-        } | self._told
-        return {row["account_id"]: row["events"] for row in rows}
+        self._told = {account: (percent, limit) for account, _, percent, limit in rows} | self._told
+        return {account: count for account, count, _, _ in rows}
 
-    async def _read_idempotency_keys(self, batch: Sequence[Submission]) -> None:
+    def _read_idempotency_keys(self, batch: Sequence[Submission]) -> Work[None]:
         named = [submission for submission in batch if submission.idempotency_key]
         if not named:
             return
-        accounts = sorted({submission.caller.account_id for submission in named})
-        keys = sorted({submission.idempotency_key or "" for submission in named})
-        rows = await query(
-            self._connection,
-            "SELECT account_id, key, body_hash, event_id, created_at, EXISTS "  # noqa: S608
+        rows = yield Ask(
+            "SELECT account_id, key, body_hash, event_id, created_at, EXISTS "
             "(SELECT 1 FROM deliveries d WHERE d.event_id = k.event_id) AS is_sent FROM idempotency_keys k "
-            f"WHERE account_id IN ({marks(accounts)}) AND key IN ({marks(keys)})",
-            [*accounts, *keys],
+            "WHERE account_id = ANY(?) AND key = ANY(?)",
+            [
+                [*{submission.caller.account_id for submission in named}],
+                [*{submission.idempotency_key for submission in named}],
+            ],
         )
         self._known = {
             (row["account_id"], row["key"]): _KnownEvent(

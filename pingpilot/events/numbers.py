@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from tortoise.backends.base.client import BaseDBAsyncClient
-
 from models import Account
 from models.database import reader
-from models.sql import insert_rows, marks, query
+from models.sql import marks, query
+from models.work import Insert
 from pingpilot.events.activity import last_days
 
 Numbers = tuple[tuple[str, float], ...]
@@ -19,8 +18,14 @@ MOST_NUMBERS = 10
 """Numbers of one event that are added up: its first ones."""
 LARGEST = 1e300
 """What is further from zero is left out: a sum of such would be no number any more."""
-_ROWS_AT_ONCE = 2000  # both databases take some 32,000 values in a statement
-_COLUMNS = ("account_id", "category", "field", "slot", "events", "total", "smallest", "largest")
+_ADD_UP = """
+ON CONFLICT (account_id, category, field, slot) DO UPDATE SET
+    events = number_totals.events + excluded.events, total = number_totals.total + excluded.total,
+    smallest = CASE WHEN excluded.smallest < number_totals.smallest
+        THEN excluded.smallest ELSE number_totals.smallest END,
+    largest = CASE WHEN excluded.largest > number_totals.largest
+        THEN excluded.largest ELSE number_totals.largest END
+"""
 
 
 def numbers_in(fields: Mapping[str, Any]) -> Numbers:
@@ -74,26 +79,16 @@ class Sums:
                 totals = self._totals[key] = Totals()
             totals.add(number)
 
-    async def store(self, connection: BaseDBAsyncClient, slot: int) -> None:
-        """Add all of it to what is stored, in the order of the keys, lest two daemons wait for each other."""
-        rows: Sequence[tuple[Any, ...]] = [
+    def inserts(self, slot: int) -> list[Insert]:
+        """Return what adds all of it to what is stored, in the order of the keys, lest two daemons wait for
+        each other.
+        """
+        columns = ("account_id", "category", "field", "slot", "events", "total", "smallest", "largest")
+        rows = [
             (*key, slot, each.events, each.total, each.smallest, each.largest)
             for key, each in sorted(self._totals.items(), key=lambda item: item[0])
         ]
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            await insert_rows(
-                connection,
-                "number_totals",
-                _COLUMNS,
-                rows[start : start + _ROWS_AT_ONCE],
-                "ON CONFLICT (account_id, category, field, slot) DO UPDATE SET "
-                "events = number_totals.events + excluded.events, "
-                "total = number_totals.total + excluded.total, "
-                "smallest = CASE WHEN excluded.smallest < number_totals.smallest "
-                "THEN excluded.smallest ELSE number_totals.smallest END, "
-                "largest = CASE WHEN excluded.largest > number_totals.largest "
-                "THEN excluded.largest ELSE number_totals.largest END",
-            )
+        return [Insert("number_totals", columns, rows, _ADD_UP)] if rows else []
 
 
 # From name to name by the index: as many looks as names, however many rows each has

@@ -3,26 +3,33 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from models.database import connection
+from models.database import transaction, unit_of_work
 from models.sql import query
 from pingpilot.accounts.quota import ALL, Reached, month_end, month_of
 from pingpilot.events.notices import post_notice
 
+# Once each a month, on however many daemons, and anew where the limit has changed
+_CLAIM_THE_TELLING = """
+UPDATE monthly_usage SET told_percent = ?, told_limit = ?
+WHERE account_id = ? AND month = ? AND (told_limit IS NULL OR told_limit <> ? OR told_percent < ?)
+RETURNING id
+"""
 
+
+@unit_of_work
 async def tell_of_quota(reached: Sequence[Reached], contact: str, now: datetime) -> set[str]:
-    """Queue a notice on all channels of each account, within the transaction that charged it.
+    """Queue a notice on all channels of each account that was not told so much yet.
 
-    What was told is kept beside the counter, whose lock the transaction holds: once each a month, on however
-    many daemons, and anew where the limit has changed. Returns the channels that have something to do.
+    Returns the channels that have something to do. Who is not told since this failed is told with the next
+    event.
     """
     channels = set[str]()
-    for each in reached:
-        await query(
-            connection(),
-            "UPDATE monthly_usage SET told_percent = ?, told_limit = ? WHERE account_id = ? AND month = ?",
-            [each.percent, each.limit, each.account_id, month_of(now)],
-        )
-        channels |= await post_notice(each.account_id, _text(each, contact, now), now=now)
+    async with transaction() as connection:
+        for each in sorted(reached, key=lambda one: one.account_id):
+            told = [each.percent, each.limit]
+            whose = [each.account_id, month_of(now), each.limit, each.percent]
+            if await query(connection, _CLAIM_THE_TELLING, [*told, *whose]):
+                channels |= await post_notice(each.account_id, _text(each, contact, now), now=now)
     return channels
 
 

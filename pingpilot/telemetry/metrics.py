@@ -49,7 +49,7 @@ class Metrics:
             "part_state", "1 for the state that a part is in, 0 for the others.", "part", "state"
         )
         self.database_up = self._gauge("database_up", "1 if the database answered this question in time.")
-        self._calls: dict[tuple[str, int], Counter] = {}
+        self._calls: dict[tuple[str, str | None, int], Counter] = {}
 
     def _declare_intake(self) -> None:
         self.http_requests = self._counter(
@@ -83,11 +83,15 @@ class Metrics:
             "circuit_open", "1 while the platform counts as away and is only probed.", "channel"
         )
 
-    def count_request(self, call: str, status: int) -> None:
-        """Count an answered request; `call` is one of a fixed set, never what a caller wrote."""
-        counter = self._calls.get((call, status))
+    def count_request(self, method: str, template: str | None, status: int) -> None:
+        """Count an answered request; method and template are of a fixed set, never what a caller wrote.
+
+        No template: there is no such call.
+        """
+        counter = self._calls.get((method, template, status))
         if counter is None:  # kept: `labels()` takes three times as long as counting
-            counter = self._calls[call, status] = self.http_requests.labels(call, str(status))
+            call = f"{method} {template}" if template else OTHER_CALL
+            counter = self._calls[method, template, status] = self.http_requests.labels(call, str(status))
         counter.inc()
 
     def note_commit(self, events: int, seconds: float) -> None:

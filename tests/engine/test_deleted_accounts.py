@@ -7,8 +7,8 @@ from models import Account, DeliveryAttempt, Event
 from pingpilot.accounts.accounts import delete_account
 from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.attempts import DELIVERED, Attempt
+from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.delivery.journal import Journal
-from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.events.submission import Acceptance, NotStored, Submission
 from tests.support.events import caller_for
 
@@ -20,8 +20,8 @@ async def test_an_account_deleted_in_mid_send_keeps_no_outcome_from_being_record
 ) -> None:
     await engine.post(alice, "to alice")
     await engine.post(bob, "to bob")
-    claims = await DeliveryQueue(channel=TELEGRAM.name, daemon_id="daemon-1").claim(2, engine.clock.now())
-    journal = Journal(channel=TELEGRAM.name, daemon_id="daemon-1")
+    claims = await Claimer(daemon_id="daemon-1").claim(Wish(TELEGRAM.name, 2, engine.clock.now()))
+    journal = Journal(daemon_id="daemon-1")
     attempts = [Attempt(claim, DELIVERED, engine.clock.now(), timedelta()) for claim in claims]
 
     await delete_account(alice, engine.clock.now())

@@ -8,7 +8,9 @@ import structlog
 
 from models import Account, Category, DeliveryStatus
 from models.database import connection, open_database
+from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.attempts import RETRY_DELAYS
+from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.errors import PermanentFailure, TemporaryFailure
 from tests.support.waiting import eventually, until
 
@@ -242,17 +244,24 @@ async def test_the_queue_is_read_again_once_the_database_is_back(engine: Engine,
 
 
 async def test_what_was_claimed_as_the_database_went_away_is_sent_once_it_is_back(
-    engine: Engine, alice: Account
+    engine: Engine, alice: Account, bob: Account
 ) -> None:
     await engine.post(alice, "Sold!")
-    await rename("categories", "elsewhere")  # the claim is written before what it says can be read
+    # It is stored, and the answer never came
+    assert await Claimer(daemon_id="daemon-1").claim(Wish(TELEGRAM.name, 50, engine.clock.now()))
+    await engine.post(bob, "Sold, too!")
+    await rename("categories", "elsewhere")
 
-    async with engine.running():
-        await eventually(statuses, ["sending"])
-        await rename("elsewhere", "categories")
-        await engine.status_is("delivered")
+    with structlog.testing.capture_logs() as log:
+        async with engine.running("daemon-1"):
+            told = ("The queue can't be read", "The database is away or full")
+            await until(lambda: any(each["event"] in told for each in log))
+            status_meanwhile = await statuses()
+            await rename("elsewhere", "categories")
+            await engine.status_is("delivered", "delivered")
 
-    assert engine.channel.tried == ["Sold!"]
+    assert status_meanwhile == ["sending", "pending"]  # nothing is leased that can't be read
+    assert sorted(engine.channel.tried) == ["Sold!", "Sold, too!"]
     assert await outcomes() == ["delivered"]
 
 

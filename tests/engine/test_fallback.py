@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from models import Account, Category, Delivery, Destination
-from models.database import transaction, unit_of_work
+from models.database import connection, in_one_go
+from models.sql import is_postgres
 from pingpilot.channels import DISCORD, EMAIL, TELEGRAM
-from pingpilot.delivery.journal import add_fallback_deliveries
+from pingpilot.delivery.journal import fallback_deliveries
 from pingpilot.errors import PermanentFailure, TemporaryFailure
 from tests.support.accounts import link_chat
 
@@ -26,10 +27,8 @@ async def queued(channel: str = EMAIL.name) -> list[Delivery]:
     return await Delivery.filter(channel=channel).order_by("id")
 
 
-@unit_of_work
 async def fall_back_from(failed: Delivery) -> None:
-    async with transaction():
-        await add_fallback_deliveries([failed.id])
+    await in_one_go(fallback_deliveries([failed.id], locks=is_postgres(connection())))
 
 
 async def test_what_is_delivered_needs_no_fallback(engine: Engine, alice: Account) -> None:

@@ -6,15 +6,15 @@ from datetime import timedelta
 
 from models import Account
 from pingpilot.channels import TELEGRAM
+from pingpilot.delivery.claiming import LEASE, Claimer, Wish
 from pingpilot.delivery.dispatcher import EXPIRY_CHECK
-from pingpilot.delivery.queue import LEASE, DeliveryQueue
 
 from .scripted import Engine, delivery, history, outcomes
 
 
 async def die_while_sending(engine: Engine, daemon_id: str) -> None:
     """Claim what is due as a daemon does that never comes to record what came of it."""
-    claims = await DeliveryQueue(channel=TELEGRAM.name, daemon_id=daemon_id).claim(50, engine.clock.now())
+    claims = await Claimer(daemon_id=daemon_id).claim(Wish(TELEGRAM.name, 50, engine.clock.now()))
     assert claims
 
 

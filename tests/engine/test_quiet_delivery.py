@@ -8,7 +8,7 @@ from pingpilot.accounts.linking import ChatUser, create_link_code, link, unlink
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.accounts.quiet_hours import mute, set_quiet_hours
 from pingpilot.channels import Rate
-from pingpilot.delivery.queue import DeliveryQueue
+from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.errors import PermanentFailure
 from tests.support.events import accept
 from tests.support.waiting import eventually
@@ -78,9 +78,7 @@ async def test_what_waits_is_put_aside_in_one_go(engine: Engine, alice: Account)
     await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
     await engine.post(alice, *(f"number {number}" for number in range(5)))
 
-    queue = DeliveryQueue(channel="telegram", daemon_id="daemon-1")
-
-    [claim] = await queue.claim(50, engine.clock.now())
+    [claim] = await Claimer(daemon_id="daemon-1").claim(Wish("telegram", 50, engine.clock.now()))
 
     assert sorted(claim.delivery_ids) == [each.id for each in await deliveries()]
     assert claim.hold_until == engine.clock.now() + HOUR

@@ -16,7 +16,9 @@ from pingpilot.channels import Rate, Window
 from pingpilot.clock import Clock
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
+from pingpilot.delivery.claiming import Claimer
 from pingpilot.delivery.dispatcher import Dispatcher
+from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.events.intake import Intake
@@ -94,7 +96,8 @@ class Composition:
         overall, per_recipient = pace
         return Dispatcher(
             channel,
-            daemon_id=daemon_id,
+            claimer=Claimer(daemon_id=daemon_id),
+            journal=Journal(daemon_id=daemon_id),
             predecessors=predecessors,
             pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=self.clock),
             settlements=self.settlements,

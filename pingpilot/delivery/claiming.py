@@ -1,0 +1,207 @@
+"""Claiming: what is due is leased to this daemon, for all channels that ask at once."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from models.database import connection, in_one_go
+from models.delivery import with_statuses
+from models.sql import as_uuid, is_postgres
+from models.work import Ask, Work
+from pingpilot.batching import Batcher
+from pingpilot.delivery.attempts import HOLDS_BACK
+from pingpilot.delivery.claims import Claim, Companion, claim_over, companions_wanted
+from pingpilot.delivery.due import DueDelivery, Place, read_due
+
+LEASE = timedelta(minutes=3)
+"""Longer than any send takes with its wait for a turn: a lease that runs out belongs to a dead daemon."""
+MOST_COMBINED = 2000
+"""Deliveries that one round of claims adds to those it found due."""
+MOST_SEEN = 128
+"""Destinations with something due that one look at the queue finds; the next look goes on behind them."""
+_MOST_OF_AN_ACCOUNT = 50  # of them: one that has very many hides no other
+
+_WAITING = f"channel = ? AND status = :pending AND attempts <= {HOLDS_BACK}"
+_FIRST = "ORDER BY account_id, destination, id LIMIT 1"
+_IS_FREE = """
+CASE WHEN d.next_attempt_at <= ? AND NOT EXISTS (
+    SELECT 1 FROM deliveries busy WHERE busy.channel = ? AND busy.status = :sending
+        AND busy.account_id = d.account_id AND busy.destination = d.destination
+) THEN 1 ELSE 0 END
+"""
+_BUSY = """
+(SELECT COUNT(DISTINCT busy.destination) FROM deliveries busy
+ WHERE busy.channel = ? AND busy.status = :sending AND busy.account_id = {account}) AS busy
+"""
+# From the oldest waiting delivery of one destination to that of the next, each found by the index: what it
+# costs grows with the destinations it passes, and not with what waits for them. It begins behind the account
+# where the last look ended, goes round once, and ends when it has found enough. A delivery that waits for an
+# early retry holds back what waits behind it; one that has stepped aside is found by the query below.
+_WALK = with_statuses(f"""
+WITH RECURSIVE walk (id, account_id, destination, next_attempt_at, is_free, before, found, is_round) AS (
+    SELECT d.id, d.account_id, d.destination, d.next_attempt_at, {_IS_FREE}, 0, 0,
+        CASE WHEN d.account_id <= ? THEN 1 ELSE 0 END
+    FROM deliveries d WHERE d.id = COALESCE(
+        (SELECT id FROM deliveries WHERE {_WAITING} AND account_id > ? {_FIRST}),
+        (SELECT id FROM deliveries WHERE {_WAITING} {_FIRST})
+    )
+    UNION ALL
+    SELECT d.id, d.account_id, d.destination, d.next_attempt_at, {_IS_FREE},
+        CASE WHEN d.account_id = walk.account_id THEN walk.before + walk.is_free ELSE 0 END,
+        walk.found + walk.is_free,
+        CASE WHEN walk.is_round = 1
+            OR (d.account_id, d.destination) <= (walk.account_id, walk.destination) THEN 1 ELSE 0 END
+    FROM walk JOIN deliveries d ON d.id = COALESCE(
+        (SELECT id FROM deliveries WHERE {_WAITING} AND account_id = walk.account_id
+            AND destination > walk.destination
+            AND walk.before + walk.is_free < {_MOST_OF_AN_ACCOUNT} {_FIRST}),
+        (SELECT id FROM deliveries WHERE {_WAITING} AND account_id > walk.account_id {_FIRST}),
+        (SELECT id FROM deliveries WHERE {_WAITING} AND walk.is_round = 0 {_FIRST})
+    )
+    WHERE walk.found + walk.is_free < {MOST_SEEN} AND NOT (walk.is_round = 1 AND walk.account_id > ?)
+)
+SELECT id, account_id, destination, next_attempt_at, {_BUSY.format(account="walk.account_id")} FROM walk
+WHERE is_free = 1 AND NOT (is_round = 1 AND account_id > ?) ORDER BY found
+""")  # noqa: S608
+_ASIDE = with_statuses(f"""
+SELECT d.id, d.account_id, d.destination, d.next_attempt_at, {_BUSY.format(account="d.account_id")}
+FROM deliveries d
+WHERE d.channel = ? AND d.status = :pending AND d.attempts > {HOLDS_BACK} AND {_IS_FREE} = 1
+ORDER BY d.id
+""")  # noqa: S608
+_RELEASE = with_statuses("""
+UPDATE deliveries SET status = :pending
+WHERE channel = ? AND status = :held AND next_attempt_at <= ? RETURNING id
+""")
+_LEASE = with_statuses("""
+UPDATE deliveries SET status = :sending, leased_by = ?, lease_until = ?
+WHERE id = ANY(?) AND status = :pending RETURNING id
+""")
+# What waits behind a claimed delivery and can go out with it: for a first attempt all that is due and was
+# never sent, for another one the set that went out together before, so that the platform knows the message
+# again. An attempt that was interrupted counts for nothing; it is told by the error it left.
+_COMPANIONS = with_statuses("""
+SELECT w.id, w.event_id, e.category, (e.notice OR COALESCE(c.urgent, FALSE)) AS passes FROM deliveries w
+JOIN events e ON e.id = w.event_id
+LEFT JOIN categories c ON c.account_id = w.account_id AND c.name = e.category
+WHERE w.channel = ? AND w.status = :pending AND w.account_id = ? AND w.destination = ? AND w.attempts = ?
+    AND w.next_attempt_at <= ? AND (w.next_attempt_at = ? OR ? AND w.last_error IS NULL)
+ORDER BY w.account_id, w.destination, w.id LIMIT ?
+""")  # in the index's order, lest PostgreSQL walk through all deliveries by their ids
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a channel asks for: up to so many messages of what is due `now`.
+
+    `releases` has those put back in the queue first whose quiet hours are over.
+    """
+
+    channel: str
+    most: int
+    now: datetime
+    releases: bool = False
+
+
+class Claimer:
+    """Leases what is due to one daemon: one transaction for all channels that ask in the same moment.
+
+    On SQLite a lease is not synced: a power cut that loses it ends the daemon as well, and what it was
+    sending is pending again, as it is wherever a daemon dies.
+    """
+
+    def __init__(self, *, daemon_id: str) -> None:
+        self.daemon_id = daemon_id
+        self._ends: defaultdict[str, int] = defaultdict(int)  # by channel: the account where a look ended
+        self._wishes: Batcher[Wish, list[Claim]] = Batcher(self._claim)
+
+    async def claim(self, wish: Wish) -> list[Claim]:
+        """Lease what is due, one message a destination at a time, oldest first; return what to send.
+
+        Raises `DatabaseUnavailable`; some of it may be leased all the same then.
+        """
+        return await self._wishes.submit(wish)
+
+    async def _claim(self, wishes: list[Wish]) -> list[list[Claim] | Exception]:
+        return await in_one_go(self._claiming(wishes, is_postgres(connection())), durable=False)
+
+    def _claiming(self, wishes: Sequence[Wish], locks: bool) -> Work[list[list[Claim] | Exception]]:
+        chosen: list[int] = []
+        for wish in sorted(wishes, key=lambda each: each.channel):  # two daemons in the same order
+            if wish.releases:
+                yield Ask(_RELEASE, [wish.channel, wish.now])
+            chosen += yield from self._choose(wish)
+        claims: defaultdict[str, list[Claim]] = defaultdict(list)
+        if chosen:
+            now = max(wish.now for wish in wishes)
+            heads = yield from read_due(chosen, now, locks=locks)
+            yield Ask(_LEASE, [self.daemon_id, now + LEASE, [head.id for head in heads]])
+            behind = yield from self._lease_companions(heads, now)
+            last = [companions[-1].id for companions in behind.values()]
+            newest = {each.place: each for each in (yield from read_due(last, now))} if last else {}
+            for head in heads:
+                shown, older = head, list[DueDelivery | Companion]()
+                if companions := behind.get(head.place):
+                    shown, older = newest[head.place], [head, *companions[:-1]]
+                claims[head.channel].append(claim_over(shown, older, now))
+        return [claims.pop(wish.channel, []) for wish in wishes]
+
+    def _choose(self, wish: Wish) -> Work[list[int]]:
+        """Return the deliveries to lease: one of each destination that has none being sent.
+
+        No account's second before all others' first, those being sent counted: slow destinations, of which
+        one may have many, leave slots to the other accounts, however much waits for them.
+        """
+        name, now, end = wish.channel, wish.now, self._ends[wish.channel]
+        values = [now, name, end, name, end, name, now, name, name, name, name, end, name, end]
+        walked = yield Ask(_WALK, values)
+        aside = yield Ask(_ASIDE, [name, name, now, name])
+        heads: dict[Place, Any] = {}
+        for row in (*walked, *aside):
+            place = (name, row["account_id"], row["destination"])
+            if place not in heads or row["id"] < heads[place]["id"]:
+                heads[place] = row
+        places: Counter[int] = Counter()
+        turns: dict[int, int] = {}
+        for row in sorted(heads.values(), key=lambda row: row["id"]):
+            places[row["account_id"]] += 1
+            turns[row["id"]] = places[row["account_id"]] + row["busy"]
+        if len(walked) < MOST_SEEN:  # that was all
+            order = sorted(
+                heads.values(), key=lambda row: (turns[row["id"]], row["next_attempt_at"], row["id"])
+            )
+            self._ends[name] = 0
+        else:  # the accounts in turn, as the walk goes
+            order = sorted(heads.values(), key=lambda row: turns[row["id"]])
+            taken = {row["id"] for row in order[: wish.most]}
+            if passed := [row["account_id"] for row in walked if row["id"] in taken]:
+                self._ends[name] = passed[-1]
+        return [row["id"] for row in order[: wish.most]]
+
+    def _lease_companions(
+        self, heads: Sequence[DueDelivery], now: datetime
+    ) -> Work[dict[Place, list[Companion]]]:
+        """Lease what goes along with the heads, one a destination; return it by destination, oldest first."""
+        behind: dict[Place, list[Companion]] = {}
+        chosen: list[int] = []
+        for head in heads:
+            wanted = companions_wanted(head, now)
+            if wanted is None or len(chosen) >= MOST_COMBINED:
+                continue
+            values = [*head.place, head.attempts + head.forgiven, now, head.next_attempt_at, head.is_new]
+            rows = yield Ask(_COMPANIONS, [*values, MOST_COMBINED - len(chosen)])
+            found = [
+                Companion(row["id"], as_uuid(row["event_id"]), row["category"], bool(row["passes"]))
+                for row in rows
+                if wanted.passing in (None, bool(row["passes"]))
+            ]
+            if len(found) >= wanted.least:
+                behind[head.place] = found
+                chosen += [each.id for each in found]
+        if not chosen:
+            return behind
+        leased = {row["id"] for row in (yield Ask(_LEASE, [self.daemon_id, now + LEASE, chosen]))}
+        own = {place: [each for each in found if each.id in leased] for place, found in behind.items()}
+        return {place: found for place, found in own.items() if found}
