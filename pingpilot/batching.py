@@ -29,6 +29,7 @@ class Batcher(Generic[Item, Result]):
     to that item's caller alone. If `handle` itself raises, every caller of the batch gets that error;
     if that took long, so does everybody who waited for it. Nobody waits for a batch longer than
     `patience` seconds: its callers, those who wait and those who come get `Stuck` until it has ended.
+    While it `gives_way`, batches begin at least `apart` seconds after each other: fewer and larger ones.
     """
 
     def __init__(
@@ -38,11 +39,16 @@ class Batcher(Generic[Item, Result]):
         most: int = 500,
         patience: float = PATIENCE,
         slow: float = SLOW,
+        apart: float = 0.0,
+        gives_way: Callable[[], bool] = lambda: False,
     ) -> None:
         self._handle = handle
         self._most = most
         self._patience = patience
         self._slow = slow
+        self._apart = apart
+        self._gives_way = gives_way
+        self._began = 0.0
         self._is_stuck = False
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -67,9 +73,13 @@ class Batcher(Generic[Item, Result]):
 
     async def _work(self) -> None:
         structlog.contextvars.clear_contextvars()  # what is logged here is not of the first caller alone
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 await asyncio.sleep(0)  # lets the callers that are ready now join this batch
+                if self._gives_way() and (wait := self._began + self._apart - loop.time()) > 0:
+                    await asyncio.sleep(wait)
+                self._began = loop.time()
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._handle_batch(batch)
         finally:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from models import AttemptOutcome, DeliveryStatus, Destination
 from models.activity import slot_of
-from models.database import connection, in_one_go, transaction, unit_of_work, within
+from models.database import connection, in_one_go, is_in_use, transaction, unit_of_work, within
 from models.delivery import with_statuses
 from models.destination import USABLE
 from models.sql import as_datetime, as_uuid, is_postgres, query
@@ -104,6 +104,11 @@ WHERE d.channel = ? AND d.status = :failed AND d.account_id = ? AND d.destinatio
 """)
 
 
+_APART = 0.03
+"""Seconds between commits while somebody else is writing: the outcomes of a long queue would take each second
+turn from the intake, whose senders wait for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What an attempt's record did: the events whose deliveries it changed, and whether there may be more to
@@ -120,7 +125,7 @@ class Journal:
     def __init__(self, *, daemon_id: str) -> None:
         self._daemon_id = daemon_id
         self._failures = FailureCounts()
-        self._commits: Batcher[Attempt, Recorded] = Batcher(self._commit)
+        self._commits: Batcher[Attempt, Recorded] = Batcher(self._commit, apart=_APART, gives_way=is_in_use)
 
     async def record(self, attempt: Attempt) -> Recorded:
         """Write down what the attempt means for its deliveries.

@@ -12,11 +12,19 @@ from tests.support.waiting import until
 class Doubler:
     """Doubles numbers, one batch at a time; an odd one is refused, 13 breaks the whole batch."""
 
-    def __init__(self, *, most: int = 500, patience: float = 60, slow: float = 60) -> None:
+    def __init__(self, *, most: int = 500, patience: float = 60, slow: float = 60, apart: float = 0) -> None:
         self.batches: list[list[int]] = []
+        self.others_wait = False
         self.gate = asyncio.Event()
         self.gate.set()
-        self.batcher: Batcher[int, int] = Batcher(self._handle, most=most, patience=patience, slow=slow)
+        self.batcher: Batcher[int, int] = Batcher(
+            self._handle,
+            most=most,
+            patience=patience,
+            slow=slow,
+            apart=apart,
+            gives_way=lambda: self.others_wait,
+        )
 
     async def _handle(self, items: list[int]) -> list[int | Exception]:
         self.batches.append(items)
@@ -43,6 +51,30 @@ async def test_each_caller_gets_its_own_answer_in_order_of_arrival() -> None:
 
     assert answers == [4, 8, 12]
     assert doubler.batches == [[2, 4, 6]]
+
+
+async def test_while_others_wait_batches_are_apart_and_larger() -> None:
+    doubler = Doubler(apart=0.5)
+    doubler.others_wait = True
+    began = asyncio.get_running_loop().time()
+    [first] = doubler.submit(2)
+    await first
+
+    later = doubler.submit(4)
+    await asyncio.sleep(0.1)  # without the gap, the second batch is over by then
+    await asyncio.gather(*later, *doubler.submit(6))
+
+    assert asyncio.get_running_loop().time() - began >= 0.5
+    assert [item for batch in doubler.batches for item in batch] == [2, 4, 6]
+
+
+async def test_while_nobody_waits_batches_follow_at_once() -> None:
+    doubler = Doubler(apart=3600)
+
+    for number in (2, 4, 6):
+        await asyncio.gather(*doubler.submit(number))
+
+    assert doubler.batches == [[2], [4], [6]]
 
 
 async def test_what_arrives_during_a_batch_shares_the_next() -> None:
