@@ -9,7 +9,7 @@ from tortoise.expressions import F
 from models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryStatus, Destination
 from models.activity import slot_of
 from models.database import connection, transaction, unit_of_work
-from models.delivery import with_statuses
+from models.delivery import WAITING_STATUSES, select_with_statuses, with_statuses
 from models.destination import USABLE
 from models.sql import as_datetime, as_uuid, is_postgres, marks, query
 from pingpilot.batching import Batcher
@@ -19,14 +19,13 @@ from pingpilot.delivery.failure_counts import FailureCounts
 from pingpilot.errors import RecipientMoved
 from pingpilot.events import notices
 
-_FAIL_WAITING = with_statuses("""
+_OWN = "channel = ? AND account_id = ? AND destination = ?"
+_FAIL_WAITING = with_statuses(f"""
 UPDATE deliveries SET status = :failed, next_attempt_at = NULL, last_error = ?
 WHERE id IN (
-    SELECT id FROM deliveries
-    WHERE channel = ? AND status IN (:pending, :held) AND account_id = ? AND destination = ?
-    ORDER BY id LIMIT ?
+    SELECT id FROM ({select_with_statuses("id", WAITING_STATUSES, _OWN)}) AS waiting ORDER BY id LIMIT ?
 ) RETURNING id, event_id
-""")
+""")  # noqa: S608
 # In one transaction, whose time is limited; those beyond fail one by one when it is their turn
 MOST_FAILED_AT_ONCE = 5000
 _MOST_FALLBACKS = 500  # a statement: a suspension may fail a backlog of thousands
@@ -213,7 +212,11 @@ class Journal:
         waiting = await query(
             connection(),
             _FAIL_WAITING,
-            [reason, self._channel, claim.account_id, claim.destination, MOST_FAILED_AT_ONCE],
+            [
+                reason,
+                *[self._channel, claim.account_id, claim.destination] * len(WAITING_STATUSES),
+                MOST_FAILED_AT_ONCE,
+            ],
         )
         label = CHANNELS[self._channel].label
         what = f"{label} is suspended for your account"

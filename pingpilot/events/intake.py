@@ -10,7 +10,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from models import DeliveryStatus
 from models.backends.errors import IntegrityConflict
 from models.database import transaction, unit_of_work
-from models.sql import insert_rows
+from models.sql import insert_rows, marks, query
 from pingpilot.accounts.quota import ALL, PlanLimits, Reached
 from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
@@ -25,6 +25,9 @@ from pingpilot.telemetry.metrics import Metrics
 Accepted = Sequence[tuple[Submission, Acceptance]]
 Row = tuple[Any, ...]
 Verdicts = list[Acceptance | Exception]
+
+# Apart from the insert: hardly any event goes nowhere, and the others need not say so
+_MARK = "UPDATE events SET goes_nowhere = TRUE WHERE id IN ({ids}) RETURNING id"
 
 log = structlog.get_logger(__name__)
 
@@ -140,6 +143,8 @@ async def _insert(connection: BaseDBAsyncClient, accepted: Accepted, now: dateti
     columns: tuple[str, ...] = ("id", "account_id", "category")
     columns += ("title", "url", "description", "fields_json", "created_at")
     await insert_rows(connection, "events", columns, events)
+    if nowhere := [acceptance.event_id for _, acceptance in accepted if acceptance.goes_nowhere]:
+        await query(connection, _MARK.format(ids=marks(nowhere)), nowhere)
     if deliveries:
         columns = ("event_id", "account_id", "channel", "destination", "status", "next_attempt_at")
         await insert_rows(connection, "deliveries", columns, deliveries)
