@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from models.database import connection, reader
+from tortoise.connection import get_connections
 
 READS_OR_WRITES = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 _STEPS_AT_ONCE = 100
@@ -88,7 +88,7 @@ class _SqliteTrace:
 async def of_sqlite() -> AsyncIterator[Recording]:
     """Record what the open database is asked, on all of its connections, until the block ends."""
     recording, traces = Recording(), list[_SqliteTrace]()
-    for client in {connection(), reader()}:
+    for client in get_connections().all():
         trace = _SqliteTrace(recording)
         async with client.acquire_connection() as opened:
             await opened.set_trace_callback(trace.begin)
