@@ -56,6 +56,7 @@ class ApiKey(Model):
     class Meta:
         table = "api_keys"
         table_description = "Api keys"  # explicit: the docstring would break SQL
+        indexes = (("account_id",),)
 
     @property
     def category_names(self) -> tuple[str, ...] | None:

@@ -1,7 +1,7 @@
 """Deliveries: the queue and its record in one row."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 
 from tortoise import fields
@@ -10,6 +10,7 @@ from tortoise.models import Model
 
 from models.account import Account
 from models.event import Event
+from models.indexes import IndexWhere
 
 
 class DeliveryStatus(StrEnum):
@@ -23,6 +24,9 @@ class DeliveryStatus(StrEnum):
 
 
 OPEN_STATUSES = (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.SENDING)
+WAITING_STATUSES = (DeliveryStatus.PENDING, DeliveryStatus.HELD)
+STEPS_ASIDE_AFTER = 3
+"""A delivery that was tried more often holds back no later one to its recipient."""
 
 
 def with_statuses(sql: str) -> str:
@@ -32,6 +36,18 @@ def with_statuses(sql: str) -> str:
     for another name.
     """
     return re.sub(r":(\w+)", lambda name: f"'{DeliveryStatus[name[1].upper()].value}'", sql)
+
+
+def select_with_statuses(columns: str, statuses: Sequence[DeliveryStatus], condition: str) -> str:
+    """Return SQL for the columns of all deliveries that are in one of the statuses and meet the condition.
+
+    Status by status, each by its own index: SQLite takes no list of them for a reason to use any. The
+    condition's values are given once a status.
+    """
+    return " UNION ALL ".join(
+        f"SELECT {columns} FROM deliveries WHERE status = '{status.value}' AND {condition}"  # noqa: S608
+        for status in statuses
+    )
 
 
 class Delivery(Model):
@@ -88,8 +104,28 @@ class Delivery(Model):
     class Meta:
         table = "deliveries"
         table_description = "Deliveries"  # explicit: the docstring would break SQL
+        # What is open is hardly ever much, whatever was delivered before: its indexes hold nothing else. What
+        # ends leaves them all. The status stands in some as well, since SQLite would look it up in the row
         indexes = (
-            ("channel", "status", "account_id", "destination", "id", "attempts"),
             ("account_id", "destination", "event_id"),
             PartialIndex(fields=("account_id", "status", "event_id"), condition={"status": "failed"}),
+            IndexWhere(
+                "status = 'pending'",
+                name="idx_deliveries_pending",
+                fields=("channel", "account_id", "destination", "id", "attempts", "status"),
+            ),
+            IndexWhere(
+                f"status = 'pending' AND attempts > {STEPS_ASIDE_AFTER}",
+                name="idx_deliveries_aside",
+                fields=("channel", "next_attempt_at"),
+            ),
+            IndexWhere(
+                "status = 'sending'",
+                name="idx_deliveries_sending",
+                fields=("channel", "account_id", "destination", "status"),
+            ),
+            IndexWhere("status = 'held'", name="idx_deliveries_held", fields=("channel", "next_attempt_at")),
+            IndexWhere(
+                "status = 'held'", name="idx_deliveries_held_of", fields=("account_id", "destination", "id")
+            ),
         )

@@ -33,6 +33,7 @@ class LinkCode(Model):
     class Meta:
         table = "link_codes"
         table_description = "Link codes"  # explicit: the docstring would break SQL
+        indexes = (("account_id",),)
 
     @classmethod
     def valid(cls, at: datetime) -> "QuerySet[LinkCode]":

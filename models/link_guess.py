@@ -15,4 +15,4 @@ class LinkGuess(Model):
     class Meta:
         table = "link_guesses"
         table_description = "Link guesses"  # explicit: the docstring would break SQL
-        indexes = (("channel", "user_id", "guessed_at"),)
+        indexes = (("channel", "user_id", "guessed_at"), ("guessed_at",))

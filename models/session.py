@@ -38,6 +38,7 @@ class Session(Model):
     class Meta:
         table = "sessions"
         table_description = "Sessions"  # explicit: the docstring would break SQL
+        indexes = (("account_id",),)
 
     @classmethod
     def in_force(cls, at: datetime) -> "QuerySet[Session]":

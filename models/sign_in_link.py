@@ -29,6 +29,7 @@ class SignInLink(Model):
     class Meta:
         table = "sign_in_links"
         table_description = "Sign-in links"  # explicit: the docstring would break SQL
+        indexes = (("account_id",),)
 
     @classmethod
     def valid(cls, at: datetime) -> "QuerySet[SignInLink]":

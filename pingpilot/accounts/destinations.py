@@ -5,9 +5,11 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import OPEN_STATUSES, Account, Category, Delivery, DeliveryStatus, Destination, DestinationKind
-from models.database import transaction, unit_of_work
+from models import OPEN_STATUSES, Account, Category, Destination, DestinationKind
+from models.database import connection, transaction, unit_of_work
+from models.delivery import WAITING_STATUSES, select_with_statuses, with_statuses
 from models.names import split
+from models.sql import query
 from pingpilot.accounts.accounts import direct_destinations
 from pingpilot.accounts.quiet_hours import reconsider, set_quiet_hours
 from pingpilot.accounts.webhooks import new_webhook_secret
@@ -23,6 +25,11 @@ SECRET_OVERLAP = timedelta(days=1)
 """How long the former secret of a webhook signs beside the new one."""
 ALL, NONE = "all", "none"
 """What people write instead of a name, where a category's channels, its fallback or a mention is set."""
+_OWN = "channel = ? AND account_id = ? AND destination = ?"
+_MAKE_DUE = with_statuses(f"""
+UPDATE deliveries SET status = :pending, next_attempt_at = ?
+WHERE id IN ({select_with_statuses("id", WAITING_STATUSES, _OWN)}) RETURNING id
+""")  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +202,10 @@ async def check_new(account: Account, name: str, *, channel: str | None = None) 
         raise AlreadyExists(
             f"There is a destination '{name}' already: choose another name, or remove that one first."
         )
-    waiting = Delivery.filter(channel=channel, status__in=OPEN_STATUSES)
-    if channel and await waiting.filter(account_id=account.id, destination=name).exists():
+    own = [channel, account.id, name] * len(OPEN_STATUSES)
+    if channel and await query(
+        connection(), f"{select_with_statuses('id', OPEN_STATUSES, _OWN)} LIMIT 1", own
+    ):
         raise AlreadyExists(
             f"Messages wait still for the '{name}' that was removed, and fail once the daemon sees them: try "
             "again in a moment, or choose another name."
@@ -214,13 +223,8 @@ async def delete_destination(destination: Destination, now: datetime) -> list[st
     What waits for it fails at once, and goes to its category's fallback. Returns the categories that name
     it still: they keep the name, so that events find their way again once there is one of that name.
     """
-    waiting = Delivery.filter(
-        channel=destination.channel,
-        status__in=(DeliveryStatus.PENDING, DeliveryStatus.HELD),
-        account_id=destination.account_id,
-        destination=destination.name,
-    )
-    await waiting.update(status=DeliveryStatus.PENDING, next_attempt_at=now)
+    own = [destination.channel, destination.account_id, destination.name]
+    await query(connection(), _MAKE_DUE, [now, *own * len(WAITING_STATUSES)])
     await destination.delete()
     named = await Category.filter(account_id=destination.account_id).order_by("name")
     return [

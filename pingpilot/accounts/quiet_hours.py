@@ -6,9 +6,11 @@ from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from models import Account, Delivery, DeliveryStatus, Destination
+from models import Account, Destination
+from models.database import connection
+from models.delivery import with_statuses
+from models.sql import query
 from pingpilot.accounts.durations import read_duration
-from pingpilot.channels import CHANNELS
 from pingpilot.clock import SKEW
 from pingpilot.errors import InvalidInput
 
@@ -17,6 +19,9 @@ LOOKED_AT_AGAIN = timedelta(days=1)
 """How long at a time what waits for a suspended account is held; its end has it looked at at once."""
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 _DAY = 24 * 60
+_RECONSIDER = with_statuses(
+    "UPDATE deliveries SET next_attempt_at = ? WHERE status = :held AND account_id = ? {which} RETURNING id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,5 @@ async def mute(account: Account, destination: str, until: datetime | None, *, no
 
 async def reconsider(account: Account, destination: str | None, now: datetime) -> None:
     """Let what a destination holds, or each, be looked at anew: it goes out, or waits for another end."""
-    # The index begins with the channel: without one, all would be read
-    held = Delivery.filter(channel__in=list(CHANNELS), status=DeliveryStatus.HELD, account_id=account.id)
-    await (held.filter(destination=destination) if destination else held).update(next_attempt_at=now)
+    which, values = ("", []) if destination is None else ("AND destination = ?", [destination])
+    await query(connection(), _RECONSIDER.format(which=which), [now, account.id, *values])

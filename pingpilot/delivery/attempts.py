@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models import AttemptOutcome, DeliveryStatus
+from models.delivery import STEPS_ASIDE_AFTER
 from pingpilot.delivery.claims import Claim
 from pingpilot.errors import (
     ChannelUnavailable,
@@ -22,7 +23,7 @@ AFTER_A_MOVE = timedelta(seconds=1)
 JITTER = 0.2
 ASKED_FOR = timedelta(hours=1)
 """The longest wait a platform usually asks for."""
-HOLDS_BACK = 3
+HOLDS_BACK = STEPS_ASIDE_AFTER
 """A delivery waiting for one of its first retries keeps later ones to its recipient back, so that
 short outages keep the order; after that it steps aside, so that no message blocks a recipient."""
 

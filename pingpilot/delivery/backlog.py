@@ -4,11 +4,10 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import DeliveryStatus
+from models import OPEN_STATUSES, DeliveryStatus
 from models.database import reader, unit_of_work
-from models.delivery import with_statuses
 from models.destination import USABLE
-from models.sql import as_datetime, marks, query
+from models.sql import as_datetime, query
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
 from pingpilot.errors import DatabaseUnavailable
@@ -18,14 +17,16 @@ PATIENCE = timedelta(seconds=2)
 """How long the database may take to answer before it counts as away."""
 FRESH = timedelta(seconds=5)
 """How long an answer serves all who ask: anybody may, and a million open deliveries take it 300 ms."""
-# Reads the index (channel, status, …) where deliveries are open, however many are settled
-WAITING = with_statuses("""
-SELECT waiting.channel, waiting.status, waiting.depth, e.created_at FROM (
-    SELECT channel, status, COUNT(*) AS depth, MIN(id) AS oldest FROM deliveries
-    WHERE channel IN ({channels}) AND status IN (:pending, :sending, :held) GROUP BY channel, status
-) AS waiting
+# Reads the indexes of what is open, however much is settled
+_OPEN = " UNION ALL ".join(
+    f"SELECT channel, '{status.value}' AS status, COUNT(*) AS depth, MIN(id) AS oldest "  # noqa: S608
+    f"FROM deliveries WHERE status = '{status.value}' GROUP BY channel"
+    for status in OPEN_STATUSES
+)
+_WAITING = f"""
+SELECT waiting.channel, waiting.status, waiting.depth, e.created_at FROM ({_OPEN}) AS waiting
 JOIN deliveries d ON d.id = waiting.oldest JOIN events e ON e.id = d.event_id
-""")
+"""  # noqa: S608
 
 _STATES = f"""
 SELECT channel, kind, COUNT(*) AS count, CASE WHEN {USABLE} THEN 'usable'
@@ -112,7 +113,7 @@ class Backlog:
 
 @unit_of_work
 async def _read_stored() -> Stored:
-    rows = await query(reader(), WAITING.format(channels=marks(list(CHANNELS))), list(CHANNELS))
+    rows = await query(reader(), _WAITING)
     waiting = [
         Waiting(row["channel"], DeliveryStatus(row["status"]), row["depth"], as_datetime(row["created_at"]))
         for row in rows

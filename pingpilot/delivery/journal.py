@@ -8,7 +8,7 @@ from uuid import UUID
 from models import AttemptOutcome, DeliveryStatus, Destination
 from models.activity import slot_of
 from models.database import connection, in_one_go, is_in_use, transaction, unit_of_work, within
-from models.delivery import with_statuses
+from models.delivery import WAITING_STATUSES, select_with_statuses, with_statuses
 from models.destination import USABLE
 from models.sql import as_datetime, as_uuid, is_postgres, query
 from models.work import Ask, Insert, Work
@@ -35,14 +35,13 @@ UPDATE deliveries SET status = ?, attempts = attempts + ?, next_attempt_at = ?, 
     lease_until = NULL, last_error = CASE WHEN ? THEN ? ELSE last_error END, delivered_at = NULL
 WHERE id = ANY(?) AND status = :sending AND leased_by = ? RETURNING id
 """)
-_FAIL_WAITING = with_statuses("""
+_OWN = "channel = ? AND account_id = ? AND destination = ?"
+_FAIL_WAITING = with_statuses(f"""
 UPDATE deliveries SET status = :failed, next_attempt_at = NULL, last_error = ?
 WHERE id IN (
-    SELECT id FROM deliveries
-    WHERE channel = ? AND status IN (:pending, :held) AND account_id = ? AND destination = ?
-    ORDER BY id LIMIT ?
+    SELECT id FROM ({select_with_statuses("id", WAITING_STATUSES, _OWN)}) AS waiting ORDER BY id LIMIT ?
 ) RETURNING id, event_id
-""")
+""")  # noqa: S608
 # In one transaction, whose time is limited; those beyond fail one by one when it is their turn
 MOST_FAILED_AT_ONCE = 5000
 # One an event: two destinations may fail at the same time. Notices go to every one anyway.
@@ -262,7 +261,11 @@ class Journal:
         waiting = await query(
             connection(),
             _FAIL_WAITING,
-            [reason, claim.channel, claim.account_id, claim.destination, MOST_FAILED_AT_ONCE],
+            [
+                reason,
+                *[claim.channel, claim.account_id, claim.destination] * len(WAITING_STATUSES),
+                MOST_FAILED_AT_ONCE,
+            ],
         )
         label = CHANNELS[claim.channel].label
         what = f"{label} is suspended for your account"

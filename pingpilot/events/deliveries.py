@@ -9,15 +9,21 @@ from uuid import UUID
 
 from models import OPEN_STATUSES, Delivery, DeliveryStatus
 from models.database import connection, unit_of_work
-from models.delivery import with_statuses
+from models.delivery import select_with_statuses, with_statuses
 from models.sql import as_datetime, as_uuid, marks, query
-from pingpilot.channels import CHANNELS
 
 MOST_LISTED = 500
 _TRY_AGAIN = with_statuses("""
 UPDATE deliveries SET status = :pending, next_attempt_at = ?, forgiven = attempts
 WHERE id IN (SELECT d.id FROM deliveries d WHERE {condition}) RETURNING channel
 """)
+
+
+_AHEAD = "channel = ? AND account_id = ? AND destination = ? AND id < ? AND last_error IS NOT NULL"
+_TROUBLE_AHEAD = f"""
+SELECT last_error FROM ({select_with_statuses("id, last_error", OPEN_STATUSES, _AHEAD)}) AS ahead
+ORDER BY id LIMIT 1
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,16 @@ class Selection:
     event_id: UUID | None = None
     delivery_ids: Sequence[int] = ()
 
+    @property
+    def is_whole_account(self) -> bool:
+        """Whether nothing but an account, and perhaps a channel, is asked for."""
+        others = (self.status, self.destination, self.event_id, self.delivery_ids)
+        return self.account_id is not None and not any(others)
+
     def condition(self) -> tuple[str, list[Any]]:
         """Return the selection as SQL over `deliveries d`, and its values."""
         wanted: dict[str, Any] = {
             "d.account_id": self.account_id,
-            "d.status": self.status,
             "d.channel": self.channel,
             "d.destination": self.destination,
             "d.event_id": self.event_id,
@@ -67,21 +78,25 @@ class Selection:
         if self.delivery_ids:
             parts.append(f"d.id IN ({marks(self.delivery_ids)})")
             values += self.delivery_ids
-        if self.status and not (self.channel or self.event_id or self.delivery_ids):
-            # The index begins with the channel: without one, all would be read
-            parts.append(f"d.channel IN ({marks(list(CHANNELS))})")
-            values += CHANNELS
+        if self.status:  # written out: an index holds what failed, and nothing else
+            parts.append(f"d.status = '{DeliveryStatus(self.status).value}'")
         return " AND ".join(parts) or "1 = 1", values
 
 
 async def list_deliveries(selection: Selection, *, most: int = MOST_LISTED) -> list[DeliveryReport]:
-    """Return the selected deliveries, newest first."""
+    """Return the selected deliveries, those of the newest event first."""
     condition, values = selection.condition()
+    source, order = "deliveries d JOIN events e ON e.id = d.event_id", "d.event_id DESC, d.id DESC"
+    if selection.is_whole_account:  # no index has its deliveries in order, but one has its events
+        source, order = "events e CROSS JOIN deliveries d", "e.id DESC, d.id DESC"
+        condition, values = replace(selection, account_id=None).condition()
+        condition = f"e.account_id = ? AND d.event_id = e.id AND {condition}"
+        values = [selection.account_id, *values]
     rows = await query(
         connection(),
         "SELECT d.id, d.event_id, d.channel, d.destination, d.status, d.attempts, d.last_error, "  # noqa: S608
         "e.category, e.title, e.description, e.created_at "
-        f"FROM deliveries d JOIN events e ON e.id = d.event_id WHERE {condition} ORDER BY d.id DESC LIMIT ?",
+        f"FROM {source} WHERE {condition} ORDER BY {order} LIMIT ?",
         [*values, most],
     )
     return [
@@ -136,13 +151,6 @@ async def trouble_of(delivery: Delivery) -> str | None:
     """
     if delivery.last_error:
         return delivery.last_error
-    ahead = Delivery.filter(
-        channel=delivery.channel,
-        status__in=OPEN_STATUSES,
-        account_id=delivery.account_id,
-        destination=delivery.destination,
-        id__lt=delivery.id,
-        last_error__isnull=False,
-    )
-    first = await ahead.order_by("id").first()
-    return f"it waits behind an earlier message. {first.last_error}" if first else None
+    own = [delivery.channel, delivery.account_id, delivery.destination, delivery.id]
+    first = await query(connection(), _TROUBLE_AHEAD, own * len(OPEN_STATUSES))
+    return f"it waits behind an earlier message. {first[0]['last_error']}" if first else None

@@ -22,14 +22,13 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models import OPEN_STATUSES, Delivery, DeliveryStatus, Event
 from models.database import reader
-from models.delivery import with_statuses
+from models.delivery import select_with_statuses, with_statuses
 from models.ids import first_id_at, made_at, next_to
 from models.sql import as_uuid, marks, query
 from pingpilot.channels import CHANNELS
 from pingpilot.events.searching import text_condition
 
 _NEWEST, _OLDEST = UUID(int=2**128 - 1), UUID(int=0)
-_OPEN = tuple(status.value for status in OPEN_STATUSES)
 
 
 class EventStatus(StrEnum):
@@ -175,15 +174,16 @@ async def _furthest(
     """Return the range that reaches furthest, and the id of its last event to look at, None where it ends."""
     account, (first, end) = wanted.account_id, wanted.ids()
     if wanted.status is EventStatus.PENDING:  # hardly ever many
-        pending = _open_deliveries(wanted)
-        few = f"(SELECT 1 FROM {pending.table} WHERE {pending.condition} LIMIT ?) AS few"  # noqa: S608
-        rows = await query(connection, f"SELECT COUNT(*) AS count FROM {few}", [*pending.values, rare + 1])  # noqa: S608
-        if rows[0]["count"] <= rare:
-            return pending, None
+        open_events = await _open_events(connection, wanted, rare + 1)
+        if len(open_events) <= rare:
+            own = f"e.id IN ({marks(open_events)})" if open_events else "1 = 0"
+            return _Range("events e", "e.id", own, tuple(open_events)), None
     ranges = list[_Range]()
     if wanted.status is EventStatus.FAILED:
         own = with_statuses("d.account_id = ? AND d.status = :failed")
         ranges.append(_Range("deliveries d", "d.event_id", own, (account,)))
+    if wanted.status is EventStatus.NO_CHANNEL:
+        ranges.append(_Range("events e", "e.id", "e.account_id = ? AND e.goes_nowhere", (account,)))
     if wanted.category is not None:
         own = "e.account_id = ? AND e.category = ?"
         ranges.append(_Range("events e", "e.id", own, (account, wanted.category)))
@@ -293,11 +293,14 @@ def _is_still(wanted: Wanted, deliveries: Collection[Delivery]) -> bool:
     )
 
 
-def _open_deliveries(wanted: Wanted) -> _Range:
-    """Return the deliveries of which a pending event has one, by the index the queue uses."""
-    channels = list(CHANNELS)
-    condition = f"d.channel IN ({marks(channels)}) AND d.status IN ({marks(_OPEN)}) AND d.account_id = ?"
-    return _Range("deliveries d", "d.event_id", condition, (*channels, *_OPEN, wanted.account_id))
+async def _open_events(connection: BaseDBAsyncClient, wanted: Wanted, most: int) -> list[UUID]:
+    """Return the events of up to so many open deliveries, by the indexes the queue uses; some twice."""
+    channels = list(CHANNELS)  # the indexes begin with them
+    own = f"account_id = ? AND channel IN ({marks(channels)})"
+    found = select_with_statuses("event_id", OPEN_STATUSES, own)
+    values = [wanted.account_id, *channels] * len(OPEN_STATUSES)
+    rows = await query(connection, f"{found} LIMIT ?", [*values, most])
+    return [as_uuid(row["event_id"]) for row in rows]
 
 
 async def _with_deliveries(connection: BaseDBAsyncClient, ids: list[UUID]) -> list[ListedEvent]:

@@ -9,7 +9,7 @@ import structlog
 from models import DeliveryStatus
 from models.backends.errors import IntegrityConflict
 from models.database import in_one_go
-from models.work import Insert, Work
+from models.work import Ask, Insert, Work
 from pingpilot.accounts.quota import ALL, PlanLimits, Reached
 from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
@@ -23,6 +23,9 @@ from pingpilot.telemetry.metrics import Metrics
 
 Accepted = Sequence[tuple[Submission, Acceptance]]
 Verdicts = list[Acceptance | Exception]
+
+# Apart from the insert: hardly any event goes nowhere, and the others need not say so
+_MARK = "UPDATE events SET goes_nowhere = TRUE WHERE id = ANY(?)"
 
 log = structlog.get_logger(__name__)
 
@@ -119,7 +122,10 @@ def _store(batch: Sequence[Submission], now: datetime) -> Work[tuple[Verdicts, l
     """Return the verdicts, and who is to be told of their quota: a batch's transaction."""
     ledger = yield from Ledger.open(batch, now)
     verdicts = [ledger.judge(submission) for submission in batch]
-    yield from ledger.close(_inserts(_accepted(batch, verdicts), now))
+    accepted = _accepted(batch, verdicts)
+    yield from ledger.close(_inserts(accepted, now))
+    if nowhere := [acceptance.event_id for _, acceptance in accepted if acceptance.goes_nowhere]:
+        yield Ask(_MARK, [nowhere])
     return verdicts, ledger.reached()
 
 

@@ -75,6 +75,8 @@ async def latest_tests(destinations: Sequence[Destination], now: datetime) -> di
     events = await recent.filter(category=SENDER, notice=True, description__in=texts).values_list(
         "id", flat=True
     )
+    if not events:
+        return {}
     found = await Delivery.filter(event_id__in=events).order_by("id")
     return {each.destination: each for each in found}
 

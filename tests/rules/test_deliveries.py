@@ -1,28 +1,10 @@
 """Selecting deliveries: what it reads, and what trying them again leaves alone."""
 
-import pytest
-
 from models import Delivery, Event
 from pingpilot.events.deliveries import Selection, count_deliveries, list_deliveries, retry_deliveries
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 from tests.support.failures import failed_deliveries
-from tests.support.plans import deliver_much, plan_of, reads_all_deliveries
-
-
-@pytest.mark.parametrize("of_one_account", [True, False])
-async def test_what_failed_is_found_without_reading_what_arrived(
-    database: str, clock: ManualClock, of_one_account: bool
-) -> None:
-    account = await new_account(clock, channels=["email"])
-    await failed_deliveries(account, clock, "sale")
-    await deliver_much(account, clock.now())
-    condition, values = Selection(account.id if of_one_account else None, status="failed").condition()
-
-    plan = await plan_of(f"SELECT d.id FROM deliveries d WHERE {condition} ORDER BY d.id DESC", values)  # noqa: S608
-
-    assert "idx_deliveries_" in plan
-    assert not reads_all_deliveries(plan)
 
 
 async def test_only_what_failed_is_tried_again_whatever_is_selected(

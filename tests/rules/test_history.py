@@ -85,7 +85,7 @@ async def test_one_goes_back_towards_what_is_newer_too(alice: Account, clock: Ma
         pages.append([each.event.id for each in page.events])
         place = replace(place, after=page.next_after) if page.next_after else None
     failed = await list_events(replace(oldest, status=EventStatus.FAILED), 2, Effort(scanned=1))
-    far = await list_events(replace(oldest, status=EventStatus.NO_CHANNEL), 2, Effort(scanned=3))
+    far = await list_events(replace(oldest, text="nowhere"), 2, Effort(at_once=3, searched=3))
     of_a_category = await list_events(replace(oldest, category="bug", destination="email"), 50)
 
     assert pages == [[ids[3], ids[4]], [ids[1], ids[2]], [ids[0]]]
@@ -105,6 +105,20 @@ async def test_another_accounts_deliveries_count_for_nothing(
     pages = await walk(Wanted(alice.id, status=EventStatus.FAILED), effort)
 
     assert pages == [[]]
+
+
+async def test_the_one_event_that_went_nowhere_is_found_on_the_first_page(
+    alice: Account, clock: ManualClock
+) -> None:
+    own = Destination.filter(account_id=alice.id)
+    await own.update(enabled=False)
+    (nowhere,) = await accepted(alice, clock, "sale")
+    await own.update(enabled=True)
+    await accepted(alice, clock, *["sale"] * 7)
+
+    pages = await walk(Wanted(alice.id, status=EventStatus.NO_CHANNEL), Effort(scanned=3, rare=0))
+
+    assert pages == [[nowhere]]
 
 
 async def test_a_category_that_few_events_have_is_found_on_the_first_page(

@@ -108,6 +108,22 @@ class PostgresCopies:
                 with suppress(psutil.NoSuchProcess):
                     each.resume()
 
+    def log_statements(self, url: str) -> Callable[[], str]:
+        """Have those who connect to a database from now on have each statement logged.
+
+        Returns what gives the log since then. The database is not used again.
+        """
+        name = urlsplit(url).path.strip("/")
+        self._execute(f"ALTER DATABASE {name} SET log_statement = 'all'")
+        self._execute(f"ALTER DATABASE {name} SET log_parameter_max_length = -1")
+        log = self._server.log
+        begins = log.stat().st_size
+
+        def logged() -> str:
+            return str(log.read_bytes()[begins:].decode())
+
+        return logged
+
     def close(self) -> None:
         """Stop the server."""
         self._server.cleanup()

@@ -22,14 +22,15 @@ _CATEGORY = (
 _EVENTS = f"""
 WITH RECURSIVE numbers(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM numbers WHERE i + 1 < :after),
 times AS (SELECT i, :began + CAST(i AS INTEGER) * :span / :count AS ms FROM numbers)
-INSERT INTO events (id, account_id, category, title, description, fields_json, notice, created_at)
+INSERT INTO events (id, account_id, category, title, description, fields_json, notice, created_at,
+    goes_nowhere)
 SELECT substr(printf('%012x', ms), 1, 8) || '-' || substr(printf('%012x', ms), 9) || '-7000-8000-'
        || printf('%012x', i),
     json_extract(:accounts, '$[' || (i % :of) || ']'), {_CATEGORY},
     CASE WHEN i % 3 = 0 THEN 'Order ' || i END,
     'Somebody bought ' || (i % 7 + 1) || ' lamps in shop ' || (i % 40),
     '{{"amount": ' || ((i % 1000) / 10.0) || ', "customer": "customer-' || (i % 5000) || '"}}', 0,
-    strftime('%Y-%m-%d %H:%M:%f', ms / 1000.0, 'unixepoch') || '+00:00'
+    strftime('%Y-%m-%d %H:%M:%f', ms / 1000.0, 'unixepoch') || '+00:00', i % 50 = 11
 FROM times
 """  # noqa: S608
 _NUMBERED = "SELECT *, rowid - 1 AS i FROM events WHERE rowid > :first AND rowid <= :after"
