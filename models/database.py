@@ -67,6 +67,8 @@ _LOOKS_EVERY = 0.1  # seconds
 _STILL_THERE_EVERY = 1.0  # seconds between questions to a database that is being migrated
 
 _units_under_way: set[asyncio.Task[Any]] = set()
+_speaks: dict[str, "_Engine"] = {}
+"""The engine whose SQL the `models` have ready."""
 
 
 class _Engine(Protocol):
@@ -112,9 +114,8 @@ async def open_database(url: str, *, patience: float = PATIENCE) -> AsyncIterato
     users with it. On leaving, units of work still under way end first; without the closing, SQLite's
     thread would keep the process alive for ever. Raises `DatabaseUnavailable` where it can't be opened.
     """
-    EXECUTOR_CACHE.clear()  # holds statements by the connection's name, whichever database that was
     try:
-        await Tortoise.init(config=tortoise_config(url, patience=patience))
+        await connect_models(url, patience=patience)
         for client in {connection(), reader()}:
             async with client.acquire_connection():
                 pass
@@ -123,6 +124,19 @@ async def open_database(url: str, *, patience: float = PATIENCE) -> AsyncIterato
         while _units_under_way:
             await asyncio.wait(_units_under_way)
         await Tortoise.close_connections()
+
+
+async def connect_models(url: str, *, patience: float = PATIENCE) -> None:
+    """Have the models use a database, which their first query connects to; `open_database` does it before.
+
+    Their SQL is made once for all databases of an engine, as that takes longer than all else here.
+    """
+    engine = _engine(url)
+    is_another = _speaks.get("models") is not engine
+    if is_another:
+        EXECUTOR_CACHE.clear()  # holds statements by the connection's name, whichever database that was
+    await Tortoise.init(config=tortoise_config(url, patience=patience), init_connections=is_another)
+    _speaks["models"] = engine
 
 
 def be_impatient(seconds: float) -> None:
@@ -262,6 +276,7 @@ async def _migrate(url: str) -> None:
     try:
         await apply_migrations(config=tortoise_config(url, patience=None))
     finally:
+        EXECUTOR_CACHE.clear()  # of models as they were, by the same names
         await Tortoise.close_connections()
 
 

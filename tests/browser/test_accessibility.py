@@ -1,11 +1,10 @@
 """Every page of the dashboard for everybody: axe, the keyboard, a phone, no scripts, and no other host."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
+import pytest_asyncio
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page
 
@@ -13,8 +12,7 @@ from models import Account, Fact
 from pingpilot.accounts.linking import DISCORD_INSTALL, TELEGRAM_USERNAME
 from pingpilot.accounts.sign_in import new_sign_in_link
 from tests.dashboard.routes import filled, furnish, rows
-from tests.http.api import Api, serving
-from tests.support.clock import ManualClock
+from tests.http.api import Api
 from tests.support.mailer import Mailer
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -28,16 +26,16 @@ _OF_LOOKS: dict[str, Any] = {
 LONG = "A lamp of " + "very" * 40 + " good make, <b>sold</b> & sent"
 
 
-@pytest.fixture
-async def api(sqlite: str) -> AsyncIterator[Api]:
-    async with serving(ManualClock(datetime.now(UTC))) as served:
-        served.services.senders = {name: Mailer() for name in ("discord", "telegram", "email")}
-        await Fact.keep(TELEGRAM_USERNAME, "ping_bot")
-        await Fact.keep(DISCORD_INSTALL, "https://discord.com/oauth2/authorize?client_id=1")
-        yield served
+@pytest_asyncio.fixture(loop_scope="session")
+async def api(api: Api) -> Api:
+    """With the addresses of every bot, and mails that go nowhere."""
+    api.services.senders = {name: Mailer() for name in ("discord", "telegram", "email")}
+    await Fact.keep(TELEGRAM_USERNAME, "ping_bot")
+    await Fact.keep(DISCORD_INSTALL, "https://discord.com/oauth2/authorize?client_id=1")
+    return api
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def ada(api: Api) -> Account:
     return (await api.sign_up("ada@example.com")).account
 

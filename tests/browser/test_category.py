@@ -1,22 +1,12 @@
 """A category's page in a browser: it lives, sorts, downloads, and fits."""
 
 import csv
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.test_dashboard import sign_in
-from tests.http.api import Api, serving
-from tests.support.clock import ManualClock
-
-
-@pytest.fixture
-async def api(sqlite: str) -> AsyncIterator[Api]:
-    async with serving(ManualClock(datetime.now(UTC))) as served:
-        yield served
+from tests.http.api import Api
 
 
 async def test_a_category_is_watched_sorted_downloaded_and_fits(api: Api, page: Page, tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
 """The dashboard in a browser: it fits, it lives, it asks nobody else, and works without scripts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
 from itertools import count
 from urllib.parse import urlsplit
 
@@ -11,23 +10,9 @@ from playwright.async_api import Page, Route, expect
 
 from models import Account, Delivery
 from pingpilot.accounts.sign_in import new_sign_in_link
-from tests.http.api import Api, Program, serving
-from tests.support.clock import ManualClock
+from tests.http.api import Api, Program
 
 PAGES = ("", "events", "settings/categories", "settings/keys", "settings/sessions")
-
-
-@pytest.fixture
-async def api(sqlite: str) -> AsyncIterator[Api]:
-    async with serving(
-        ManualClock(datetime.now(UTC))
-    ) as served:  # as the browser's, which keeps cookies by it
-        yield served
-
-
-@pytest.fixture
-async def shop(api: Api) -> Program:
-    return await api.sign_up("ada@example.com", channels=["email"])
 
 
 async def sign_in(page: Page, api: Api, account: Account) -> None:

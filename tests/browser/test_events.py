@@ -1,28 +1,13 @@
 """The list of events in a browser: filters, keys, copying, and a page's icon, all of it while it is live."""
 
 import re
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
-import pytest
 from playwright.async_api import Page, expect
 
 from models import Delivery
-from tests.http.api import Api, Program, serving
-from tests.support.clock import ManualClock
+from tests.http.api import Api, Program
 
 from .test_dashboard import sign_in
-
-
-@pytest.fixture
-async def api(sqlite: str) -> AsyncIterator[Api]:
-    async with serving(ManualClock(datetime.now(UTC))) as served:
-        yield served
-
-
-@pytest.fixture
-async def shop(api: Api) -> Program:
-    return await api.sign_up("ada@example.com", channels=["email"])
 
 
 async def test_a_person_goes_through_the_list_with_the_keyboard_while_it_is_live(

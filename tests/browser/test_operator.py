@@ -1,25 +1,14 @@
 """The operator's pages in a browser: they fit, and an invitation becomes an account without a shell."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-
-import pytest
 from playwright.async_api import Page, expect
 
 from models import Account, FailureCount, Plan
 from models.failure_count import hour_of
 from pingpilot.accounts.sign_up import Newcomers, SignUp
 from pingpilot.telemetry.health import State
-from tests.http.api import Api, serving
-from tests.support.clock import ManualClock
+from tests.http.api import Api
 
 from .test_dashboard import sign_in
-
-
-@pytest.fixture
-async def api(sqlite: str) -> AsyncIterator[Api]:
-    async with serving(ManualClock(datetime.now(UTC))) as served:  # as the browser's
-        yield served
 
 
 async def test_an_operator_invites_somebody_who_makes_an_account(api: Api, page: Page) -> None:

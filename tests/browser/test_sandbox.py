@@ -6,13 +6,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
-import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.commandline.sandbox import Sandbox
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
     made = Sandbox(tmp_path)
     yield made

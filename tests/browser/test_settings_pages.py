@@ -1,31 +1,14 @@
 """Destinations and the account in a browser: a link is noticed at once, and all works without scripts."""
 
 import re
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
-import pytest
 from playwright.async_api import Page, expect
 
 from models import Account, Destination, Fact
 from pingpilot.accounts.linking import TELEGRAM_USERNAME, ChatUser, link
-from tests.http.api import Api, Program, serving
-from tests.support.clock import ManualClock
+from tests.http.api import Api, Program
 
 from .test_dashboard import sign_in
-
-
-@pytest.fixture
-async def api(sqlite: str) -> AsyncIterator[Api]:
-    async with serving(
-        ManualClock(datetime.now(UTC))
-    ) as served:  # as the browser's, which keeps cookies by it
-        yield served
-
-
-@pytest.fixture
-async def shop(api: Api) -> Program:
-    return await api.sign_up("ada@example.com", channels=["email"])
 
 
 async def test_the_page_notices_that_a_code_was_used_and_keeps_what_is_typed(

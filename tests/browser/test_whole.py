@@ -3,21 +3,21 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.support.daemon import Daemon, a_daemon
 from tests.support.platforms import ADA, GRACE, Platforms, running_platforms
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def platforms() -> AsyncIterator[Platforms]:
     async with running_platforms() as running:
         running.lift_limits()
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def daemon(platforms: Platforms, sqlite_url: str, tmp_path: Path) -> AsyncIterator[Daemon]:
     async with a_daemon(platforms.settings, database_url=sqlite_url, folder=tmp_path) as made:
         yield await made.start()

@@ -55,7 +55,7 @@ class Shop:
 async def shop(sqlite_copies: SqliteCopies, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     folder = tmp_path_factory.mktemp("shop")
     async with a_daemon({}, database_url=sqlite_copies.new(folder), folder=folder) as daemon:
-        _, key = await asyncio.gather(daemon.start(), daemon.create_account("shop@example.com"))
+        _, key = await asyncio.gather(daemon.start(), daemon.create_account("shop@example.com", channels=[]))
         yield Shop(daemon, key)
 
 
@@ -188,7 +188,7 @@ async def test_a_daemon_that_comes_up_late_gets_the_event(
     shop: Shop, sqlite_copies: SqliteCopies, tmp_path: Path
 ) -> None:
     async with a_daemon({}, database_url=sqlite_copies.new(tmp_path), folder=tmp_path) as late:
-        late_shop = Shop(late, await late.create_account())
+        late_shop = Shop(late, await late.create_account(channels=[]))
 
         async with nobody_home(late.base_url) as knocked:
             sending = asyncio.create_task(late_shop.send("sale"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models import Account, Destination
+from models import Account, Destination, Plan
 from models.database import open_database
 from pingpilot.accounts.destinations import add_destination
 from pingpilot.channels import DISCORD, TELEGRAM, WEBHOOK
@@ -28,7 +28,7 @@ async def daemon(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Daemon]:
 @pytest.fixture
 async def key(daemon: Daemon, sqlite_url: str) -> str:
     """The key of an account without a limit; its chats and its webhook are switched off."""
-    key = await daemon.create_account("shop@example.com", "--plan", "enterprise")
+    key = await daemon.create_account("shop@example.com", plan=Plan.ENTERPRISE, channels=["email"])
     async with open_database(sqlite_url):
         account = await Account.get(email="shop@example.com")
         for channel in (DISCORD, TELEGRAM):

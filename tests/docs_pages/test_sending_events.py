@@ -141,12 +141,11 @@ async def world(
 
 
 async def make_accounts(daemon: Daemon) -> Keys:
-    by_email = ("--channels", "email")
-    keys = await asyncio.gather(
-        daemon.create_account("ada@example.com", *by_email),
-        daemon.create_account("bob@example.com", *by_email),
-        daemon.create_account("cyd@example.com", *by_email, "--monthly-events", "0"),
-    )
+    keys = [
+        await daemon.create_account("ada@example.com", channels=["email"]),
+        await daemon.create_account("bob@example.com", channels=["email"]),
+        await daemon.create_account("cyd@example.com", channels=["email"], monthly_events=0),
+    ]
     for category in ("sale", "bug"):
         removed = await daemon.command("category", "remove", category, "--account", "bob@example.com")
         assert removed.code == 0, removed.err

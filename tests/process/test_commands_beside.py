@@ -4,6 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
+from models import Plan
 from tests.support.daemon import Answer, Daemon, command
 from tests.support.databases import locked
 
@@ -12,7 +13,7 @@ EVENT = {"category": "bug"}
 
 async def test_commands_and_events_do_not_get_into_each_others_way(daemon: Daemon) -> None:
     await daemon.start()
-    key = await daemon.create_account("first@example.com", "--plan", "enterprise", "--channels", "email")
+    key = await daemon.create_account("first@example.com", plan=Plan.ENTERPRISE, channels=["email"])
     done = asyncio.Event()
 
     posting = [asyncio.create_task(post_until(daemon, key, done)) for _ in range(4)]
@@ -30,7 +31,7 @@ async def test_commands_and_events_do_not_get_into_each_others_way(daemon: Daemo
 
 async def test_a_revoked_key_is_refused_at_once(daemon: Daemon) -> None:
     await daemon.start()
-    key = await daemon.create_account("alice@example.com", "--channels", "")
+    key = await daemon.create_account("alice@example.com", channels=[])
     before = await daemon.post(key, EVENT)
 
     await daemon.command("key", "revoke", "default", "--account", "alice@example.com")

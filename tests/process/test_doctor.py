@@ -81,8 +81,8 @@ async def test_a_daemon_with_everything_is_well(doctor: Doctor, daemon: Daemon) 
 async def test_accounts_whose_events_go_nowhere_are_named_by_doctor_and_daemon(
     doctor: Doctor, daemon: Daemon
 ) -> None:
-    await daemon.create_account("bob@example.com", "--channels", "email")
-    await daemon.create_account("alice@example.com", "--channels", "")
+    await daemon.create_account("bob@example.com", channels=["email"])
+    await daemon.create_account("alice@example.com", channels=[])
 
     await daemon.start()
     report = await doctor(daemon.folder, daemon.settings)

@@ -20,7 +20,7 @@ async def test_an_account_gets_a_new_address_by_a_link_in_the_new_mailbox(
     daemon: Daemon, platforms: Platforms
 ) -> None:
     await daemon.start()
-    await daemon.create_account("alice@example.com", "--channels", "email")
+    await daemon.create_account("alice@example.com", channels=["email"])
     await daemon.command("account", "set", "alice@example.com", "--time-zone", "Asia/Tokyo")
 
     asked = await daemon.command("account", "set", "alice@example.com", "--email", "Alice@Example.org")
@@ -47,7 +47,7 @@ async def test_an_account_gets_a_new_address_by_a_link_in_the_new_mailbox(
 
 
 async def test_a_link_that_can_not_be_sent_is_a_sentence(daemon: Daemon, platforms: Platforms) -> None:
-    await daemon.create_account("alice@example.com", "--channels", "email")
+    await daemon.create_account("alice@example.com", channels=["email"])
     platforms.mail.refuse_recipient("bob@example.org", text="5.1.1 unknown here")
 
     refused = await daemon.command("account", "set", "alice@example.com", "--email", "bob@example.org")

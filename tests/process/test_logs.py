@@ -70,7 +70,7 @@ async def test_a_refusal_that_repeats_the_recipients_address_is_logged_without_i
     daemon: Daemon, platforms: Platforms
 ) -> None:
     await daemon.start()
-    key = await daemon.create_account("alice@example.com", "--channels", "email")
+    key = await daemon.create_account("alice@example.com", channels=["email"])
     platforms.mail.refuse_recipient("alice@example.com", text="5.1.1 <Alice@Example.com>: unknown here")
 
     answer = await daemon.post(key, BUG, prefer="wait=10")

@@ -43,7 +43,7 @@ async def test_a_refused_login_pauses_its_channel_and_no_other(
     daemon.settings |= WRONG[refused]
     await daemon.start()
     others = [name for name in WRONG if name != refused]
-    key = await daemon.create_account("alice@example.com", "--channels", ",".join(others))
+    key = await daemon.create_account("alice@example.com", channels=others)
     await link(platforms, others, key)
 
     answer = await daemon.post(key, BUG, prefer="wait=10")

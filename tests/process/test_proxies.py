@@ -114,7 +114,7 @@ async def test_a_proxy_of_the_page_passes_all_but_the_metrics(
     named = {"PINGPILOT_PUBLIC_URL": base, "PINGPILOT_TRUSTED_PROXIES": "127.0.0.1"}
     async with a_daemon({**platforms.settings, **named}, database_url=sqlite_url, folder=tmp_path) as daemon:
         await daemon.start()
-        key = await daemon.create_account("alice@example.com", "--channels", "email")
+        key = await daemon.create_account("alice@example.com", channels=["email"])
         async with behind(proxy, base, daemon.base_url, tmp_path) as proxied:
 
             async def status(path: str, **headers: str) -> int:

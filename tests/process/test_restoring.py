@@ -9,7 +9,7 @@ async def test_after_a_restore_all_is_as_it_was_at_the_backup(sqlite_url: str, t
     file, backup = Path(sqlite_url.removeprefix("sqlite://")), tmp_path / "before.sqlite3"
     async with a_daemon({}, database_url=sqlite_url, folder=tmp_path) as daemon:
         await daemon.start()
-        key = await daemon.create_account()
+        key = await daemon.create_account(channels=[])
         kept = (await daemon.post(key, {"category": "sale"})).body["eventId"]
         await daemon.command("backup", str(backup))
         gone = (await daemon.post(key, {"category": "sale"})).body["eventId"]

@@ -23,7 +23,7 @@ async def test_rooms_and_codes_outlive_the_daemon_and_what_it_missed_is_made_up_
     daemon: Daemon, platforms: Platforms
 ) -> None:
     rooms = platforms.telegram.rooms
-    key = await daemon.create_account("alice@example.com", "--channels", "email")
+    key = await daemon.create_account("alice@example.com", channels=["email"])
     forum = rooms.open("Team", by=GRACE, forum=True)
     topic = rooms.open_topic(forum, "Deploys")
     group, lost = (rooms.open(title, by=GRACE, kind="group") for title in ("Ops", "Old"))

@@ -51,7 +51,7 @@ async def test_a_frozen_postgres_leaves_nobody_without_an_answer(
     url = own_postgres.new(tmp_path)
     async with a_daemon({}, database_url=url, folder=tmp_path) as daemon:
         await daemon.start()
-        key = await daemon.create_account("alice@example.com", "--channels", "")
+        key = await daemon.create_account("alice@example.com", channels=[])
 
         await stall(daemon, key, own_postgres.frozen)
 
@@ -61,7 +61,7 @@ async def test_a_file_that_another_program_locks_is_read_all_the_same(
 ) -> None:
     async with a_daemon({}, database_url=sqlite_url, folder=tmp_path) as daemon:
         await daemon.start()
-        key = await daemon.create_account("alice@example.com", "--channels", "")
+        key = await daemon.create_account("alice@example.com", channels=[])
 
         read = await stall(daemon, key, lambda: locked(sqlite_url))
 
@@ -73,7 +73,7 @@ async def test_a_file_that_was_deleted_is_noticed_and_takes_no_event_until_it_is
 ) -> None:
     async with a_daemon({}, database_url=sqlite_url, folder=tmp_path) as daemon:
         await daemon.start()
-        key = await daemon.create_account("alice@example.com", "--channels", "")
+        key = await daemon.create_account("alice@example.com", channels=[])
 
         with taken_away(sqlite_url):
             await until(lambda: GONE in daemon.log)  # although nobody asks for anything

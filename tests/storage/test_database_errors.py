@@ -13,7 +13,7 @@ from tortoise.exceptions import DoesNotExist
 
 from models import Account, Destination, Plan
 from models.backends.errors import IntegrityConflict
-from models.database import connection, tortoise_config, transaction
+from models.database import connect_models, connection, transaction
 from models.sql import query
 from pingpilot.errors import DatabaseUnavailable
 
@@ -41,7 +41,7 @@ async def add_account() -> Account:
 @asynccontextmanager
 async def not_yet_open(url: str) -> AsyncIterator[None]:
     """Let the first call connect, which `open_database` does before there are any."""
-    await Tortoise.init(config=tortoise_config(url))
+    await connect_models(url)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from tortoise import Tortoise
 
-from models.database import connection, migrate, open_database, tortoise_config
+from models.database import connection, migrate, open_database
 from tests.support.databases import PostgresCopies
 
 OF_MIGRATIONS = "tortoise_migrations"
@@ -65,11 +65,8 @@ async def test_on_postgres_a_commit_waits_for_the_disk(
 
 
 async def _generate(url: str) -> None:
-    try:
-        await Tortoise.init(config=tortoise_config(url))
+    async with open_database(url):
         await Tortoise.generate_schemas()
-    finally:
-        await Tortoise.close_connections()
 
 
 def _sqlite_schema(path: Path) -> dict[str, list[tuple[object, ...]]]:
