@@ -16,7 +16,7 @@ from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.transactions import in_transaction
 
 from models import migrations
-from models.backends import READER
+from models.backends import ASIDE, READER
 from models.sql import is_postgres, query
 from pingpilot.database_url import sqlite_path
 from pingpilot.errors import DatabaseUnavailable, NewerSchema
@@ -126,7 +126,7 @@ async def open_database(url: str, *, patience: float = PATIENCE) -> AsyncIterato
 
 def be_impatient(seconds: float) -> None:
     """Give what is asked of the database from now on so many seconds only: the daemon is about to end."""
-    for client in {connection(), reader()}:
+    for client in {connection(), reader(), aside()}:
         vars(client)["patience"] = seconds
 
 
@@ -143,10 +143,33 @@ def transaction() -> TransactionContext:
     return in_transaction("default")
 
 
+@asynccontextmanager
+async def lax_transaction() -> AsyncIterator[BaseDBAsyncClient]:
+    """Begin a transaction for a piece of long work, whose commit does not wait for the disk.
+
+    A power cut may undo it, and what others committed stays: their commits take this one to the disk too.
+    For what is done anew then, and told of only after a commit of a `transaction` that came later.
+    """
+    if is_postgres(connection()):
+        async with transaction() as database:
+            await query(database, "SET LOCAL synchronous_commit = off")
+            yield database
+        return
+    # The turn of whoever writes: two connections that compete for SQLite's lock would sleep and look again
+    async with connection().acquire_connection(), in_transaction(ASIDE) as database:
+        yield database
+
+
 def reader() -> BaseDBAsyncClient:
     """Return a connection for a query that sees what is committed, and waits for no commit under way."""
     is_sqlite = connection().capabilities.dialect == "sqlite"
     return get_connection(READER) if is_sqlite else connection()
+
+
+def aside() -> BaseDBAsyncClient:
+    """Return a connection for long work in pieces, such as an export: nobody else waits for a piece's end."""
+    is_sqlite = connection().capabilities.dialect == "sqlite"
+    return get_connection(ASIDE) if is_sqlite else connection()
 
 
 def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T]]:

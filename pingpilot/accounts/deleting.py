@@ -1,14 +1,19 @@
-"""Deleting accounts for their owners, who don't wait for it: a large one takes minutes."""
+"""Deleting accounts: in small pieces, and for their owners in the background."""
 
 import asyncio
-from datetime import timedelta
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import structlog
 
-from models import Account, Fact
+from models import Account, ApiKey, Destination, Fact, LinkCode, Session, SignInLink, SignUpLink
 from models.backends.errors import IntegrityConflict
-from models.database import transaction, unit_of_work
-from pingpilot.accounts.accounts import delete_account, retire_account
+from models.database import aside, lax_transaction, transaction, unit_of_work
+from models.sql import query
+from pingpilot.accounts.pieces import Pieces
 from pingpilot.clock import Clock
 from pingpilot.errors import DatabaseUnavailable
 from pingpilot.storage.watch import DatabaseWatch
@@ -16,6 +21,23 @@ from pingpilot.storage.watch import DatabaseWatch
 _ASKED_FOR = "deleting."  # and the account's id: a fact that outlives the daemon
 _LOOKS_EVERY = timedelta(minutes=10)  # for what another daemon began and did not end
 _TRIES_AGAIN = timedelta(seconds=10)
+_LAST_REQUESTS = 1.0  # seconds in which requests that had passed the key's check are stored
+SHARE = 0.25
+"""Of the time, how much a deletion works; the rest is everybody else's."""
+_MOST = 1000  # rows
+
+# From the last one on: PostgreSQL would go over all that were deleted before, again and again. Counted before
+# they are deleted, since each row of a RETURNING would wait for the loop to let go of Python's lock.
+_NEXT_EVENTS = """
+SELECT max(CAST(id AS TEXT)) AS last, count(*) AS count FROM (
+    SELECT id FROM events WHERE account_id = ? AND id > ? ORDER BY id LIMIT ?
+) AS page
+"""
+# Deliveries, attempts and keys go with their event (ON DELETE CASCADE)
+_EVENTS = "DELETE FROM events WHERE account_id = ? AND id > ? AND id <= ?"
+_COUNTS = ("category_activity", "number_totals", "delivery_activity", "category_usage")
+_NEXT_COUNTS = "SELECT count(*) AS count FROM (SELECT 1 FROM {table} WHERE account_id = ? LIMIT ?) AS page"
+_COUNTS_ROWS = "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE account_id = ? LIMIT ?)"
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +45,64 @@ log = structlog.get_logger(__name__)
 async def is_being_deleted(account: Account) -> bool:
     """Return whether its owner asked for it to be deleted."""
     return await Fact.exists(name=f"{_ASKED_FOR}{account.id}")
+
+
+async def delete_account(account: Account, now: datetime) -> int:
+    """Delete the account and all that is stored of it; return how many events went.
+
+    Its keys and channels go first, so that nothing new comes in, then its events and counts a few at a time,
+    so that intake never waits for it. Cut off half-way, it can be called again.
+    """
+    await _retire(account, now)
+    await asyncio.sleep(_LAST_REQUESTS)
+    pieces, removed = Pieces(share=SHARE, most=_MOST), 0
+    while count := await _delete_events(account, pieces):
+        removed += count  # and once more, for what came in below those that went
+    for table in _COUNTS:
+        next_rows, delete = _NEXT_COUNTS.format(table=table), _COUNTS_ROWS.format(table=table)
+        while (await query(aside(), next_rows, values := [account.id, pieces.size]))[0]["count"]:
+            await pieces.done(await _run(delete, values))
+    await SignUpLink.filter(email=account.email).delete()
+    await unit_of_work(account.delete)()
+    return removed
+
+
+async def _delete_events(account: Account, pieces: Pieces) -> int:
+    """Delete the account's events, the oldest first; return how many."""
+    removed, last = 0, UUID(int=0)
+    while True:
+        [page] = await query(aside(), _NEXT_EVENTS, [account.id, last, pieces.size])
+        if not page["count"]:
+            return removed
+        before, last = last, UUID(page["last"])
+        await pieces.done(await _run(_EVENTS, [account.id, before, last]))
+        removed += page["count"]
+
+
+@unit_of_work
+async def _run(sql: str, values: Sequence[Any]) -> float:
+    """Run one statement; return the seconds that it held others up."""
+    async with lax_transaction() as database:
+        began = time.monotonic()
+        await query(database, sql, values)
+    return time.monotonic() - began
+
+
+async def retire_account(account: Account, now: datetime) -> None:
+    """Revoke the account's keys, switch its destinations off and end its sessions, within the caller's
+    transaction: nothing comes or goes any more, and the bots know its chats no longer.
+    """
+    await ApiKey.filter(account_id=account.id, revoked_at__isnull=True).update(revoked_at=now)
+    await Destination.filter(account_id=account.id).update(enabled=False, user_id=None)
+    await Session.filter(account_id=account.id).delete()
+    await SignInLink.filter(account_id=account.id).delete()
+    await LinkCode.filter(account_id=account.id).delete()
+
+
+@unit_of_work
+async def _retire(account: Account, now: datetime) -> None:
+    async with transaction():
+        await retire_account(account, now)
 
 
 class Deletions:

@@ -18,7 +18,7 @@ from models import (
     NumberTotals,
 )
 from pingpilot.accounts import exporting
-from pingpilot.accounts.accounts import delete_account
+from pingpilot.accounts.deleting import delete_account
 from pingpilot.accounts.exporting import SECTIONS, export_account
 from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.linking import create_link_code
