@@ -1,7 +1,7 @@
 """The database: its configuration, opening, migrating and closing, and the unit of work."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from functools import wraps
 from importlib import import_module
@@ -143,23 +143,6 @@ def transaction() -> TransactionContext:
     return in_transaction("default")
 
 
-@asynccontextmanager
-async def lax_transaction() -> AsyncIterator[BaseDBAsyncClient]:
-    """Begin a transaction for a piece of long work, whose commit does not wait for the disk.
-
-    A power cut may undo it, and what others committed stays: their commits take this one to the disk too.
-    For what is done anew then, and told of only after a commit of a `transaction` that came later.
-    """
-    if is_postgres(connection()):
-        async with transaction() as database:
-            await query(database, "SET LOCAL synchronous_commit = off")
-            yield database
-        return
-    # The turn of whoever writes: two connections that compete for SQLite's lock would sleep and look again
-    async with connection().acquire_connection(), in_transaction(ASIDE) as database:
-        yield database
-
-
 def reader() -> BaseDBAsyncClient:
     """Return a connection for a query that sees what is committed, and waits for no commit under way."""
     is_sqlite = connection().capabilities.dialect == "sqlite"
@@ -187,6 +170,35 @@ def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, A
         return await asyncio.shield(task)
 
     return shielded
+
+
+@unit_of_work
+async def write_aside(sql: str, values: Sequence[Any]) -> float:
+    """Run one statement of long work as a transaction of its own; return how many seconds others waited for.
+
+    On SQLite its commit is not synced: a power cut may undo it, and what others committed stays. It is for
+    what is done anew then, and told of after a synced commit that came later.
+    """
+    loop = asyncio.get_running_loop()
+    if is_postgres(connection()):
+        began = loop.time()
+        await query(connection(), sql, values)
+        return loop.time() - began
+    # In the turn of whoever writes: two connections that compete for SQLite's lock sleep, and look again
+    async with connection().acquire_connection():
+        began = loop.time()
+        await query(aside(), sql, values)
+        return loop.time() - began
+
+
+@unit_of_work
+async def checkpoint() -> None:
+    """Move what SQLite's log holds into the file, while others write; whoever fills the log has to.
+
+    A commit of theirs that finds the log long would do it, and all would wait.
+    """
+    if not is_postgres(connection()):
+        await query(aside(), "PRAGMA wal_checkpoint(PASSIVE)")
 
 
 @unit_of_work

@@ -1,7 +1,6 @@
 """Deleting accounts: in small pieces, and for their owners in the background."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ import structlog
 
 from models import Account, ApiKey, Destination, Fact, LinkCode, Session, SignInLink, SignUpLink
 from models.backends.errors import IntegrityConflict
-from models.database import aside, lax_transaction, transaction, unit_of_work
+from models.database import aside, checkpoint, transaction, unit_of_work, write_aside
 from models.sql import query
 from pingpilot.accounts.pieces import Pieces
 from pingpilot.clock import Clock
@@ -25,6 +24,7 @@ _LAST_REQUESTS = 1.0  # seconds in which requests that had passed the key's chec
 SHARE = 0.25
 """Of the time, how much a deletion works; the rest is everybody else's."""
 _MOST = 1000  # rows
+_CHECKPOINT = 10_000  # rows after which SQLite's log has some 16 MB
 
 # From the last one on: PostgreSQL would go over all that were deleted before, again and again. Counted before
 # they are deleted, since each row of a RETURNING would wait for the loop to let go of Python's lock.
@@ -34,10 +34,10 @@ SELECT max(CAST(id AS TEXT)) AS last, count(*) AS count FROM (
 ) AS page
 """
 # Deliveries, attempts and keys go with their event (ON DELETE CASCADE)
-_EVENTS = "DELETE FROM events WHERE account_id = ? AND id > ? AND id <= ?"
+_DELETE_EVENTS = "DELETE FROM events WHERE account_id = ? AND id > ? AND id <= ?"
 _COUNTS = ("category_activity", "number_totals", "delivery_activity", "category_usage")
 _NEXT_COUNTS = "SELECT count(*) AS count FROM (SELECT 1 FROM {table} WHERE account_id = ? LIMIT ?) AS page"
-_COUNTS_ROWS = "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE account_id = ? LIMIT ?)"
+_DELETE_COUNTS = "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE account_id = ? LIMIT ?)"
 
 log = structlog.get_logger(__name__)
 
@@ -55,37 +55,52 @@ async def delete_account(account: Account, now: datetime) -> int:
     """
     await _retire(account, now)
     await asyncio.sleep(_LAST_REQUESTS)
-    pieces, removed = Pieces(share=SHARE, most=_MOST), 0
-    while count := await _delete_events(account, pieces):
+    rows, removed = _Rows(account.id), 0
+    while count := await rows.delete_events():
         removed += count  # and once more, for what came in below those that went
     for table in _COUNTS:
-        next_rows, delete = _NEXT_COUNTS.format(table=table), _COUNTS_ROWS.format(table=table)
-        while (await query(aside(), next_rows, values := [account.id, pieces.size]))[0]["count"]:
-            await pieces.done(await _run(delete, values))
+        await rows.delete_counts(table)
     await SignUpLink.filter(email=account.email).delete()
     await unit_of_work(account.delete)()
     return removed
 
 
-async def _delete_events(account: Account, pieces: Pieces) -> int:
-    """Delete the account's events, the oldest first; return how many."""
-    removed, last = 0, UUID(int=0)
-    while True:
-        [page] = await query(aside(), _NEXT_EVENTS, [account.id, last, pieces.size])
-        if not page["count"]:
-            return removed
-        before, last = last, UUID(page["last"])
-        await pieces.done(await _run(_EVENTS, [account.id, before, last]))
-        removed += page["count"]
+class _Rows:
+    """What an account has many of, deleted piece by piece."""
 
+    def __init__(self, account_id: int) -> None:
+        self._account_id = account_id
+        self._pieces = Pieces(share=SHARE, most=_MOST)
+        self._in_log = 0
 
-@unit_of_work
-async def _run(sql: str, values: Sequence[Any]) -> float:
-    """Run one statement; return the seconds that it held others up."""
-    async with lax_transaction() as database:
-        began = time.monotonic()
-        await query(database, sql, values)
-    return time.monotonic() - began
+    async def delete_events(self) -> int:
+        """Delete the events, the oldest first; return how many."""
+        removed, last = 0, UUID(int=0)
+        while True:
+            [page] = await query(aside(), _NEXT_EVENTS, [self._account_id, last, self._pieces.size])
+            if not page["count"]:
+                return removed
+            before, last = last, UUID(page["last"])
+            await self._delete(_DELETE_EVENTS, [self._account_id, before, last], page["count"])
+            removed += page["count"]
+
+    async def delete_counts(self, table: str) -> None:
+        """Delete the rows of a table that counts events."""
+        next_rows, delete = _NEXT_COUNTS.format(table=table), _DELETE_COUNTS.format(table=table)
+        while True:
+            values = [self._account_id, self._pieces.size]
+            [page] = await query(aside(), next_rows, values)
+            if not page["count"]:
+                return
+            await self._delete(delete, values, page["count"])
+
+    async def _delete(self, sql: str, values: Sequence[Any], rows: int) -> None:
+        took = await write_aside(sql, values)
+        self._in_log += rows
+        if self._in_log >= _CHECKPOINT:
+            self._in_log = 0
+            await checkpoint()
+        await self._pieces.done(took)
 
 
 async def retire_account(account: Account, now: datetime) -> None:
