@@ -3,8 +3,8 @@
 import asyncio
 from datetime import timedelta
 
-PIECE = timedelta(milliseconds=4)
-"""How long a piece is to take, about as long as a commit."""
+PIECE = timedelta(milliseconds=6)
+"""How long a piece is to take, a few commits."""
 _FIRST = 20  # rows
 
 

@@ -1,4 +1,4 @@
-"""Long work beside everybody else's, in the turn of whoever writes; others' commits are as durable as ever."""
+"""Long work beside everybody else's, in the turn of whoever writes; others' commits are as durable."""
 
 import shutil
 import sqlite3
