@@ -200,7 +200,7 @@ def measure(*, rounds: int = 5, postgres: bool = False) -> list[Figure]:
             unit="events/s beside an intake at full speed",
             rounds=exports,
             target=20_000,
-            bound="The share of the time that an export reads (SHARE), of one core.",
+            bound="The share of the time that an export reads, by choice: the database writes it.",
         ),
         Figure(
             name=f"Export of {of}, the command line, {kind}",
@@ -223,7 +223,7 @@ def measure(*, rounds: int = 5, postgres: bool = False) -> list[Figure]:
             rounds=deletions,
             target=30,
             less_is_better=True,
-            bound="The share of the time that a deletion may hold others up (SHARE), and its first second.",
+            bound="The share of the time that a deletion works, by choice, and a second's wait before.",
         ),
         Figure(
             name=f"Intake of others during the deletion of {of}, {kind}",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -30,6 +31,7 @@ from pingpilot.accounts.deleting import delete_account
 from pingpilot.accounts.exporting import SECTIONS, export_account
 from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.linking import create_link_code
+from pingpilot.accounts.pieces import Pieces
 from pingpilot.channels import EMAIL
 from pingpilot.events.submission import Submission
 from tests.support.accounts import new_account
@@ -264,7 +266,8 @@ async def test_others_events_are_stored_between_the_pieces_of_a_deletion(
         left.append(sum(of_alice))
         return took
 
-    monkeypatch.setattr(deleting, "_MOST", 2)
+    for name in ("_ON_SQLITE", "_ON_POSTGRES"):
+        monkeypatch.setattr(deleting, name, partial(Pieces, share=0.5, most=2))
     monkeypatch.setattr(deleting, "_CHECKPOINT", 3)
     monkeypatch.setattr(deleting, "write_aside", piece)
     removed = await delete_account(alice, clock.now())
