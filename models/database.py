@@ -1,7 +1,7 @@
 """The database: its configuration, opening, migrating and closing, and the unit of work."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from functools import wraps
 from importlib import import_module
@@ -16,7 +16,7 @@ from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.transactions import in_transaction
 
 from models import migrations
-from models.backends import READER
+from models.backends import ASIDE, READER
 from models.sql import is_postgres, query
 from models.work import Work
 from pingpilot.database_url import sqlite_path
@@ -141,7 +141,7 @@ async def connect_models(url: str, *, patience: float = PATIENCE) -> None:
 
 def be_impatient(seconds: float) -> None:
     """Give what is asked of the database from now on so many seconds only: the daemon is about to end."""
-    for client in {connection(), reader()}:
+    for client in {connection(), reader(), aside()}:
         vars(client)["patience"] = seconds
 
 
@@ -162,6 +162,12 @@ def reader() -> BaseDBAsyncClient:
     """Return a connection for a query that sees what is committed, and waits for no commit under way."""
     is_sqlite = connection().capabilities.dialect == "sqlite"
     return get_connection(READER) if is_sqlite else connection()
+
+
+def aside() -> BaseDBAsyncClient:
+    """Return a connection for long work in pieces, such as an export: nobody else waits for a piece's end."""
+    is_sqlite = connection().capabilities.dialect == "sqlite"
+    return get_connection(ASIDE) if is_sqlite else connection()
 
 
 def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T]]:
@@ -212,6 +218,35 @@ async def within(work: Work[T]) -> T:
             asked = work.send(rows)
     except StopIteration as end:
         return cast("T", end.value)
+
+
+@unit_of_work
+async def write_aside(sql: str, values: Sequence[Any]) -> float:
+    """Run one statement of long work as a transaction of its own; return how many seconds others waited for.
+
+    On SQLite its commit is not synced: a power cut may undo it, and what others committed stays. It is for
+    what is done anew then, and told of after a synced commit that came later.
+    """
+    loop = asyncio.get_running_loop()
+    if is_postgres(connection()):
+        began = loop.time()
+        await query(connection(), sql, values)
+        return loop.time() - began
+    # In the turn of whoever writes: two connections that compete for SQLite's lock sleep, and look again
+    async with connection().acquire_connection():
+        began = loop.time()
+        await query(aside(), sql, values)
+        return loop.time() - began
+
+
+@unit_of_work
+async def checkpoint() -> None:
+    """Move what SQLite's log holds into the file, while others write; whoever fills the log has to.
+
+    A commit of theirs that finds the log long would do it, and all would wait.
+    """
+    if not is_postgres(connection()):
+        await query(aside(), "PRAGMA wal_checkpoint(PASSIVE)")
 
 
 @unit_of_work

@@ -10,3 +10,7 @@ An engine's module must have its driver in its name: Tortoise chooses the schema
 
 READER = "reader"
 """The connection for reads beside a commit under way, where the engine needs one."""
+ASIDE = "aside"
+"""The connection for long work beside everybody else's, opened by the first who needs it; where the engine
+needs one.
+"""

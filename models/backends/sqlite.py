@@ -17,7 +17,7 @@ from tortoise.backends.base.client import ConnectionWrapper, NestedTransactionCo
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connection, get_connections
 
-from models.backends import READER
+from models.backends import ASIDE, READER
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
 from models.sql import as_stored
 from models.work import Ask, Asked, Insert, Work
@@ -35,6 +35,9 @@ _PRAGMAS = {
     "wal_autocheckpoint": 4000,  # pages of 4 KiB
     "journal_size_limit": 64 * 1024 * 1024,
 }
+# For work that is begun anew if the machine loses its power: a commit is not synced, and the next one of
+# somebody else, which is, takes it to the disk too. Nor does it move the log into the file while others wait.
+_ASIDE = {"synchronous": "NORMAL", "wal_autocheckpoint": 0}
 _BUSY = 10.0  # seconds that another process may keep SQLite's lock at most
 _MOST_ROWS = 64  # that one statement inserts
 _CLOSE_ENOUGH = 0.1  # of the patience: SQLite is told its rest only where that has become less by so much
@@ -45,10 +48,10 @@ our_errors: Callable[[], AbstractContextManager[None]] = partial(
 
 
 def connections(url: str, *, patience: float | None) -> dict[str, dict[str, Any]]:
-    """Return Tortoise's configuration: a connection that does everything, and one for reads alone.
+    """Return Tortoise's configuration: a connection that does everything, one for reads, one for long work.
 
-    The reads must not queue behind a commit. Without patience there is one, for migrations: foreign keys
-    are off, since rebuilding a parent table would delete its children.
+    The reads must not queue behind a commit, and nobody behind the long work. Without patience there is one,
+    for migrations: foreign keys are off, since rebuilding a parent table would delete its children.
     """
     waits = patience and min(patience, _BUSY)
     options = {"file_path": str(sqlite_path(url)), "patience": waits, **_PRAGMAS}
@@ -57,6 +60,7 @@ def connections(url: str, *, patience: float | None) -> dict[str, dict[str, Any]
     return {
         "default": {"engine": __name__, "credentials": {**options, "reads_on": READER}},
         READER: {"engine": __name__, "credentials": {**options, "query_only": "ON"}},
+        ASIDE: {"engine": __name__, "credentials": {**options, **_ASIDE}},
     }
 
 

@@ -1,19 +1,14 @@
 """Accounts: creating, finding and changing them."""
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from models import (
     Account,
-    ApiKey,
     Destination,
     DestinationKind,
-    LinkCode,
     Plan,
-    Session,
-    SignInLink,
     SignUpLink,
 )
 from models.backends.errors import IntegrityConflict
@@ -26,10 +21,6 @@ from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.quiet_hours import reconsider
 from pingpilot.channels import CHANNELS, AddressSource, ChannelKind, check_direct
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
-
-_LAST_REQUESTS = 1.0  # seconds in which requests that had passed the key's check are stored
-_DELETED_AT_ONCE = 200  # events: a few milliseconds of the database's time
-_BREATH = 0.05  # seconds between batches, for everybody else
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,50 +142,6 @@ async def resume_account(account: Account, now: datetime) -> bool:
 def suspended_words(email: str, contact: str) -> str:
     """Return what anybody is told who comes with a key, a session or a chat of a suspended account."""
     return f"The account {email} is suspended: ask {contact}. What waits is kept, and goes out afterwards."
-
-
-async def delete_account(account: Account, now: datetime) -> int:
-    """Delete the account and all that is stored of it; return how many events went.
-
-    Its keys and channels go first, so that nothing new comes in, then its events a few at a time, so that
-    intake never waits for it. Cut off half-way, it can be called again.
-    """
-    await _retire(account, now)
-    await asyncio.sleep(_LAST_REQUESTS)
-    removed = 0
-    while count := await _delete_events(account):
-        removed += count
-        await asyncio.sleep(_BREATH)
-    await SignUpLink.filter(email=account.email).delete()
-    await unit_of_work(account.delete)()
-    return removed
-
-
-async def retire_account(account: Account, now: datetime) -> None:
-    """Revoke the account's keys, switch its destinations off and end its sessions, within the caller's
-    transaction: nothing comes or goes any more, and the bots know its chats no longer.
-    """
-    await ApiKey.filter(account_id=account.id, revoked_at__isnull=True).update(revoked_at=now)
-    await Destination.filter(account_id=account.id).update(enabled=False, user_id=None)
-    await Session.filter(account_id=account.id).delete()
-    await SignInLink.filter(account_id=account.id).delete()
-    await LinkCode.filter(account_id=account.id).delete()
-
-
-@unit_of_work
-async def _retire(account: Account, now: datetime) -> None:
-    async with transaction():
-        await retire_account(account, now)
-
-
-@unit_of_work
-async def _delete_events(account: Account) -> int:
-    # Deliveries, attempts and keys go with their event (ON DELETE CASCADE)
-    sql = (
-        "DELETE FROM events WHERE id IN "
-        "(SELECT id FROM events WHERE account_id = ? ORDER BY id LIMIT ?) RETURNING id"
-    )
-    return len(await query(connection(), sql, [account.id, _DELETED_AT_ONCE]))
 
 
 async def accounts_without_channel(configured: Collection[str]) -> list[str]:

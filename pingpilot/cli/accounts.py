@@ -12,6 +12,7 @@ import typer
 
 from models import Account, Destination, Plan
 from pingpilot.accounts import accounts
+from pingpilot.accounts.deleting import delete_account
 from pingpilot.accounts.destinations import destinations_of
 from pingpilot.accounts.exporting import export_account
 from pingpilot.accounts.preferences import AccountChange, change_account
@@ -300,7 +301,7 @@ def delete_command(
             typed: str = typer.prompt(f"This deletes {account.email} for ever. Type its address to go on")
             if typed.strip().lower() != account.email:
                 raise InvalidInput("That is not the account's address: nothing was deleted.")
-        events = await accounts.delete_account(account, datetime.now(UTC))
+        events = await delete_account(account, datetime.now(UTC))
         is_any_left = await accounts.has_operator() or not await Account.exists()
         return account.email, events, account.is_operator and not is_any_left
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models.database import reader
+from models.database import aside, reader
 from models.ids import first_id_at
 from models.sql import Row, as_datetime, as_uuid, query
 
@@ -58,7 +58,7 @@ async def all_in(span: Span) -> AsyncIterator[list[SpannedEvent]]:
     """Yield all events of the span, oldest first, `PAGE` at a time."""
     last, after = _bounds(span)
     sql = _EVENTS.format(order="ASC")
-    while rows := await query(reader(), sql, [span.account_id, span.category, last, after, PAGE]):
+    while rows := await query(aside(), sql, [span.account_id, span.category, last, after, PAGE]):
         page = [_event(row) for row in rows]
         yield page
         last = page[-1].id

@@ -103,7 +103,6 @@ async def test_a_file_that_breaks_off_does_not_pass_for_whole(
 ) -> None:
     await person.sign_in(ada)
     await accept(ada, clock, "sale")
-    monkeypatch.setattr(page, "_PIECE", 1)
     await connection().execute_query("ALTER TABLE idempotency_keys RENAME TO away")
 
     with pytest.raises(Exception, match=r"payload|disconnected|reset"):

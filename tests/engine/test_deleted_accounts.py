@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from models import Account, DeliveryAttempt, Event
-from pingpilot.accounts.accounts import delete_account
+from pingpilot.accounts.deleting import delete_account
 from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.attempts import DELIVERED, Attempt
 from pingpilot.delivery.claiming import Claimer, Wish

@@ -1,6 +1,5 @@
 """The account: its address and preferences, all that is stored of it as a file, and its end."""
 
-import asyncio
 from datetime import datetime
 
 from aiohttp import web
@@ -19,7 +18,6 @@ from pingpilot.delivery.confirming import ask_new_address
 from pingpilot.errors import InvalidInput, PingPilotError
 
 _LONGEST_FIELD = 254  # characters, as an address has at most
-_PIECE = 64 * 1024  # characters of the export that are sent at once
 _exporting = set[int]()
 
 
@@ -72,15 +70,9 @@ async def post_export(request: web.Request, visitor: Visitor) -> web.StreamRespo
     _exporting.add(account.id)
     try:
         await response.prepare(request)
-        waiting, length = list[str](), 0
         async for text in export_account(account):
-            waiting.append(text)
-            length += len(text)
-            if length >= _PIECE:
-                await response.write("".join(waiting).encode())
-                waiting, length = [], 0
-                await asyncio.sleep(0)  # writing waits for nobody while the browser keeps up
-        await response.write_eof("".join(waiting).encode())
+            await response.write(text.encode())  # waits while the browser does not keep up
+        await response.write_eof()
         is_whole = True
     except ConnectionError:
         pass  # the browser takes no more
