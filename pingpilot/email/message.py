@@ -9,27 +9,17 @@ from email.utils import format_datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from models.ids import event_id_text
 from pingpilot.accounts.email_address import split_address
 from pingpilot.delivery.channel import Notification
 from pingpilot.email.markup import linked, pieces
 from pingpilot.email.sender import Mailbox
 from pingpilot.rendering.color import linear_rgb
+from pingpilot.rendering.templates import templates
 from pingpilot.rendering.text import cut_end, readable, readable_fields, title_of
 
 SUBJECT_LENGTH = 120
 _URL = re.compile(r"[!-;=?-~]+")  # ASCII without spaces and angle brackets
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("pingpilot.email"),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
 
 _POLICY = EmailPolicy(linesep="\r\n", cte_type="7bit")
 _UTF8_POLICY = _POLICY.clone(utf8=True)  # RFC 6532
@@ -157,8 +147,9 @@ def _local_time(notification: Notification) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S} {zone}"
 
 
-def _rendered(template: str, notification: Notification, unsubscribe_url: str | None) -> str:
-    return _TEMPLATES.get_template(template).render(
+def _rendered(name: str, notification: Notification, unsubscribe_url: str | None) -> str:
+    template = templates("pingpilot.email", "templates").get_template(name)
+    return template.render(
         title=title_of(notification),
         url=notification.url,
         color=f"#{notification.color:06x}",
