@@ -12,6 +12,7 @@ TOLD = {"PYTHONPROFILEIMPORTTIME": "1"}
 """Has Python write each module that it loads to standard error."""
 WHEN_ASKED = {
     "asyncpg",
+    "email_validator",
     "jinja2",
     "pingpilot.cli.accounts",
     "pingpilot.doctor",
