@@ -5,6 +5,7 @@ whatever became of the one who asked. `asyncio.run` waits for such threads, so d
 """
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -50,5 +51,8 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def _run(main: Coroutine[Any, Any, T], loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> T:
+    if not gc.isenabled():  # as the command line has it while modules are loaded
+        gc.freeze()
+        gc.enable()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         return runner.run(main)

@@ -10,10 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.dashboard.assets import asset_url
 from api.services import SERVICES
+from pingpilot.rendering.templates import templates
 from pingpilot.rendering.times import ago
 
 HEADERS = {
@@ -26,15 +26,6 @@ HEADERS = {
 FRAMING = {"Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; frame-src 'self'"}
 """For a page that shows another one of ours in a frame."""
 _HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
-
-_templates = Environment(
-    loader=PackageLoader("api", "dashboard"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_templates.globals["asset"] = asset_url
 
 
 def render(
@@ -53,7 +44,9 @@ def render(
     (`api.dashboard.live`), None for one that does not.
     """
     services = request.app[SERVICES]
-    text = _templates.get_template(template).render(
+    pages = templates("api", "dashboard")
+    pages.globals["asset"] = asset_url  # a value of the page would not reach its macros
+    text = pages.get_template(template).render(
         values,
         live=live,
         root=root_of(request),

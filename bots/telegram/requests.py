@@ -1,6 +1,8 @@
 """What the Telegram clients make their requests with: python-telegram-bot's, with a bound for the answers."""
 
+import ssl
 from collections.abc import AsyncIterator
+from functools import cache
 
 import httpx
 from telegram.request import HTTPXRequest
@@ -26,8 +28,15 @@ def new_request(kind: type[HTTPXRequest] = HTTPXRequest, *, connections: int, ti
             # Few bytes may unpack to very many
             "headers": {"Accept-Encoding": "identity"},
             "event_hooks": {"response": [_bound]},
+            "verify": _tls(),
         },
     )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Return one context for all clients: each would have its own certificates, 0.7 MB and 15 ms."""
+    return httpx.create_ssl_context()
 
 
 async def _bound(response: httpx.Response) -> None:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
-import regex
-
 from models import Account, Category, CategoryUsage, Destination
 from models.database import connection, transaction, unit_of_work
 from models.names import joined, split
@@ -152,20 +150,19 @@ def _check_known(member: str, names: Collection[str], known: Collection[str]) ->
 _EMOJI_PART = (
     r"[\p{Emoji}--[0-9\#*\p{RI}]](?:\uFE0F|(?<=\p{EBase})\p{EMod}|[\U000E0020-\U000E007E]{1,6}\U000E007F)?"
 )
-_ONE_EMOJI = regex.compile(
-    rf"""
+_ONE_EMOJI = rf"""
       \p{{RI}}{{2}}  # a flag
     | [0-9\#*]\uFE0F\u20E3  # a keycap
     | (?=\p{{EPres}}|.[\uFE0F\u200D\p{{EMod}}])  # not what is shown as text, such as ❤ alone
       {_EMOJI_PART}(?:\u200D{_EMOJI_PART}){{0,5}}
-    """,
-    regex.VERBOSE | regex.VERSION1,
-)
+"""
 
 
 def is_one_emoji(text: str) -> bool:
     """Whether people see the text as one emoji: one grapheme cluster, and not a symbol drawn as text."""
-    return _ONE_EMOJI.fullmatch(text) is not None
+    import regex  # noqa: PLC0415  # 1 MB and 15 ms of a start
+
+    return regex.fullmatch(_ONE_EMOJI, text, regex.VERBOSE | regex.VERSION1) is not None
 
 
 def _listed(names: list[str], joint: str) -> str:

@@ -27,6 +27,7 @@ from pingpilot.cli.channels import (
     warning_for,
 )
 from pingpilot.cli.confirming import base_url_of, mail_sender
+from pingpilot.cli.invitations import invitations_command, uninvite_command
 from pingpilot.cli.runtime import AS_JSON, day, names_in, print_json, print_table, with_database
 from pingpilot.config import Settings
 from pingpilot.delivery.confirming import ask_new_address
@@ -356,3 +357,7 @@ def _usage(quota: Quota) -> dict[str, Any]:
 
 def _limit_text(quota: Quota) -> str:
     return "unlimited" if quota.limit is None else f"{quota.limit:,}"
+
+
+app.command("invitations")(invitations_command)
+app.command("uninvite")(uninvite_command)

@@ -4,7 +4,6 @@ import io
 from datetime import UTC, datetime
 from typing import Annotated
 
-import segno
 import typer
 
 from pingpilot.accounts import linking
@@ -48,6 +47,8 @@ def link_code_command(
         missing = " or ".join(settings.channels[name].missing or "" for name in bots)
         typer.echo(f"Warning: this server has no bot that could take it: set {missing}.", err=True)
     if new.telegram_url:
+        import segno  # noqa: PLC0415  # not every code has one drawn
+
         qr_code = io.StringIO()
         segno.make(new.telegram_url, error="l", micro=False).terminal(qr_code, compact=True, border=2)
         typer.echo(f"\nTelegram, with one tap: {new.telegram_url}\n{qr_code.getvalue()}")

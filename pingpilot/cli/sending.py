@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pingpilot.delivery.channel import FieldValue, field_text
+from pingpilot.client import Client, ClientError, NotAPingPilot, NotConfigured
 from pingpilot.errors import InvalidInput, PingPilotError
 
 TRIES_LOGGER = "pingpilot.client.tries"
@@ -35,9 +35,6 @@ def send_command(
     key: Annotated[str, typer.Option(envvar="PINGPILOT_API_KEY", help="The API key.")] = "",
 ) -> None:
     """Send one event; tries again while the daemon can't be reached, and never sends it twice."""
-    # brings in httpx, which no other command needs
-    from pingpilot.client import Client, ClientError, NotAPingPilot, NotConfigured  # noqa: PLC0415
-
     if not key.strip():
         raise InvalidInput("There is no API key: pass --key or set PINGPILOT_API_KEY.")
     values = dict(_field(text) for text in fields or [])
@@ -76,10 +73,12 @@ class _TellsFirst(logging.Handler):
             typer.echo(f"{reason} Trying again for {_GIVE_UP_AFTER:.0f} s; Ctrl-C ends it.", err=True)
 
 
-def _field(text: str) -> tuple[str, FieldValue]:
+def _field(text: str) -> tuple[str, str | int | float | bool]:
     """Return name and value of `KEY=VALUE`: numbers and booleans as such where they are shown as they are
     written here, anything else as text. So the version `3.10` and the id `1e5` stay what they are.
     """
+    from pingpilot.delivery.channel import field_text  # noqa: PLC0415  # brings in the database's models
+
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise InvalidInput(f"'{text}' is not a field: write it as KEY=VALUE, such as amount=99.99.")

@@ -1,10 +1,12 @@
 """The parts of the daemon: each channel that has its settings, made from its record, with its dispatcher."""
 
+import asyncio
 from dataclasses import dataclass
 
-from pingpilot.channels import CHANNELS, load
-from pingpilot.config import Settings
+from pingpilot.channels import CHANNELS, ChannelKind, load
+from pingpilot.config import ChannelSettings, Settings
 from pingpilot.daemon.identity import Identity
+from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.claiming import Claimer
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.journal import Journal
@@ -16,12 +18,53 @@ from pingpilot.telemetry.health import State
 from pingpilot.telemetry.metrics import Metrics
 
 
+class LateChannel:
+    """A channel and its component, made in the background while the API is up already: to load the
+    platforms' libraries is a third of a start.
+
+    Whoever sends or runs meanwhile waits for that. They are loaded in `turn`, one after another, by a single
+    thread: several would not be done sooner, and each keeps memory of its own.
+    """
+
+    def __init__(
+        self, kind: ChannelKind, settings: ChannelSettings, around: Surroundings, *, turn: asyncio.Lock
+    ) -> None:
+        self.name = kind.name
+        self._kind = kind
+        self._settings = settings
+        self._around = around
+        self._turn = turn
+        self._own: ChannelParts | None = None
+
+    async def loaded(self) -> ChannelParts:
+        """Return what the channel's folder makes of it."""
+        async with self._turn:
+            if self._own is None:
+                build = await asyncio.to_thread(load, self._kind.part)
+                self._own = build(self._settings, self._around)
+        return self._own
+
+    async def send(self, recipient: Recipient, notification: Notification) -> None:
+        """Send one message. Raises the failures of `Channel.send`."""
+        own = self._own or await self.loaded()
+        await own.channel.send(recipient, notification)
+
+    async def run(self) -> None:
+        """Serve as `Component.run` does."""
+        await (await self.loaded()).component.run()
+
+    async def close(self) -> None:
+        """Close the connections, if there are any."""
+        if self._own:
+            await self._own.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A channel's own parts and the dispatcher that delivers through it."""
+    """A channel and the dispatcher that delivers through it."""
 
     dispatcher: Dispatcher
-    own: ChannelParts
+    channel: LateChannel
 
 
 def build_parts(
@@ -36,14 +79,15 @@ def build_parts(
     """Return each channel that has its settings, by name; the others are reported as off, and why."""
     parts = {}
     claimer, journal = Claimer(daemon_id=identity.name), Journal(daemon_id=identity.name)
+    turn = asyncio.Lock()
     for name, own_settings in settings.channels.items():
         if own_settings.missing:
             around.health.report(name, State.OFF, f"Set {own_settings.missing} to switch it on.")
             continue
         kind = CHANNELS[name]
-        own: ChannelParts = load(kind.part)(own_settings, around)
+        channel = LateChannel(kind, own_settings, around, turn=turn)
         dispatcher = Dispatcher(
-            own.channel,
+            channel,
             claimer=claimer,
             journal=journal,
             predecessors=identity.predecessors,
@@ -59,5 +103,5 @@ def build_parts(
             metrics=metrics,
             clock=around.clock,
         )
-        parts[name] = Part(dispatcher, own)
+        parts[name] = Part(dispatcher, channel)
     return parts

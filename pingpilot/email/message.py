@@ -9,28 +9,17 @@ from email.utils import format_datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from models.ids import event_id_text
 from pingpilot.accounts.email_address import split_address
 from pingpilot.delivery.channel import Notification
 from pingpilot.email.markup import linked, pieces
 from pingpilot.email.sender import Mailbox
 from pingpilot.rendering.color import linear_rgb
+from pingpilot.rendering.templates import templates
 from pingpilot.rendering.text import cut_end, readable, readable_fields, title_of
 
 SUBJECT_LENGTH = 120
 _URL = re.compile(r"[!-;=?-~]+")  # ASCII without spaces and angle brackets
-
-_TEMPLATES = Environment(
-    auto_reload=False,  # or each mail looks whether the files have changed
-    loader=PackageLoader("pingpilot.email"),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
 
 _POLICY = EmailPolicy(linesep="\r\n", cte_type="7bit")
 _UTF8_POLICY = _POLICY.clone(utf8=True)  # RFC 6532
@@ -91,9 +80,10 @@ def build_message(
         "event_id": event_id_text(notification.event_id),
         "unsubscribe_url": unsubscribe_url,
     }
+    ours = templates("pingpilot.email", "templates")
     parts = [
-        _part("text/plain", _TEMPLATES.get_template("notification.txt").render(shown)),
-        _part("text/html", _TEMPLATES.get_template("notification.html").render(shown)),
+        _part("text/plain", ours.get_template("notification.txt").render(shown)),
+        _part("text/html", ours.get_template("notification.html").render(shown)),
     ]
     between = f"--{boundary}".encode()
     body = b"".join(between + b"\r\n" + part + b"\r\n" for part in parts)

@@ -9,8 +9,6 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
-import regex
-
 from pingpilot.delivery.channel import Notification, field_text
 
 Measure = Callable[[str], int]
@@ -40,7 +38,7 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0\ufe0e\ufe0f")
 
 # What people see as one character (UAX 29). Flags, two letters each, come first: for each of them `\X` looks
 # at all flags before it, which takes seconds where there are thousands.
-_CHARACTER = regex.compile(r"\p{RI}{2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*|\X")
+_CHARACTER = r"\p{RI}{2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*|\X"
 _LONGEST_CHARACTER = 32
 """In code points. A pile of accents longer than any script's is cut like anything else."""
 
@@ -134,8 +132,10 @@ def cut_end(text: str, limit: int) -> str:
 
 def _places_to_cut(text: str) -> list[int]:
     """Return the places, both ends among them, where a cut parts nothing that people see as one character."""
+    import regex  # noqa: PLC0415  # 1 MB and 15 ms of a start
+
     places = [0]
-    for character in _CHARACTER.finditer(text):
+    for character in regex.finditer(_CHARACTER, text):
         start, end = character.span()
         places += [end] if end - start <= _LONGEST_CHARACTER else range(start + 1, end + 1)
     return places

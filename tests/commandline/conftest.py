@@ -17,7 +17,7 @@ def pingpilot(
 ) -> Pingpilot:
     """Runs `pingpilot WORDS…` over a fresh database; environment variables are set with `monkeypatch`."""
     monkeypatch.setenv("PINGPILOT_DATABASE_URL", sqlite_url)
-    monkeypatch.setenv("COLUMNS", "200")  # usage errors come in a frame that wraps
+    monkeypatch.setenv("COLUMNS", "200")  # help and usage errors wrap
 
     def run(*words: str) -> Ended:
         monkeypatch.setattr(sys, "argv", ["pingpilot", *words])

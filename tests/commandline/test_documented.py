@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from pingpilot.cli.app import COMMANDS as SENTENCES
 from pingpilot.cli.app import app
 from pingpilot.config import PREFIX, Settings, variables
 
@@ -44,6 +45,13 @@ def test_the_example_names_no_setting_that_there_is_not() -> None:
     named = {line.lstrip("#").partition("=")[0] for line in lines if line.startswith(("#" + PREFIX, PREFIX))}
 
     assert named == set(VARIABLES)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_says_of_each_what_it_says_itself(command: str) -> None:
+    _, sentence = SENTENCES[command]
+
+    assert _ALL[command].get_short_help_str(limit=1000) == sentence
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from models import Account, ApiKey, Delivery, Destination
-from pingpilot.accounts.accounts import delete_account, suspend_account
+from pingpilot.accounts.accounts import suspend_account
+from pingpilot.accounts.deleting import delete_account
 from pingpilot.accounts.keys import create_key
 
 from .api import ON_SQLITE, SALE, Api, Program

@@ -13,7 +13,8 @@ from api.app import CALLS
 from bots.commands import Commands
 from models import Account, Event, Plan
 from models.ids import event_id_text
-from pingpilot.accounts.accounts import accounts_without_channel, delete_account, has_operator
+from pingpilot.accounts.accounts import accounts_without_channel, has_operator
+from pingpilot.accounts.deleting import delete_account
 from pingpilot.accounts.exporting import export_account
 from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.linking import ChatUser, create_link_code

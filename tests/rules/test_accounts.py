@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models import Account, Category, Delivery, DeliveryStatus, Destination, Plan
 from pingpilot.accounts.accounts import create_account, direct_destinations, find_account, set_plan
-from pingpilot.accounts.email_address import normal_email
+from pingpilot.accounts.email_address import checked_local_part, normal_email, split_address
 from pingpilot.accounts.preferences import AccountChange, ChannelChange, change_account
 from pingpilot.errors import AlreadyExists, InvalidInput, NotFound
 from tests.support.accounts import new_account
@@ -187,6 +189,17 @@ async def test_switching_a_channel_has_what_it_holds_looked_at_anew(
 )
 def test_addresses_of_networks_of_ones_own_are_as_good_as_others(text: str, stored: str) -> None:
     assert normal_email(text) == stored
+
+
+@given(st.text(alphabet="ab9_+-.", min_size=1, max_size=70))
+def test_the_quick_check_of_an_address_says_what_the_thorough_one_says(local: str) -> None:
+    try:
+        expected = checked_local_part(local)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"\w"):
+            split_address(f"{local}@example.com")
+    else:
+        assert split_address(f"{local}@example.com") == (expected, "example.com")
 
 
 @pytest.mark.parametrize("text", ['"a b"@x.de', "Al <al@x.de>", "al@[192.0.2.1]", f"{'a' * 65}@x.de"])

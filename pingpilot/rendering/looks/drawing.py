@@ -3,23 +3,15 @@
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pingpilot.rendering.looks.embeds import DiscordLook
 from pingpilot.rendering.looks.mails import MailLook
 from pingpilot.rendering.looks.telegram_markup import TelegramLook
 from pingpilot.rendering.looks.webhooks import WebhookLook
+from pingpilot.rendering.templates import templates
 
 STYLESHEET = Path(__file__).parent / "looks.css"
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("pingpilot.rendering", "looks"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def draw(
@@ -29,5 +21,6 @@ def draw(
 
     `frame` is where a mail's HTML is served, with the headers `FRAMED`.
     """
-    drawn = _TEMPLATES.get_template("looks.html").render(look=look, at=at, zone=zone, frame=frame)
+    template = templates("pingpilot.rendering", "looks").get_template("looks.html")
+    drawn = template.render(look=look, at=at, zone=zone, frame=frame)
     return Markup(drawn.strip())  # noqa: S704  # the template has escaped what came in

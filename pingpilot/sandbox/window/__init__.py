@@ -15,12 +15,12 @@ from urllib.parse import urlencode
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from aiohttp_sse import sse_response
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pingpilot.channels import CHANNELS, EMAIL, WEBHOOK
 from pingpilot.client import ClientError
 from pingpilot.errors import PingPilotError
 from pingpilot.rendering.looks import FRAMED, STYLESHEET, MailLook, draw, framed
+from pingpilot.rendering.templates import templates
 from pingpilot.sandbox.inbox import Changes
 from pingpilot.sandbox.person import Person
 from pingpilot.sandbox.platforms import Platform
@@ -40,14 +40,6 @@ _LARGEST_FORM = 64 * 1024
 _LONGEST_LINE = 4096  # Telegram takes no longer message
 _SHORTEST = 0.3  # seconds between two times that a page loads what is new: a load test must not be slowed
 _BROWSER_GONE = 1.0  # seconds after which it is noticed
-
-_templates = Environment(
-    loader=PackageLoader("pingpilot.sandbox", "window"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 class Window:
@@ -131,7 +123,8 @@ class Window:
 
     async def _show(self, request: web.Request) -> web.Response:
         mailbox = self._transcripts[EMAIL.name]
-        text = _templates.get_template("page.html").render(
+        page = templates("pingpilot.sandbox", "window").get_template("page.html")
+        text = page.render(
             chats=[(CHANNELS[name], self._transcripts[name].entries) for name in self._chats],
             rooms={name: self._platforms[name].rooms for name in self._chats},
             mails=mailbox.entries[::-1],
