@@ -39,7 +39,8 @@ from tests.support.platforms import running_platforms
 from tests.support.waiting import comes_true
 
 PENDING, ACCOUNTS = 1_000_000, 1_000
-SETTLED, IDLE = 5.0, 20.0  # seconds until a daemon that came up is idle, and that it is watched then
+SETTLED, IDLE, WAITING = 5.0, 20.0, 10.0
+"""Seconds until a daemon that came up is idle, that it is watched then, and that one with a backlog is."""
 _CHANNELS = ("discord", "telegram", "email", "webhook")
 _RUN = ("-m", "pingpilot", "run")
 _AS_A_USER = (
@@ -135,7 +136,7 @@ async def _measure(command: Sequence[str], rounds: int) -> list[Figure]:
             daemons.append(await stack.enter_async_context(_daemon(command, folder / "bench.sqlite3")))
         await asyncio.sleep(SETTLED)
         resident, own = [each.megabytes for each in daemons], [each.own_megabytes for each in daemons]
-        shares = await _shares(daemons)
+        shares = await _shares(daemons, IDLE)
         visited = [await _after_a_visit(each) for each in daemons]
     growth, share_pending = await _with_pending(command, idle=statistics.median(resident))
     return [
@@ -186,13 +187,12 @@ async def _measure(command: Sequence[str], rounds: int) -> list[Figure]:
     ]
 
 
-async def _shares(daemons: Sequence[_Daemon]) -> list[float]:
-    """Return how much of a core each uses while nothing happens, in percent."""
+async def _shares(daemons: Sequence[_Daemon], seconds: float) -> list[float]:
+    """Return how much of a core each uses in some seconds while nothing happens, in percent."""
     before, began = [each.processor_seconds for each in daemons], time.monotonic()
-    await asyncio.sleep(IDLE)
-    seconds = time.monotonic() - began
-    after = [each.processor_seconds for each in daemons]
-    return [100 * (end - start) / seconds for start, end in zip(before, after, strict=True)]
+    await asyncio.sleep(seconds)
+    after, took = [each.processor_seconds for each in daemons], time.monotonic() - began
+    return [100 * (end - start) / took for start, end in zip(before, after, strict=True)]
 
 
 async def _after_a_visit(daemon: _Daemon) -> float:
@@ -216,7 +216,7 @@ async def _with_pending(command: Sequence[str], *, idle: float) -> tuple[float, 
         async with _daemon(command, database, channels=("discord", "telegram"), **away) as daemon:
             await comes_true(lambda: _counts_mail_as_away(daemon.url), "mail to be away", timeout=60)
             await asyncio.sleep(SETTLED)
-            [share] = await _shares([daemon])
+            [share] = await _shares([daemon], WAITING)
             return daemon.megabytes - idle, share
 
 
