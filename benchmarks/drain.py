@@ -56,18 +56,18 @@ def measure(*, rounds: int = 5) -> list[Figure]:
                 check_delivered(database, EVENTS * (number + 1))
     return [
         Figure(
-            name=f"E-mails, {ACCOUNTS} accounts",
+            name=f"Drain of e-mails, {ACCOUNTS} accounts",
             unit="mails/s",
             rounds=tuple(rates),
             target=TARGET,
             bound=(
-                f"The daemon's one thread: {statistics.median(costs):.2f} ms of processor a mail. "
-                f"The mail server takes {statistics.median(ceilings):,.0f}/s from a bare client."
+                f"The daemon's processor time: {statistics.median(costs):.2f} ms a mail, most of it in one "
+                f"thread. The mail server takes {statistics.median(ceilings):,.0f}/s from a bare client."
             ),
             details={
-                "processor ms a mail": statistics.median(costs),
-                "ceiling of the mail server": statistics.median(ceilings),
-                "cores of the mail server": statistics.median(shares),
+                "ms of processor a mail": statistics.median(costs),
+                "server takes mails/s": statistics.median(ceilings),
+                "cores that the server uses": statistics.median(shares),
             },
         )
     ]

@@ -61,7 +61,7 @@ def _figure(
         if 0 <= at - began < seconds:
             counts[int((at - began) / part)] += 1
     return Figure(
-        name=f"{CHANNELS[channel].label}, {CHATS} chats",
+        name=f"Pace of {CHANNELS[channel].label}, {CHATS} chats",
         unit=f"of {limit} messages/s",
         rounds=tuple(count / part / limit for count in counts),
         target=SHARE,
