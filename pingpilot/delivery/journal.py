@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from models import AttemptOutcome, DeliveryStatus, Destination
@@ -19,17 +20,18 @@ from pingpilot.delivery.failure_counts import FailureCounts
 from pingpilot.errors import RecipientMoved
 from pingpilot.events import notices
 
-_IS_FOLLOWED = """
-EXISTS (
-    SELECT 1 FROM deliveries w WHERE w.channel = deliveries.channel AND w.status = :pending
-        AND w.account_id = deliveries.account_id AND w.destination = deliveries.destination
-) AS is_followed
-"""
-_DELIVERED = with_statuses(f"""
+# A statement of its own: SQLite uses no index on texts for what stands behind RETURNING
+_FOLLOWED = with_statuses("""
+SELECT d.id FROM deliveries d WHERE d.id = ANY(?) AND EXISTS (
+    SELECT 1 FROM deliveries w WHERE w.channel = d.channel AND w.status = :pending
+        AND w.account_id = d.account_id AND w.destination = d.destination
+)
+""")
+_DELIVERED = with_statuses("""
 UPDATE deliveries SET status = :delivered, attempts = attempts + 1, next_attempt_at = NULL, leased_by = NULL,
     lease_until = NULL, last_error = NULL, delivered_at = ?
-WHERE id = ANY(?) AND status <> :delivered RETURNING id, {_IS_FOLLOWED}
-""")  # noqa: S608
+WHERE id = ANY(?) AND status <> :delivered RETURNING id
+""")
 _UPDATE = with_statuses("""
 UPDATE deliveries SET status = ?, attempts = attempts + ?, next_attempt_at = ?, leased_by = NULL,
     lease_until = NULL, last_error = CASE WHEN ? THEN ? ELSE last_error END, delivered_at = NULL
@@ -174,23 +176,24 @@ class Journal:
         A lease may have run out meanwhile; what was delivered is so even then.
         """
         changed: set[int] = set()
-        followed: list[bool] = []
         for attempt in attempts:
             claim, verdict = attempt.claim, attempt.verdict
-            if verdict.status is DeliveryStatus.DELIVERED:
+            if _is_delivered(attempt):
                 rows = yield Ask(_DELIVERED, [attempt.ended_at, claim.delivery_ids])
-                followed.append(any(row["is_followed"] for row in rows))
             else:
                 told = bool(verdict.outcome or verdict.reason)
-                values = [verdict.status.value, int(verdict.counted), verdict.next_attempt_at]
+                values: list[Any] = [verdict.status.value, int(verdict.counted), verdict.next_attempt_at]
                 values += [told, verdict.reason, claim.delivery_ids, self._daemon_id]
                 rows = yield Ask(_UPDATE, values)
-                followed.append(True)
             changed |= {row["id"] for row in rows}
             if verdict.status is DeliveryStatus.PENDING and claim.destination not in direct_channels():
                 # Due at once what was being sent while its destination was removed, so that it fails
                 yield Ask(_DUE_WHERE_REMOVED, [attempt.ended_at, claim.delivery_ids])
-        return changed, followed
+        delivered = [each.claim.delivery_id for each in attempts if _is_delivered(each)]
+        followed = {row["id"] for row in (yield Ask(_FOLLOWED, [delivered]))} if delivered else set()
+        return changed, [
+            each.claim.delivery_id in followed if _is_delivered(each) else True for each in attempts
+        ]
 
     def _follow(
         self,
@@ -210,7 +213,7 @@ class Journal:
             own = [each for each in attempt.claim.delivery_ids if each in changed]
             if attempt.verdict.status is DeliveryStatus.FAILED:
                 failed += own
-            elif attempt.verdict.status is DeliveryStatus.DELIVERED:
+            elif _is_delivered(attempt):
                 delivered += own
         if settled := delivered + failed:
             yield Ask(_COUNT, [slot_of(attempts[-1].ended_at), settled])
@@ -277,6 +280,10 @@ class Journal:
             now=attempt.ended_at,
         )
         return {row["id"]: as_uuid(row["event_id"]) for row in waiting}
+
+
+def _is_delivered(attempt: Attempt) -> bool:
+    return attempt.verdict.status is DeliveryStatus.DELIVERED
 
 
 def _concerns_the_destination(attempt: Attempt) -> bool:
