@@ -4,7 +4,7 @@ import os
 from typing import Literal
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, ViewportSize
 
 from api.app import CALLS
 from api.openapi.document import shown_path
@@ -12,27 +12,14 @@ from models import Plan
 from tests.http.api import serving
 from tests.support.clock import ManualClock
 
-PHONE = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 720}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 QUOTA = "#operations-Account-getQuota"
 
 
-async def test_the_page_lists_every_call_and_loads_nothing_from_elsewhere(
+async def test_a_person_tries_a_call_with_their_key_which_survives_a_reload_until_it_is_taken_away(
     page: Page, sqlite: str, clock: ManualClock
 ) -> None:
-    requested: list[str] = []
-    page.on("request", lambda request: requested.append(request.url))
-    async with serving(clock) as api:
-        await page.goto(f"{api.url}/docs")
-        await page.wait_for_selector(".opblock")
-
-        shown = await page.locator(".opblock-summary").evaluate_all(_METHOD_AND_PATH)
-
-    assert sorted(shown) == sorted(f"{call.method} {shown_path(call.path)}" for call in CALLS)
-    assert requested
-    assert all(url.startswith((api.url, "data:")) for url in requested)
-
-
-async def test_a_person_tries_a_call_with_their_key(page: Page, sqlite: str, clock: ManualClock) -> None:
     async with serving(clock) as api:
         program = await api.sign_up(plan=Plan.PRO)
         await page.goto(f"{api.url}/docs")
@@ -49,33 +36,20 @@ async def test_a_person_tries_a_call_with_their_key(page: Page, sqlite: str, clo
         body = await answer.locator(".response-col_description").inner_text()
         stored = await page.evaluate("[localStorage.length, document.cookie]")
 
-    assert status.startswith("200")
-    assert '"plan": "pro"' in body
-    assert stored == [0, ""]
-
-
-async def test_the_key_survives_a_reload_until_it_is_taken_away(
-    page: Page, sqlite: str, clock: ManualClock
-) -> None:
-    async with serving(clock) as api:
-        program = await api.sign_up()
-        await page.goto(f"{api.url}/docs")
-        await page.click("button.authorize")
-        await page.locator(".modal-ux input").first.fill(program.key)
-        await page.locator(".modal-ux button.authorize").first.click()
-        await page.click(".modal-ux .btn-done")
-
         await page.reload()
         await page.wait_for_selector("button.authorize.locked")
         await page.click("button.authorize")
         await page.locator(".modal-ux").get_by_text("Logout").first.click()
         after_logout = await page.evaluate("sessionStorage.length")
 
+    assert status.startswith("200")
+    assert '"plan": "pro"' in body
+    assert stored == [0, ""]
     assert after_logout == 0
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
-async def test_answers_are_folded_and_the_page_follows_the_systems_colours(
+async def test_the_page_follows_the_systems_colours_fits_and_can_be_read_folded_or_not(
     page: Page, sqlite: str, clock: ManualClock, scheme: Literal["light", "dark"], width: int
 ) -> None:
     await page.emulate_media(color_scheme=scheme)
@@ -91,56 +65,40 @@ async def test_answers_are_folded_and_the_page_follows_the_systems_colours(
         sideways = await page.evaluate("document.documentElement.scrollWidth")
         if folder := os.environ.get("SHOTS"):
             await page.screenshot(path=f"{folder}/docs-{scheme}-{width}.png", full_page=False)
+        await page.set_viewport_size(PHONE)
+        on_a_phone = await page.evaluate("document.documentElement.scrollWidth")
 
-    assert (folded, opened, sideways) == (True, True, width)
-    assert brightness[0] > 200 if scheme == "light" else brightness[0] < 60
-    assert abs(brightness[0] - brightness[1]) > 120  # a heading can be read on the page
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_everything_unfolded_can_be_read(
-    page: Page, sqlite: str, clock: ManualClock, scheme: Literal["light", "dark"]
-) -> None:
-    await page.emulate_media(color_scheme=scheme)
-    async with serving(clock) as api:
-        await page.goto(f"{api.url}/docs")
-        await page.click(f"{QUOTA} .opblock-summary-control")
-        await page.click(f"{QUOTA} details.answers > summary")
+        await page.set_viewport_size(DESK)
         await page.click(".models .models-control")
         await page.wait_for_selector(".models .json-schema-2020-12-expand-deep-button")
         await page.mouse.move(0, 0)
-
         faint = await page.evaluate(_FAINT)
 
+    assert (folded, opened, sideways, on_a_phone) == (True, True, width, PHONE["width"])
+    assert brightness[0] > 200 if scheme == "light" else brightness[0] < 60
+    assert abs(brightness[0] - brightness[1]) > 120  # a heading can be read on the page
     assert faint == []
 
 
-async def test_the_bodies_that_calls_are_shown_with_can_be_sent_as_they_stand(
+async def test_every_call_is_there_with_a_body_that_can_be_sent_as_it_stands_and_nothing_comes_from_elsewhere(
     page: Page, sqlite: str, clock: ManualClock
 ) -> None:
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     async with serving(clock) as api:
         program = await api.sign_up()
         await page.set_extra_http_headers({"Authorization": f"Bearer {program.key}"})
         await page.goto(f"{api.url}/docs")
+        await page.wait_for_selector(".opblock")
+        shown = await page.locator(".opblock-summary").evaluate_all(_METHOD_AND_PATH)
+        to_begin_with = len(requested)
 
         answers = [await _sent_as_it_stands(page, call) for call in _WITH_A_BODY]
 
+    assert sorted(shown) == sorted(f"{call.method} {shown_path(call.path)}" for call in CALLS)
+    assert to_begin_with
+    assert all(url.startswith((api.url, "data:")) for url in requested)
     assert all(answer.startswith(("200", "201")) for answer in answers), answers
-
-
-async def test_a_phone_shows_an_open_call_without_scrolling_sideways(
-    page: Page, sqlite: str, clock: ManualClock
-) -> None:
-    await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    async with serving(clock) as api:
-        await page.goto(f"{api.url}/docs")
-        await page.click(QUOTA)
-        await page.click(f"{QUOTA} details.answers > summary")
-        await page.wait_for_selector(f"{QUOTA} .responses-table")
-
-        width = await page.evaluate("document.documentElement.scrollWidth")
-
-    assert width == PHONE["width"]
 
 
 async def _sent_as_it_stands(page: Page, call: str) -> str:
