@@ -163,11 +163,12 @@ async def _pages(
     """Yield what `_Writer.page` asks for, a piece at a time; `first` is below all of its column."""
     before, last = "", first
     while True:
+        await pieces.rest()
         began, size = time.monotonic(), pieces.size
         [page] = await query(aside(), sql, [account.id, last, size])
         took, text = time.monotonic() - began, page["text"]
         if text is None:
             return
+        pieces.done(took, most=size * LONG / len(text))
         yield before + text
-        await pieces.done(took, most=size * LONG / len(text))
         before, last = separator, type(last)(page["last"])
