@@ -6,7 +6,8 @@ Needs `wrk`. The database holds 300,000 events of another account in between, ea
 an attempt. SQL fills it once, and each round gets a copy and a daemon of its own. A round measures what `wrk`
 sends for a third account: alone, while the owner's browser downloads the export, alone, while the account is
 deleted, alone. A ratio is over the mean of the two alone beside it, and rates and times are those beside an
-intake at full speed. The command line exports to a file, beside nobody.
+intake at full speed. The first round's download is whole, the others' end after 100,000 events. The command
+line exports all to a file, beside nobody, three times at most.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,9 +38,10 @@ from benchmarks.figures import Figure
 EVENTS, OTHERS = 333_000, 300_000
 OWNER, OTHER, SENDER = "owner@example.com", "other@example.com", "sender@example.com"
 CONNECTIONS = 64
-ALONE = 2  # seconds of each measurement of the intake by itself
+ALONE = 1  # seconds of each measurement of the intake by itself
 BODY = {"category": "sale", "description": "Somebody bought a lamp", "fields": {"amount": 99.99}}
 _LONGEST = 240  # seconds that a round's export or deletion may take
+_ENOUGH = 100_000  # events of a download that is not taken whole
 _LINES = EVENTS + 12  # of an export: one an event, and those of the other sections
 
 _BEGAN = 1_790_000_000  # when the first event was accepted, in seconds of the epoch; then one a second
@@ -188,8 +191,8 @@ def measure(*, rounds: int = 5, postgres: bool = False) -> list[Figure]:
         variables = processes.environment(folder / "unused") | {"PINGPILOT_DATABASE_URL": store.url("full")}
         (owner, _), (other, _), (_, key) = (_create(variables, email) for email in (OWNER, OTHER, SENDER))
         store.fill(owner, other)
-        measured = [_round(store, variables, key, folder) for _ in range(rounds)]
-        commands = [_exported_by_command(variables, folder) for _ in range(rounds)]
+        measured = [_round(store, variables, key, folder, is_whole=not number) for number in range(rounds)]
+        commands = [_exported_by_command(variables, folder) for _ in range(min(rounds, 3))]
     kind = "PostgreSQL" if postgres else "SQLite"
     exports, deletions, beside_export, beside_deletion, alone = zip(*measured, strict=True)
     details = {"intake alone, events/s": statistics.median(alone)}
@@ -237,31 +240,31 @@ def measure(*, rounds: int = 5, postgres: bool = False) -> list[Figure]:
 
 
 def _round(
-    store: Store, variables: dict[str, str], key: str, folder: Path
+    store: Store, variables: dict[str, str], key: str, folder: Path, *, is_whole: bool
 ) -> tuple[float, float, float, float, float]:
     """Return the download's rate, the deletion's time, the intake's ratio beside each, and its rate alone."""
     store.copy()
     environment = variables | {"PINGPILOT_DATABASE_URL": store.url("round")}
     with processes.daemon(environment) as url:
         browser = _Browser(url, environment)
-        _intake(
-            url, key, folder, lambda: time.sleep(0.5)
-        )  # what is loaded by the first is none of the figures
-        rates, times = list[float](), list[float]()
-        for work in (None, browser.download, None, lambda: _delete(browser, store), None):
-            began = time.monotonic()
-            rates.append(_intake(url, key, folder, work or (lambda: time.sleep(ALONE))))
-            times.append(time.monotonic() - began)
-    before, exporting, between, deleting, after = rates
-    alone = statistics.mean((before, between, after))
+        intake = partial(_intake, url, key, folder)
+        pause = partial(time.sleep, ALONE)
+        intake(pause)  # what the first event loads counts for nothing
+        before, _ = intake(pause)
+        lines = _LINES if is_whole else _ENOUGH
+        exporting, export_seconds = intake(partial(browser.download, lines))
+        between, _ = intake(pause)
+        deleting, deletion_seconds = intake(partial(_delete, browser, store))
+        after, _ = intake(pause)
+    rate, alone = lines / export_seconds, statistics.mean((before, between, after))
     beside_export = exporting / statistics.mean((before, between))
     beside_deletion = deleting / statistics.mean((between, after))
     print(
-        f"export {EVENTS / times[1]:,.0f}/s beside {beside_export:.2f} of {alone:,.0f}/s, "
-        f"deletion {times[3]:.1f} s beside {beside_deletion:.2f}",
+        f"export {rate:,.0f}/s beside {beside_export:.2f} of {alone:,.0f}/s, "
+        f"deletion {deletion_seconds:.1f} s beside {beside_deletion:.2f}",
         file=sys.stderr,
     )
-    return EVENTS / times[1], times[3], beside_export, beside_deletion, alone
+    return rate, deletion_seconds, beside_export, beside_deletion, alone
 
 
 def _delete(browser: "_Browser", store: Store) -> None:
@@ -279,8 +282,8 @@ class _Browser:
         _, headers = self.post(urlsplit(link).path)
         self._cookie = headers["Set-Cookie"].partition(";")[0]
 
-    def post(self, path: str, form: str = "") -> tuple[int, http.client.HTTPMessage]:
-        """Send a form; return how many lines came, and the headers."""
+    def post(self, path: str, form: str = "", most: int = sys.maxsize) -> tuple[int, http.client.HTTPMessage]:
+        """Send a form; return how many lines were taken of the answer, up to `most`, and its headers."""
         connection = http.client.HTTPConnection(self._at.netloc, timeout=_LONGEST)
         headers = {
             "Sec-Fetch-Site": "same-origin",
@@ -290,16 +293,16 @@ class _Browser:
         connection.request("POST", path, form, headers)
         with closing(connection), connection.getresponse() as answer:
             lines = 0
-            while piece := answer.read(1 << 20):
+            while lines < most and (piece := answer.read(1 << 20)):
                 lines += piece.count(b"\n")
         if answer.status >= 400:
             sys.exit(f"{path} was answered with {answer.status}.")
         return lines, answer.headers
 
-    def download(self) -> None:
-        """Take the export."""
-        lines, _ = self.post("/settings/account/export")
-        if lines != _LINES:
+    def download(self, most: int) -> None:
+        """Take so many lines of the export, or all."""
+        lines, _ = self.post("/settings/account/export", most=most)
+        if lines < most or lines > _LINES:
             sys.exit(f"The export has {lines:,} lines, not {_LINES:,}.")
 
 
@@ -329,14 +332,17 @@ def _pingpilot(variables: dict[str, str], *arguments: str) -> str:
     return subprocess.run(command, env=variables, check=True, capture_output=True, text=True).stdout
 
 
-def _intake(url: str, key: str, folder: Path, work: Callable[[], None]) -> float:
-    """Return the events accepted a second while some work is done."""
+def _intake(url: str, key: str, folder: Path, work: Callable[[], None]) -> tuple[float, float]:
+    """Return the events accepted a second while some work is done, and the seconds that this took."""
     with _load(url, key, folder) as load:
+        began = time.monotonic()
         work()
+        took = time.monotonic() - began
     report = load.stdout.read() if load.stdout else ""
     if "Non-2xx" in report or "Socket errors" in report:
         sys.exit(f"Not every request was answered with 200:\n{report}")
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", report)[1])  # type: ignore[index]
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", report)[1])  # type: ignore[index]
+    return rate, took
 
 
 @contextmanager

@@ -52,7 +52,7 @@ PAGE = 500
 """Rows read at once, at most."""
 LONG = 512 * 1024
 """Characters of a page from which on the next ones have fewer rows: an event may have 64 KiB."""
-SHARE = 0.45
+SHARE = 0.4
 """Of the time, how much an export reads; the rest is everybody else's."""
 
 # Hashes of keys and codes help nobody but a guesser, and a secret is shown once
@@ -163,11 +163,12 @@ async def _pages(
     """Yield what `_Writer.page` asks for, a piece at a time; `first` is below all of its column."""
     before, last = "", first
     while True:
+        await pieces.rest()
         began, size = time.monotonic(), pieces.size
         [page] = await query(aside(), sql, [account.id, last, size])
         took, text = time.monotonic() - began, page["text"]
         if text is None:
             return
+        pieces.done(took, most=size * LONG / len(text))
         yield before + text
-        await pieces.done(took, most=size * LONG / len(text))
         before, last = separator, type(last)(page["last"])
