@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
 import asyncpg
@@ -203,9 +202,7 @@ def _missed(recording: Recording) -> Iterator[str]:
     """Name the SQL in our modules that no recorded statement has: a path to it is missing here."""
     shapes = "\n".join(recording.statements)
     root = Path(__file__).parents[2]
-    for path in chain.from_iterable(
-        sorted((root / room).rglob("*.py")) for room in ("api", "bots", "models", "pingpilot")
-    ):
+    for path in sorted(each for room in _ROOMS for each in (root / room).rglob("*.py")):
         if "migrations" in path.parts:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
