@@ -9,7 +9,7 @@ import structlog
 from models import DeliveryStatus
 from models.backends.errors import IntegrityConflict
 from models.database import in_one_go
-from models.work import Ask, Insert, Work
+from models.work import Insert, Work
 from pingpilot.accounts.quota import ALL, PlanLimits, Reached
 from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
@@ -23,9 +23,6 @@ from pingpilot.telemetry.metrics import Metrics
 
 Accepted = Sequence[tuple[Submission, Acceptance]]
 Verdicts = list[Acceptance | Exception]
-
-# Apart from the insert: hardly any event goes nowhere, and the others need not say so
-_MARK = "UPDATE events SET goes_nowhere = TRUE WHERE id = ANY(?)"
 
 log = structlog.get_logger(__name__)
 
@@ -122,10 +119,7 @@ def _store(batch: Sequence[Submission], now: datetime) -> Work[tuple[Verdicts, l
     """Return the verdicts, and who is to be told of their quota: a batch's transaction."""
     ledger = yield from Ledger.open(batch, now)
     verdicts = [ledger.judge(submission) for submission in batch]
-    accepted = _accepted(batch, verdicts)
-    yield from ledger.close(_inserts(accepted, now))
-    if nowhere := [acceptance.event_id for _, acceptance in accepted if acceptance.goes_nowhere]:
-        yield Ask(_MARK, [nowhere])
+    yield from ledger.close(_inserts(_accepted(batch, verdicts), now))
     return verdicts, ledger.reached()
 
 
@@ -135,14 +129,14 @@ def _inserts(accepted: Accepted, now: datetime) -> list[Insert]:
     for each, acceptance in accepted:
         account, event = each.caller.account_id, acceptance.event_id
         said = (each.title, each.url, each.description, each.fields_json)
-        events.append((event, account, each.category, *said, now))
+        events.append((event, account, each.category, *said, acceptance.goes_nowhere, now))
         for target in acceptance.targets:
             place = (target.channel, target.name)
             deliveries.append((event, account, *place, DeliveryStatus.PENDING.value, now))
         if each.idempotency_key:
             keys.append((account, each.idempotency_key, each.body_hash, event, now))
     columns: tuple[str, ...] = ("id", "account_id", "category")
-    columns += ("title", "url", "description", "fields_json", "created_at")
+    columns += ("title", "url", "description", "fields_json", "goes_nowhere", "created_at")
     inserts = [Insert("events", columns, events)]
     columns = ("event_id", "account_id", "channel", "destination", "status", "next_attempt_at")
     inserts.append(Insert("deliveries", columns, deliveries))
