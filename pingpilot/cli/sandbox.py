@@ -25,7 +25,7 @@ import typer
 
 from api.dashboard.assets import content_of
 from models import Account, ApiKey, Plan
-from models.database import open_database
+from models.database import migrate, open_database
 from pingpilot.accounts.accounts import create_account
 from pingpilot.accounts.keys import key_hash, key_prefix, looks_like_key, new_key
 from pingpilot.accounts.linking import create_link_code
@@ -41,7 +41,6 @@ from pingpilot.sandbox.person import HELP, Person
 from pingpilot.sandbox.platforms import Platform
 from pingpilot.sandbox.terminal import Terminal
 from pingpilot.sandbox.window import HOST, Window
-from pingpilot.storage.migrating import prepare_database
 
 EMAIL = "you@example.com"
 GRACE = timedelta(seconds=1)
@@ -118,7 +117,8 @@ async def run_sandbox(base: Settings) -> None:
         settings = load_settings(
             channels={name: platform.settings for name, platform in platforms.items()}, **overrides
         )
-        await prepare_database(settings)
+        # In this process, unlike a daemon, which would keep the memory: another one takes as long to start
+        await migrate(settings.database)
         await stack.enter_async_context(open_database(settings.database))
         up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         prompt = Prompt(history=folder / "history")
