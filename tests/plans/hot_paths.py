@@ -13,7 +13,7 @@ from api.app import CALLS
 from bots.commands import Commands
 from models import Account, Event, Plan
 from models.ids import event_id_text
-from pingpilot.accounts.accounts import accounts_without_channel, delete_account, has_operator
+from pingpilot.accounts.accounts import accounts_without_channel, has_operator
 from pingpilot.accounts.exporting import export_account
 from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.linking import ChatUser, create_link_code
@@ -85,7 +85,8 @@ async def go(api: Api, prepared: Prepared) -> None:
     await _export(medium.account)
     await _export(large.account)
     await Housekeeper(clock=api.clock, retention=timedelta(days=DAYS - _OLD)).tidy()
-    await delete_account(medium.account, api.clock.now())
+    await api.services.deletions.ask_for(medium.account)
+    await api.services.deletions.finish()
 
 
 async def _accept(api: Api, large: Program, medium: Program) -> None:
