@@ -44,7 +44,7 @@ class Platform(Protocol):
         """The rooms that the person has made, by their names."""
 
     def draw_on(self, screen: "Screen") -> None:
-        """Have what arrives from now on drawn, and what the person says."""
+        """Have what has arrived and what will arrive drawn, and what the person says from now on."""
 
     async def act(self, words: str) -> str:
         """Do as the person what was typed after the platform's name: say something, press a button, add the
@@ -146,6 +146,8 @@ class DiscordInSandbox(_Played[DiscordStandIn]):
             screen.discord_reply(reply, self._channels.place_of(reply.channel_id))
 
         self._screens.append(screen)
+        for message in self._stand_in.messages:
+            draw(message)
         self._stand_in.on_message.append(draw)
         self._stand_in.on_reply.append(draw_reply)
 
@@ -205,6 +207,8 @@ class TelegramInSandbox(_Played[TelegramStandIn]):
             screen.telegram(message, self._rooms.place_of(message))
 
         self._screens.append(screen)
+        for message in self._stand_in.messages:
+            draw(message)
         self._stand_in.on_message.append(draw)
         self._stand_in.on_edit.append(draw)
 
@@ -265,6 +269,8 @@ class MailInSandbox(_Played[MailStandIn]):
         """Mail goes to the account's address."""
 
     def draw_on(self, screen: Screen) -> None:
+        for mail in self._stand_in.mails:
+            screen.mail(mail)
         self._stand_in.on_message.append(screen.mail)
 
     async def act(self, words: str) -> str:
@@ -300,6 +306,8 @@ class WebhookInSandbox(_Played[WebhookStandIn]):
         )
 
     def draw_on(self, screen: Screen) -> None:
+        for message in self._stand_in.messages:
+            screen.webhook(message)
         self._stand_in.on_message.append(screen.webhook)
 
     async def act(self, words: str) -> str:

@@ -153,6 +153,7 @@ async def test_an_export_says_everything_as_it_is_stored(alice: Account, clock: 
         "description": text,
         "fields": None,
         "notice": True,
+        "goesNowhere": False,
         "createdAt": "2026-01-02T03:04:05Z",
         "deliveries": [
             {
