@@ -1,8 +1,8 @@
 """Many callers, one round trip: whatever arrives while a batch is under way shares the next one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeAlias, TypeVar
 
 import structlog
 
@@ -10,10 +10,13 @@ from pingpilot.errors import DatabaseUnavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Batch: TypeAlias = list[tuple[Item, asyncio.Future[Result]]]
+Told: TypeAlias = tuple[Batch[Item, Result], Sequence[Result | Exception]]
 
 
 PATIENCE = 4.5
 """Seconds after which a batch counts as stuck: longer than the database may take for one."""
+_STEPS_TO_DATABASE = 2  # of the loop, until a batch that is begun is out of its hands
 SLOW = 1.0
 """Seconds after which the failure of a batch is that of all who waited for it, lest they wait once more."""
 
@@ -50,7 +53,7 @@ class Batcher(Generic[Item, Result]):
         self._gives_way = gives_way
         self._began = 0.0
         self._is_stuck = False
-        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._waiting: Batch[Item, Result] = []
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, item: Item) -> Result:
@@ -74,47 +77,61 @@ class Batcher(Generic[Item, Result]):
     async def _work(self) -> None:
         structlog.contextvars.clear_contextvars()  # what is logged here is not of the first caller alone
         loop = asyncio.get_running_loop()
+        under_way: asyncio.Task[Told[Item, Result]] | None = None
         try:
-            while self._waiting:
-                await asyncio.sleep(0)  # lets the callers that are ready now join this batch
-                if self._gives_way() and (wait := self._began + self._apart - loop.time()) > 0:
-                    await asyncio.sleep(wait)
-                self._began = loop.time()
-                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                await self._handle_batch(batch)
+            while self._waiting or under_way:
+                told = await under_way if under_way else None
+                under_way = None
+                if told is None:
+                    await asyncio.sleep(0)  # lets the callers that are ready now join this batch
+                wait = self._began + self._apart - loop.time() if self._gives_way() else 0.0
+                if self._waiting and (told is None or wait <= 0):
+                    if wait > 0:
+                        await asyncio.sleep(wait)
+                    self._began = loop.time()
+                    batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                    under_way = asyncio.create_task(self._outcome_of(batch), name="batch")
+                if told:
+                    # First the next batch on its way to the database: to answer all of this one takes longer
+                    for _ in range(_STEPS_TO_DATABASE if under_way else 0):
+                        await asyncio.sleep(0)
+                    _tell(*told)
         finally:
             self._worker = None
 
-    async def _handle_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+    async def _outcome_of(self, batch: Batch[Item, Result]) -> Told[Item, Result]:
+        """Return who is to be told, and what; of a failure that took long, those who wait are told too."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         limit = loop.call_later(self._patience, self._give_up, batch)
-        results: list[Result | Exception]
         try:
-            results = await self._handle([item for item, _ in batch])
+            return batch, await self._handle([item for item, _ in batch])
         except Exception as exc:  # noqa: BLE001  # whatever it is, it is the callers' to see
             if loop.time() - began > self._slow:
                 batch = batch + self._waiting
                 self._waiting = []
-            results = [exc] * len(batch)
+            return batch, [exc] * len(batch)
         finally:
             limit.cancel()
             self._is_stuck = False
-        for (_, future), result in zip(batch, results, strict=True):
-            if future.done():  # its caller was cancelled meanwhile, or told that it is stuck
-                continue
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
 
-    def _give_up(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+    def _give_up(self, batch: Batch[Item, Result]) -> None:
         """Let nobody wait any longer for a batch that is under way."""
         self._is_stuck = True
         waiting, self._waiting = self._waiting, []
         for _, future in batch + waiting:
             if not future.done():
                 future.set_exception(_stuck())
+
+
+def _tell(batch: Batch[Item, Result], results: Sequence[Result | Exception]) -> None:
+    for (_, future), result in zip(batch, results, strict=True):
+        if future.done():  # its caller was cancelled meanwhile, or told that it is stuck
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
 
 
 def _stuck() -> Stuck:
