@@ -57,6 +57,9 @@ def _figures(results: Results) -> Iterator[str]:
 
 
 def _growth(growth: Results) -> Iterator[str]:
+    if not growth.sections:
+        yield "Not measured yet on a machine that did nothing else."
+        return
     yield from _measured(growth)
     yield from growth_table(growth)
 

@@ -24,7 +24,7 @@ _TRIES_AGAIN = timedelta(seconds=10)
 _LAST_REQUESTS = 1.0  # seconds in which requests that had passed the key's check are stored
 # On SQLite all others who write wait for a piece: it is short, and the work takes a fifth of the time. On
 # PostgreSQL nobody does, and what they lack is a share of a core.
-_ON_SQLITE = partial(Pieces, share=0.2, most=1000, longest=timedelta(milliseconds=8))
+_ON_SQLITE = partial(Pieces, share=0.11, most=1000, longest=timedelta(milliseconds=8))
 _ON_POSTGRES = partial(Pieces, share=0.33, most=1000)
 _CHECKPOINT = 10_000  # rows after which SQLite's log has some 16 MB
 
