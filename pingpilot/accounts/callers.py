@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from models import Account, ApiKey, Destination, KeyScope, MonthlyUsage
 from models.api_key import latest_expiry
@@ -115,7 +115,7 @@ class Caller:
     None: no limit. Of the destinations that are switched on, the direct ones of the channels `unlinked` lack
     a link, the `suspended` lost their recipient, and the `targets` can be used. An account that
     `is_suspended` may do nothing. `key_id` is 0 for an owner. `as_read` is what the database said of one who
-    is remembered, for `changed_since`.
+    is remembered, for `read_again`.
     """
 
     key_id: int
@@ -129,7 +129,7 @@ class Caller:
     unlinked: tuple[str, ...]
     suspended: tuple[Target, ...]
     targets: tuple[Target, ...]
-    as_read: tuple[tuple[Any, ...], ...] | None = None
+    as_read: "AsRead | None" = None
 
     def may(self, scope: KeyScope) -> bool:
         """Whether the key allows what needs this scope: `manage` includes `send`."""
@@ -140,16 +140,19 @@ class Caller:
         return self.categories is None or category in self.categories
 
 
-def changed_since(callers: Iterable[Caller], now: datetime) -> Work[set[int]]:
-    """Return the keys of remembered callers of whom the database says something else now, or nothing."""
-    known = {each.key_id: each.as_read for each in callers if each.as_read is not None}
-    if not known:
-        return set()
-    rows = yield Ask(_STILL, [now, latest_expiry(now), [*known]])
-    found: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+AsRead: TypeAlias = tuple[tuple[Any, ...], ...]
+
+
+def read_again(callers: Iterable[Caller], now: datetime) -> Work[dict[int, AsRead]]:
+    """Return what the database says now of remembered callers, by key; nothing where one is not in force."""
+    keys = {each.key_id for each in callers if each.as_read is not None}
+    if not keys:
+        return {}
+    rows = yield Ask(_STILL, [now, latest_expiry(now), [*keys]])
+    found: defaultdict[int, AsRead] = defaultdict(tuple)
     for key_id, *said in rows:
-        found[key_id].append(tuple(said))
-    return {key_id for key_id, as_read in known.items() if tuple(found[key_id]) != as_read}
+        found[key_id] += (tuple(said),)
+    return found
 
 
 @unit_of_work
@@ -160,7 +163,7 @@ async def _write_use(key_ids: set[int], now: datetime) -> int:
 class Authenticator:
     """Turns API keys into callers.
 
-    Who was found is remembered for a minute, for those alone who then ask the database, with `changed_since`
+    Who was found is remembered for a minute, for those alone who then ask the database, with `read_again`
     and in the transaction that depends on it: a key revoked elsewhere is refused at once.
     """
 

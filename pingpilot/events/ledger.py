@@ -12,7 +12,7 @@ from models.ids import uuid7
 from models.names import split
 from models.sql import as_datetime, as_uuid
 from models.work import Ask, Insert, Work
-from pingpilot.accounts.callers import changed_since
+from pingpilot.accounts.callers import AsRead, read_again
 from pingpilot.accounts.quota import Reached, month_end, month_of, percent_reached
 from pingpilot.events.numbers import Sums
 from pingpilot.events.routing import Route
@@ -48,7 +48,7 @@ class Ledger:
         self._told: dict[int, tuple[int, int | None]] = {}
         self._routes: dict[tuple[int, str], Route] = {}
         self._known: dict[tuple[int, str], _KnownEvent] = {}
-        self._changed: set[int] = set()
+        self._as_read: Mapping[int, AsRead] = {}
 
     @classmethod
     def open(cls, batch: Sequence[Submission], now: datetime) -> Work["Ledger"]:
@@ -58,7 +58,7 @@ class Ledger:
         whose sender is not who they were, whose account may be gone, are left out.
         """
         ledger = cls(now)
-        ledger._changed = yield from changed_since((each.caller for each in batch), now)
+        ledger._as_read = yield from read_again((each.caller for each in batch), now)
         ledger._charged = Counter(each.caller.account_id for each in batch if not ledger._has_changed(each))
         if not ledger._charged:
             return ledger
@@ -111,7 +111,9 @@ class Ledger:
         return Acceptance(event_id, self._used[account], targets, goes_nowhere=goes_nowhere)
 
     def _has_changed(self, submission: Submission) -> bool:
-        return submission.caller.as_read is not None and submission.caller.key_id in self._changed
+        # Of one sender, a batch may hold what was read before a change and after it: each is compared
+        caller = submission.caller
+        return caller.as_read is not None and caller.as_read != self._as_read.get(caller.key_id)
 
     def reached(self) -> list[Reached]:
         """Return the accounts to be told now how much of their limit they have used, and were not yet.

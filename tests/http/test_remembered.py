@@ -1,5 +1,6 @@
 """Senders are remembered, and what became of them meanwhile holds for their next event all the same."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from models import Account, ApiKey, Delivery, Destination
 from pingpilot.accounts.accounts import suspend_account
 from pingpilot.accounts.deleting import delete_account
 from pingpilot.accounts.keys import create_key
+from pingpilot.events.submission import Acceptance, CallerChanged, Submission
 
 from .api import ON_SQLITE, SALE, Api, Program
 
@@ -141,3 +143,21 @@ async def test_an_account_that_is_gone_charges_nobody(shop: Program) -> None:
     await Account.filter(id=shop.account.id).delete()
 
     assert (await shop.post()).status == 401
+
+
+async def test_of_one_sender_what_was_read_before_a_change_and_after_it_is_told_apart(api: Api) -> None:
+    shop = await api.sign_up(channels=["email"])
+    await shop.post()
+    before = api.services.authenticator.remembered(shop.key)
+    await Destination.filter(account_id=shop.account.id, name="email").update(enabled=False)
+    await api.services.authenticator.caller_of(shop.key)
+    after = api.services.authenticator.remembered(shop.key)
+    assert before is not None
+    assert after is not None
+
+    posts = [Submission(each, "sale", "Sold", "{}") for each in (before, after)]
+    outcomes = await asyncio.gather(*map(api.services.intake.submit, posts), return_exceptions=True)
+
+    assert isinstance(outcomes[0], CallerChanged)
+    assert isinstance(outcomes[1], Acceptance)
+    assert await Delivery.filter(account_id=shop.account.id).count() == 1

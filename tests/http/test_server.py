@@ -3,6 +3,7 @@
 import inspect
 
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
 
 def test_a_connection_tells_that_it_waits_for_a_request() -> None:
@@ -11,6 +12,14 @@ def test_a_connection_tells_that_it_waits_for_a_request() -> None:
 
 def test_a_runner_makes_its_server_in_a_method_of_its_own() -> None:
     assert inspect.iscoroutinefunction(web.AppRunner._make_server)
+
+
+def test_a_request_is_told_its_match() -> None:
+    request, match = make_mocked_request("POST", "/"), object()
+
+    request._match_info = match  # type: ignore[assignment]
+
+    assert request.match_info is match
 
 
 async def test_a_server_keeps_what_it_was_given() -> None:
