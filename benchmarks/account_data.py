@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import http.client
 import json
-import re
 import shutil
 import signal
 import sqlite3
@@ -34,12 +33,11 @@ import asyncpg
 
 from benchmarks import processes
 from benchmarks.figures import Figure
+from benchmarks.wrk import posting, read
 
 EVENTS, OTHERS = 333_000, 300_000
 OWNER, OTHER, SENDER = "owner@example.com", "other@example.com", "sender@example.com"
-CONNECTIONS = 64
 ALONE = 1  # seconds of each measurement of the intake by itself
-BODY = {"category": "sale", "description": "Somebody bought a lamp", "fields": {"amount": 99.99}}
 _LONGEST = 240  # seconds that a round's export or deletion may take
 _ENOUGH = 100_000  # events of a download that is not taken whole
 _LINES = EVENTS + 12  # of an export: one an event, and those of the other sections
@@ -338,27 +336,13 @@ def _intake(url: str, key: str, folder: Path, work: Callable[[], None]) -> tuple
         began = time.monotonic()
         work()
         took = time.monotonic() - began
-    report = load.stdout.read() if load.stdout else ""
-    if "Non-2xx" in report or "Socket errors" in report:
-        sys.exit(f"Not every request was answered with 200:\n{report}")
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", report)[1])  # type: ignore[index]
-    return rate, took
+    return read(load.stdout.read() if load.stdout else "").rate, took
 
 
 @contextmanager
 def _load(url: str, key: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Send events at full speed; `wrk` reports when it is interrupted."""
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        sys.exit("wrk is not installed: install it first, for example with `apt-get install wrk`.")
-    script = folder / "post.lua"
-    script.write_text(
-        'wrk.method = "POST"\n'
-        f"wrk.body = {json.dumps(json.dumps(BODY))}\n"
-        f'wrk.headers["Authorization"] = "Bearer {key}"\n'
-        'wrk.headers["Content-Type"] = "application/json"\n'
-    )
-    command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{_LONGEST}s", "-s", str(script), f"{url}/api/v1/event"]
+    command = posting(url, key, folder, _LONGEST)
     load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield load

@@ -14,7 +14,6 @@ is sent. Five rounds or more are kept, in benchmarks/growth.json and docs/perfor
 import asyncio
 import json
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from benchmarks.machine import this_commit, this_machine
 from benchmarks.results import GROWTH, OF_EMPTY, Results, Section
 from benchmarks.runner import ROUNDS
 from benchmarks.sizes import EMPTY, WAITS_FOR, Made, Size, databases
+from benchmarks.wrk import program
 from models.database import open_database
 from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.delivery.queue import DeliveryQueue
@@ -67,9 +67,7 @@ def main(rounds: int) -> None:
 
 def measure(*, rounds: int = ROUNDS) -> list[Section]:
     """Return a section a database, in which each cost is a figure."""
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        sys.exit("wrk is not installed: install it first, for example with `apt-get install wrk`.")
+    wrk = program()
     costs: defaultdict[tuple[str, str], list[Costs]] = defaultdict(list)
     seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
     with tempfile.TemporaryDirectory() as name, postgres.running(Path(name)) as server:

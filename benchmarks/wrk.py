@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +24,12 @@ class Posted:
 
 def post(url: str, key: str, folder: Path, seconds: int, connections: int = CONNECTIONS) -> Posted:
     """Post for so many seconds; exit where an answer was not 200, or `wrk` is not there."""
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        sys.exit("wrk is not installed: install it first, for example with `apt-get install wrk`.")
+    command = posting(url, key, folder, seconds, connections)
+    return read(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def posting(url: str, key: str, folder: Path, seconds: int, connections: int = CONNECTIONS) -> Sequence[str]:
+    """Return the command that posts for so many seconds, or until it is interrupted; exit without `wrk`."""
     script = folder / "post.lua"
     script.write_text(
         'wrk.method = "POST"\n'
@@ -34,8 +38,19 @@ def post(url: str, key: str, folder: Path, seconds: int, connections: int = CONN
         'wrk.headers["Content-Type"] = "application/json"\n'
     )
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)]
-    command = [wrk, *options, f"{url}/api/v1/event"]
-    report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [program(), *options, f"{url}/api/v1/event"]
+
+
+def program() -> str:
+    """Return where `wrk` is, or exit."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        sys.exit("wrk is not installed: install it first, for example with `apt-get install wrk`.")
+    return wrk
+
+
+def read(report: str) -> Posted:
+    """Return what a report says; exit where an answer was not 200."""
     if "Non-2xx" in report or "Socket errors" in report:
         sys.exit(f"Not every request was answered with 200:\n{report}")
     return Posted(
