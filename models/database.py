@@ -199,12 +199,6 @@ async def in_one_go(work: Work[T], *, durable: bool = True) -> T:
     return cast("T", await client.in_one_go(work, is_synced=False))
 
 
-def is_in_use() -> bool:
-    """Whether somebody is writing just now, whom others wait for: only SQLite lets one write at a time."""
-    client: Any = connection()
-    return not is_postgres(client) and client.is_in_use
-
-
 async def within(work: Work[T]) -> T:
     """Return what `work` does, within the transaction that is open."""
     client: Any = connection()

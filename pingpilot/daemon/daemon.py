@@ -71,8 +71,16 @@ class Daemon:
         self._metrics = Metrics()
         self._live = Live()
         self._settlements = Settlements(self._live)
-        self._deletions = Deletions(clock=self._clock, database=self._database)
         self._limits = PlanLimits.of(settings)
+        self._intake = Intake(
+            clock=self._clock,
+            database=self._database,
+            metrics=self._metrics,
+            limits=self._limits,
+            on_deliveries=self._wake,
+            live=self._live,
+        )
+        self._deletions = Deletions(clock=self._clock, database=self._database)
         self._housekeeper = Housekeeper(
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
         )
@@ -99,6 +107,7 @@ class Daemon:
                     base_url=base_url,
                 ),
                 identity=identity,
+                intake=self._intake,
                 settlements=self._settlements,
                 database=self._database,
                 metrics=self._metrics,
@@ -178,14 +187,7 @@ class Daemon:
     def _services(self, unsubscriber: Unsubscriber, base_url: str) -> Services:
         return Services(
             authenticator=Authenticator(limits=self._limits, clock=self._clock),
-            intake=Intake(
-                clock=self._clock,
-                database=self._database,
-                metrics=self._metrics,
-                limits=self._limits,
-                on_deliveries=self._wake,
-                live=self._live,
-            ),
+            intake=self._intake,
             settlements=self._settlements,
             live=self._live,
             deletions=self._deletions,

@@ -13,6 +13,7 @@ from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 from pingpilot.delivery.settlement import Settlements
+from pingpilot.events.intake import Intake
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import State
 from pingpilot.telemetry.metrics import Metrics
@@ -72,13 +73,15 @@ def build_parts(
     around: Surroundings,
     *,
     identity: Identity,
+    intake: Intake,
     settlements: Settlements,
     database: DatabaseWatch,
     metrics: Metrics,
 ) -> dict[str, Part]:
     """Return each channel that has its settings, by name; the others are reported as off, and why."""
     parts = {}
-    claimer, journal = Claimer(daemon_id=identity.name), Journal(daemon_id=identity.name)
+    claimer = Claimer(daemon_id=identity.name)
+    journal = Journal(daemon_id=identity.name, gives_way=lambda: intake.is_busy)
     turn = asyncio.Lock()
     for name, own_settings in settings.channels.items():
         if own_settings.missing:
