@@ -28,7 +28,9 @@ class Component(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do;
-    `base_url` is where people reach the API and the dashboard.
+    `base_url` is where people reach the API and the dashboard. `may_act` says whether this daemon leads the
+    channel's bot, and is asked just before each request that carries its token; `share` what part of so many
+    connections is this daemon's.
 
     Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
     """
@@ -39,12 +41,19 @@ class Surroundings:
     unsubscriber: Unsubscriber | None
     on_deliveries: Callable[[set[str]], None]
     base_url: str = ""
+    may_act: Callable[[], bool] = lambda: True
+    share: Callable[[int], int] = lambda most: most
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelParts:
-    """A channel with what runs beside it: the component that `/readyz` shows, and how it is closed."""
+    """A channel with what runs beside it: the component that `/readyz` shows, and how it is closed.
+
+    `reach` asks the platform for something small, where one daemon at a time leads; whatever it raises says
+    that this one does not reach it.
+    """
 
     channel: Channel
     component: Component
     close: Callable[[], Awaitable[None]]
+    reach: Callable[[], Awaitable[None]] | None = None
