@@ -31,7 +31,7 @@ from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import Clock, SystemClock
 from pingpilot.config import PREFIX, Settings
 from pingpilot.daemon.examining import Examiner
-from pingpilot.daemon.identity import new_identity
+from pingpilot.daemon.identity import Identity, new_identity
 from pingpilot.daemon.parts import Part, build_parts
 from pingpilot.daemon.supervision import end, supervise
 from pingpilot.delivery.backlog import Backlog
@@ -62,8 +62,11 @@ log = structlog.get_logger(__name__)
 class Daemon:
     """One process's worth of PingPilot, over a database that is open already."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None, grace: timedelta = GRACE) -> None:
+    def __init__(
+        self, settings: Settings, *, identity: Identity, clock: Clock | None = None, grace: timedelta = GRACE
+    ) -> None:
         self._settings = settings
+        self._identity = identity
         self._grace = grace
         self._clock = clock or SystemClock()
         self._health = Health()
@@ -85,7 +88,7 @@ class Daemon:
         `on_up` is called with the API's base URL once it answers. Raises `SettingsError` where the
         address to listen on can't be had.
         """
-        with _listen(self._settings) as listener, new_identity(self._settings) as identity:
+        with _listen(self._settings) as listener:
             base_url = self._settings.base_url(listener.getsockname()[1])
             unsubscriber = await Unsubscriber.load(base_url)
             self._parts = build_parts(
@@ -98,7 +101,7 @@ class Daemon:
                     on_deliveries=self._wake,
                     base_url=base_url,
                 ),
-                identity=identity,
+                identity=self._identity,
                 settlements=self._settlements,
                 database=self._database,
                 metrics=self._metrics,
@@ -229,7 +232,7 @@ def _listen(settings: Settings) -> socket.socket:
 async def run(settings: Settings) -> None:
     """Migrate, serve until SIGTERM or SIGINT, stop in order; a second signal stops at once.
 
-    Raises `SettingsError`, also where the database can't be used.
+    Raises `SettingsError`, also where the database can't be used or is an SQLite file in use.
     """
     stop = asyncio.Event()
 
@@ -241,14 +244,15 @@ async def run(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop_or_abort)
-    if await _stopped_during(prepare_database(settings), stop):
-        return
-    try:
-        async with open_database(settings.database):
-            await answers()  # a file that may only be read opens all the same
-            await Daemon(settings).serve(stop, on_up=lambda _url: warn_of(settings))
-    except DatabaseUnavailable as exc:  # at the start: later it is only away
-        raise cannot_be_used(settings, exc) from exc
+    with new_identity(settings) as identity:
+        if await _stopped_during(prepare_database(settings), stop):
+            return
+        try:
+            async with open_database(settings.database):
+                await answers()  # a file that may only be read opens all the same
+                await Daemon(settings, identity=identity).serve(stop, on_up=lambda _url: warn_of(settings))
+        except DatabaseUnavailable as exc:  # at the start: later it is only away
+            raise cannot_be_used(settings.database_variable, exc) from exc
 
 
 async def _stopped_during(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
