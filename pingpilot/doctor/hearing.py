@@ -21,9 +21,16 @@ async def pooler(settings: Settings) -> Finding | None:
     if sqlite_path(settings.database):
         return None
     # The driver, 2 MB, is loaded for PostgreSQL alone
-    from models.backends.asyncpg import connect, has_pooler, our_errors  # noqa: PLC0415
+    from models.backends.asyncpg import connect, has_pooler, leads_elsewhere, our_errors  # noqa: PLC0415
 
     try:
+        if await leads_elsewhere(settings.database, settings.database_direct):
+            return Finding(
+                "pooler",
+                Level.PROBLEM,
+                f"{PREFIX}DATABASE_URL and {_DIRECT} lead to different databases.",
+                "Set the first to a pooler's address, the second to that of the server behind it.",
+            )
         listener = await connect(settings.database_direct, command_timeout=_PATIENCE)
         try:
             with our_errors():
@@ -47,7 +54,7 @@ async def pooler(settings: Settings) -> Finding | None:
 
 
 async def _listen(settings: Settings, listener: Any) -> Finding:
-    """Listen on the one way to what is told on the other."""
+    """Listen on the one way to what is told on the other. Raises `TimeoutError`, and what asyncpg does."""
     heard, mark = asyncio.Event(), secrets.token_hex(8)
 
     def hear(_connection: object, _pid: int, _channel: str, told: str) -> None:
@@ -57,14 +64,6 @@ async def _listen(settings: Settings, listener: Any) -> Finding:
     await listener.add_listener(_CHANNEL, hear)
     async with open_database(settings.database):
         await query(connection(), "SELECT pg_notify(?, ?)", [_CHANNEL, mark])
-    try:
-        await asyncio.wait_for(heard.wait(), _PATIENCE)
-    except TimeoutError:
-        return Finding(
-            "pooler",
-            Level.PROBLEM,
-            f"What is told through {PREFIX}DATABASE_URL is not heard through {_DIRECT}.",
-            "Set both to one database: the first to a pooler's address, the second to the server's own.",
-        )
+    await asyncio.wait_for(heard.wait(), _PATIENCE)
     host = parse_postgres_url(settings.database_direct).host or "a socket of this machine"
     return Finding("pooler", Level.OK, f"Daemons hear of each other through {host}, past it.")
