@@ -34,7 +34,7 @@ from pingpilot.cluster.leading import Times
 from pingpilot.cluster.membership import Membership
 from pingpilot.config import PREFIX, Settings
 from pingpilot.daemon.examining import Examiner
-from pingpilot.daemon.identity import new_identity
+from pingpilot.daemon.identity import Identity, new_identity
 from pingpilot.daemon.parts import Part, build_parts
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.parts import Surroundings
@@ -70,11 +70,13 @@ class Daemon:
         self,
         settings: Settings,
         *,
+        identity: Identity,
         clock: Clock | None = None,
         grace: timedelta = GRACE,
         times: Times | None = None,
     ) -> None:
         self._settings = settings
+        self._identity = identity
         self._grace = grace
         self._times = times
         self._clock = clock or AgreedClock()
@@ -105,11 +107,11 @@ class Daemon:
         `on_up` is called with the API's base URL once it answers. Raises `SettingsError` where the
         address to listen on can't be had.
         """
-        with _listen(self._settings) as listener, new_identity(self._settings) as identity:
+        with _listen(self._settings) as listener:
             base_url = self._settings.base_url(listener.getsockname()[1])
             membership = Membership(
-                identity.name,
-                dead=identity.predecessors,
+                self._identity.name,
+                dead=self._identity.predecessors,
                 take_back=partial(take_back_of, clock=self._clock),
                 database=self._database,
                 clock=self._clock,
@@ -128,7 +130,7 @@ class Daemon:
                     base_url=base_url,
                     share=membership.share,
                 ),
-                identity=identity,
+                identity=self._identity,
                 intake=self._intake,
                 membership=membership,
                 settlements=self._settlements,
@@ -259,7 +261,7 @@ def _listen(settings: Settings) -> socket.socket:
 async def run(settings: Settings) -> None:
     """Migrate, serve until SIGTERM or SIGINT, stop in order; a second signal stops at once.
 
-    Raises `SettingsError`, also where the database can't be used.
+    Raises `SettingsError`, also where the database can't be used or is an SQLite file in use.
     """
     stop = asyncio.Event()
 
@@ -271,14 +273,15 @@ async def run(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop_or_abort)
-    if await _stopped_during(prepare_database(settings), stop):
-        return
-    try:
-        async with open_database(settings.database):
-            await answers()  # a file that may only be read opens all the same
-            await Daemon(settings).serve(stop, on_up=lambda _url: warn_of(settings))
-    except DatabaseUnavailable as exc:  # at the start: later it is only away
-        raise cannot_be_used(settings, exc) from exc
+    with new_identity(settings) as identity:
+        if await _stopped_during(prepare_database(settings), stop):
+            return
+        try:
+            async with open_database(settings.database):
+                await answers()  # a file that may only be read opens all the same
+                await Daemon(settings, identity=identity).serve(stop, on_up=lambda _url: warn_of(settings))
+        except DatabaseUnavailable as exc:  # at the start: later it is only away
+            raise cannot_be_used(settings.database_variable, exc) from exc
 
 
 async def _stopped_during(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
