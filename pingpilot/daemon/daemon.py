@@ -29,8 +29,10 @@ from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.sign_up import Newcomers
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import Clock, SystemClock
+from pingpilot.cluster.news import Bulletin, news_of
 from pingpilot.config import PREFIX, Settings
 from pingpilot.daemon.examining import Examiner
+from pingpilot.daemon.hearing import DaemonHearer
 from pingpilot.daemon.identity import new_identity
 from pingpilot.daemon.parts import Part, build_parts
 from pingpilot.daemon.supervision import end, supervise
@@ -54,6 +56,7 @@ GRACE = timedelta(seconds=10)
 LATEST_END = timedelta(seconds=25)
 """How long a stop may take in all, whatever does not answer."""
 _YOUNG_OBJECTS = 10_000  # before those are looked through that were made last: 4 % of intake with 700
+_LAST_NEWS = 0.5  # seconds that a stop waits for other daemons to be told
 _PATIENCE_AT_THE_END = 1.0  # seconds that the database may take for an answer when the grace is nearly over
 
 log = structlog.get_logger(__name__)
@@ -69,8 +72,9 @@ class Daemon:
         self._health = Health()
         self._database = DatabaseWatch(clock=self._clock)
         self._metrics = Metrics()
-        self._live = Live()
-        self._settlements = Settlements(self._live)
+        self._news = news_of(settings.database_direct)
+        self._live = Live(self._news)
+        self._settlements = Settlements(self._live, news=self._news)
         self._deletions = Deletions(clock=self._clock, database=self._database)
         self._limits = PlanLimits.of(settings)
         self._housekeeper = Housekeeper(
@@ -123,6 +127,11 @@ class Daemon:
 
         What is not done within the grace stays pending.
         """
+        hearer = DaemonHearer(
+            {name: part.dispatcher for name, part in self._parts.items()},
+            settlements=self._settlements,
+            live=self._live,
+        )
         async with asyncio.TaskGroup() as tasks:
             side_tasks = [
                 tasks.create_task(self._housekeeper.run(), name="housekeeping"),
@@ -130,6 +139,7 @@ class Daemon:
                 tasks.create_task(self._deletions.run(), name="deletions"),
                 tasks.create_task(self._database.run(), name="database watch"),
                 tasks.create_task(self._end_the_start(), name="the start's end"),
+                tasks.create_task(self._news.run(hearer), name="news"),
             ]
             for name, part in self._parts.items():
                 supervised = supervise(part.channel, self._health, clock=self._clock)
@@ -148,6 +158,8 @@ class Daemon:
                 services.in_flight.none(self._grace),
                 *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
             )
+            self._wake(set(self._parts))  # others take over what was put back
+            await self._news.told(_LAST_NEWS)
             await end(side_tasks)
 
     async def _end_the_start(self) -> None:
@@ -212,6 +224,8 @@ class Daemon:
     def _wake(self, names: set[str]) -> None:
         for name in sorted(names & self._parts.keys()):
             self._parts[name].dispatcher.wake()
+        ours = {name for name, part in self._parts.items() if part.dispatcher.has_room}
+        self._news.tell(Bulletin(channels=frozenset(names - ours)))
 
 
 def _listen(settings: Settings) -> socket.socket:
