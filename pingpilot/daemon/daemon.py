@@ -32,8 +32,10 @@ from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import AgreedClock, Clock
 from pingpilot.cluster.leading import Times
 from pingpilot.cluster.membership import Membership
+from pingpilot.cluster.news import Bulletin, news_of
 from pingpilot.config import PREFIX, Settings
 from pingpilot.daemon.examining import Examiner
+from pingpilot.daemon.hearing import DaemonHearer
 from pingpilot.daemon.identity import Identity, new_identity
 from pingpilot.daemon.parts import Part, build_parts
 from pingpilot.delivery.backlog import Backlog
@@ -58,6 +60,7 @@ GRACE = timedelta(seconds=10)
 LATEST_END = timedelta(seconds=25)
 """How long a stop may take in all, whatever does not answer."""
 _YOUNG_OBJECTS = 10_000  # before those are looked through that were made last: 4 % of intake with 700
+_LAST_NEWS = 0.5  # seconds that a stop waits for other daemons to be told
 _PATIENCE_AT_THE_END = 1.0  # seconds that the database may take for an answer when the grace is nearly over
 
 log = structlog.get_logger(__name__)
@@ -83,8 +86,9 @@ class Daemon:
         self._health = Health()
         self._database = DatabaseWatch(clock=self._clock)
         self._metrics = Metrics()
-        self._live = Live()
-        self._settlements = Settlements(self._live)
+        self._news = news_of(settings.database_direct)
+        self._live = Live(self._news)
+        self._settlements = Settlements(self._live, news=self._news)
         self._limits = PlanLimits.of(settings)
         self._intake = Intake(
             clock=self._clock,
@@ -157,6 +161,11 @@ class Daemon:
 
         What is not done within the grace stays pending.
         """
+        hearer = DaemonHearer(
+            {name: part.dispatcher for name, part in self._parts.items()},
+            settlements=self._settlements,
+            live=self._live,
+        )
         async with asyncio.TaskGroup() as tasks:
             side_tasks = [
                 tasks.create_task(self._housekeeper.run(), name="housekeeping"),
@@ -165,6 +174,7 @@ class Daemon:
                 tasks.create_task(self._database.run(), name="database watch"),
                 tasks.create_task(self._end_the_start(), name="the start's end"),
                 tasks.create_task(membership.run(), name="heartbeats"),
+                tasks.create_task(self._news.run(hearer), name="news"),
             ]
             serving = {
                 name: tasks.create_task(part.run(), name=f"serve {name}")
@@ -186,7 +196,10 @@ class Daemon:
                 services.in_flight.none(self._grace),
                 *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
             )
-            await end([*side_tasks, *serving.values()])
+            await end(serving.values())
+            self._wake(set(self._parts))  # others take over what was put back, and the bots
+            await self._news.told(_LAST_NEWS)
+            await end(side_tasks)
         await membership.leave()
 
     async def _end_the_start(self) -> None:
@@ -244,6 +257,8 @@ class Daemon:
     def _wake(self, names: set[str]) -> None:
         for name in sorted(names & self._parts.keys()):
             self._parts[name].dispatcher.wake()
+        ours = {name for name, part in self._parts.items() if part.dispatcher.has_room}
+        self._news.tell(Bulletin(channels=frozenset(names - ours)))
 
 
 def _listen(settings: Settings) -> socket.socket:
