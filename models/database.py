@@ -37,6 +37,7 @@ _MODULES = [
     "models.fact",
     "models.failure_count",
     "models.idempotency_key",
+    "models.incoming_update",
     "models.link_code",
     "models.link_guess",
     "models.monthly_usage",

@@ -14,6 +14,7 @@ class TelegramSettings(ChannelSettings):
 
     token: Token = None
     api_url: HttpUrl = TELEGRAM_API
+    webhook: bool = False
 
     @property
     def missing(self) -> str | None:
