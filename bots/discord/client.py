@@ -1,5 +1,7 @@
 """The Discord bot's life: logs in, keeps the gateway connection, answers commands and buttons."""
 
+from collections.abc import Callable
+
 import aiohttp
 import discord
 from discord import app_commands
@@ -48,15 +50,17 @@ class DiscordBot:
         commands: Commands,
         health: Health,
         starts: SessionStarts,
+        may_act: Callable[[], bool] = lambda: True,
     ) -> None:
         self._token = token
+        self._may_act = may_act
         self._commands = commands
         self._health = health
         self._starts = starts
 
     async def run(self) -> None:
         """Serve until the connection ends for good. Raises `Misconfigured` for a refused token."""
-        client = _Client(self._commands, self._health, self._starts)
+        client = _Client(self._commands, self._health, self._starts, self._may_act)
         try:
             await client.login(self._token.get_secret_value())
             await Fact.keep(DISCORD_INSTALL, f"{_INSTALL}{client.application_id}")
@@ -84,7 +88,9 @@ class _Client(discord.Client):
     they are called, and when it loses one. A hundred servers take about 4 MB.
     """
 
-    def __init__(self, commands: Commands, health: Health, starts: SessionStarts) -> None:
+    def __init__(
+        self, commands: Commands, health: Health, starts: SessionStarts, may_act: Callable[[], bool]
+    ) -> None:
         super().__init__(
             intents=discord.Intents(guilds=True),
             max_messages=None,
@@ -95,7 +101,7 @@ class _Client(discord.Client):
         )
         # Before the tree takes it over
         self.http = self._connection.http = GatewayHttp(
-            self.loop, http_trace=bound_answers(aiohttp.TraceConfig())
+            self.loop, http_trace=bound_answers(aiohttp.TraceConfig()), may_act=may_act
         )
         self._health = health
         self._starts = starts

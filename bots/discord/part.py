@@ -25,5 +25,6 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
         commands=commands,
         health=around.health,
         starts=SessionStarts(health=around.health, clock=around.clock),
+        may_act=around.may_act,
     )
     return ChannelParts(channel, bot, channel.close)

@@ -15,8 +15,9 @@ from pingpilot.errors import PingPilotError
 from pingpilot.telemetry.health import Health, State
 
 WINDOW = timedelta(seconds=6)
-"""Within which `max_concurrency` sessions begin. Discord counts five seconds; two may take a different time on
-their way there."""
+"""Within which `max_concurrency` sessions begin. Discord counts five seconds, and two of them may take a
+different time on their way there.
+"""
 _DAY = timedelta(days=1)
 _ASK_AGAIN = timedelta(minutes=10)  # the limit may be raised meanwhile
 

@@ -22,6 +22,7 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
     )
     webhook = Webhook(
         token=settings.token,
+        bot=settings.bot,
         base_url=around.base_url,
         needs_https=settings.api_url == TELEGRAM_API,  # a Bot API server of one's own takes http, too
         clock=around.clock,

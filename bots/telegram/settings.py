@@ -2,6 +2,7 @@
 
 from pydantic_settings import SettingsConfigDict
 
+from pingpilot.channels import TELEGRAM
 from pingpilot.config import PREFIX, ChannelSettings, HttpUrl, Token
 
 TELEGRAM_API = "https://api.telegram.org"
@@ -15,6 +16,12 @@ class TelegramSettings(ChannelSettings):
     token: Token = None
     api_url: HttpUrl = TELEGRAM_API
     webhook: bool = False
+
+    @property
+    def bot(self) -> str:
+        """By its id, which stands before the colon and stays when the token is renewed."""
+        number, of_bot_father, _ = (self.token.get_secret_value() if self.token else "").partition(":")
+        return f"{TELEGRAM.name}:{number if of_bot_father else ''}"
 
     @property
     def missing(self) -> str | None:

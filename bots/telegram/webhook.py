@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 
 import structlog
@@ -56,7 +55,7 @@ class _Secrets:
 
 
 class Webhook:
-    """The updates of one bot that Telegram posts, on their way from any daemon to the leader.
+    """The updates of one `bot` that Telegram posts, on their way from any daemon to the leader.
 
     `on_incoming` is told when this daemon has taken one, `may_act` whether it leads the bot.
     """
@@ -65,6 +64,7 @@ class Webhook:
         self,
         *,
         token: SecretStr,
+        bot: str,
         base_url: str,
         needs_https: bool,
         clock: Clock,
@@ -76,10 +76,7 @@ class Webhook:
     ) -> None:
         self.url = f"{base_url}/incoming/{TELEGRAM.name}"
         self._token = token.get_secret_value()
-        bot_id, of_bot_father, _ = self._token.partition(":")  # those of tests may be of another form
-        self._bot = (
-            f"{TELEGRAM.name}:{bot_id if of_bot_father else sha256(self._token.encode()).hexdigest()[:16]}"
-        )
+        self._bot = bot
         self._needs_https = needs_https
         self._clock = clock
         self._health = health

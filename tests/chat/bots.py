@@ -48,9 +48,13 @@ class Bots:
     told: list[tuple[str, str]] = field(default_factory=list)
     session_window: timedelta = WINDOW
 
-    def discord(self, stand_in: DiscordStandIn, token: str = TOKEN) -> DiscordBot:
+    def discord(
+        self, stand_in: DiscordStandIn, token: str = TOKEN, *, may_act: Callable[[], bool] = lambda: True
+    ) -> DiscordBot:
         starts = SessionStarts(health=self.health, clock=SystemClock(), window=self.session_window)
-        return DiscordBot(token=SecretStr(token), commands=self.commands, health=self.health, starts=starts)
+        return DiscordBot(
+            token=SecretStr(token), commands=self.commands, health=self.health, starts=starts, may_act=may_act
+        )
 
     def telegram(
         self, stand_in: TelegramStandIn, token: str = TOKEN, *, webhook: Webhook | None = None
@@ -74,6 +78,7 @@ class Bots:
         """Return one daemon's end of the webhook, which is posted to at this address."""
         return Webhook(
             token=SecretStr(TOKEN),
+            bot="telegram:7000000042",
             base_url=url,
             needs_https=needs_https,
             clock=SystemClock(),

@@ -49,6 +49,20 @@ async def test_a_bot_whose_sessions_of_the_day_are_used_up_waits_and_says_so(
     assert not discord_stand_in.exceeded
 
 
+async def test_a_daemon_that_leads_no_more_takes_up_no_session(
+    storage: str, bots: Bots, discord_stand_in: DiscordStandIn
+) -> None:
+    leads = True
+    async with bots.supervised(bots.discord(discord_stand_in, may_act=lambda: leads)):
+        leads = False  # it stood still, and hears of that later
+        await discord_stand_in.drop_gateways(4000)
+
+        await until(lambda: "Another daemon" in (bots.health.parts["discord"].reason or ""))
+
+    assert len(discord_stand_in.session_limit.begun) == 1
+    assert discord_stand_in.connections == 0
+
+
 @ON_BOTH_DATABASES
 async def test_a_turn_is_one_daemons_at_a_time_and_no_clock_that_was_ahead_blocks_it(storage: str) -> None:
     apart = timedelta(seconds=30)

@@ -39,6 +39,7 @@ async def telegrams(api: Api, told: Told) -> Mapping[str, str]:
     """The headers of Telegram's posts to a daemon that takes them."""
     webhook = Webhook(
         token=SecretStr("42:a-token"),
+        bot="telegram:42",
         base_url=api.url,
         needs_https=False,
         clock=api.clock,
