@@ -10,6 +10,7 @@ import json
 import random
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -161,7 +162,8 @@ class Webhook:
         try:
             taken = await asyncio.shield(taking)
         except asyncio.CancelledError:
-            await IncomingUpdate.give_back(await taking)
+            with suppress(DatabaseUnavailable):
+                await IncomingUpdate.give_back(await taking)
             raise
         except DatabaseUnavailable:  # which shows in `/readyz`; what waits is looked for again
             return []
