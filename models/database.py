@@ -38,6 +38,7 @@ _MODULES = [
     "models.fact",
     "models.failure_count",
     "models.idempotency_key",
+    "models.incoming_update",
     "models.leader",
     "models.link_code",
     "models.link_guess",

@@ -133,6 +133,7 @@ class Daemon:
                     on_deliveries=self._wake,
                     base_url=base_url,
                     share=membership.share,
+                    on_incoming=self._take_incoming,
                 ),
                 identity=self._identity,
                 intake=self._intake,
@@ -165,6 +166,7 @@ class Daemon:
             {name: part.dispatcher for name, part in self._parts.items()},
             settlements=self._settlements,
             live=self._live,
+            on_incoming=lambda name: self._parts[name].channel.wake(),
         )
         async with asyncio.TaskGroup() as tasks:
             side_tasks = [
@@ -249,10 +251,16 @@ class Daemon:
             newcomers=Newcomers.of(self._settings),
             channel_settings=self._settings.channels,
             senders={name: part.channel for name, part in self._parts.items()},
+            receivers={name: part.channel.receiver for name, part in self._parts.items()},
             sign_in_header=self._settings.sign_in_header,
             proxies=TrustedProxies(self._settings.trusted_proxies),
             cors=Cors(self._settings.cors_origins),
         )
+
+    def _take_incoming(self, name: str) -> None:
+        """Have what a platform posted here looked at, by whichever daemon leads its bot."""
+        self._parts[name].channel.wake()
+        self._news.tell(Bulletin(incoming=frozenset({name})))
 
     def _wake(self, names: set[str]) -> None:
         for name in sorted(names & self._parts.keys()):

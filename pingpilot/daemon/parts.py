@@ -18,7 +18,7 @@ from pingpilot.delivery.claiming import Claimer
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.pacing import Pacer
-from pingpilot.delivery.parts import ChannelParts, Surroundings
+from pingpilot.delivery.parts import ChannelParts, Receiver, Surroundings
 from pingpilot.delivery.queue import taking_over
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.events.intake import Intake
@@ -71,6 +71,15 @@ class LateChannel:
         own = await self.loaded()
         if own.reach:
             await own.reach()
+
+    async def receiver(self) -> Receiver | None:
+        """Return what takes the platform's posts, where the channel is set up for that."""
+        return (await self.loaded()).receiver
+
+    def wake(self) -> None:
+        """Tell the component that something its platform posted waits."""
+        if self._own:
+            self._own.wake()
 
     async def close(self) -> None:
         """Close the connections, if there are any."""
