@@ -16,7 +16,7 @@ from tests.cluster.faults.daemons import CLOCK_CAN_BE_SET, Daemon
 from tests.cluster.faults.leaders import Leaders
 from tests.cluster.faults.load import Load, create_accounts
 from tests.cluster.faults.network import Network
-from tests.cluster.faults.seen import LED, Platforms, running_platforms
+from tests.cluster.faults.seen import LED, Counts, Platforms, running_platforms
 from tests.cluster.faults.server import DatabaseServer
 from tests.support.daemon import free_port
 from tests.support.waiting import comes_true
@@ -129,6 +129,10 @@ class Cluster:
             accepted = sorted(missing)
             await asyncio.sleep(0.1)
         return missing
+
+    async def counts(self) -> Counts:
+        """Return what the platforms have counted so far."""
+        return await self.platforms.counts(self._http)
 
     async def stored(self) -> Counter[int]:
         """Return how often each event stands in the database."""

@@ -30,11 +30,16 @@ Play = Callable[[Cluster, Daemon, Random, float], Awaitable[Struck]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of fault. One that `dethrones` leaves another daemon to send, within the promised time."""
+    """A kind of fault. One that `dethrones` leaves another daemon to send, within the promised time.
+
+    One that `keeps_connections` leaves the former leader's open, as platforms see them: its long poll and its
+    session are there when the next leader's come, once each.
+    """
 
     name: str
     play: Play
     dethrones: bool = False
+    keeps_connections: bool = False
     needs_namespaces: bool = False
     needs_clocks: bool = False
 
@@ -115,12 +120,12 @@ async def _cut_platforms(cluster: Cluster, leader: Daemon, random: Random, _froz
 
 KINDS = (
     Kind("leader killed", _kill, dethrones=True),
-    Kind("leader frozen", _freeze, dethrones=True),
+    Kind("leader frozen", _freeze, dethrones=True, keeps_connections=True),
     Kind("leader stopped", _stop, dethrones=True),
     Kind("connections ended", _terminate),
     Kind("database restarted", _restart_database),
     Kind("database killed", _kill_database),
     Kind("leader's clock off", _set_clock, needs_namespaces=True, needs_clocks=True),
     Kind("cut from database", _cut_database, dethrones=True, needs_namespaces=True),
-    Kind("cut from platforms", _cut_platforms, dethrones=True, needs_namespaces=True),
+    Kind("cut from platforms", _cut_platforms, dethrones=True, keeps_connections=True, needs_namespaces=True),
 )

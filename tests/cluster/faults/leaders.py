@@ -67,6 +67,8 @@ class Leaders:
                 now = time.monotonic()
                 self._present = {}
                 for row in rows:
+                    if not row["holder"]:  # who led last has let go, and nobody has taken over yet
+                        continue
                     channel = row["token"].partition(":")[0]
                     daemon = self._daemons[row["holder"].split(":")[1]]
                     known = self._terms.get((channel, row["epoch"]))

@@ -2,8 +2,7 @@
 
     python -m tests.cluster.faults.platforms CHATS ROOMS
 
-Each line on its standard output is a JSON object: first who is there, then what comes. For each line that it
-reads it tells its counts.
+Each line on its standard output is a JSON object: first who is there, then what comes.
 """
 
 import asyncio
@@ -13,8 +12,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from contextvars import ContextVar
-from typing import Any
 
 import uvloop
 from aiohttp import ClientSession, web
@@ -22,7 +19,7 @@ from aiohttp.typedefs import Handler
 
 from pingpilot.sandbox.discord import DiscordMessage, DiscordStandIn
 from pingpilot.sandbox.discord.rest import BASE
-from pingpilot.sandbox.server import HttpStandIn, Refused
+from pingpilot.sandbox.server import Refused
 from pingpilot.sandbox.smtp import Mail, MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 from pingpilot.sandbox.telegram.model import TelegramMessage
@@ -36,9 +33,6 @@ FIRST_ROOM = -1_001_000_000_001
 ONE_WAY = 0.06
 """Seconds that a message takes to its platform, and its answer back: a fault cuts off what is under way."""
 _EVENT = re.compile(r"event (\d+)\.")
-
-asked_at: ContextVar[str] = ContextVar("asked_at")
-"""The address at which the present call came in."""
 
 
 def say(kind: str, **words: object) -> None:
@@ -56,11 +50,7 @@ async def _told(
     is_message: bool,
 ) -> web.StreamResponse:
     """Take a call, on ways that last, and tell of it."""
-    transport = request.transport
-    if transport is None:  # whoever called is gone
-        return web.Response()
-    address = transport.get_extra_info("sockname")[0]
-    asked_at.set(address)
+    address = _address(request.host)
     say("call", at=time.monotonic(), platform=platform, address=address, name=name)
     if is_message:
         await asyncio.sleep(ONE_WAY)
@@ -91,10 +81,6 @@ class Telegram(TelegramStandIn):
 class Discord(DiscordStandIn):
     """Discord, telling what comes."""
 
-    @property
-    def gateway_url(self) -> str:
-        return f"ws://{asked_at.get()}:{self.port}/gateway"
-
     async def _take(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         return await _told(
             "discord",
@@ -105,6 +91,11 @@ class Discord(DiscordStandIn):
         )
 
 
+def _address(host: str) -> str:
+    """Return the address of what a request names as its host: by it a daemon is known."""
+    return host.partition(":")[0]
+
+
 def _arrived(place: str, text: str, address: str) -> None:
     """Tell of a message that shows an event; the bots say other things, too."""
     if found := _EVENT.search(text):
@@ -112,11 +103,11 @@ def _arrived(place: str, text: str, address: str) -> None:
 
 
 def _on_telegram(message: TelegramMessage) -> None:
-    _arrived("room" if message.chat_id < 0 else "telegram", message.text, asked_at.get())
+    _arrived("room" if message.chat_id < 0 else "telegram", message.text, _address(message.via))
 
 
 def _on_discord(message: DiscordMessage) -> None:
-    _arrived("discord", json.dumps(message.embeds), asked_at.get())
+    _arrived("discord", json.dumps(message.embeds), _address(message.via))
 
 
 def _on_mail(mail: Mail) -> None:
@@ -130,6 +121,7 @@ async def _serve(chats: int, rooms: int) -> None:
     telegram.on_message.append(_on_telegram)
     discord.on_message.append(_on_discord)
     mail.on_message.append(_on_mail)
+    discord.session_limit.max_concurrency = 1  # as a bot has that is in few servers
     async with telegram, discord, mail:
         people = [TelegramUser(FIRST_CHAT + each, f"user{each}", "User") for each in range(chats)]
         for person in people:
@@ -141,9 +133,7 @@ async def _serve(chats: int, rooms: int) -> None:
         discord.global_limit = limit
         ports = {"telegram": telegram.port, "discord": discord.port, "email": mail.port}
         say("hello", ports=ports, conversations=conversations)
-        read = asyncio.get_running_loop()
-        while await read.run_in_executor(None, sys.stdin.readline):
-            say("counts", counts=_counts(telegram, discord))
+        await asyncio.Event().wait()
 
 
 async def _open_conversations(discord: DiscordStandIn, count: int) -> list[str]:
@@ -156,10 +146,6 @@ async def _open_conversations(discord: DiscordStandIn, count: int) -> list[str]:
             async with session.post(url, json={"recipient_id": str(person)}) as answer:
                 opened.append(str((await answer.json())["id"]))
     return opened
-
-
-def _counts(*platforms: HttpStandIn) -> dict[str, Any]:
-    return {type(each).__name__.lower(): {"throttled": each.throttled} for each in platforms}
 
 
 if __name__ == "__main__":

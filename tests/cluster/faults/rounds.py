@@ -10,11 +10,12 @@ from random import Random
 from tests.cluster.faults.cluster import Cluster, CutOff
 from tests.cluster.faults.kinds import Kind, Struck
 from tests.cluster.faults.leaders import Term
-from tests.cluster.faults.seen import LED, PLACES
+from tests.cluster.faults.seen import LED, PLACES, Counts
 
 BURST = 4
 """Events for one group at once, before a fault and in it. They take it a quarter of a minute."""
 _SENDS_AGAIN_WITHIN = 60.0  # seconds
+_CONFLICT = 409  # Telegram's answer to a poll when another one comes in; the counts have it
 _LOOKS_EVERY = 0.5  # seconds
 _UNDER_WAY = 0.3  # seconds in which a message may still arrive that was sent before
 _ARRIVES_WITHIN = 240.0  # seconds; a delivery that failed twice is tried again after half a minute
@@ -41,8 +42,7 @@ class Outcome:
     doubled: Counter[str]
     cut_off: Counter[str]
     missing: int
-    throttled: int
-    conflicts: int
+    counts: Counts
     unentitled: int
     pause: float
     settled: float
@@ -64,7 +64,7 @@ async def play(
     doubled_before = _doubled(cluster)
     await cluster.cut_off()
     calls, refusals = len(cluster.platforms.calls), len(cluster.platforms.refusals)
-    counts = await cluster.platforms.counts()
+    counts_before = await cluster.counts()
     cluster.load.burst(burst)
     await asyncio.sleep(random.uniform(0.5, 2.5))
     leader = cluster.leading(channel)
@@ -92,8 +92,7 @@ async def play(
         doubled=Counter(place for place, _event in doubled.elements()),
         cut_off=Counter(each.place for each in cut_off),
         missing=len(missing),
-        throttled=_throttled(await cluster.platforms.counts()) - _throttled(counts),
-        conflicts=sum(each.status == 409 for each in refused),
+        counts=await cluster.counts() - counts_before,
         unentitled=len(unentitled),
         pause=cluster.load.longest_pause(began, settled),
         settled=settled - settling,
@@ -110,7 +109,14 @@ async def play(
         f"{each.platform} answered {each.status} to daemon {each.daemon}'s {each.name} "
         f"{each.at - struck.since:.2f} s after the fault: {each.body}"
         for each in refused
+        if each.status != _CONFLICT
     ]
+    outcome.problems += [f"{times} times exceeded: {limit}" for limit, times in outcome.counts.exceeded.items()]
+    allowed = int(kind.keeps_connections)
+    if outcome.counts.polls > allowed or outcome.counts.sessions > allowed:
+        outcome.problems.append(
+            f"{outcome.counts.polls} polls and {outcome.counts.sessions} sessions beside another daemon's"
+        )
     outcome.problems += [
         f"{each} was not sent on within {_SENDS_AGAIN_WITHIN:g} s"
         for each, it in resumed.items()
@@ -157,7 +163,3 @@ def _unexplained(doubled: Counter[tuple[str, int]], cut_off: Collection[CutOff])
         if times > explained[place, event] or place == "discord"  # its nonce tells a repetition
     ]
 
-
-def _throttled(counts: object) -> int:
-    assert isinstance(counts, dict)
-    return sum(int(each["throttled"]) for each in counts.values())

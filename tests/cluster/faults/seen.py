@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aiohttp import ClientSession
+
 from pingpilot.sandbox.discord.rest import BASE
 from tests.cluster.faults.network import Network, Place
 from tests.support.daemon import environment
@@ -55,6 +57,22 @@ class Arrival:
     daemon: int
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What platforms would not have clients do: limits exceeded, polls while another one's is open, sessions
+    with the gateway while another one's is there.
+    """
+
+    exceeded: Counter[str]
+    polls: int
+    sessions: int
+
+    def __sub__(self, before: "Counts") -> "Counts":
+        return Counts(
+            self.exceeded - before.exceeded, self.polls - before.polls, self.sessions - before.sessions
+        )
+
+
 class Platforms:
     """The platforms' process and what it has told so far."""
 
@@ -66,10 +84,8 @@ class Platforms:
         self.refusals: list[Refusal] = []
         self.arrivals: list[Arrival] = []
         self.arrived: dict[str, Counter[int]] = {place: Counter() for place in PLACES}
-        self._process = process
         self._ports: Mapping[str, int] = hello["ports"]
         self._daemons = {each.platforms: each.number for each in network.places}
-        self._counts: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
 
     def settings(self, place: Place) -> dict[str, str]:
         """Return the environment of the daemon that lives there."""
@@ -86,11 +102,14 @@ class Platforms:
             "PINGPILOT_SMTP_FROM": "PingPilot <alerts@example.com>",
         }
 
-    async def counts(self) -> Mapping[str, Any]:
-        """Return what the platforms have counted themselves, by platform."""
-        assert self._process.stdin
-        self._process.stdin.write(b"\n")
-        return await self._counts.get()
+    async def counts(self, http: ClientSession) -> "Counts":
+        """Return what the platforms have counted themselves."""
+        told = {}
+        for channel in LED:
+            async with http.get(f"http://127.0.0.1:{self._ports[channel]}/counts") as answer:
+                told[channel] = await answer.json()
+        exceeded = sum((Counter(each["exceeded"]) for each in told.values()), Counter[str]())
+        return Counts(exceeded, len(told["telegram"]["conflicts"]), len(told["discord"]["takeovers"]))
 
     def first_send(self, channel: str, since: float, *, by: int | None = None) -> float | None:
         """Return when the first message on a led channel came since then, by one daemon where it is named."""
@@ -102,16 +121,11 @@ class Platforms:
         )
         return next(found, None)
 
-    async def listen(self) -> None:
+    async def listen(self, output: asyncio.StreamReader) -> None:
         """Take in what the process tells, until it ends."""
-        assert self._process.stdout
-        async for line in self._process.stdout:
+        async for line in output:
             told = json.loads(line)
-            match told.pop("kind"):
-                case "counts":
-                    self._counts.put_nowait(told["counts"])
-                case kind:
-                    self._take(kind, told)
+            self._take(told.pop("kind"), told)
 
     def _take(self, kind: str, told: dict[str, Any]) -> None:
         daemon = self._daemons.get(told.pop("address"), 0)
@@ -133,21 +147,19 @@ def _time_of(arrival: Arrival) -> float:
 @asynccontextmanager
 async def running_platforms(network: Network, *, chats: int, rooms: int) -> AsyncIterator[Platforms]:
     """Run the platforms; so many people have a chat with the bots, and so many groups have them in."""
-    pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.cluster.faults.platforms", str(chats), str(rooms)),
         env=environment({}),
         cwd=REPOSITORY,
-        stdin=pipe,
-        stdout=pipe,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout
     try:
         told: dict[str, Any] = {}
         while told.get("kind") != "hello":
             told = json.loads(await process.stdout.readline())
-        platforms = Platforms(process, told, network)
-        listening = asyncio.create_task(platforms.listen(), name="hear the platforms")
+        platforms = Platforms(told, network)
+        listening = asyncio.create_task(platforms.listen(process.stdout), name="hear the platforms")
         yield platforms
         listening.cancel()
     finally:

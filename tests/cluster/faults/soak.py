@@ -46,10 +46,8 @@ async def soak(cluster: Cluster, minutes: float, say: Callable[[str], None]) -> 
         await asyncio.sleep(_EVERY)
     missing = await cluster.settle(within=60)
     found = [f"event {event} has not arrived: {', '.join(places)}" for event, places in missing.items()]
-    counts = await cluster.platforms.counts()
-    found += [
-        f"{name} answered 429 {each['throttled']} times" for name, each in counts.items() if each["throttled"]
-    ]
+    counts = await cluster.counts()
+    found += [f"{times} times exceeded: {limit}" for limit, times in counts.exceeded.items()]
     for daemon in cluster.daemons:
         own = [each for each in samples if each.daemon == daemon.name]
         quarter = max(1, len(own) // 4)

@@ -9,14 +9,15 @@ from tests.cluster.faults.seen import LED
 _HEAD = (
     f"{'':>2}  {'fault':<18}  {'how':<22}  {'leader':<31}  {'telegram':>9}  {'discord':>9}  "
     f"{'doubled':>7}  {'cut off':>7}  {'lost':>4}  "
-    f"{'429':>3}  {'409':>3}  {'not led':>7}  {'pause':>5}  {'all in':>6}"
+    f"{'over':>4}  {'polls':>5}  {'sessions':>8}  {'not led':>7}  {'pause':>5}  {'all in':>6}"
 )
 LEGEND = """\
 telegram, discord: seconds from the fault (from the database's return) to the next message, * of another term
 doubled / cut off: messages that came twice / attempts whose end nobody knows, over all places
-lost: accepted events that have not arrived; 429, 409: refusals by the platforms; not led: calls of a
-daemon that did not lead; pause: the longest time in which no event was accepted; all in: seconds
-until all had arrived"""
+lost: accepted events that have not arrived; over: limits of the platforms exceeded
+polls, sessions: begun while another daemon's was open, as platforms see it; a frozen leader's is, once
+not led: calls of a daemon that did not lead
+pause: the longest time in which no event was accepted; all in: seconds until all had arrived"""
 
 
 def head() -> str:
@@ -30,7 +31,8 @@ def row(outcome: Outcome) -> str:
     return (
         f"{outcome.number:>2}  {outcome.kind:<18}  {outcome.how:<22}  {outcome.leader:<31}  "
         f"{resumed[0]:>9}  {resumed[1]:>9}  {outcome.doubled.total():>7}  {outcome.cut_off.total():>7}  "
-        f"{outcome.missing:>4}  {outcome.throttled:>3}  {outcome.conflicts:>3}  {outcome.unentitled:>7}  "
+        f"{outcome.missing:>4}  {outcome.counts.exceeded.total():>4}  {outcome.counts.polls:>5}  "
+        f"{outcome.counts.sessions:>8}  {outcome.unentitled:>7}  "
         f"{outcome.pause:>5.1f}  {outcome.settled:>6.1f}"
     )
 
@@ -65,7 +67,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         f"doubled {sum(each.doubled.total() for each in outcomes)}, "
         f"cut off {sum(each.cut_off.total() for each in outcomes)}, "
         f"lost {sum(each.missing for each in outcomes)}, "
-        f"429 {sum(each.throttled for each in outcomes)}, 409 {sum(each.conflicts for each in outcomes)}, "
+        f"limits exceeded {sum(each.counts.exceeded.total() for each in outcomes)}, "
         f"calls of who did not lead {sum(each.unentitled for each in outcomes)}"
     )
     return "\n".join(lines)
