@@ -1,6 +1,7 @@
 """Sending: to people and to servers' channels, over the REST API, whether the gateway is connected or not."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -8,7 +9,7 @@ import aiohttp
 import discord
 from pydantic import SecretStr
 
-from bots.discord.bounds import bound_answers
+from bots.discord.bounds import bound_answers, guard_requests
 from bots.discord.message import mention_for, nonce_for, render_embed
 from bots.discord.pauses import DEFAULT_PAUSE, watch_for_pauses
 from pingpilot.channels import DISCORD
@@ -16,6 +17,7 @@ from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
+    NotLeading,
     PermanentFailure,
     RateLimited,
     TemporaryFailure,
@@ -59,13 +61,14 @@ class DiscordChannel:
     """Sends notifications as embeds, to people's direct messages and to servers' channels alike.
 
     Every send carries a nonce made from event and recipient, so that Discord answers a retry within a few
-    minutes with the first message instead of a second one.
+    minutes with the first message instead of a second one. It asks for nothing unless it `may_act`.
     """
 
     name = DISCORD.name
 
-    def __init__(self, *, token: SecretStr) -> None:
+    def __init__(self, *, token: SecretStr, may_act: Callable[[], bool] = lambda: True) -> None:
         self._token = token
+        self._may_act = may_act
         self._client: discord.Client | None = None
         self._opening = asyncio.Lock()
 
@@ -92,6 +95,8 @@ class DiscordChannel:
                 return
             raise _failure(exc, recipient) from exc
         except (aiohttp.ClientError, OSError) as exc:
+            if isinstance(exc.__cause__, NotLeading):
+                raise exc.__cause__ from None
             raise TemporaryFailure(f"Discord can't be reached: {exc}") from exc
         except ValueError as exc:  # broken JSON; its text may hold the message, which is nothing for a log
             raise TemporaryFailure("Discord's answer can't be read.") from exc
@@ -112,7 +117,9 @@ class DiscordChannel:
                 allowed_mentions=discord.AllowedMentions.none(),
                 max_ratelimit_timeout=_LONGEST_WAIT,
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_OPEN),
-                http_trace=watch_for_pauses(bound_answers(aiohttp.TraceConfig())),
+                http_trace=guard_requests(
+                    watch_for_pauses(bound_answers(aiohttp.TraceConfig())), self._may_act
+                ),
             )
             try:
                 await client.login(self._token.get_secret_value())

@@ -1,5 +1,7 @@
 """The Discord bot's life: logs in, keeps the gateway connection, answers commands and buttons."""
 
+from collections.abc import Callable
+
 import aiohttp
 import discord
 from discord import app_commands
@@ -9,7 +11,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bots.commands import Commands
-from bots.discord.bounds import bound_answers
+from bots.discord.bounds import bound_answers, guard_requests
 from bots.discord.commands import add_commands, press
 from bots.discord.gateway import GatewayHttp
 from bots.discord.rooms import lose
@@ -41,8 +43,17 @@ class DiscordBot:
 
     name = DISCORD.name
 
-    def __init__(self, *, token: SecretStr, api_url: str, commands: Commands, health: Health) -> None:
+    def __init__(
+        self,
+        *,
+        token: SecretStr,
+        api_url: str,
+        commands: Commands,
+        health: Health,
+        may_act: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._token = token
+        self._may_act = may_act
         self._api_url = api_url
         self._commands = commands
         self._health = health
@@ -50,14 +61,14 @@ class DiscordBot:
     async def run(self) -> None:
         """Serve until the connection ends for good. Raises `Misconfigured` for a refused token."""
         if self._api_url != DISCORD_API:  # its gateway is kept on a class, too
-            bounded = [bound_answers(aiohttp.TraceConfig())]
+            bounded = [guard_requests(bound_answers(aiohttp.TraceConfig()), self._may_act)]
             async with (
                 aiohttp.ClientSession(trace_configs=bounded) as http,
                 http.get(f"{self._api_url}/gateway") as response,
             ):
                 gateway = await response.json(content_type=None)
             DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway["url"])
-        client = _Client(self._commands, self._health)
+        client = _Client(self._commands, self._health, self._may_act)
         try:
             await client.login(self._token.get_secret_value())
             await Fact.keep(DISCORD_INSTALL, f"{_INSTALL}{client.application_id}")
@@ -83,7 +94,7 @@ class _Client(discord.Client):
     they are called, and when it loses one. A hundred servers take about 4 MB.
     """
 
-    def __init__(self, commands: Commands, health: Health) -> None:
+    def __init__(self, commands: Commands, health: Health, may_act: Callable[[], bool]) -> None:
         super().__init__(
             intents=discord.Intents(guilds=True),
             max_messages=None,
@@ -94,7 +105,7 @@ class _Client(discord.Client):
         )
         # Before the tree takes it over
         self.http = self._connection.http = GatewayHttp(
-            self.loop, http_trace=bound_answers(aiohttp.TraceConfig())
+            self.loop, http_trace=guard_requests(bound_answers(aiohttp.TraceConfig()), may_act)
         )
         self._health = health
         self.tree = app_commands.CommandTree(

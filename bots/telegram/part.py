@@ -10,7 +10,7 @@ from pingpilot.delivery.parts import ChannelParts, Surroundings
 def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
     """Return the channel and its bot, by settings that have a token."""
     assert settings.token, "asked for only where `missing` is None"  # noqa: S101
-    channel = TelegramChannel(token=settings.token, api_url=settings.api_url)
+    channel = TelegramChannel(token=settings.token, api_url=settings.api_url, may_act=around.may_act)
     commands = Commands(
         limits=around.limits,
         clock=around.clock,
@@ -18,5 +18,11 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
         send=channel.send,
         base_url=around.base_url,
     )
-    bot = TelegramBot(token=settings.token, api_url=settings.api_url, commands=commands, health=around.health)
+    bot = TelegramBot(
+        token=settings.token,
+        api_url=settings.api_url,
+        commands=commands,
+        health=around.health,
+        may_act=around.may_act,
+    )
     return ChannelParts(channel, bot, channel.close)

@@ -1,20 +1,26 @@
 """The parts of the daemon: each channel that has its settings, made from its record, with its dispatcher."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from pingpilot.channels import CHANNELS, ChannelKind, load
+from pingpilot.clock import Clock
+from pingpilot.cluster.mandate import Mandate
+from pingpilot.cluster.membership import Membership
 from pingpilot.config import ChannelSettings, Settings
 from pingpilot.daemon.identity import Identity
+from pingpilot.daemon.supervision import supervise
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.claiming import Claimer
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.parts import ChannelParts, Surroundings
+from pingpilot.delivery.queue import taking_over
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.storage.watch import DatabaseWatch
-from pingpilot.telemetry.health import State
+from pingpilot.telemetry.health import Health, State
 from pingpilot.telemetry.metrics import Metrics
 
 
@@ -61,10 +67,24 @@ class LateChannel:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A channel and the dispatcher that delivers through it."""
+    """A channel, the dispatcher that delivers through it, and the right by which this daemon does."""
 
     dispatcher: Dispatcher
     channel: LateChannel
+    mandate: Mandate
+    health: Health
+    clock: Clock
+
+    async def run(self) -> None:
+        """Serve whenever this daemon may, for ever."""
+        await self.mandate.run(self._start, self.dispatcher.end_term)
+
+    def _start(self) -> list[asyncio.Task[None]]:
+        supervised = supervise(self.channel, self.health, clock=self.clock)
+        return [
+            asyncio.create_task(supervised, name=f"supervise {self.channel.name}"),
+            asyncio.create_task(self.dispatcher.run(), name=f"dispatch {self.channel.name}"),
+        ]
 
 
 def build_parts(
@@ -72,22 +92,29 @@ def build_parts(
     around: Surroundings,
     *,
     identity: Identity,
+    membership: Membership,
     settlements: Settlements,
     database: DatabaseWatch,
     metrics: Metrics,
 ) -> dict[str, Part]:
     """Return each channel that has its settings, by name; the others are reported as off, and why."""
     parts = {}
-    claimer, journal = Claimer(daemon_id=identity.name), Journal(daemon_id=identity.name)
+    claimer, journal = Claimer(), Journal()
     turn = asyncio.Lock()
     for name, own_settings in settings.channels.items():
         if own_settings.missing:
             around.health.report(name, State.OFF, f"Set {own_settings.missing} to switch it on.")
             continue
         kind = CHANNELS[name]
-        channel = LateChannel(kind, own_settings, around, turn=turn)
+        mandate = membership.mandate(
+            own_settings.bot,
+            take_over=partial(taking_over, name, around.clock),
+            on_change=partial(_show_standby, around.health, name),
+        )
+        channel = LateChannel(kind, own_settings, replace(around, may_act=mandate.may_act), turn=turn)
         dispatcher = Dispatcher(
             channel,
+            mandate=mandate,
             claimer=claimer,
             journal=journal,
             predecessors=identity.predecessors,
@@ -103,5 +130,12 @@ def build_parts(
             metrics=metrics,
             clock=around.clock,
         )
-        parts[name] = Part(dispatcher, channel)
+        parts[name] = Part(dispatcher, channel, mandate, around.health, around.clock)
     return parts
+
+
+def _show_standby(health: Health, name: str, leads: bool) -> None:
+    """Show that a channel waits while another daemon leads its bot; what it does else, it says itself."""
+    if not leads:
+        health.can_send(name)  # what kept it from sending is the leader's to say
+        health.report(name, State.STANDBY, "Another daemon leads this bot.")

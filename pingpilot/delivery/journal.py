@@ -30,7 +30,7 @@ SELECT d.id FROM deliveries d WHERE d.id = ANY(?) AND EXISTS (
 _DELIVERED = with_statuses("""
 UPDATE deliveries SET status = :delivered, attempts = attempts + 1, next_attempt_at = NULL, leased_by = NULL,
     lease_until = NULL, last_error = NULL, delivered_at = ?
-WHERE id = ANY(?) AND status <> :delivered RETURNING id
+WHERE id = ANY(?) AND status <> :delivered AND (leased_by IS NULL OR leased_by = ?) RETURNING id
 """)
 _UPDATE = with_statuses("""
 UPDATE deliveries SET status = ?, attempts = attempts + ?, next_attempt_at = ?, leased_by = NULL,
@@ -123,8 +123,7 @@ class Recorded:
 class Journal:
     """Records the attempts of all of a daemon's channels, many a commit."""
 
-    def __init__(self, *, daemon_id: str) -> None:
-        self._daemon_id = daemon_id
+    def __init__(self) -> None:
         self._failures = FailureCounts()
         self._commits: Batcher[Attempt, Recorded] = Batcher(self._commit, apart=_APART, gives_way=is_in_use)
 
@@ -173,17 +172,18 @@ class Journal:
         """Let the deliveries be what the verdicts say.
 
         Returns those that were not so yet, and for each attempt whether more may wait for its destination.
-        A lease may have run out meanwhile; what was delivered is so even then.
+        A lease may have run out meanwhile; what was delivered is so even then, unless somebody is sending it
+        again just now.
         """
         changed: set[int] = set()
         for attempt in attempts:
             claim, verdict = attempt.claim, attempt.verdict
             if _is_delivered(attempt):
-                rows = yield Ask(_DELIVERED, [attempt.ended_at, claim.delivery_ids])
+                rows = yield Ask(_DELIVERED, [attempt.ended_at, claim.delivery_ids, claim.leased_by])
             else:
                 told = bool(verdict.outcome or verdict.reason)
                 values: list[Any] = [verdict.status.value, int(verdict.counted), verdict.next_attempt_at]
-                values += [told, verdict.reason, claim.delivery_ids, self._daemon_id]
+                values += [told, verdict.reason, claim.delivery_ids, claim.leased_by]
                 rows = yield Ask(_UPDATE, values)
             changed |= {row["id"] for row in rows}
             if verdict.status is DeliveryStatus.PENDING and claim.destination not in direct_channels():

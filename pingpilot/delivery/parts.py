@@ -28,7 +28,9 @@ class Component(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do;
-    `base_url` is where people reach the API and the dashboard.
+    `base_url` is where people reach the API and the dashboard. `may_act` says whether this daemon leads the
+    channel's bot, and is asked just before each request that carries its token; `share` what part of so many
+    connections is this daemon's.
 
     Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
     """
@@ -39,6 +41,8 @@ class Surroundings:
     unsubscriber: Unsubscriber | None
     on_deliveries: Callable[[set[str]], None]
     base_url: str = ""
+    may_act: Callable[[], bool] = lambda: True
+    share: Callable[[int], int] = lambda most: most
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from pingpilot.clock import Clock
+from pingpilot.cluster.mandate import Mandate
 from pingpilot.delivery.attempts import (
     ASKED_FOR,
     DELIVERED,
@@ -25,6 +26,7 @@ from pingpilot.delivery.pacing import Pacer
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
+    NotLeading,
     PermanentFailure,
     RateLimited,
     TemporaryFailure,
@@ -44,12 +46,21 @@ class Sender:
     A platform's wish for a pause, a channel that can't send and a platform that is away hold all sends
     back; none of that is charged to a delivery. `timeout` ends a send that hangs. `health` shows a
     channel that can't send; it is probed with one message at a time, since every refused login counts.
+    What was claimed by a `mandate` that is over goes back as it was.
     """
 
     def __init__(
-        self, channel: Channel, *, pacer: Pacer, health: Health, clock: Clock, timeout: timedelta
+        self,
+        channel: Channel,
+        *,
+        mandate: Mandate,
+        pacer: Pacer,
+        health: Health,
+        clock: Clock,
+        timeout: timedelta,
     ) -> None:
         self._channel = channel
+        self._mandate = mandate
         self._pacer = pacer
         self._health = health
         self._clock = clock
@@ -108,7 +119,8 @@ class Sender:
             return verdict_on(nobody, attempts_before=claim.attempts, now=self._clock.now())
         if claim.hold_until:
             return held(claim.hold_until)
-        if self._is_paused() or self._breaker.blocks():
+        is_over = claim.leased_by != self._mandate.name or not self._mandate.may_act()
+        if is_over or self._is_paused() or self._breaker.blocks():
             return untried(self._clock.now())
         if (left := self._pauses.get(claim.recipient.address, 0.0) - self._clock.monotonic()) > 0:
             # Another message was told to wait, and stepped aside: that was meant for this one, too
@@ -133,6 +145,8 @@ class Sender:
 
     def _heed(self, failure: DeliveryFailure, recipient: Recipient) -> None:
         """Pause the channel or the recipient as the platform asks, and tell the breaker."""
+        if isinstance(failure, NotLeading):
+            return
         if isinstance(failure, TemporaryFailure | RateLimited) and failure.retry_after:
             self._pause_recipient(recipient.address, failure.retry_after)
         if isinstance(failure, TemporaryFailure) and not failure.recipient_alone:
