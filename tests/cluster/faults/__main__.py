@@ -23,6 +23,7 @@ from tests.cluster.faults import network, table
 from tests.cluster.faults.cluster import Cluster, running_cluster
 from tests.cluster.faults.kinds import KINDS, Kind
 from tests.cluster.faults.rounds import BURST, Outcome, bag, play
+from tests.cluster.faults.seen import LED
 from tests.cluster.faults.soak import soak
 
 _DAEMONS = 3
@@ -65,10 +66,14 @@ def _arguments() -> argparse.Namespace:
 
 async def _run(asked: argparse.Namespace, net: network.Network, folder: Path) -> list[str]:
     """Do what is asked; return what is wrong."""
+    began = time.monotonic()
     async with running_cluster(net, folder, events_a_second=asked.rate) as cluster:
         if asked.soak:
             return await soak(cluster, asked.soak, say)
+        say(f"{_DAEMONS} daemons are ready after {time.monotonic() - began:.1f} s")
         outcomes = await _play_all(cluster, asked)
+        if asked.logs:
+            _keep_calls(cluster, asked.logs)
         await cluster.load.finish()
         missing = await cluster.settle(within=60)
         accepted = sorted(cluster.load.accepted)
@@ -85,6 +90,15 @@ async def _run(asked: argparse.Namespace, net: network.Network, folder: Path) ->
             if stored[event] != 1
         ]
         return found
+
+
+def _keep_calls(cluster: Cluster, folder: Path) -> None:
+    """Write each call and message as it came, a line each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    seen = [*cluster.platforms.calls, *cluster.platforms.refusals, *cluster.platforms.arrivals]
+    lines = [f"{each.at:.3f} {each}\n" for each in sorted(seen, key=lambda each: each.at)]
+    terms = [f"{each}\n" for channel in LED for each in cluster.leaders.terms(channel)]
+    (folder / "seen.txt").write_text("".join([*terms, *lines]))
 
 
 async def _play_all(cluster: Cluster, asked: argparse.Namespace) -> list[Outcome]:

@@ -1,6 +1,7 @@
 """Who led which channel, from when on: read from the database again and again, by a connection of its own."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,16 +22,21 @@ FROM leaders
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A time in which one daemon leads a channel: it ends where the next one begins, or before."""
+    """A time in which one daemon leads a channel: it ends where the next one begins, or before.
+
+    It began between `earliest` and `latest`, by the machine's monotonic clock: the database told its age, and
+    the answer was on its way.
+    """
 
     channel: str
     epoch: int
     daemon: int
-    since: float
+    earliest: float
+    latest: float
 
 
 class Leaders:
-    """All terms so far, by the machine's monotonic clock."""
+    """All terms so far."""
 
     def __init__(self, url: str, places: Iterable[Place]) -> None:
         self._url = url
@@ -63,16 +69,19 @@ class Leaders:
         connection = await asyncpg.connect(self._url, timeout=2, command_timeout=2)
         try:
             while True:
+                asked = time.monotonic()
                 rows = await connection.fetch(_ASKED)
-                now = time.monotonic()
+                told = time.monotonic()
                 self._present = {}
                 for row in rows:
                     if not row["holder"]:  # who led last has let go, and nobody has taken over yet
                         continue
                     channel = row["token"].partition(":")[0]
                     daemon = self._daemons[row["holder"].split(":")[1]]
-                    known = self._terms.get((channel, row["epoch"]))
-                    term = known or Term(channel, row["epoch"], daemon, now - row["age"])
+                    earliest, latest = asked - row["age"], told - row["age"]
+                    if known := self._terms.get((channel, row["epoch"])):
+                        earliest, latest = max(known.earliest, earliest), min(known.latest, latest)
+                    term = Term(channel, row["epoch"], daemon, earliest, latest)
                     self._terms[channel, row["epoch"]] = term
                     if row["holds"]:
                         self._present[channel] = term
@@ -86,8 +95,8 @@ def _epoch_of(term: Term) -> int:
 
 
 def _is_entitled(call: Call, terms: list[Term]) -> bool:
-    holder = 0
-    for term in terms:
-        if term.since <= call.at:
-            holder = term.daemon
-    return call.daemon == holder
+    following = itertools.zip_longest(terms, terms[1:])
+    return any(
+        term.daemon == call.daemon and term.earliest <= call.at and (after is None or call.at <= after.latest)
+        for term, after in following
+    )

@@ -10,7 +10,7 @@ from random import Random
 from tests.cluster.faults.cluster import Cluster, CutOff
 from tests.cluster.faults.kinds import Kind, Struck
 from tests.cluster.faults.leaders import Term
-from tests.cluster.faults.seen import LED, PLACES, Counts
+from tests.cluster.faults.seen import LED, PLACES, Counts, Refusal
 
 BURST = 4
 """Events for one group at once, before a fault and in it. They take it a quarter of a minute."""
@@ -107,11 +107,14 @@ async def play(
     ]
     outcome.problems += [
         f"{each.platform} answered {each.status} to daemon {each.daemon}'s {each.name} "
-        f"{each.at - struck.since:.2f} s after the fault: {each.body}"
+        f"{each.at - struck.since:.2f} s after the fault, after {_calls_before(cluster, each)} calls in a second: "
+        f"{each.body}"
         for each in refused
         if each.status != _CONFLICT
     ]
-    outcome.problems += [f"{times} times exceeded: {limit}" for limit, times in outcome.counts.exceeded.items()]
+    outcome.problems += [
+        f"{times} times exceeded: {limit}" for limit, times in outcome.counts.exceeded.items()
+    ]
     allowed = int(kind.keeps_connections)
     if outcome.counts.polls > allowed or outcome.counts.sessions > allowed:
         outcome.problems.append(
@@ -132,7 +135,7 @@ async def _resumption(cluster: Cluster, channel: str, before: Term | None, struc
         await asyncio.sleep(_LOOKS_EVERY)  # longer than the leaders are read: whoever has sent is known
         later = [each for each in cluster.leaders.terms(channel) if before and each.epoch > before.epoch]
         for term in later:
-            since = max(term.since, struck.since)
+            since = max(term.earliest, struck.since)
             if (first := cluster.platforms.first_send(channel, since, by=term.daemon)) is not None:
                 return Resumption(first - struck.since, moved=True)
         if not later and cluster.leaders.leader(channel):
@@ -140,6 +143,14 @@ async def _resumption(cluster: Cluster, channel: str, before: Term | None, struc
             if first is not None:
                 return Resumption(first - struck.since, moved=False)
     return Resumption(None, moved=False)
+
+
+def _calls_before(cluster: Cluster, refusal: Refusal) -> int:
+    """Return how many calls of that name came within the second before, from any daemon."""
+    begin = refusal.at - 1
+    return sum(
+        each.name == refusal.name and begin < each.at <= refusal.at for each in cluster.platforms.calls
+    )
 
 
 def _doubled(cluster: Cluster) -> Counter[tuple[str, int]]:
@@ -162,4 +173,3 @@ def _unexplained(doubled: Counter[tuple[str, int]], cut_off: Collection[CutOff])
         for (place, event), times in doubled.items()
         if times > explained[place, event] or place == "discord"  # its nonce tells a repetition
     ]
-

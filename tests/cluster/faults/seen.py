@@ -76,9 +76,7 @@ class Counts:
 class Platforms:
     """The platforms' process and what it has told so far."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, hello: Mapping[str, Any], network: Network
-    ) -> None:
+    def __init__(self, hello: Mapping[str, Any], network: Network) -> None:
         self.conversations: list[str] = hello["conversations"]
         self.calls: list[Call] = []
         self.refusals: list[Refusal] = []
