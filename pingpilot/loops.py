@@ -44,13 +44,17 @@ async def end(tasks: Iterable[asyncio.Task[None]], *, again_after: float = CANCE
     """Cancel tasks until they have ended, again after so many seconds where that had no effect.
 
     A cancellation may get lost in a library: `asyncio.wait_for` of Python 3.11 swallows one that comes as
-    what it waits for is done, and discord.py would go on serving, for ever.
+    what it waits for is done, and discord.py would go on serving, for ever. What a task raises is nobody's.
     """
-    pending = set(tasks)
+    ending = list(tasks)
+    pending = set(ending)
     while pending:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=again_after)
+    for task in ending:
+        if not task.cancelled():
+            task.exception()
 
 
 def leave(code: int) -> NoReturn:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 import aiohttp
 import discord
+from discord.http import Route
 from pydantic import SecretStr
 
 from bots.discord.bounds import bound_answers, guard_requests
@@ -100,6 +101,14 @@ class DiscordChannel:
             raise TemporaryFailure(f"Discord can't be reached: {exc}") from exc
         except ValueError as exc:  # broken JSON; its text may hold the message, which is nothing for a log
             raise TemporaryFailure("Discord's answer can't be read.") from exc
+
+    async def reach(self) -> None:
+        """Return once Discord has answered anything at all. Raises `aiohttp.ClientError` otherwise."""
+        try:
+            client = await self._logged_in()
+            await client.http.request(Route("GET", "/gateway"))
+        except (discord.HTTPException, discord.RateLimited, ChannelUnavailable, RateLimited):
+            return
 
     async def close(self) -> None:
         """Close the connections; a later send opens new ones."""

@@ -26,4 +26,4 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
         health=around.health,
         may_act=around.may_act,
     )
-    return ChannelParts(channel, bot, channel.close)
+    return ChannelParts(channel, bot, channel.close, channel.reach)

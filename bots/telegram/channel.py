@@ -91,6 +91,18 @@ class TelegramChannel:
         except TelegramError as exc:
             raise _failure(exc, recipient) from exc
 
+    async def reach(self) -> None:
+        """Return once Telegram has answered anything at all. Raises `TelegramError` where it does not.
+
+        Over a connection of its own: those of the messages may all be waiting.
+        """
+        seconds = self._timeout.total_seconds()
+        request = await asyncio.to_thread(new_request, connections=1, timeout=seconds, may_act=self._may_act)
+        try:
+            await request.do_request(f"{self._api_url}/bot{self._token.get_secret_value()}/getMe", "GET")
+        finally:
+            await request.shutdown()
+
     async def close(self) -> None:
         """Close the connections; a later send opens new ones."""
         bot, self._bot = self._bot, None

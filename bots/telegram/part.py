@@ -25,4 +25,4 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
         health=around.health,
         may_act=around.may_act,
     )
-    return ChannelParts(channel, bot, channel.close)
+    return ChannelParts(channel, bot, channel.close, channel.reach)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 import pingpilot
+from models.backends.errors import IntegrityConflict
 from models.database import leases, unit_of_work
 from models.sql import as_datetime, query
 from pingpilot.clock import AgreedClock, Clock
@@ -121,7 +122,7 @@ class Heartbeats(Always):
             await self._clock.sleep(self._beats_every)
             try:
                 await self.beat()
-            except DatabaseUnavailable as exc:
+            except (DatabaseUnavailable, IntegrityConflict) as exc:
                 self._database.failed(exc, "The heartbeat could not be written")
 
     @unit_of_work

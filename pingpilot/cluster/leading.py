@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import structlog
 
+from models.backends.errors import IntegrityConflict
 from models.database import in_one_go, leases, unit_of_work
 from models.sql import query
 from models.work import Ask, Work
@@ -59,7 +60,8 @@ class Times:
 
     It is over `lease` after the last renewal, by the database's clock; the leader trusts itself for `margin`
     less, by its own. Others look at it that often, and wait for `rest` after a leader that let go in order:
-    as long as a platform's short window, so that its last second and their first are not one.
+    as long as a platform's short window, so that its last second and their first are not one. Who stepped
+    `aside` lets others go first for so long.
     """
 
     lease: timedelta = timedelta(seconds=6)
@@ -67,6 +69,7 @@ class Times:
     renewed_every: timedelta = timedelta(seconds=2)
     looked_at_every: timedelta = timedelta(seconds=1)
     rest: timedelta = timedelta(seconds=1)
+    aside: timedelta = timedelta(seconds=30)
 
     @property
     def trust(self) -> float:
@@ -82,6 +85,10 @@ class _Lease:
     epoch: int
     expires_at: datetime
     seconds_left: float
+
+
+class StepAside(Exception):
+    """Raised by what is served: another daemon may do better. The text says why."""
 
 
 class _Lost(Exception):
@@ -125,6 +132,7 @@ class Leadership:
         self._on_change = on_change
         self._epoch = 0
         self._trusted_until = float("-inf")
+        self._aside_until = float("-inf")
         self._news = asyncio.Event()
 
     @property
@@ -158,6 +166,9 @@ class Leadership:
                 await first_failure([*tasks, renewing])
             except _Lost as exc:
                 log.warning("This daemon leads no longer", bot=self.token, epoch=self._epoch, reason=str(exc))
+            except StepAside as exc:
+                self._aside_until = self._clock.monotonic() + self._times.aside.total_seconds()
+                log.warning("This daemon steps aside", bot=self.token, epoch=self._epoch, reason=str(exc))
             finally:
                 await _surely(self._end_term(tasks, finish, renewing))
 
@@ -197,9 +208,10 @@ class Leadership:
                 elif not is_told:
                     is_told = True
                     self._on_change(False)
-                if lease and lease.seconds_left > 0:
-                    wait = min(wait, lease.seconds_left)
-            except DatabaseUnavailable as exc:
+                if lease:
+                    soonest = max(lease.seconds_left, since + self._times.trust - now)
+                    wait = min(wait, soonest) if soonest > 0 else wait
+            except (DatabaseUnavailable, IntegrityConflict) as exc:
                 self._database.failed(exc, "Who leads a bot can't be read", bot=self.token)
             waiting = {
                 asyncio.ensure_future(self._clock.sleep(wait)),
@@ -213,15 +225,16 @@ class Leadership:
 
     def _is_free(self, lease: _Lease, unchanged_for: float) -> bool:
         """Return whether nobody can be acting by this lease, which did not change for so many seconds."""
+        if self._clock.monotonic() < self._aside_until and unchanged_for < self._times.trust:
+            return False  # others look every second, and have their turn first
         if lease.holder in self._dead:
             return True
         is_over = lease.seconds_left <= 0
         if not lease.holder:
             return is_over
-        # The latter: the database's clock was an hour ahead when it was renewed, and has been set right
-        return (
-            is_over and unchanged_for >= self._times.trust
-        ) or unchanged_for >= 2 * self._times.lease.total_seconds()
+        # Or the database's clock was ahead when it was renewed, and has been set right
+        long_enough = 2 * self._times.lease.total_seconds()
+        return (is_over and unchanged_for >= self._times.trust) or unchanged_for >= long_enough
 
     @unit_of_work
     async def _look(self) -> _Lease | None:
@@ -285,7 +298,8 @@ async def _surely(work: Awaitable[T]) -> T:
             await asyncio.shield(doing)
         except asyncio.CancelledError as exc:
             cancelled = exc
-    result = doing.result()
     if cancelled:
+        if not doing.cancelled():
+            doing.exception()  # nobody's any more
         raise cancelled
-    return result
+    return doing.result()

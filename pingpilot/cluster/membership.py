@@ -70,6 +70,11 @@ class Membership:
         """Return this daemon's part of so many connections, one at least."""
         return self.heartbeats.share(most) if self.heartbeats else most
 
+    @property
+    def has_others(self) -> bool:
+        """Whether another daemon is known to live."""
+        return self.heartbeats is not None and len(self.heartbeats.living) > 1
+
     async def join(self) -> None:
         """Be one of them from now on. Raises `DatabaseUnavailable`."""
         if self.heartbeats:

@@ -1,11 +1,13 @@
 """The parts of the daemon: each channel that has its settings, made from its record, with its dispatcher."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from pingpilot.channels import CHANNELS, ChannelKind, load
 from pingpilot.clock import Clock
+from pingpilot.cluster.leading import StepAside
 from pingpilot.cluster.mandate import Mandate
 from pingpilot.cluster.membership import Membership
 from pingpilot.config import ChannelSettings, Settings
@@ -22,6 +24,10 @@ from pingpilot.delivery.settlement import Settlements
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health, State
 from pingpilot.telemetry.metrics import Metrics
+
+_WAY_LOOKED_AT_EVERY = 1.0  # seconds
+_SILENT_FOR = 3.0  # seconds without any answer, until a platform is asked whether it can be reached
+_REACHED_WITHIN = 2.0  # seconds
 
 
 class LateChannel:
@@ -59,6 +65,12 @@ class LateChannel:
         """Serve as `Component.run` does."""
         await (await self.loaded()).component.run()
 
+    async def reach(self) -> None:
+        """Return where the platform can be reached, or nobody knows how to ask it; raises anything else."""
+        own = await self.loaded()
+        if own.reach:
+            await own.reach()
+
     async def close(self) -> None:
         """Close the connections, if there are any."""
         if self._own:
@@ -74,6 +86,7 @@ class Part:
     mandate: Mandate
     health: Health
     clock: Clock
+    has_others: Callable[[], bool]
 
     async def run(self) -> None:
         """Serve whenever this daemon may, for ever."""
@@ -81,10 +94,34 @@ class Part:
 
     def _start(self) -> list[asyncio.Task[None]]:
         supervised = supervise(self.channel, self.health, clock=self.clock)
-        return [
+        tasks = [
             asyncio.create_task(supervised, name=f"supervise {self.channel.name}"),
             asyncio.create_task(self.dispatcher.run(), name=f"dispatch {self.channel.name}"),
         ]
+        if self.mandate.is_exclusive:
+            way = asyncio.create_task(self._mind_the_way(), name=f"mind the way to {self.channel.name}")
+            tasks.append(way)
+        return tasks
+
+    async def _mind_the_way(self) -> None:
+        """Step aside where this daemon alone may send and does not reach the platform: another one may.
+
+        One that is slow, or answers with errors, is reached.
+        """
+        while True:
+            await self.clock.sleep(_WAY_LOOKED_AT_EVERY)
+            state = self.health.parts.get(self.channel.name)
+            is_away = state is not None and state.state is State.RETRYING
+            silent_for = self.dispatcher.platform_silent_for
+            if not self.has_others() or (silent_for < _SILENT_FOR and not is_away):
+                continue
+            try:
+                async with asyncio.timeout(_REACHED_WITHIN):
+                    await self.channel.reach()
+            except Exception as exc:  # whatever a library may raise
+                reason = f"It does not reach the platform ({type(exc).__name__})."
+                raise StepAside(reason) from exc
+            self.dispatcher.platform_was_heard_of()
 
 
 def build_parts(
@@ -130,7 +167,9 @@ def build_parts(
             metrics=metrics,
             clock=around.clock,
         )
-        parts[name] = Part(dispatcher, channel, mandate, around.health, around.clock)
+        parts[name] = Part(
+            dispatcher, channel, mandate, around.health, around.clock, lambda: membership.has_others
+        )
     return parts
 
 

@@ -99,6 +99,15 @@ class Dispatcher:
         self._steps = Steps(clock)
         self._next_bring_forward: float | None = None
 
+    @property
+    def platform_silent_for(self) -> float:
+        """Seconds since the first of the messages that the platform has not answered in any way."""
+        return self._sender.silent_for
+
+    def platform_was_heard_of(self) -> None:
+        """Take note that the platform can be reached all the same."""
+        self._sender.was_heard_of()
+
     def wake(self) -> None:
         """Look for due deliveries now."""
         self._wakes += 1

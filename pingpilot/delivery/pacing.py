@@ -125,7 +125,9 @@ class _Places:
 
     def begin(self) -> None:
         """Leave half of the window alone for a while."""
-        began = self._clock.monotonic() + _START - self._window.seconds
+        now = self._clock.monotonic()
+        self._wait(now)  # forgets what is over
+        began = now + _START - self._window.seconds
         self._taken += [_Place(began, 0.0) for _ in range(self._window.most // 2 - len(self._taken))]
 
     async def take(self) -> _Place:

@@ -47,8 +47,13 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class ChannelParts:
-    """A channel with what runs beside it: the component that `/readyz` shows, and how it is closed."""
+    """A channel with what runs beside it: the component that `/readyz` shows, and how it is closed.
+
+    `reach` asks the platform for something small, where one daemon at a time leads; whatever it raises says
+    that this one does not reach it.
+    """
 
     channel: Channel
     component: Component
     close: Callable[[], Awaitable[None]]
+    reach: Callable[[], Awaitable[None]] | None = None

@@ -70,6 +70,7 @@ class Sender:
         self._recipients: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._paused_until = 0.0
         self._is_unavailable = False
+        self._silent_since: float | None = None
 
     def allowed(self, free_slots: int, *, under_way: int) -> int:
         """Return how many more attempts may begin now."""
@@ -83,6 +84,15 @@ class Sender:
     def is_away(self) -> bool:
         """Whether the platform counts as away."""
         return self._breaker.is_open
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the first of the messages that the platform has not answered in any way."""
+        return 0.0 if self._silent_since is None else self._clock.monotonic() - self._silent_since
+
+    def was_heard_of(self) -> None:
+        """Take note that the platform can be reached, however slow it is."""
+        self._silent_since = None
 
     async def attempt(self, claim: Claim) -> Attempt:
         """Make one attempt and return what came of it; it raises nothing, and a cancelled one says so."""
@@ -126,6 +136,8 @@ class Sender:
             # Another message was told to wait, and stepped aside: that was meant for this one, too
             return untried(self._clock.now() + timedelta(seconds=left))
         seconds = self._timeout.total_seconds()
+        if self._silent_since is None:
+            self._silent_since = self._clock.monotonic()
         failure: DeliveryFailure
         try:
             async with asyncio.timeout(seconds):
@@ -147,6 +159,8 @@ class Sender:
         """Pause the channel or the recipient as the platform asks, and tell the breaker."""
         if isinstance(failure, NotLeading):
             return
+        if isinstance(failure, ChannelUnavailable):
+            self.was_heard_of()
         if isinstance(failure, TemporaryFailure | RateLimited) and failure.retry_after:
             self._pause_recipient(recipient.address, failure.retry_after)
         if isinstance(failure, TemporaryFailure) and not failure.recipient_alone:
@@ -167,6 +181,7 @@ class Sender:
                 self._pause(failure.retry_after)
 
     def _note_answer(self) -> None:
+        self.was_heard_of()
         self._is_unavailable = False
         self._health.can_send(self._channel.name)
         if self._breaker.is_open:

@@ -426,7 +426,7 @@ async def test_a_room_where_the_bot_may_not_write_is_gone(
 async def test_nothing_is_asked_for_once_another_daemon_may_lead(
     telegram_stand_in: TelegramStandIn, grace: Recipient, looks: int
 ) -> None:
-    """Its time may be over at any moment: it is looked at until the body goes out, without which nothing counts."""
+    """Its time may be over at any moment: it is looked at until the body goes out."""
     answers = [True] * looks + [False]
     channel = TelegramChannel(
         token=SecretStr(TOKEN),

@@ -76,7 +76,13 @@ def candidate(
     database = DatabaseWatch(clock=SystemClock())
     return Candidate(
         Leadership(
-            BOT, identity=identity, take_over=take_over, database=database, clock=clock, dead=dead, times=times
+            BOT,
+            identity=identity,
+            take_over=take_over,
+            database=database,
+            clock=clock,
+            dead=dead,
+            times=times,
         )
     )
 

@@ -1,4 +1,4 @@
-"""Heartbeats: who is dead, what becomes of what it was sending, and what a daemon may do that can't write its own."""
+"""Heartbeats: who is dead, what becomes of what it was sending, and who may act that can't write one."""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -69,7 +69,9 @@ async def test_a_leader_that_is_frozen_is_followed_and_knows_it_when_it_goes_on(
 
 async def test_it_trusts_itself_for_less_than_its_lease_when_it_cannot_renew_it() -> None:
     clock = ManualClock()
-    times = Times(lease=timedelta(seconds=6), margin=timedelta(seconds=1), renewed_every=timedelta(seconds=60))
+    times = Times(
+        lease=timedelta(seconds=6), margin=timedelta(seconds=1), renewed_every=timedelta(seconds=60)
+    )
     leader = candidate("leader", clock=clock, times=times)
 
     async with running(leader):

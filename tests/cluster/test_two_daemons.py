@@ -1,4 +1,4 @@
-"""Two daemons on one PostgreSQL, in processes of their own: one leads the bots, and the other one follows it."""
+"""Two daemons on one PostgreSQL, in processes of their own: one leads, and the other one follows it."""
 
 import asyncio
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from yarl import URL
 
 from pingpilot.channels import EMAIL
 from pingpilot.sandbox.faults import Fault
@@ -19,6 +20,8 @@ from tests.support.daemon import Daemon, environment
 from tests.support.databases import PostgresCopies
 from tests.support.platforms import Platforms, running_platforms
 from tests.support.waiting import eventually, until
+
+from .relay import Relay
 
 HASTY = (sys.executable, "-m", "tests.cluster.hasty")
 
@@ -40,12 +43,16 @@ class HastyDaemon(Daemon):
 
 @dataclass
 class Cluster:
-    """Two daemons, the platforms, and accounts that are linked to all of them."""
+    """Two daemons, the platforms, and accounts that are linked to all of them.
+
+    `way` is that of the first daemon to Telegram.
+    """
 
     url: str
     daemons: list[HastyDaemon]
     platforms: Platforms
     keys: list[str]
+    way: Relay
     events: int = 0
 
     async def leader(self) -> HastyDaemon | None:
@@ -55,7 +62,9 @@ class Cluster:
             holder = await database.fetchval("SELECT holder FROM leaders WHERE token LIKE 'telegram:%'") or ""
         finally:
             await database.close()
-        return next((each for each in self.daemons if f":{each.base_url.rpartition(':')[2]}:" in holder), None)
+        return next(
+            (each for each in self.daemons if f":{each.base_url.rpartition(':')[2]}:" in holder), None
+        )
 
     async def wait_for_leader(self, *, other_than: HastyDaemon | None = None) -> HastyDaemon:
         found: HastyDaemon | None = None
@@ -98,17 +107,21 @@ async def cluster(postgres_copies: PostgresCopies, tmp_path: Path) -> AsyncItera
     url = postgres_copies.new(tmp_path)
     async with running_platforms() as platforms:
         platforms.lift_limits()
-        daemons = []
-        for name in ("a", "b"):
-            (tmp_path / name).mkdir()
-            daemons.append(HastyDaemon(platforms.settings, database_url=url, folder=tmp_path / name))
-        try:
-            keys = await linked_accounts(url, platforms)
-            await asyncio.gather(*(each.start() for each in daemons))
-            yield Cluster(url, daemons, platforms, keys)
-        finally:
-            for each in daemons:
-                await each.close()
+        async with Relay(URL(platforms.telegram.url).port or 0) as way:
+            daemons = []
+            for name, port in (("a", way.port), ("b", None)):
+                (tmp_path / name).mkdir()
+                own = dict(platforms.settings)
+                if port:
+                    own["PINGPILOT_TELEGRAM_API_URL"] = str(URL(platforms.telegram.url).with_port(port))
+                daemons.append(HastyDaemon(own, database_url=url, folder=tmp_path / name))
+            try:
+                keys = await linked_accounts(url, platforms)
+                await asyncio.gather(*(each.start() for each in daemons))
+                yield Cluster(url, daemons, platforms, keys, way)
+            finally:
+                for each in daemons:
+                    await each.close()
     postgres_copies.drop(url)
 
 
@@ -164,3 +177,21 @@ async def test_a_leader_that_was_stopped_sends_nothing_when_it_goes_on_and_one_t
     await cluster.post(4, leader)
     await until(lambda: len(telegram.messages) == cluster.events + 2)
     await telegram.wait_polling()
+
+
+async def test_a_leader_that_does_not_reach_its_platform_steps_aside(cluster: Cluster) -> None:
+    first, second = cluster.daemons
+    if await cluster.wait_for_leader() is second:
+        await second.stop()
+        await cluster.wait_for_leader(other_than=second)
+        await second.start()
+    await cluster.post(2, first)
+    await cluster.wait_for_arrivals()
+
+    cluster.way.cut()
+    await cluster.post(3, first, second)
+    await cluster.wait_for_arrivals()
+
+    assert await cluster.leader() is second
+    assert "This daemon steps aside" in first.log
+    assert cluster.doubled() == 0

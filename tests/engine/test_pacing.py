@@ -170,7 +170,9 @@ async def test_what_was_sent_by_another_daemon_counts_by_recipient() -> None:
     rate = Rate(per_second=1 / 3, burst=3)
     pacer = Pacer(overall=None, per_recipient=Rate(per_second=1, burst=2), per_room=rate, clock=clock)
 
-    pacer.begin([Sent("room", True, 2.5), Sent("room", True, 2), Sent("room", True, 1.5), Sent("a", False, 5)])
+    pacer.begin(
+        [Sent("room", True, 2.5), Sent("room", True, 2), Sent("room", True, 1.5), Sent("a", False, 5)]
+    )
     start = clock.monotonic()
     async with pacer.turn("room", in_room=True):
         in_room = clock.monotonic() - start
