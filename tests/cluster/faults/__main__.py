@@ -95,8 +95,11 @@ async def _run(asked: argparse.Namespace, net: network.Network, folder: Path) ->
 def _keep_calls(cluster: Cluster, folder: Path) -> None:
     """Write each call and message as it came, a line each."""
     folder.mkdir(parents=True, exist_ok=True)
-    seen = [*cluster.platforms.calls, *cluster.platforms.refusals, *cluster.platforms.arrivals]
-    lines = [f"{each.at:.3f} {each}\n" for each in sorted(seen, key=lambda each: each.at)]
+    platforms = cluster.platforms
+    seen = [(each.at, str(each)) for each in platforms.calls]
+    seen += [(each.at, str(each)) for each in platforms.refusals]
+    seen += [(each.at, str(each)) for each in platforms.arrivals]
+    lines = [f"{at:.3f} {what}\n" for at, what in sorted(seen)]
     terms = [f"{each}\n" for channel in LED for each in cluster.leaders.terms(channel)]
     (folder / "seen.txt").write_text("".join([*terms, *lines]))
 

@@ -71,6 +71,13 @@ class Cluster:
             await each.launch(own_clock=self.clocks_can_be_set)
         await asyncio.gather(*(each.wait_until_ready(self._http) for each in daemons))
 
+    async def revive(self) -> list[str]:
+        """Start those daemons again that ended by themselves, and return what they said."""
+        ended = [each for each in self.daemons if each.has_ended is not None]
+        said = [f"{each.name} ended with {each.has_ended}: {each.last_words}" for each in ended]
+        await self.start(*ended)
+        return said
+
     async def calm(self) -> None:
         """Return once all daemons are ready and each channel has a leader."""
         await asyncio.gather(*(each.wait_until_ready(self._http) for each in self.daemons))
@@ -150,7 +157,9 @@ async def running_cluster(
         stack.push_async_callback(server.stop)
         await server.start()
         await server.create_database()
-        platforms = await stack.enter_async_context(running_platforms(network, chats=_ACCOUNTS, rooms=BUSY))
+        platforms = await stack.enter_async_context(
+            running_platforms(network, folder, chats=_ACCOUNTS, rooms=BUSY)
+        )
         http = await stack.enter_async_context(
             aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=5), connector=aiohttp.TCPConnector(limit=0)

@@ -90,6 +90,13 @@ class Daemon:
         """Its exit code, None while it runs."""
         return self._running.returncode
 
+    @property
+    def last_words(self) -> str:
+        """The last line of its log that says anything."""
+        return next(
+            (line.strip(" |+-") for line in reversed(self.log.splitlines()) if line.strip(" |+-")), ""
+        )
+
     async def kill(self) -> None:
         """End it without a warning (SIGKILL)."""
         self._running.kill()

@@ -59,6 +59,7 @@ async def play(
     cluster: Cluster, number: int, kind: Kind, random: Random, *, frozen: float, burst: int
 ) -> Outcome:
     """Let one fault come over the leader of one channel, any moment, and return what came of it."""
+    ended = await cluster.revive()
     await cluster.calm()
     channel = random.choice(LED)
     doubled_before = _doubled(cluster)
@@ -73,6 +74,7 @@ async def play(
     later = asyncio.get_running_loop().call_later(3, cluster.load.burst, burst)
     began = time.monotonic()
     struck = await kind.play(cluster, leader, random, frozen)
+    ended += await cluster.revive()
     concerned = led if kind.dethrones else LED
     resumed = {each: await _resumption(cluster, each, before[each], struck) for each in concerned}
     later.cancel()
@@ -97,6 +99,7 @@ async def play(
         pause=cluster.load.longest_pause(began, settled),
         settled=settled - settling,
     )
+    outcome.problems += [*ended, *await cluster.revive()]
     outcome.problems += _unexplained(doubled, cut_off)
     outcome.problems += [
         f"event {event} has not arrived: {', '.join(places)}" for event, places in missing.items()
@@ -107,8 +110,8 @@ async def play(
     ]
     outcome.problems += [
         f"{each.platform} answered {each.status} to daemon {each.daemon}'s {each.name} "
-        f"{each.at - struck.since:.2f} s after the fault, after {_calls_before(cluster, each)} calls in a second: "
-        f"{each.body}"
+        f"{each.at - struck.since:.2f} s after the fault, "
+        f"after {_calls_before(cluster, each)} of these within a second: {each.body}"
         for each in refused
         if each.status != _CONFLICT
     ]

@@ -143,14 +143,18 @@ def _time_of(arrival: Arrival) -> float:
 
 
 @asynccontextmanager
-async def running_platforms(network: Network, *, chats: int, rooms: int) -> AsyncIterator[Platforms]:
+async def running_platforms(
+    network: Network, folder: Path, *, chats: int, rooms: int
+) -> AsyncIterator[Platforms]:
     """Run the platforms; so many people have a chat with the bots, and so many groups have them in."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.cluster.faults.platforms", str(chats), str(rooms)),
-        env=environment({}),
-        cwd=REPOSITORY,
-        stdout=asyncio.subprocess.PIPE,
-    )
+    with (folder / "platforms.log").open("w") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.cluster.faults.platforms", str(chats), str(rooms)),
+            env=environment({}),
+            cwd=REPOSITORY,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
     assert process.stdout
     try:
         told: dict[str, Any] = {}
