@@ -78,26 +78,26 @@ async def connect(url: str, *, command_timeout: float) -> Any:
 
 @asynccontextmanager
 async def migration_lock(url: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
-    """Give what tries to lock other processes that migrate out, until it returns true, and after that."""
+    """Give what tries to lock other processes that migrate out, until it returns true, and after that.
+
+    A transaction that stays open holds the lock: of a session a pooler may make several. Who waits has none
+    open, since it would keep one of the pooler's few connections to the server.
+    """
+
+    async def has_locked() -> bool:
+        if not holder.is_in_transaction():
+            await holder.execute("BEGIN")
+        if await holder.fetchval("SELECT pg_try_advisory_xact_lock($1)", _MIGRATION_LOCK):
+            return True
+        await holder.execute("ROLLBACK")
+        return False
+
     with our_errors():
         holder = await connect(url, command_timeout=_ALIVE_WITHIN)
         try:
-            yield partial(_has_locked, holder)
+            yield has_locked
         finally:
             holder.terminate()  # with it goes the lock, also where the server does not answer
-
-
-async def _has_locked(holder: Any) -> bool:
-    """Hold the lock by a transaction that stays open: of a session a pooler may make several.
-
-    Who waits has none open, since it would keep one of the pooler's few connections to the server.
-    """
-    if not holder.is_in_transaction():
-        await holder.execute("BEGIN")
-    if await holder.fetchval("SELECT pg_try_advisory_xact_lock($1)", _MIGRATION_LOCK):
-        return True
-    await holder.execute("ROLLBACK")
-    return False
 
 
 async def leads_elsewhere(url: str, other: str) -> bool:
