@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -28,20 +29,25 @@ from pingpilot.accounts.deleting import Deletions
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.sign_up import Newcomers
 from pingpilot.accounts.unsubscribing import Unsubscriber
-from pingpilot.clock import Clock, SystemClock
+from pingpilot.clock import AgreedClock, Clock
+from pingpilot.cluster.leading import Times
+from pingpilot.cluster.membership import Membership
+from pingpilot.cluster.news import Bulletin, news_of
 from pingpilot.config import PREFIX, Settings
 from pingpilot.daemon.examining import Examiner
+from pingpilot.daemon.hearing import DaemonHearer
 from pingpilot.daemon.identity import Identity, new_identity
 from pingpilot.daemon.parts import Part, build_parts
-from pingpilot.daemon.supervision import end, supervise
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.parts import Surroundings
+from pingpilot.delivery.queue import take_back_of
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import DatabaseUnavailable, SettingsError
 from pingpilot.events.intake import Intake
 from pingpilot.events.live import Live
 from pingpilot.events.offers import offer_channels
 from pingpilot.listening import listening_socket
+from pingpilot.loops import end
 from pingpilot.storage.housekeeping import Housekeeper
 from pingpilot.storage.migrating import cannot_be_used, prepare_database
 from pingpilot.storage.watch import DatabaseWatch
@@ -54,6 +60,7 @@ GRACE = timedelta(seconds=10)
 LATEST_END = timedelta(seconds=25)
 """How long a stop may take in all, whatever does not answer."""
 _YOUNG_OBJECTS = 10_000  # before those are looked through that were made last: 4 % of intake with 700
+_LAST_NEWS = 0.5  # seconds that a stop waits for other daemons to be told
 _PATIENCE_AT_THE_END = 1.0  # seconds that the database may take for an answer when the grace is nearly over
 
 log = structlog.get_logger(__name__)
@@ -63,19 +70,35 @@ class Daemon:
     """One process's worth of PingPilot, over a database that is open already."""
 
     def __init__(
-        self, settings: Settings, *, identity: Identity, clock: Clock | None = None, grace: timedelta = GRACE
+        self,
+        settings: Settings,
+        *,
+        identity: Identity,
+        clock: Clock | None = None,
+        grace: timedelta = GRACE,
+        times: Times | None = None,
     ) -> None:
         self._settings = settings
         self._identity = identity
         self._grace = grace
-        self._clock = clock or SystemClock()
+        self._times = times
+        self._clock = clock or AgreedClock()
         self._health = Health()
         self._database = DatabaseWatch(clock=self._clock)
         self._metrics = Metrics()
-        self._live = Live()
-        self._settlements = Settlements(self._live)
-        self._deletions = Deletions(clock=self._clock, database=self._database)
+        self._news = news_of(settings.database_direct)
+        self._live = Live(self._news)
+        self._settlements = Settlements(self._live, news=self._news)
         self._limits = PlanLimits.of(settings)
+        self._intake = Intake(
+            clock=self._clock,
+            database=self._database,
+            metrics=self._metrics,
+            limits=self._limits,
+            on_deliveries=self._wake,
+            live=self._live,
+        )
+        self._deletions = Deletions(clock=self._clock, database=self._database)
         self._housekeeper = Housekeeper(
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
         )
@@ -90,6 +113,15 @@ class Daemon:
         """
         with _listen(self._settings) as listener:
             base_url = self._settings.base_url(listener.getsockname()[1])
+            membership = Membership(
+                self._identity.name,
+                dead=self._identity.predecessors,
+                take_back=partial(take_back_of, clock=self._clock),
+                database=self._database,
+                clock=self._clock,
+                times=self._times,
+            )
+            await membership.join()
             unsubscriber = await Unsubscriber.load(base_url)
             self._parts = build_parts(
                 self._settings,
@@ -100,8 +132,12 @@ class Daemon:
                     unsubscriber=unsubscriber,
                     on_deliveries=self._wake,
                     base_url=base_url,
+                    share=membership.share,
+                    on_incoming=self._take_incoming,
                 ),
                 identity=self._identity,
+                intake=self._intake,
+                membership=membership,
                 settlements=self._settlements,
                 database=self._database,
                 metrics=self._metrics,
@@ -118,14 +154,20 @@ class Daemon:
                 log.info("PingPilot is up", url=base_url)
                 if on_up:
                     on_up(base_url)
-                await self._run(stop, services)
+                await self._run(stop, services, membership)
                 log.info("PingPilot has stopped")
 
-    async def _run(self, stop: asyncio.Event, services: Services) -> None:
+    async def _run(self, stop: asyncio.Event, services: Services, membership: Membership) -> None:
         """Run all parts until `stop`; then refuse what still comes and let what is under way finish.
 
         What is not done within the grace stays pending.
         """
+        hearer = DaemonHearer(
+            {name: part.dispatcher for name, part in self._parts.items()},
+            settlements=self._settlements,
+            live=self._live,
+            on_incoming=lambda name: self._parts[name].channel.wake(),
+        )
         async with asyncio.TaskGroup() as tasks:
             side_tasks = [
                 tasks.create_task(self._housekeeper.run(), name="housekeeping"),
@@ -133,11 +175,13 @@ class Daemon:
                 tasks.create_task(self._deletions.run(), name="deletions"),
                 tasks.create_task(self._database.run(), name="database watch"),
                 tasks.create_task(self._end_the_start(), name="the start's end"),
+                tasks.create_task(membership.run(), name="heartbeats"),
+                tasks.create_task(self._news.run(hearer), name="news"),
             ]
-            for name, part in self._parts.items():
-                supervised = supervise(part.channel, self._health, clock=self._clock)
-                side_tasks.append(tasks.create_task(supervised, name=f"supervise {name}"))
-                tasks.create_task(part.dispatcher.run(), name=f"dispatch {name}")
+            serving = {
+                name: tasks.create_task(part.run(), name=f"serve {name}")
+                for name, part in self._parts.items()
+            }
             await stop.wait()
             log.info("PingPilot is stopping")
             services.stopping = True
@@ -145,13 +189,20 @@ class Daemon:
             await self._examiner.close()
             for part in self._parts.values():
                 part.dispatcher.stop()
+            for name, part in self._parts.items():
+                if not part.mandate.may_act():
+                    serving[name].cancel()  # lest it leads while it stops
             left = max(0.0, self._grace.total_seconds() - PATIENCE)
             asyncio.get_running_loop().call_later(left, be_impatient, _PATIENCE_AT_THE_END)
             await asyncio.gather(
                 services.in_flight.none(self._grace),
                 *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
             )
+            await end(serving.values())
+            self._wake(set(self._parts))  # others take over what was put back, and the bots
+            await self._news.told(_LAST_NEWS)
             await end(side_tasks)
+        await membership.leave()
 
     async def _end_the_start(self) -> None:
         """Take what is loaded out of garbage collection, since it stays: a full one would take 70 ms."""
@@ -181,14 +232,7 @@ class Daemon:
     def _services(self, unsubscriber: Unsubscriber, base_url: str) -> Services:
         return Services(
             authenticator=Authenticator(limits=self._limits, clock=self._clock),
-            intake=Intake(
-                clock=self._clock,
-                database=self._database,
-                metrics=self._metrics,
-                limits=self._limits,
-                on_deliveries=self._wake,
-                live=self._live,
-            ),
+            intake=self._intake,
             settlements=self._settlements,
             live=self._live,
             deletions=self._deletions,
@@ -207,14 +251,22 @@ class Daemon:
             newcomers=Newcomers.of(self._settings),
             channel_settings=self._settings.channels,
             senders={name: part.channel for name, part in self._parts.items()},
+            receivers={name: part.channel.receiver for name, part in self._parts.items()},
             sign_in_header=self._settings.sign_in_header,
             proxies=TrustedProxies(self._settings.trusted_proxies),
             cors=Cors(self._settings.cors_origins),
         )
 
+    def _take_incoming(self, name: str) -> None:
+        """Have what a platform posted here looked at, by whichever daemon leads its bot."""
+        self._parts[name].channel.wake()
+        self._news.tell(Bulletin(incoming=frozenset({name})))
+
     def _wake(self, names: set[str]) -> None:
         for name in sorted(names & self._parts.keys()):
             self._parts[name].dispatcher.wake()
+        ours = {name for name, part in self._parts.items() if part.dispatcher.has_room}
+        self._news.tell(Bulletin(channels=frozenset(names - ours)))
 
 
 def _listen(settings: Settings) -> socket.socket:
