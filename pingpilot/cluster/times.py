@@ -11,8 +11,8 @@ class Times:
     It is over `lease` after the last renewal, by the database's clock; the leader trusts itself for `margin`
     less, by its own. Others look at it that often, and wait for `rest` after a leader that let go in order:
     as long as a platform's short window, so that its last second and their first are not one. Who stepped
-    `aside` lets others go first for so long. A daemon that is not heard of for `dead_after` is dead: others take
-    back what it was sending.
+    `aside` lets others go first for so long. A daemon that is not heard of for `dead_after` is dead: others
+    take back what it was sending.
     """
 
     lease: timedelta = timedelta(seconds=6)
