@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from api.app import CALLS
 from bots.commands import Commands
-from models import Account, Event, Plan
+from models import Account, Event, Fact, IncomingUpdate, Plan
 from models.ids import event_id_text
 from pingpilot.accounts.accounts import accounts_without_channel, has_operator
 from pingpilot.accounts.exporting import export_account
@@ -222,6 +222,11 @@ async def _talk_to_bots(api: Api, account: Account) -> None:
     await commands.rooms.link(user, room, code.code)
     await commands.rooms.unlink(user, room)
     await commands.rooms.suspend("telegram", "-6", "The bot was removed.")
+    await IncomingUpdate.keep("telegram:42", 5000, "sealed", api.clock.now())
+    await IncomingUpdate.count_waiting("telegram:42", 1000)
+    await IncomingUpdate.give_back(await IncomingUpdate.take("telegram:42", 8))
+    await Fact.take_turn("discord.session.42", timedelta(hours=1))
+    await Fact.take_turn("discord.session.42", timedelta(hours=1))
 
 
 async def _deliver(api: Api) -> None:
