@@ -16,8 +16,10 @@ from models.fact import Fact
 from models.failure_count import FailureCount
 from models.idempotency_key import IdempotencyKey
 from models.incoming_update import IncomingUpdate
+from models.leader import Leader
 from models.link_code import LinkCode
 from models.link_guess import LinkGuess
+from models.member import Member
 from models.monthly_usage import MonthlyUsage
 from models.session import Session
 from models.sign_in_link import SignInLink
@@ -43,8 +45,10 @@ __all__ = [
     "IdempotencyKey",
     "IncomingUpdate",
     "KeyScope",
+    "Leader",
     "LinkCode",
     "LinkGuess",
+    "Member",
     "MonthlyUsage",
     "NumberTotals",
     "Plan",

@@ -15,7 +15,7 @@ from tortoise.connection import get_connection
 from tortoise.transactions import in_transaction
 
 from models import migrations
-from models.backends import ASIDE, READER
+from models.backends import ASIDE, LEASES, READER
 from models.sql import is_postgres, query
 from models.work import Work
 from pingpilot.database_url import sqlite_path
@@ -38,8 +38,10 @@ _MODULES = [
     "models.failure_count",
     "models.idempotency_key",
     "models.incoming_update",
+    "models.leader",
     "models.link_code",
     "models.link_guess",
+    "models.member",
     "models.monthly_usage",
     "models.session",
     "models.sign_in_link",
@@ -170,6 +172,11 @@ def aside() -> BaseDBAsyncClient:
     return get_connection(ASIDE) if is_sqlite else connection()
 
 
+def leases() -> BaseDBAsyncClient:
+    """Return a connection for leases and heartbeats: they are too late once they wait behind other work."""
+    return get_connection(LEASES) if is_postgres(connection()) else connection()
+
+
 def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T]]:
     """Make a coroutine function run as a task of its own that its caller's cancellation can't reach.
 
@@ -181,10 +188,17 @@ def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, A
     async def shielded(*args: P.args, **kwargs: P.kwargs) -> T:
         task = asyncio.create_task(function(*args, **kwargs))
         _units_under_way.add(task)
-        task.add_done_callback(_units_under_way.discard)
+        task.add_done_callback(_end_unit)
         return await asyncio.shield(task)
 
     return shielded
+
+
+def _end_unit(task: asyncio.Task[Any]) -> None:
+    """Forget a unit of work; one that nobody waits for any more may fail without asyncio's complaint."""
+    _units_under_way.discard(task)
+    if not task.cancelled():
+        task.exception()
 
 
 @unit_of_work

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
+from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -124,6 +125,11 @@ class ChannelSettings(BaseSettings):
         """The variable that the channel lacks to be on, None where it has all it needs."""
         raise NotImplementedError
 
+    @property
+    def bot(self) -> str | None:
+        """The name of the bot that sends, which one daemon at a time leads; None where all send alike."""
+        return None
+
     def check_address(self, text: str) -> str:
         """Return the address of a new destination as it is stored. Raises `InvalidInput`.
 
@@ -141,6 +147,11 @@ class ChannelSettings(BaseSettings):
     def variable(cls, field: str) -> str:
         """Return the name of a field's environment variable."""
         return _variable(cls, field)
+
+
+def unnamed_bot(channel: str, token: SecretStr) -> str:
+    """Return a name for the bot of a token in which none can be read: it can't be turned back into it."""
+    return f"{channel}:{sha256(token.get_secret_value().encode()).hexdigest()[:16]}"
 
 
 T = TypeVar("T", bound=ChannelSettings)

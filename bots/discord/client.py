@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bots.commands import Commands
-from bots.discord.bounds import bound_answers
+from bots.discord.bounds import bound_answers, guard_requests
 from bots.discord.commands import add_commands, press
 from bots.discord.gateway import GatewayHttp
 from bots.discord.rooms import lose
@@ -101,7 +101,9 @@ class _Client(discord.Client):
         )
         # Before the tree takes it over
         self.http = self._connection.http = GatewayHttp(
-            self.loop, http_trace=bound_answers(aiohttp.TraceConfig()), may_act=may_act
+            self.loop,
+            http_trace=guard_requests(bound_answers(aiohttp.TraceConfig()), may_act),
+            may_act=may_act,
         )
         self._health = health
         self._starts = starts

@@ -12,7 +12,7 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
     """Return the channel and its bot, by settings that have a token."""
     assert settings.token, "asked for only where `missing` is None"  # noqa: S101
     use_api(settings.api_url)
-    channel = DiscordChannel(token=settings.token)
+    channel = DiscordChannel(token=settings.token, may_act=around.may_act)
     commands = Commands(
         limits=around.limits,
         clock=around.clock,
@@ -27,4 +27,4 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
         starts=SessionStarts(health=around.health, clock=around.clock),
         may_act=around.may_act,
     )
-    return ChannelParts(channel, bot, channel.close)
+    return ChannelParts(channel, bot, channel.close, channel.reach)

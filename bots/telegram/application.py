@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -52,8 +53,10 @@ class TelegramBot:
         health: Health,
         webhook: Webhook,
         polls: bool = True,
+        may_act: Callable[[], bool] = lambda: True,
     ) -> None:
         self._token = token
+        self._may_act = may_act
         self._api_url = api_url
         self._commands = commands
         self._health = health
@@ -84,7 +87,9 @@ class TelegramBot:
             await self._stop(application)
 
     def _new_application(self) -> App:
-        request = new_request(ReadableUpdates, connections=HANDLERS + 1, timeout=_MARGIN)
+        request = new_request(
+            ReadableUpdates, connections=HANDLERS + 1, timeout=_MARGIN, may_act=self._may_act
+        )
         return (
             ApplicationBuilder()
             .token(self._token.get_secret_value())

@@ -12,7 +12,7 @@ from pingpilot.delivery.parts import ChannelParts, Surroundings
 def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
     """Return the channel and its bot, by settings that have a token."""
     assert settings.token, "asked for only where `missing` is None"  # noqa: S101
-    channel = TelegramChannel(token=settings.token, api_url=settings.api_url)
+    channel = TelegramChannel(token=settings.token, api_url=settings.api_url, may_act=around.may_act)
     commands = Commands(
         limits=around.limits,
         clock=around.clock,
@@ -22,7 +22,7 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
     )
     webhook = Webhook(
         token=settings.token,
-        bot=settings.bot,
+        bot=settings.bot or "",
         base_url=around.base_url,
         needs_https=settings.api_url == TELEGRAM_API,  # a Bot API server of one's own takes http, too
         clock=around.clock,
@@ -37,11 +37,13 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
         health=around.health,
         webhook=webhook,
         polls=not settings.webhook,
+        may_act=around.may_act,
     )
     return ChannelParts(
         channel,
         bot,
         channel.close,
+        channel.reach,
         receiver=webhook if settings.webhook else None,
         wake=webhook.wake,
     )

@@ -1,9 +1,11 @@
 """The settings of the Telegram channel: `PINGPILOT_TELEGRAM_…`."""
 
+import re
+
 from pydantic_settings import SettingsConfigDict
 
 from pingpilot.channels import TELEGRAM
-from pingpilot.config import PREFIX, ChannelSettings, HttpUrl, Token
+from pingpilot.config import PREFIX, ChannelSettings, HttpUrl, Token, unnamed_bot
 
 TELEGRAM_API = "https://api.telegram.org"
 
@@ -18,10 +20,13 @@ class TelegramSettings(ChannelSettings):
     webhook: bool = False
 
     @property
-    def bot(self) -> str:
+    def bot(self) -> str | None:
         """By its id, which stands before the colon and stays when the token is renewed."""
-        number, of_bot_father, _ = (self.token.get_secret_value() if self.token else "").partition(":")
-        return f"{TELEGRAM.name}:{number if of_bot_father else ''}"
+        if self.token is None:
+            return None
+        number, _, secret = self.token.get_secret_value().partition(":")
+        is_id = secret and re.fullmatch("[0-9]{1,20}", number)
+        return f"{TELEGRAM.name}:{number}" if is_id else unnamed_bot(TELEGRAM.name, self.token)
 
     @property
     def missing(self) -> str | None:

@@ -21,6 +21,7 @@ from tortoise.backends.base.client import (
 )
 from tortoise.connection import get_connections
 
+from models.backends import LEASES
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
 from models.sql import numbered
 from models.work import Ask, Asked, Insert, Work
@@ -36,6 +37,9 @@ _CONNECTS_WITHIN = 3.0  # seconds
 _LOCKED_FOR = 10.0  # seconds that a migration, or a command, waits for what others have locked
 _ALIVE_WITHIN = 10.0  # seconds in which a server that is busy with a migration answers a question beside it
 _MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
+_PATIENCE_OF_LEASES = (
+    1.5  # seconds: of the five for which a leader trusts itself, enough are left to try again
+)
 _CLOSES_WITHIN = 2.0  # seconds for a goodbye to a server that may not answer
 
 _NO_SESSION = "a pooler gives each transaction another session: PgBouncer needs pool_mode = session"
@@ -52,15 +56,25 @@ our_errors: Callable[[], AbstractContextManager[None]] = partial(
 
 
 def connections(url: str, *, patience: float | None) -> dict[str, dict[str, Any]]:
-    """Return Tortoise's configuration of the pool of connections."""
+    """Return Tortoise's configuration: a pool of connections, and one for leases.
+
+    Those must not wait until others have done with the pool, and are tried again rather than waited for.
+    """
+    if patience is None:
+        return {"default": _pool(url, most=10, patience=None)}
+    of_leases = _pool(url, most=1, patience=min(patience, _PATIENCE_OF_LEASES))
+    return {"default": _pool(url, most=10, patience=patience), LEASES: of_leases}
+
+
+def _pool(url: str, *, most: int, patience: float | None) -> dict[str, Any]:
     credentials = {
         **_how_to_connect(url),
-        "maxsize": 10,
+        "maxsize": most,
         "patience": patience,
         "init": partial(_begin_session, _time_limits(patience)),
         "reset": _keep_session,
     }
-    return {"default": {"engine": __name__, "credentials": credentials}}
+    return {"engine": __name__, "credentials": credentials}
 
 
 @asynccontextmanager
@@ -100,12 +114,17 @@ async def _begin_session(time_limits: Mapping[str, str], connection: Any) -> Non
 def _time_limits(patience: float | None) -> dict[str, str]:
     """Return PostgreSQL's own limits, in milliseconds.
 
-    They come a little before ours, so that an answer says what took so long and the connection stays.
+    They come a little before ours, so that an answer says what took so long and the connection stays. A
+    process that is stopped in the middle of a transaction, or cut off, keeps its locks for as long only.
     """
     if patience is None:
         return {"lock_timeout": f"{_LOCKED_FOR * 1000:.0f}"}
     locked_for = min(patience * 0.8, _LOCKED_FOR)
-    return {"statement_timeout": f"{patience * 900:.0f}", "lock_timeout": f"{locked_for * 1000:.0f}"}
+    return {
+        "statement_timeout": f"{patience * 900:.0f}",
+        "lock_timeout": f"{locked_for * 1000:.0f}",
+        "idle_in_transaction_session_timeout": f"{patience * 900:.0f}",
+    }
 
 
 async def _keep_session(_connection: Any) -> None:

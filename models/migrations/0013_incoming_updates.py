@@ -5,7 +5,7 @@ from tortoise import fields
 from models.indexes import IndexWhere
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0011_open_deliveries')]
+    dependencies = [('models', '0012_many_daemons')]
 
     initial = False
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -28,20 +29,23 @@ from pingpilot.accounts.deleting import Deletions
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.sign_up import Newcomers
 from pingpilot.accounts.unsubscribing import Unsubscriber
-from pingpilot.clock import Clock, SystemClock
+from pingpilot.clock import AgreedClock, Clock
+from pingpilot.cluster.leading import Times
+from pingpilot.cluster.membership import Membership
 from pingpilot.config import PREFIX, Settings
 from pingpilot.daemon.examining import Examiner
 from pingpilot.daemon.identity import new_identity
 from pingpilot.daemon.parts import Part, build_parts
-from pingpilot.daemon.supervision import end, supervise
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.parts import Surroundings
+from pingpilot.delivery.queue import take_back_of
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import DatabaseUnavailable, SettingsError
 from pingpilot.events.intake import Intake
 from pingpilot.events.live import Live
 from pingpilot.events.offers import offer_channels
 from pingpilot.listening import listening_socket
+from pingpilot.loops import end
 from pingpilot.storage.housekeeping import Housekeeper
 from pingpilot.storage.migrating import cannot_be_used, prepare_database
 from pingpilot.storage.watch import DatabaseWatch
@@ -62,10 +66,18 @@ log = structlog.get_logger(__name__)
 class Daemon:
     """One process's worth of PingPilot, over a database that is open already."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None, grace: timedelta = GRACE) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        grace: timedelta = GRACE,
+        times: Times | None = None,
+    ) -> None:
         self._settings = settings
         self._grace = grace
-        self._clock = clock or SystemClock()
+        self._times = times
+        self._clock = clock or AgreedClock()
         self._health = Health()
         self._database = DatabaseWatch(clock=self._clock)
         self._metrics = Metrics()
@@ -87,6 +99,15 @@ class Daemon:
         """
         with _listen(self._settings) as listener, new_identity(self._settings) as identity:
             base_url = self._settings.base_url(listener.getsockname()[1])
+            membership = Membership(
+                identity.name,
+                dead=identity.predecessors,
+                take_back=partial(take_back_of, clock=self._clock),
+                database=self._database,
+                clock=self._clock,
+                times=self._times,
+            )
+            await membership.join()
             unsubscriber = await Unsubscriber.load(base_url)
             self._parts = build_parts(
                 self._settings,
@@ -98,8 +119,10 @@ class Daemon:
                     on_deliveries=self._wake,
                     base_url=base_url,
                     on_incoming=lambda name: self._parts[name].channel.wake(),
+                    share=membership.share,
                 ),
                 identity=identity,
+                membership=membership,
                 settlements=self._settlements,
                 database=self._database,
                 metrics=self._metrics,
@@ -116,10 +139,10 @@ class Daemon:
                 log.info("PingPilot is up", url=base_url)
                 if on_up:
                     on_up(base_url)
-                await self._run(stop, services)
+                await self._run(stop, services, membership)
                 log.info("PingPilot has stopped")
 
-    async def _run(self, stop: asyncio.Event, services: Services) -> None:
+    async def _run(self, stop: asyncio.Event, services: Services, membership: Membership) -> None:
         """Run all parts until `stop`; then refuse what still comes and let what is under way finish.
 
         What is not done within the grace stays pending.
@@ -131,11 +154,12 @@ class Daemon:
                 tasks.create_task(self._deletions.run(), name="deletions"),
                 tasks.create_task(self._database.run(), name="database watch"),
                 tasks.create_task(self._end_the_start(), name="the start's end"),
+                tasks.create_task(membership.run(), name="heartbeats"),
             ]
-            for name, part in self._parts.items():
-                supervised = supervise(part.channel, self._health, clock=self._clock)
-                side_tasks.append(tasks.create_task(supervised, name=f"supervise {name}"))
-                tasks.create_task(part.dispatcher.run(), name=f"dispatch {name}")
+            serving = {
+                name: tasks.create_task(part.run(), name=f"serve {name}")
+                for name, part in self._parts.items()
+            }
             await stop.wait()
             log.info("PingPilot is stopping")
             services.stopping = True
@@ -143,13 +167,17 @@ class Daemon:
             await self._examiner.close()
             for part in self._parts.values():
                 part.dispatcher.stop()
+            for name, part in self._parts.items():
+                if not part.mandate.may_act():
+                    serving[name].cancel()  # lest it leads while it stops
             left = max(0.0, self._grace.total_seconds() - PATIENCE)
             asyncio.get_running_loop().call_later(left, be_impatient, _PATIENCE_AT_THE_END)
             await asyncio.gather(
                 services.in_flight.none(self._grace),
                 *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
             )
-            await end(side_tasks)
+            await end([*side_tasks, *serving.values()])
+        await membership.leave()
 
     async def _end_the_start(self) -> None:
         """Take what is loaded out of garbage collection, since it stays: a full one would take 70 ms."""

@@ -41,8 +41,9 @@ class Receiver(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do;
-    `base_url` is where people reach the API and the dashboard. `may_act` tells whether this daemon may make
-    requests of the channel's bot; `on_incoming` is told the channel whose platform has posted something.
+    `base_url` is where people reach the API and the dashboard. `may_act` says whether this daemon leads the
+    channel's bot, and is asked just before each request that carries its token; `share` what part of so many
+    connections is this daemon's. `on_incoming` is told the channel whose platform has posted something.
 
     Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
     """
@@ -54,6 +55,7 @@ class Surroundings:
     on_deliveries: Callable[[set[str]], None]
     base_url: str = ""
     may_act: Callable[[], bool] = lambda: True
+    share: Callable[[int], int] = lambda most: most
     on_incoming: Callable[[str], None] = lambda _channel: None
 
 
@@ -61,11 +63,14 @@ class Surroundings:
 class ChannelParts:
     """A channel with what runs beside it: the component that `/readyz` shows, and how it is closed.
 
-    `receiver` takes what the platform posts, `wake` tells the component that some of that waits.
+    `reach` asks the platform for something small, where one daemon at a time leads; whatever it raises says
+    that this one does not reach it. `receiver` takes what the platform posts, `wake` tells the component that
+    some of that waits.
     """
 
     channel: Channel
     component: Component
     close: Callable[[], Awaitable[None]]
+    reach: Callable[[], Awaitable[None]] | None = None
     receiver: Receiver | None = None
     wake: Callable[[], None] = lambda: None

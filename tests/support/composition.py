@@ -14,6 +14,7 @@ from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.channels import Rate, Window
 from pingpilot.clock import Clock
+from pingpilot.cluster.mandate import Always
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.claiming import Claimer
@@ -96,8 +97,9 @@ class Composition:
         overall, per_recipient = pace
         return Dispatcher(
             channel,
-            claimer=Claimer(daemon_id=daemon_id),
-            journal=Journal(daemon_id=daemon_id),
+            mandate=Always(daemon_id),
+            claimer=Claimer(),
+            journal=Journal(),
             predecessors=predecessors,
             pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=self.clock),
             settlements=self.settlements,
