@@ -31,8 +31,8 @@ class GatewayHttp(HTTPClient):
         self._may_act = may_act
 
     async def ws_connect(self, url: str, *, compress: int = 0) -> "BoundedSocket":
-        """Connect to the gateway. Raises `aiohttp.ClientError`, as the library expects, and `NotLeading`, which
-        ends the client.
+        """Connect to the gateway. Raises `aiohttp.ClientError`, as the library expects, and `NotLeading`,
+        which ends the client.
         """
         if not self._may_act():
             raise NotLeading
