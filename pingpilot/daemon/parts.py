@@ -21,6 +21,7 @@ from pingpilot.delivery.pacing import Pacer
 from pingpilot.delivery.parts import ChannelParts, Receiver, Surroundings
 from pingpilot.delivery.queue import taking_over
 from pingpilot.delivery.settlement import Settlements
+from pingpilot.events.intake import Intake
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health, State
 from pingpilot.telemetry.metrics import Metrics
@@ -65,6 +66,12 @@ class LateChannel:
         """Serve as `Component.run` does."""
         await (await self.loaded()).component.run()
 
+    async def reach(self) -> None:
+        """Return where the platform can be reached, or nobody knows how to ask it; raises anything else."""
+        own = await self.loaded()
+        if own.reach:
+            await own.reach()
+
     async def receiver(self) -> Receiver | None:
         """Return what takes the platform's posts, where the channel is set up for that."""
         return (await self.loaded()).receiver
@@ -73,12 +80,6 @@ class LateChannel:
         """Tell the component that something its platform posted waits."""
         if self._own:
             self._own.wake()
-
-    async def reach(self) -> None:
-        """Return where the platform can be reached, or nobody knows how to ask it; raises anything else."""
-        own = await self.loaded()
-        if own.reach:
-            await own.reach()
 
     async def close(self) -> None:
         """Close the connections, if there are any."""
@@ -138,6 +139,7 @@ def build_parts(
     around: Surroundings,
     *,
     identity: Identity,
+    intake: Intake,
     membership: Membership,
     settlements: Settlements,
     database: DatabaseWatch,
@@ -145,7 +147,8 @@ def build_parts(
 ) -> dict[str, Part]:
     """Return each channel that has its settings, by name; the others are reported as off, and why."""
     parts = {}
-    claimer, journal = Claimer(), Journal()
+    claimer = Claimer()
+    journal = Journal(gives_way=lambda: intake.is_busy)
     turn = asyncio.Lock()
     for name, own_settings in settings.channels.items():
         if own_settings.missing:

@@ -43,7 +43,7 @@ class Surroundings:
     """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do;
     `base_url` is where people reach the API and the dashboard. `may_act` says whether this daemon leads the
     channel's bot, and is asked just before each request that carries its token; `share` what part of so many
-    connections is this daemon's. `on_incoming` is told the channel whose platform has posted something.
+    connections is this daemon's; `on_incoming` is told the channel whose platform has posted something.
 
     Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
     """

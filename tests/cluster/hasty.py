@@ -8,6 +8,7 @@ from models.database import open_database
 from pingpilot.cluster.leading import Times
 from pingpilot.config import load_settings
 from pingpilot.daemon.daemon import Daemon
+from pingpilot.daemon.identity import new_identity
 from pingpilot.telemetry.logs import configure_logging
 
 TIMES = Times(
@@ -22,8 +23,9 @@ async def main() -> None:
     settings, stop = load_settings(), asyncio.Event()
     configure_logging(level=settings.log_level, format_=settings.log_format, secrets=settings.secrets)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with open_database(settings.database):
-        await Daemon(settings, times=TIMES).serve(stop)
+    with new_identity(settings) as identity:
+        async with open_database(settings.database):
+            await Daemon(settings, identity=identity, times=TIMES).serve(stop)
 
 
 if __name__ == "__main__":
