@@ -37,8 +37,8 @@ _NO_ANSWER = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.I
 _CONNECTS_WITHIN = 3.0  # seconds
 _SESSION = {
     "synchronous_commit": "on",
-    # A session keeps what it planned while a table was empty, and goes through all of it as it grows, once for
-    # each row that refers to it: a quarter of the events a second. All that is asked for often has an index.
+    # A session keeps what it planned while a table was empty, and goes through all of it as it grows, for
+    # each row that refers to it: a quarter of the events a second. What is asked for often has an index.
     "enable_seqscan": "off",
 }
 _LOCKED_FOR = 10.0  # seconds that a migration, or a command, waits for what others have locked
