@@ -15,6 +15,7 @@ from models.event import Event
 from models.fact import Fact
 from models.failure_count import FailureCount
 from models.idempotency_key import IdempotencyKey
+from models.incoming_update import IncomingUpdate
 from models.leader import Leader
 from models.link_code import LinkCode
 from models.link_guess import LinkGuess
@@ -42,6 +43,7 @@ __all__ = [
     "Fact",
     "FailureCount",
     "IdempotencyKey",
+    "IncomingUpdate",
     "KeyScope",
     "Leader",
     "LinkCode",

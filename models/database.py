@@ -1,6 +1,7 @@
 """The database: its configuration, opening, migrating and closing, and the unit of work."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from functools import wraps
@@ -37,6 +38,7 @@ _MODULES = [
     "models.fact",
     "models.failure_count",
     "models.idempotency_key",
+    "models.incoming_update",
     "models.leader",
     "models.link_code",
     "models.link_guess",
@@ -64,6 +66,8 @@ PATIENCE = 4.0
 """Seconds that a call of the database, or a whole transaction, may take with its wait for a turn."""
 MIGRATES_WITHIN = 60.0
 """Seconds that a process waits for another one that migrates the same database."""
+BREAKS = re.compile(r"\d+_breaks_")
+"""Begins the name of a migration that the version before can't live with; all others only add."""
 _LOOKS_EVERY = 0.1  # seconds
 _STILL_THERE_EVERY = 1.0  # seconds between questions to a database that is being migrated
 
@@ -213,12 +217,6 @@ async def in_one_go(work: Work[T], *, durable: bool = True) -> T:
     return cast("T", await client.in_one_go(work, is_synced=False))
 
 
-def is_in_use() -> bool:
-    """Whether somebody is writing just now, whom others wait for: only SQLite lets one write at a time."""
-    client: Any = connection()
-    return not is_postgres(client) and client.is_in_use
-
-
 async def within(work: Work[T]) -> T:
     """Return what `work` does, within the transaction that is open."""
     client: Any = connection()
@@ -277,7 +275,8 @@ async def answers() -> None:
 async def is_current(url: str) -> bool:
     """Return whether every migration is applied.
 
-    Raises `DatabaseUnavailable`, or `NewerSchema` where there are others.
+    A newer version's are no obstacle where they only add: daemons of both run side by side while one after
+    the other is upgraded. Raises `DatabaseUnavailable`, or `NewerSchema` for one that does more.
     """
     path = sqlite_path(url)
     with _engine(url).our_errors():
@@ -294,7 +293,7 @@ async def is_current(url: str) -> bool:
         asked = f"SELECT name FROM {_MIGRATIONS} WHERE app = 'models'"  # noqa: S608
         rows = await connection().execute_query_dict(asked)
     ours, applied = {each.name for each in iter_modules(migrations.__path__)}, {row["name"] for row in rows}
-    if newer := sorted(applied - ours):
+    if newer := sorted(name for name in applied - ours if BREAKS.match(name)):
         raise NewerSchema(
             f"A newer PingPilot has changed this database ({newer[-1]}): run that version or a later one, or "
             "put a backup from before the upgrade in its place."

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-FORM = "sqlite:///absolute/path.sqlite3 or postgres://user:password@host:port/database"
+POSTGRES_FORM = "postgres://user:password@host:port/database"
+FORM = f"sqlite:///absolute/path.sqlite3 or {POSTGRES_FORM}"
 
 _PASSED_ON = frozenset(
     {

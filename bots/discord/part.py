@@ -3,6 +3,7 @@
 from bots.commands import Commands
 from bots.discord.channel import DiscordChannel
 from bots.discord.client import DiscordBot, use_api
+from bots.discord.sessions import SessionStarts
 from bots.discord.settings import DiscordSettings
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 
@@ -21,9 +22,9 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
     )
     bot = DiscordBot(
         token=settings.token,
-        api_url=settings.api_url,
         commands=commands,
         health=around.health,
+        starts=SessionStarts(health=around.health, clock=around.clock),
         may_act=around.may_act,
     )
     return ChannelParts(channel, bot, channel.close, channel.reach)

@@ -17,6 +17,7 @@ class TelegramSettings(ChannelSettings):
 
     token: Token = None
     api_url: HttpUrl = TELEGRAM_API
+    webhook: bool = False
 
     @property
     def bot(self) -> str | None:

@@ -118,11 +118,6 @@ class Client(SqliteClient):
         with our_errors():
             await super().close()
 
-    @property
-    def is_in_use(self) -> bool:
-        """Whether somebody has it, so that others wait."""
-        return self._lock.locked()
-
     def acquire_connection(self) -> "_Turn":
         return _Turn(self._lock, self)
 

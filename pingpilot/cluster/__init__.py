@@ -1,1 +1,1 @@
-"""What several daemons on one database agree upon: who lives, and who leads which bot."""
+"""What several daemons on one PostgreSQL agree upon, and what they tell each other."""

@@ -18,9 +18,10 @@ from pingpilot.delivery.claiming import Claimer
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.pacing import Pacer
-from pingpilot.delivery.parts import ChannelParts, Surroundings
+from pingpilot.delivery.parts import ChannelParts, Receiver, Surroundings
 from pingpilot.delivery.queue import taking_over
 from pingpilot.delivery.settlement import Settlements
+from pingpilot.events.intake import Intake
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health, State
 from pingpilot.telemetry.metrics import Metrics
@@ -70,6 +71,15 @@ class LateChannel:
         own = await self.loaded()
         if own.reach:
             await own.reach()
+
+    async def receiver(self) -> Receiver | None:
+        """Return what takes the platform's posts, where the channel is set up for that."""
+        return (await self.loaded()).receiver
+
+    def wake(self) -> None:
+        """Tell the component that something its platform posted waits."""
+        if self._own:
+            self._own.wake()
 
     async def close(self) -> None:
         """Close the connections, if there are any."""
@@ -129,6 +139,7 @@ def build_parts(
     around: Surroundings,
     *,
     identity: Identity,
+    intake: Intake,
     membership: Membership,
     settlements: Settlements,
     database: DatabaseWatch,
@@ -136,7 +147,8 @@ def build_parts(
 ) -> dict[str, Part]:
     """Return each channel that has its settings, by name; the others are reported as off, and why."""
     parts = {}
-    claimer, journal = Claimer(), Journal()
+    claimer = Claimer()
+    journal = Journal(gives_way=lambda: intake.is_busy)
     turn = asyncio.Lock()
     for name, own_settings in settings.channels.items():
         if own_settings.missing:

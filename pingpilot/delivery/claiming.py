@@ -17,8 +17,8 @@ from pingpilot.delivery.due import DueDelivery, Place, read_due
 
 LEASE = timedelta(minutes=3)
 """Longer than any send takes with its wait for a turn: a lease that runs out belongs to a dead daemon."""
-MOST_COMBINED = 2000
-"""Deliveries that one round of claims adds to those it found due."""
+MOST_COMBINED = 500
+"""Deliveries that one round of claims adds to those it found due: of 2,000, the daemon kept 2 MB more."""
 MOST_SEEN = 128
 """Destinations with something due that one look at the queue finds; the next look goes on behind them."""
 _MOST_OF_AN_ACCOUNT = 50  # of them: one that has very many hides no other

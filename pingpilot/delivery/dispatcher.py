@@ -1,6 +1,7 @@
 """The dispatcher: one channel's worker. Claims what is due, sends it, records what came of it."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -48,8 +49,8 @@ class Dispatcher:
 
     `claimer` and `journal` are those of all channels of the daemon, `mandate` is its right to send;
     `predecessors` are the ids of daemons that are certainly dead.
-    `send_timeout` ends a send that hangs; `poll` is how often the database is asked without a wake-up,
-    for what other processes put there.
+    `send_timeout` ends a send that hangs; `poll`, up to twice as much, is how long the database is not asked
+    without a wake-up, for what other processes put there.
     """
 
     def __init__(
@@ -113,6 +114,11 @@ class Dispatcher:
         self._wakes += 1
         self._awake.set()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it takes at once what is due, so that no other daemon need be told."""
+        return self._mandate.may_act() and not (self._is_short or self._stopping)
+
     def stop(self) -> None:
         """Claim nothing more; `run` returns, what is being sent goes on until `drain` ends it."""
         self._stopping = True
@@ -146,7 +152,8 @@ class Dispatcher:
                 self._database.failed(exc, "The queue can't be read", channel=self._channel.name)
                 claims_in_doubt = True  # one may be stored although its answer is lost
             with suppress(TimeoutError):  # then the database is asked without a wake-up
-                async with asyncio.timeout(self._poll.total_seconds()):
+                # With jitter: daemons that were woken together shall not ask together ever after
+                async with asyncio.timeout(self._poll.total_seconds() * random.uniform(1, 2)):  # noqa: S311
                     await self._awake.wait()
 
     async def drain(self, grace: timedelta) -> None:

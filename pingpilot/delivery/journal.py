@@ -1,6 +1,6 @@
 """The journal: writes down what came of each attempt, and what follows for the delivery and its recipient."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from models import AttemptOutcome, DeliveryStatus, Destination
 from models.activity import slot_of
-from models.database import connection, in_one_go, is_in_use, transaction, unit_of_work, within
+from models.database import connection, in_one_go, transaction, unit_of_work, within
 from models.delivery import WAITING_STATUSES, select_with_statuses, with_statuses
 from models.destination import USABLE
 from models.sql import as_datetime, as_uuid, is_postgres, query
@@ -113,9 +113,9 @@ WHERE d.channel = ? AND d.status = :failed AND d.account_id = ? AND d.destinatio
 """)
 
 
-_APART = 0.03
-"""Seconds between commits while somebody else is writing: the outcomes of a long queue would take each second
-turn from the intake, whose senders wait for it."""
+_APART = 0.045
+"""Seconds between commits while events are being stored: the outcomes of a long queue would take each second
+turn at the database from the intake, whose senders wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +129,14 @@ class Recorded:
 
 
 class Journal:
-    """Records the attempts of all of a daemon's channels, many a commit."""
+    """Records the attempts of all of a daemon's channels, many a commit.
 
-    def __init__(self) -> None:
+    While it `gives_way`, commits are fewer and larger.
+    """
+
+    def __init__(self, *, gives_way: Callable[[], bool] = lambda: False) -> None:
         self._failures = FailureCounts()
-        self._commits: Batcher[Attempt, Recorded] = Batcher(self._commit, apart=_APART, gives_way=is_in_use)
+        self._commits: Batcher[Attempt, Recorded] = Batcher(self._commit, apart=_APART, gives_way=gives_way)
 
     async def record(self, attempt: Attempt) -> Recorded:
         """Write down what the attempt means for its deliveries.

@@ -52,6 +52,11 @@ class Intake:
         self._live = live or Live()
         self._commits: Batcher[Submission, Acceptance] = Batcher(self._commit)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for an event to be stored."""
+        return self._commits.is_busy
+
     async def submit(self, submission: Submission) -> Acceptance:
         """Return after the commit that holds the event and its deliveries.
 
