@@ -26,7 +26,7 @@ from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answe
 from models.sql import numbered
 from models.work import Ask, Asked, Insert, Work
 from pingpilot.database_url import parse_postgres_url
-from pingpilot.errors import CommitInDoubt, DatabaseUnavailable
+from pingpilot.errors import CommitInDoubt, DatabaseUnavailable, PingPilotError
 
 T = TypeVar("T")
 
@@ -38,9 +38,7 @@ _CONNECTS_WITHIN = 3.0  # seconds
 _LOCKED_FOR = 10.0  # seconds that a migration, or a command, waits for what others have locked
 _ALIVE_WITHIN = 10.0  # seconds in which a server that is busy with a migration answers a question beside it
 _MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
-_PATIENCE_OF_LEASES = (
-    1.5  # seconds: of the five for which a leader trusts itself, enough are left to try again
-)
+_PATIENCE_OF_LEASES = 1.5  # seconds: of the five of a leader's trust, enough are left to try again
 _CLOSES_WITHIN = 2.0  # seconds for a goodbye to a server that may not answer
 
 _NO_SESSION = "a pooler, taken for a server, gives each transaction another session: it has to keep sessions"
@@ -92,26 +90,26 @@ async def connect(url: str, *, command_timeout: float) -> Any:
 
 @asynccontextmanager
 async def migration_lock(url: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
-    """Give what tries to lock other processes that migrate out, until it returns true, and after that."""
+    """Give what tries to lock other processes that migrate out, until it returns true, and after that.
+
+    A transaction that stays open holds the lock: of a session a pooler may make several. Who waits has none
+    open, since it would keep one of the pooler's few connections to the server.
+    """
+
+    async def has_locked() -> bool:
+        if not holder.is_in_transaction():
+            await holder.execute("BEGIN")
+        if await holder.fetchval("SELECT pg_try_advisory_xact_lock($1)", _MIGRATION_LOCK):
+            return True
+        await holder.execute("ROLLBACK")
+        return False
+
     with our_errors():
         holder = await connect(url, command_timeout=_ALIVE_WITHIN)
         try:
-            yield partial(_has_locked, holder)
+            yield has_locked
         finally:
             holder.terminate()  # with it goes the lock, also where the server does not answer
-
-
-async def _has_locked(holder: Any) -> bool:
-    """Hold the lock by a transaction that stays open: of a session a pooler may make several.
-
-    Who waits has none open, since it would keep one of the pooler's few connections to the server.
-    """
-    if not holder.is_in_transaction():
-        await holder.execute("BEGIN")
-    if await holder.fetchval("SELECT pg_try_advisory_xact_lock($1)", _MIGRATION_LOCK):
-        return True
-    await holder.execute("ROLLBACK")
-    return False
 
 
 async def leads_elsewhere(url: str, other: str) -> bool:
@@ -356,14 +354,23 @@ class Hold:
         await self._pool.release(self.connection)
 
     def check(self, error: BaseException) -> None:
-        """Raise `DatabaseUnavailable` with the reason, where an error is due to the time that was over.
+        """Raise `DatabaseUnavailable` with the reason, where the time was over or the connection is gone.
 
-        A connection of no use any more is none of the pool's from here on.
+        asyncpg trips over one that goes while it is at work, in ways that are no errors of its own
+        (`AttributeError: 'NoneType' object has no attribute 'bind_execute'`).
         """
         if isinstance(error, asyncpg.InternalClientError):
-            self.connection.terminate()
+            self.connection.terminate()  # of no use to the pool any more
         if self._is_over and self._patience and isinstance(error, _NO_ANSWER):
             raise no_answer_within(self._patience) from error
+        if not isinstance(error, Exception) or isinstance(error, (PingPilotError, *_FAILURES)):
+            return
+        try:
+            is_lost = self.connection.is_closed()
+        except asyncpg.InterfaceError:  # the pool has it back already
+            is_lost = True
+        if is_lost:
+            raise DatabaseUnavailable(f"the connection was lost ({type(error).__name__}: {error})") from error
 
     def _cut_off(self) -> None:
         self._is_over = True
