@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import random
 import signal
 import socket
 import threading
@@ -21,6 +22,7 @@ from api.cors import Cors
 from api.floods import FloodGuard
 from api.server import ApiRunner
 from api.services import Services
+from models import Bot
 from models.backends.errors import IntegrityConflict
 from models.database import PATIENCE, answers, be_impatient, open_database
 from pingpilot.accounts.accounts import accounts_without_channel
@@ -43,6 +45,7 @@ from pingpilot.delivery.parts import Surroundings
 from pingpilot.delivery.queue import take_back_of
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import DatabaseUnavailable, SettingsError
+from pingpilot.events.former_bots import look_after_former_bots, welcome_back
 from pingpilot.events.intake import Intake
 from pingpilot.events.live import Live
 from pingpilot.events.offers import offer_channels
@@ -60,6 +63,7 @@ GRACE = timedelta(seconds=10)
 LATEST_END = timedelta(seconds=25)
 """How long a stop may take in all, whatever does not answer."""
 _YOUNG_OBJECTS = 10_000  # before those are looked through that were made last: 4 % of intake with 700
+_FORMER_BOTS_EVERY = 60.0  # seconds
 _LAST_NEWS = 0.5  # seconds that a stop waits for other daemons to be told
 _PATIENCE_AT_THE_END = 1.0  # seconds that the database may take for an answer when the grace is nearly over
 
@@ -103,7 +107,7 @@ class Daemon:
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
         )
         self._examiner = Examiner(settings, clock=self._clock)
-        self._parts: dict[str, Part] = {}
+        self._parts: list[Part] = []
 
     async def serve(self, stop: asyncio.Event, *, on_up: Callable[[str], None] | None = None) -> None:
         """Serve until `stop` is set, then stop in order within the grace.
@@ -123,6 +127,7 @@ class Daemon:
             )
             await membership.join()
             unsubscriber = await Unsubscriber.load(base_url)
+            lanes = await self._register_bots()
             self._parts = build_parts(
                 self._settings,
                 Surroundings(
@@ -133,8 +138,9 @@ class Daemon:
                     on_deliveries=self._wake,
                     base_url=base_url,
                     share=membership.share,
-                    on_incoming=self._take_incoming,
                 ),
+                lanes=lanes,
+                on_incoming=self._take_incoming,
                 identity=self._identity,
                 intake=self._intake,
                 membership=membership,
@@ -145,7 +151,7 @@ class Daemon:
             services = self._services(unsubscriber, base_url)
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._database.close)
-                for part in self._parts.values():
+                for part in self._parts:
                     stack.push_async_callback(part.channel.close)
                 runner = ApiRunner(create_app(services))
                 await runner.setup()
@@ -163,52 +169,72 @@ class Daemon:
         What is not done within the grace stays pending.
         """
         hearer = DaemonHearer(
-            {name: part.dispatcher for name, part in self._parts.items()},
+            {part.name: part.dispatcher for part in self._parts},
             settlements=self._settlements,
             live=self._live,
-            on_incoming=lambda name: self._parts[name].channel.wake(),
+            on_incoming=self._wake_component,
         )
         async with asyncio.TaskGroup() as tasks:
             side_tasks = [
                 tasks.create_task(self._housekeeper.run(), name="housekeeping"),
                 tasks.create_task(self._look_at_accounts(), name="look at accounts"),
+                tasks.create_task(self._look_after_former_bots(), name="former bots"),
                 tasks.create_task(self._deletions.run(), name="deletions"),
                 tasks.create_task(self._database.run(), name="database watch"),
                 tasks.create_task(self._end_the_start(), name="the start's end"),
                 tasks.create_task(membership.run(), name="heartbeats"),
                 tasks.create_task(self._news.run(hearer), name="news"),
             ]
-            serving = {
-                name: tasks.create_task(part.run(), name=f"serve {name}")
-                for name, part in self._parts.items()
-            }
+            serving = [tasks.create_task(part.run(), name=f"serve {part.name}") for part in self._parts]
             await stop.wait()
             log.info("PingPilot is stopping")
             services.stopping = True
             self._settlements.close()
             await self._examiner.close()
-            for part in self._parts.values():
+            for part, task in zip(self._parts, serving, strict=True):
                 part.dispatcher.stop()
-            for name, part in self._parts.items():
                 if not part.mandate.may_act():
-                    serving[name].cancel()  # lest it leads while it stops
+                    task.cancel()  # lest it leads while it stops
             left = max(0.0, self._grace.total_seconds() - PATIENCE)
             asyncio.get_running_loop().call_later(left, be_impatient, _PATIENCE_AT_THE_END)
             await asyncio.gather(
                 services.in_flight.none(self._grace),
-                *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
+                *(part.dispatcher.drain(self._grace) for part in self._parts),
             )
-            await end(serving.values())
-            self._wake(set(self._parts))  # others take over what was put back, and the bots
+            await end(serving)
+            self._wake(
+                {part.channel.name for part in self._parts}
+            )  # others take over what was put back, and the bots
             await self._news.told(_LAST_NEWS)
             await end(side_tasks)
         await membership.leave()
 
+    async def _register_bots(self) -> dict[str, int]:
+        """Return the lane of each bot that this daemon has a token of, by the bot's name."""
+        lanes: dict[str, int] = {}
+        for name, own in self._settings.channels.items():
+            if bots := [each.bot for each in own.bots if each.bot]:
+                lanes |= await Bot.register(name, bots)
+                await welcome_back(name)
+        return lanes
+
+    async def _look_after_former_bots(self) -> None:
+        """Suspend what was linked with bots whose tokens no daemon has any more."""
+        while True:
+            try:
+                for name, own in self._settings.channels.items():
+                    bots = [each.bot for each in own.bots if each.bot]
+                    if bots and await Bot.has_others(name, bots):
+                        await Bot.register(name, bots)  # another daemon may have led one until now
+                    if bots and (woken := await look_after_former_bots(name, self._clock.now())):
+                        self._wake(woken)
+            except (DatabaseUnavailable, IntegrityConflict) as exc:
+                self._database.failed(exc, "Former bots could not be looked after")
+            await self._clock.sleep(_FORMER_BOTS_EVERY * random.uniform(0.8, 1.2))  # noqa: S311  # spreads load
+
     async def _end_the_start(self) -> None:
         """Take what is loaded out of garbage collection, since it stays: a full one would take 70 ms."""
-        await asyncio.gather(
-            *(part.channel.loaded() for part in self._parts.values()), return_exceptions=True
-        )
+        await asyncio.gather(*(part.channel.loaded() for part in self._parts), return_exceptions=True)
         gc.collect()
         gc.freeze()
         gc.set_threshold(_YOUNG_OBJECTS)
@@ -250,8 +276,8 @@ class Daemon:
             examiner=self._examiner,
             newcomers=Newcomers.of(self._settings),
             channel_settings=self._settings.channels,
-            senders={name: part.channel for name, part in self._parts.items()},
-            receivers={name: part.channel.receiver for name, part in self._parts.items()},
+            senders={part.channel.name: part.channel for part in self._parts},
+            receivers={part.name: part.channel.receiver for part in self._parts},
             sign_in_header=self._settings.sign_in_header,
             proxies=TrustedProxies(self._settings.trusted_proxies),
             cors=Cors(self._settings.cors_origins),
@@ -259,14 +285,24 @@ class Daemon:
 
     def _take_incoming(self, name: str) -> None:
         """Have what a platform posted here looked at, by whichever daemon leads its bot."""
-        self._parts[name].channel.wake()
+        self._wake_component(name)
         self._news.tell(Bulletin(incoming=frozenset({name})))
 
+    def _wake_component(self, name: str) -> None:
+        for part in self._parts:
+            if part.name == name:
+                part.channel.wake()
+
     def _wake(self, names: set[str]) -> None:
-        for name in sorted(names & self._parts.keys()):
-            self._parts[name].dispatcher.wake()
-        ours = {name for name, part in self._parts.items() if part.dispatcher.has_room}
-        self._news.tell(Bulletin(channels=frozenset(names - ours)))
+        elsewhere = set[str]()
+        for name in sorted(names):
+            for part in self._parts:
+                if part.channel.name == name:
+                    part.dispatcher.wake()
+            ours = [part.dispatcher.has_room for part in self._parts if part.channel.name == name]
+            if not (ours and all(ours)):
+                elsewhere.add(name)
+        self._news.tell(Bulletin(channels=frozenset(elsewhere)))
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -41,9 +41,10 @@ class Receiver(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do;
-    `base_url` is where people reach the API and the dashboard. `may_act` says whether this daemon leads the
-    channel's bot, and is asked just before each request that carries its token; `share` what part of so many
-    connections is this daemon's; `on_incoming` is told the channel whose platform has posted something.
+    `base_url` is where people reach the API and the dashboard. Of several bots, it is the one of this `lane`.
+    `may_act` says whether this daemon leads it, and is asked just before each request that carries its token;
+    `share` what part of so many connections is this daemon's; `on_incoming` is called when the bot's platform
+    has posted something.
 
     Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
     """
@@ -54,9 +55,10 @@ class Surroundings:
     unsubscriber: Unsubscriber | None
     on_deliveries: Callable[[set[str]], None]
     base_url: str = ""
+    lane: int = 0
     may_act: Callable[[], bool] = lambda: True
     share: Callable[[int], int] = lambda most: most
-    on_incoming: Callable[[str], None] = lambda _channel: None
+    on_incoming: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
