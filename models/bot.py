@@ -43,7 +43,8 @@ class Bot(Model):
             await cls.filter(name__in=names).update(in_use=True)  # a write, to come first
             known = {each.name: each.lane for each in await cls.filter(channel=channel).order_by("lane")}
             if len(names) == 1 and len(known) == 1 and names[0] not in known:
-                await cls.filter(channel=channel).update(name=names[0], in_use=True)
+                rename = "UPDATE bots SET name = ?, in_use = TRUE WHERE channel = ? RETURNING name"
+                await query(own, rename, [names[0], channel])
                 known = {names[0]: known.popitem()[1]}
             for name in names:
                 if name not in known:

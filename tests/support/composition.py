@@ -90,6 +90,7 @@ class Composition:
         self,
         channel: Channel,
         *,
+        lane: int = 0,
         daemon_id: str = "daemon-1",
         predecessors: Sequence[str] = (),
         pace: Pace = UNPACED,
@@ -101,6 +102,7 @@ class Composition:
         overall, per_recipient = pace
         return Dispatcher(
             channel,
+            lane=lane,
             mandate=Always(daemon_id),
             claimer=Claimer(),
             journal=Journal(),
