@@ -70,7 +70,9 @@ class NewLinkCode:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """The account a chat was linked to; `old_address` is where its channel went before, None for nowhere."""
+    """The account a chat was linked to; `old_address` is where its channel went before, None for nowhere
+    or to the same person.
+    """
 
     account: Account
     old_address: str | None
@@ -97,11 +99,9 @@ async def bot_of(account: Account, channel: str) -> int:
     """
     lanes = await Bot.lanes(channel, in_use=True)
     if len(lanes) > 1:
-        own = Destination.filter(
-            account_id=account.id, channel=channel, address__isnull=False, lane__in=lanes
-        )
-        if linked := await own.order_by("id").first():
-            return int(linked.lane)
+        own = Destination.filter(account_id=account.id, channel=channel, lane__in=lanes)
+        if linked := await own.filter(address__isnull=False).values_list("id", "lane"):
+            return int(min(linked)[1])
     return lanes[account.id % len(lanes)] if lanes else 0
 
 
@@ -179,7 +179,9 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime,
         if before:
             await Delivery.move_waiting(account.id, user.channel, user.channel, lane=before.lane, to=lane)
         await reconsider(account, user.channel, now)
-    return Linked(account, before.address if before else None)
+    # The same person with another bot has moved nowhere
+    is_other = before and (before.lane == lane or before.user_id != user.user_id)
+    return Linked(account, before.address if before and is_other else None)
 
 
 async def count_guess(user: ChatUser, now: datetime) -> LinkGuess:

@@ -73,8 +73,8 @@ class DeliveryQueue:
         """Take back what daemons that are certainly dead were sending; return how many."""
         if not dead:
             return 0
-        condition = f"channel = ? AND lane = ? AND ({_of_daemons()})"
-        return await in_one_go(_taking_back(condition, [*self._way, list(dead)], now))
+        condition = f"channel = ? AND ({_of_daemons()})"  # by whichever bot: its token may be gone since
+        return await in_one_go(_taking_back(condition, [self._channel, list(dead)], now))
 
     async def put_back(self, *, sparing: Sequence[int]) -> None:
         """Put back what this daemon leased and never began to send; `sparing` are those it is sending."""

@@ -14,7 +14,10 @@ from models.sql import as_datetime, as_uuid, marks, query
 
 MOST_LISTED = 500
 _TRY_AGAIN = with_statuses("""
-UPDATE deliveries SET status = :pending, next_attempt_at = ?, forgiven = attempts
+UPDATE deliveries SET status = :pending, next_attempt_at = ?, forgiven = attempts, lane = COALESCE(
+    (SELECT dest.lane FROM destinations dest
+     WHERE dest.account_id = deliveries.account_id AND dest.name = deliveries.destination), lane
+)
 WHERE id IN (SELECT d.id FROM deliveries d WHERE {condition}) RETURNING channel
 """)
 

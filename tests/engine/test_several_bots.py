@@ -9,9 +9,11 @@ from models import Account, Bot, Delivery, DeliveryStatus, Destination, Event
 from pingpilot.accounts.destinations import delete_destination
 from pingpilot.accounts.linking import ChatUser, create_link_code, link
 from pingpilot.channels import TELEGRAM, Window
+from pingpilot.cluster.mandate import Always
 from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.queue import DeliveryQueue
+from pingpilot.events.deliveries import Selection, retry_deliveries
 from pingpilot.events.former_bots import LINKED_WITH_ANOTHER, look_after_former_bots, welcome_back
 from tests.support.accounts import link_chat
 from tests.support.composition import UNPACED, Pace, running
@@ -88,9 +90,7 @@ async def test_what_one_bot_sends_another_one_of_the_daemon_does_not_put_back(
 ) -> None:
     await engine.post(bob, "to bob")
     await Claimer().claim(wish(engine, 1))
-    queue = DeliveryQueue(
-        channel=TELEGRAM.name, mandate=engine.composition.dispatcher(engine.channel)._mandate
-    )
+    queue = DeliveryQueue(channel=TELEGRAM.name, mandate=Always("daemon-1"))
 
     await queue.put_back(sparing=[])
 
@@ -121,6 +121,26 @@ async def test_what_was_put_to_a_former_bot_goes_over_when_it_is_looked_at(
     after = await claimer.claim(wish(engine, 1))
 
     assert (before, [claim.account_id for claim in after]) == ([], [bob.id])
+
+
+async def test_what_failed_is_tried_again_by_the_bot_that_can_send_it(engine: Engine, alice: Account) -> None:
+    await engine.post(alice, "one")
+    await Delivery.all().update(status=DeliveryStatus.FAILED)
+    await link_with(alice, 1, engine)
+
+    await retry_deliveries(Selection(alice.id), engine.clock.now())
+
+    assert await lanes() == [1]
+
+
+async def test_what_a_dead_daemon_sent_by_a_bot_that_is_gone_is_taken_back(
+    engine: Engine, bob: Account
+) -> None:
+    await engine.post(bob, "one")
+    await Claimer().claim(wish(engine, 1))
+    queue = DeliveryQueue(channel=TELEGRAM.name, mandate=Always("daemon-2"))
+
+    assert await queue.recover(["daemon-1"], engine.clock.now()) == 1
 
 
 async def test_what_a_bot_without_a_token_leads_to_says_so_and_waits(

@@ -1,7 +1,14 @@
 """Several bots of a platform: their lanes, and which one an account is told of."""
 
 from models import Account, Bot, Fact
-from pingpilot.accounts.linking import TELEGRAM_USERNAME, bot_of, create_link_code, fact_of_bot
+from pingpilot.accounts.linking import (
+    TELEGRAM_USERNAME,
+    ChatUser,
+    bot_of,
+    create_link_code,
+    fact_of_bot,
+    link,
+)
 from pingpilot.channels import TELEGRAM
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock
@@ -31,6 +38,20 @@ async def test_the_only_bot_there_ever_was_gives_its_lane_to_the_one_that_takes_
 
     assert await Bot.register("telegram", [BEA]) == {BEA: 0}
     assert await Bot.lanes("telegram") == [0]
+
+
+async def test_whoever_goes_to_another_bot_has_not_moved(database: str, clock: ManualClock) -> None:
+    """Their chat there is another one on Discord: nobody need be warned."""
+    [account] = await accounts(clock, 1)
+    await link_chat(account, "discord", clock, "4711")
+    code, theirs = [await create_link_code(account, clock.now()) for _ in range(2)]
+
+    same = ChatUser("discord", "4711", "alice")
+    again = await link(same, code.code, address="4712", now=clock.now(), lane=1)
+    other = ChatUser("discord", "666", "mallory")
+    taken = await link(other, theirs.code, address="4713", now=clock.now())
+
+    assert (again.old_address, taken.old_address) == (None, "4712")
 
 
 async def test_accounts_are_spread_over_the_bots(sqlite: str, clock: ManualClock) -> None:
