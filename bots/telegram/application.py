@@ -4,20 +4,19 @@ import asyncio
 import random
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from pydantic import SecretStr
 from telegram import BotCommand, BotCommandScopeAllGroupChats, Update
 from telegram.error import InvalidToken, RetryAfter, TelegramError
-from telegram.ext import Application, ApplicationBuilder
+from telegram.ext import ApplicationBuilder
 
 from bots.commands import MENU, ROOM_MENU, Commands
 from bots.telegram.channel import pause_named_by
 from bots.telegram.commands import ChatCommands
 from bots.telegram.requests import new_request
 from bots.telegram.updates import WANTED, ReadableUpdates
-from bots.telegram.webhook import Webhook
+from bots.telegram.webhook import MOST_WAITING, App, Webhook
 from models import Fact
 from pingpilot.accounts.linking import TELEGRAM_USERNAME
 from pingpilot.channels import TELEGRAM
@@ -29,8 +28,6 @@ _MARGIN = 10  # seconds an answer may take, beyond the time a poll was told to w
 _GRACE = 3.0  # seconds that replies under way may take when the bot stops
 _LONGEST_BACKOFF = 30.0
 HANDLERS = 8  # updates handled at once
-
-App = Application[Any, Any, Any, Any, Any, Any]
 
 log = structlog.get_logger(__name__)
 
@@ -103,9 +100,8 @@ class TelegramBot:
 
     async def _poll(self, application: App) -> None:
         await application.bot.delete_webhook()
-        while waiting := await self._webhook.take(application.bot, HANDLERS):  # from before it was deleted
-            for update in waiting:
-                await application.update_queue.put(update)
+        self._webhook.begin_term()
+        await self._webhook.handle_waiting(application, most=MOST_WAITING)  # what came before it was deleted
         backoff, is_up = 1.0, False
         while True:
             try:
