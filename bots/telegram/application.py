@@ -3,7 +3,9 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from pydantic import SecretStr
@@ -15,7 +17,7 @@ from bots.commands import MENU, ROOM_MENU, Commands
 from bots.telegram.channel import pause_named_by
 from bots.telegram.commands import ChatCommands
 from bots.telegram.requests import new_request
-from bots.telegram.updates import WANTED, ReadableUpdates
+from bots.telegram.updates import WANTED, BotRequests
 from bots.telegram.webhook import MOST_WAITING, App, Webhook
 from models import Fact
 from pingpilot.accounts.linking import TELEGRAM_USERNAME
@@ -51,9 +53,11 @@ class TelegramBot:
         webhook: Webhook,
         polls: bool = True,
         may_act: Callable[[], bool] = lambda: True,
+        place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
         self._token = token
         self._may_act = may_act
+        self._place = place
         self._api_url = api_url
         self._commands = commands
         self._health = health
@@ -85,7 +89,10 @@ class TelegramBot:
 
     def _new_application(self) -> App:
         request = new_request(
-            ReadableUpdates, connections=HANDLERS + 1, timeout=_MARGIN, may_act=self._may_act
+            partial(BotRequests, place=self._place),
+            connections=HANDLERS + 1,
+            timeout=_MARGIN,
+            may_act=self._may_act,
         )
         return (
             ApplicationBuilder()

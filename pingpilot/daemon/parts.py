@@ -160,19 +160,21 @@ def build_parts(
             take_over=partial(taking_over, name, around.clock),
             on_change=partial(_show_standby, around.health, name),
         )
-        channel = LateChannel(kind, own_settings, replace(around, may_act=mandate.may_act), turn=turn)
+        pacer = Pacer(
+            overall=kind.pace,
+            per_recipient=kind.recipient_pace,
+            per_room=kind.room_pace,
+            clock=around.clock,
+        )
+        own_around = replace(around, may_act=mandate.may_act, place=pacer.place)
+        channel = LateChannel(kind, own_settings, own_around, turn=turn)
         dispatcher = Dispatcher(
             channel,
             mandate=mandate,
             claimer=claimer,
             journal=journal,
             predecessors=identity.predecessors,
-            pacer=Pacer(
-                overall=kind.pace,
-                per_recipient=kind.recipient_pace,
-                per_room=kind.room_pace,
-                clock=around.clock,
-            ),
+            pacer=pacer,
             settlements=settlements,
             health=around.health,
             database=database,
