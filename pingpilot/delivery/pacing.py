@@ -74,8 +74,8 @@ class Pacer:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Enter when a message to whomever may be sent, such as a bot's answer, which no recipient's rate holds
-        back; leave when it was answered.
+        """Enter when a message may be sent that no recipient's rate holds back, such as a bot's answer; leave
+        when it was answered.
         """
         if self._overall is None:
             yield
