@@ -28,6 +28,7 @@ from pingpilot.telemetry.health import Health, State
 POLL_TIMEOUT = timedelta(seconds=25)
 _MARGIN = 10  # seconds an answer may take, beyond the time a poll was told to wait
 _GRACE = 3.0  # seconds that replies under way may take when the bot stops
+_LAST_ANSWER = 1.0  # second; where Telegram is out of reach, another daemon waits to take over
 _LONGEST_BACKOFF = 30.0
 HANDLERS = 8  # updates handled at once
 
@@ -138,7 +139,7 @@ class TelegramBot:
         if self._offset:
             # What was received is acknowledged by the next poll only, and else handled again next time
             try:
-                async with asyncio.timeout(_GRACE):
+                async with asyncio.timeout(_LAST_ANSWER):
                     await application.bot.get_updates(offset=self._offset, limit=1, timeout=0)
             except (TelegramError, TimeoutError):
                 log.info("Telegram was not told which messages were received")
