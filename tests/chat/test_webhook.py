@@ -163,6 +163,17 @@ async def test_a_webhook_that_somebody_changed_is_set_again(
             assert HELP in await OnTelegram(telegram_stand_in).ask("/help")
 
 
+async def test_a_token_revoked_meanwhile_is_noticed(
+    storage: str, bots: Bots, telegram_stand_in: TelegramStandIn
+) -> None:
+    async with a_door() as door:
+        door.webhook = bots.webhook(door.url)
+        async with bots.supervised(bots.telegram(telegram_stand_in, webhook=door.webhook)):
+            telegram_stand_in.revoke_token()
+
+            await bots.wait_until("telegram", State.PAUSED)
+
+
 async def test_an_address_without_tls_is_told_at_once(
     storage: str, bots: Bots, telegram_stand_in: TelegramStandIn
 ) -> None:
