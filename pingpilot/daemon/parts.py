@@ -29,6 +29,7 @@ from pingpilot.telemetry.metrics import Metrics
 _WAY_LOOKED_AT_EVERY = 1.0  # seconds
 _SILENT_FOR = 3.0  # seconds without any answer, until a platform is asked whether it can be reached
 _REACHED_WITHIN = 2.0  # seconds
+_ASKED_AGAIN_AFTER = 10.0  # seconds: its bot may be away for hours
 
 
 class LateChannel:
@@ -132,6 +133,7 @@ class Part:
                 reason = f"It does not reach the platform ({type(exc).__name__})."
                 raise StepAside(reason) from exc
             self.dispatcher.platform_was_heard_of()
+            await self.clock.sleep(_ASKED_AGAIN_AFTER)
 
 
 def build_parts(
