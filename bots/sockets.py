@@ -4,6 +4,8 @@ import socket
 from datetime import timedelta
 from typing import Any
 
+from aiohttp import AddrInfoType
+
 _OPTION = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux's
 
 
@@ -16,3 +18,11 @@ def give_up_after(time: timedelta | None, connection: Any) -> None:
     """
     if time and _OPTION is not None:
         connection.setsockopt(socket.IPPROTO_TCP, _OPTION, round(time / timedelta(milliseconds=1)))
+
+
+def new_socket(time: timedelta | None, info: AddrInfoType) -> socket.socket:
+    """Return a socket for aiohttp to connect, of which the system gives up as above."""
+    family, kind, protocol, _, _ = info
+    made = socket.socket(family, kind, protocol)
+    give_up_after(time, made)
+    return made

@@ -1,6 +1,7 @@
 """The Discord bot's life: logs in, keeps the gateway connection, answers commands and buttons."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import aiohttp
 import discord
@@ -51,16 +52,24 @@ class DiscordBot:
         health: Health,
         starts: SessionStarts,
         may_act: Callable[[], bool] = lambda: True,
+        gives_up_after: timedelta | None = None,
     ) -> None:
         self._token = token
         self._may_act = may_act
+        self._gives_up_after = gives_up_after
         self._commands = commands
         self._health = health
         self._starts = starts
 
     async def run(self) -> None:
         """Serve until the connection ends for good. Raises `Misconfigured` for a refused token."""
-        client = _Client(self._commands, self._health, self._starts, self._may_act)
+        client = _Client(
+            self._commands,
+            self._health,
+            self._starts,
+            may_act=self._may_act,
+            gives_up_after=self._gives_up_after,
+        )
         try:
             await client.login(self._token.get_secret_value())
             await Fact.keep(DISCORD_INSTALL, f"{_INSTALL}{client.application_id}")
@@ -91,7 +100,13 @@ class _Client(discord.Client):
     """
 
     def __init__(
-        self, commands: Commands, health: Health, starts: SessionStarts, may_act: Callable[[], bool]
+        self,
+        commands: Commands,
+        health: Health,
+        starts: SessionStarts,
+        *,
+        may_act: Callable[[], bool],
+        gives_up_after: timedelta | None,
     ) -> None:
         super().__init__(
             intents=discord.Intents(guilds=True),
@@ -106,6 +121,7 @@ class _Client(discord.Client):
             self.loop,
             http_trace=guard_requests(bound_answers(aiohttp.TraceConfig()), may_act),
             may_act=may_act,
+            gives_up_after=gives_up_after,
         )
         self._health = health
         self._starts = starts

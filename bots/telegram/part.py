@@ -43,6 +43,7 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
         webhook=webhook,
         polls=not settings.webhook,
         may_act=around.may_act,
+        gives_up_after=around.gives_up_after,
         place=around.place,
     )
     return ChannelParts(
