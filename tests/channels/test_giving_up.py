@@ -1,5 +1,6 @@
 """What was written before another daemon led the bot does not reach the platform later."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from bots.discord.channel import DiscordChannel
+from bots.discord.gateway import GatewayHttp
 from bots.telegram.channel import TelegramChannel
 from pingpilot.delivery.channel import Recipient
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
@@ -59,3 +61,15 @@ async def test_discords_connections_end_where_nothing_is_acknowledged(
     await channel.close()
 
     assert found == [3000 if time else 0]
+
+
+async def test_the_gateways_connection_ends_where_nothing_is_acknowledged(
+    discord_stand_in: DiscordStandIn,
+) -> None:
+    http = GatewayHttp(asyncio.get_running_loop(), gives_up_after=GIVES_UP_AFTER)
+    await http.ws_connect(discord_stand_in.gateway_url)
+
+    found = list(patience_towards(discord_stand_in.url))
+    await http.close()
+
+    assert found == [3000]
