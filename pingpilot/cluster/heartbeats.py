@@ -27,7 +27,9 @@ ON CONFLICT (identity) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_a
 _ALL = """
 SELECT identity, seen_at, seen_at > clock_timestamp() - make_interval(secs => ?) AS is_fresh FROM daemons
 """
-_FORGET = "DELETE FROM daemons WHERE seen_at < clock_timestamp() - make_interval(secs => ?)"
+_FORGET = """
+DELETE FROM daemons WHERE seen_at < clock_timestamp() - make_interval(secs => ?) OR identity = ANY(?)
+"""
 # Not where something is left of it, which the others take back once they hear of it no longer
 _LEAVE = f"""
 DELETE FROM daemons WHERE identity = ? AND NOT EXISTS (
@@ -129,6 +131,6 @@ class Heartbeats(Always):
         await query(leases(), _LEAVE, [self.identity])
 
     @unit_of_work
-    async def forget(self) -> None:
-        """Remove who died long ago. Raises `DatabaseUnavailable`."""
-        await query(leases(), _FORGET, [_FORGOTTEN_AFTER.total_seconds()])
+    async def forget(self, dead: Sequence[str] = ()) -> None:
+        """Remove who died long ago, and the `dead`, who certainly are. Raises `DatabaseUnavailable`."""
+        await query(leases(), _FORGET, [_FORGOTTEN_AFTER.total_seconds(), list(dead)])
