@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -88,11 +88,11 @@ class Heartbeats(Always):
     @unit_of_work
     async def beat(self) -> None:
         """Write that this daemon lives, and look at the others. Raises `DatabaseUnavailable`."""
-        began, wall = self._clock.monotonic(), datetime.now(UTC)
+        began = self._clock.monotonic()
         values = [self.identity, socket.gethostname()[:255], pingpilot.__version__]
         [row] = await query(leases(), _BEAT, values)
         if isinstance(self._clock, AgreedClock):
-            self._clock.compare(as_datetime(row["seen_at"]), wall, datetime.now(UTC))
+            self._clock.compare(as_datetime(row["seen_at"]), began, self._clock.monotonic())
         if not self.may_act():
             self._term += 1
         self._trusted_until = began + self._dead_after * (1 - _MARGIN)
