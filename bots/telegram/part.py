@@ -43,6 +43,7 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
         webhook=webhook,
         polls=not settings.webhook,
         may_act=around.may_act,
+        place=around.place,
     )
     return ChannelParts(
         channel,

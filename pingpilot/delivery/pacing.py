@@ -78,6 +78,14 @@ class Pacer:
         """
         if rate := self._per_room if in_room else self._per_recipient:
             await self._wait_for_recipient(address, rate)
+        async with self.place():
+            yield
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Enter when a message may be sent that no recipient's rate holds back, such as a bot's answer; leave
+        when it was answered.
+        """
         if self._overall is None:
             yield
             return
