@@ -54,10 +54,12 @@ class TelegramBot:
         webhook: Webhook,
         polls: bool = True,
         may_act: Callable[[], bool] = lambda: True,
+        gives_up_after: timedelta | None = None,
         place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
         self._token = token
         self._may_act = may_act
+        self._gives_up_after = gives_up_after
         self._place = place
         self._api_url = api_url
         self._commands = commands
@@ -94,6 +96,7 @@ class TelegramBot:
             connections=HANDLERS + 1,
             timeout=_MARGIN,
             may_act=self._may_act,
+            gives_up_after=self._gives_up_after,
         )
         return (
             ApplicationBuilder()
