@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from http import HTTPStatus
 
 import aiohttp
@@ -14,7 +13,7 @@ from pydantic import SecretStr
 from bots.discord.bounds import bound_answers, guard_requests
 from bots.discord.message import mention_for, nonce_for, render_embed
 from bots.discord.pauses import DEFAULT_PAUSE, watch_for_pauses
-from bots.sockets import new_socket
+from bots.sockets import sockets_for
 from pingpilot.channels import DISCORD
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.errors import (
@@ -137,7 +136,7 @@ class DiscordChannel:
                 connector=aiohttp.TCPConnector(
                     limit=0,
                     keepalive_timeout=_KEPT_OPEN,
-                    socket_factory=partial(new_socket, self._gives_up_after),
+                    socket_factory=sockets_for(self._gives_up_after),
                 ),
                 http_trace=guard_requests(
                     watch_for_pauses(bound_answers(aiohttp.TraceConfig())), self._may_act

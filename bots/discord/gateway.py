@@ -4,7 +4,6 @@ import asyncio
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import aiohttp
@@ -13,7 +12,7 @@ from discord.gateway import DiscordClientWebSocketResponse
 from discord.http import HTTPClient
 from yarl import URL
 
-from bots.sockets import new_socket
+from bots.sockets import sockets_for
 from pingpilot.errors import NotLeading, PingPilotError
 
 LONGEST_MESSAGE = 4 * 1024 * 1024
@@ -40,7 +39,7 @@ class GatewayHttp(HTTPClient):
         may_act: Callable[[], bool] = lambda: True,
         gives_up_after: timedelta | None = None,
     ) -> None:
-        self._new_socket = partial(new_socket, gives_up_after)
+        self._new_socket = sockets_for(gives_up_after)
         connector = aiohttp.TCPConnector(limit=0, socket_factory=self._new_socket)
         super().__init__(loop, connector, http_trace=http_trace)
         self._may_act = may_act
