@@ -27,7 +27,7 @@ from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health, State
 from pingpilot.telemetry.metrics import Metrics
 
-_WAY_LOOKED_AT_EVERY = 1.0  # seconds
+_WAY_LOOKED_AT_EVERY = 0.5  # seconds
 _GIVES_UP_AFTER = timedelta(seconds=3)  # less than a leader trusts itself for
 _SILENT_FOR = 3.0  # seconds without any answer, until a platform is asked whether it can be reached
 _REACHED_WITHIN = 2.0  # seconds

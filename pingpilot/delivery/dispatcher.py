@@ -24,6 +24,7 @@ from pingpilot.delivery.reporting import Reporter
 from pingpilot.delivery.sending import Sender
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import DatabaseUnavailable
+from pingpilot.loops import CANCELLED_AGAIN_AFTER
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
@@ -39,7 +40,6 @@ STRAYS_CHECK = timedelta(seconds=1)
 CLOCK_CHECK = timedelta(minutes=10)
 """How often deliveries are looked for that another machine's clock made wait too long."""
 _DATABASE_PAUSE = 1.0  # seconds between tries while the database is away
-_LAST_ANSWERS = 1.0  # seconds that the platform may take to answer what was sent before a term was over
 # A stop waits so many seconds for outcomes to be stored: a database that is away may take for ever
 _LAST_WRITES = 2.0
 
@@ -169,14 +169,15 @@ class Dispatcher:
         self._cancel_sending()
         await self._journal.idle()
 
-    async def end_term(self) -> None:
+    async def end_term(self, patience: float) -> None:
         """Send nothing more by a mandate that is over, once `run` was cancelled.
 
-        What the platform has may still be answered for a moment, the rest goes back. An answer is written
-        down however long that takes: without it, the message would be sent again.
+        What the platform has may still be answered for so many seconds, the rest goes back. An answer is
+        written down however long that takes: without it, the message would be sent again.
         """
         while self._sending:
-            await asyncio.wait(self._sending, timeout=_LAST_ANSWERS)
+            await asyncio.wait(self._sending, timeout=patience)
+            patience = CANCELLED_AGAIN_AFTER
             for task in self._sending.keys() - self._answered:
                 task.cancel()
 

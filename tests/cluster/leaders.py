@@ -31,7 +31,7 @@ def nothing() -> Work[int]:
     return 0
 
 
-async def nothing_more() -> None:
+async def nothing_more(_patience: float) -> None:
     """Have nothing to finish."""
 
 
@@ -49,9 +49,9 @@ class Candidate:
     def leads(self) -> bool:
         return self.leadership.may_act()
 
-    async def run(self, finish: Callable[[], Awaitable[None]] = nothing_more) -> None:
-        async def counted() -> None:
-            await finish()
+    async def run(self, finish: Callable[[float], Awaitable[None]] = nothing_more) -> None:
+        async def counted(patience: float) -> None:
+            await finish(patience)
             self.finished += 1
 
         await self.leadership.run(self._start, counted)

@@ -114,7 +114,7 @@ async def test_a_database_that_is_away_ends_the_term_and_it_goes_on_with_another
 async def test_nothing_new_begins_before_all_of_the_last_term_has_ended() -> None:
     leader, may_end = candidate("leader"), asyncio.Event()
 
-    async def finish() -> None:
+    async def finish(_patience: float) -> None:
         await may_end.wait()
 
     task = asyncio.create_task(leader.run(finish))
