@@ -51,7 +51,7 @@ _Names = Annotated[frozenset[_Name], msgspec.Meta(max_length=64)]
 class Bulletin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What changed in the database: `channels` with something to do, those for which something is `incoming`
     that their platform posted, `accounts` whose pages are out of date, `events` of whose deliveries something
-    became.
+    became. `let_go` tells that the bots of the daemon that told it are to be led by others.
 
     Its form is the wire's: JSON, of which members that a later version adds are passed over.
     """
@@ -61,6 +61,7 @@ class Bulletin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     accounts: frozenset[Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]] = frozenset()
     every_account: bool = False
     events: frozenset[UUID] = frozenset()
+    let_go: bool = False
 
 
 _DECODER = msgspec.json.Decoder(Bulletin)
@@ -111,15 +112,16 @@ class _Pile:
         self.incoming = set[str]()
         self.accounts = set[int]()
         self.events = set[UUID]()
-        self.every_account = False
+        self.every_account = self.let_go = False
 
     def __bool__(self) -> bool:
         named = self.channels or self.incoming or self.accounts or self.events
-        return bool(named or self.every_account)
+        return bool(named or self.every_account or self.let_go)
 
     def add(self, bulletin: Bulletin) -> None:
         self.channels |= bulletin.channels
         self.incoming |= bulletin.incoming
+        self.let_go |= bulletin.let_go
         if not self.every_account:
             self.accounts |= bulletin.accounts
         if bulletin.every_account or len(self.accounts) > MOST_KEPT:
@@ -135,12 +137,13 @@ class _Pile:
             accounts=frozenset(islice(self.accounts, accounts)),
             every_account=self.every_account,
             events=frozenset(islice(self.events, events)),
+            let_go=self.let_go,
         )
         self.channels.clear()
         self.incoming.clear()
         self.accounts -= taken.accounts
         self.events -= taken.events
-        self.every_account = False
+        self.every_account = self.let_go = False
         return taken
 
 
