@@ -81,6 +81,10 @@ class Hearer(Protocol):
 class News(Protocol):
     """Tells other daemons what changed, and hears what they tell."""
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether what others tell is heard at once."""
+
     def tell(self, bulletin: Bulletin) -> None:
         """Tell of what is committed; returns at once."""
 
@@ -93,6 +97,8 @@ class News(Protocol):
 
 class Silence:
     """The news where there is one daemon: nobody to tell, nothing to hear."""
+
+    is_connected = True
 
     def tell(self, bulletin: Bulletin) -> None:
         """Tell nobody."""
@@ -167,6 +173,7 @@ class PostgresNews:
         self._checked_every = checked_every
         self._patience = patience
         self._first_backoff = first_backoff
+        self.is_connected = False
         self._to_tell, self._heard = _Pile(), _Pile()
         self._stirred = asyncio.Event()
         self._all_told = asyncio.Event()
@@ -193,7 +200,7 @@ class PostgresNews:
         from models.backends.listening import listening  # noqa: PLC0415
 
         loop = asyncio.get_running_loop()
-        wait, is_cut_off = self._first_backoff, False
+        wait, is_told_of = self._first_backoff, False
         take = partial(self._take, hearer)
         while True:
             began = loop.time()
@@ -201,17 +208,17 @@ class PostgresNews:
                 async with listening(
                     self._url, CHANNEL, on_payload=take, on_end=self._stirred.set, patience=self._patience
                 ) as session:
-                    if is_cut_off:
+                    if is_told_of:
                         log.info("News of other daemons comes in again")
-                    is_cut_off = False
+                    self.is_connected, is_told_of = True, False
                     hearer.catch_up()
                     await self._converse(session)
             except DatabaseUnavailable as exc:
-                if not is_cut_off:
+                if not is_told_of:
                     log.warning(
                         "News of other daemons is cut off: what they do is seen later", reason=str(exc)
                     )
-                is_cut_off = True
+                self.is_connected, is_told_of = False, True
             wait = self._first_backoff if loop.time() - began > _STEADY else min(wait * 2, LONGEST_BACKOFF)
             await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311  # spreads load, guards nothing
 

@@ -87,6 +87,7 @@ class Daemon:
         self._database = DatabaseWatch(clock=self._clock)
         self._metrics = Metrics()
         self._news = news_of(settings.database_direct)
+        self._metrics.news_connected.set_function(lambda: self._news.is_connected)
         self._live = Live(self._news)
         self._settlements = Settlements(self._live, news=self._news)
         self._limits = PlanLimits.of(settings)

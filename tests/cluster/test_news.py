@@ -244,6 +244,7 @@ async def test_a_connection_without_an_answer_is_given_up_and_another_one_opened
         os.kill(pid, signal.SIGSTOP)
         try:
             await until(lambda: reader.caught_up >= 2)
+            assert news.is_connected
             await say(outsider, '{"accounts":[7]}')
             await until(lambda: reader.accounts == {7})
         finally:
@@ -263,6 +264,7 @@ async def test_through_a_pooler_nothing_is_heard_and_the_log_says_what_to_do(
             await asyncio.wait([task])
 
     assert reader.caught_up == 0
+    assert not news.is_connected
     [told] = logs
     assert "PINGPILOT_DATABASE_DIRECT_URL" in told["reason"]
 
