@@ -33,7 +33,7 @@ from pydantic_settings import (
 )
 
 from pingpilot.channels import CHANNELS, load
-from pingpilot.database_url import POSTGRES_FORM, check_database_url, parse_postgres_url
+from pingpilot.database_url import check_database_url, check_postgres_url, parse_postgres_url
 from pingpilot.errors import SettingsError
 from pingpilot.listening import ANY_IPV6
 
@@ -117,13 +117,6 @@ def _origins(value: Any) -> Any:
     return origins
 
 
-def _postgres_url(url: str) -> str:
-    if url.startswith("sqlite:"):
-        raise ValueError(f"must be {POSTGRES_FORM}")
-    parse_postgres_url(url)
-    return url
-
-
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Token = Annotated[SecretStr | None, BeforeValidator(_token)]
 
@@ -189,7 +182,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("data")
     database_url: Annotated[str, AfterValidator(check_database_url)] | None = None
-    database_direct_url: Annotated[str, AfterValidator(_postgres_url)] | None = None
+    database_direct_url: Annotated[str, AfterValidator(check_postgres_url)] | None = None
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: HttpUrl | None = None

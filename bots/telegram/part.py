@@ -35,9 +35,9 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
         api_url=settings.api_url,
         commands=commands,
         health=around.health,
-        may_act=around.may_act,
         webhook=webhook,
         polls=not settings.webhook,
+        may_act=around.may_act,
     )
     return ChannelParts(
         channel,

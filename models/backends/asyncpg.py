@@ -26,7 +26,7 @@ from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answe
 from models.sql import numbered
 from models.work import Ask, Asked, Insert, Work
 from pingpilot.database_url import parse_postgres_url
-from pingpilot.errors import CommitInDoubt, DatabaseUnavailable
+from pingpilot.errors import CommitInDoubt, DatabaseUnavailable, PingPilotError
 
 T = TypeVar("T")
 
@@ -35,12 +35,16 @@ _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClie
 # What says nothing of the server's mind: the connection broke, or was cut off
 _NO_ANSWER = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _CONNECTS_WITHIN = 3.0  # seconds
+_SESSION = {
+    "synchronous_commit": "on",
+    # A session keeps what it planned while a table was empty, and goes through all of it as it grows, for
+    # each row that refers to it: a quarter of the events a second. What is asked for often has an index.
+    "enable_seqscan": "off",
+}
 _LOCKED_FOR = 10.0  # seconds that a migration, or a command, waits for what others have locked
 _ALIVE_WITHIN = 10.0  # seconds in which a server that is busy with a migration answers a question beside it
 _MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
-_PATIENCE_OF_LEASES = (
-    1.5  # seconds: of the five for which a leader trusts itself, enough are left to try again
-)
+_PATIENCE_OF_LEASES = 1.5  # seconds: of the five of a leader's trust, enough are left to try again
 _CLOSES_WITHIN = 2.0  # seconds for a goodbye to a server that may not answer
 
 _NO_SESSION = "a pooler, taken for a server, gives each transaction another session: it has to keep sessions"
@@ -72,7 +76,7 @@ def _pool(url: str, *, most: int, patience: float | None) -> dict[str, Any]:
         **_how_to_connect(url),
         "maxsize": most,
         "patience": patience,
-        "session": {"synchronous_commit": "on", **_time_limits(patience)},
+        "session": {**_SESSION, **_time_limits(patience)},
         "reset": _keep_session,
     }
     return {"engine": __name__, "credentials": credentials}
@@ -92,39 +96,36 @@ async def connect(url: str, *, command_timeout: float) -> Any:
 
 @asynccontextmanager
 async def migration_lock(url: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
-    """Give what tries to lock other processes that migrate out, until it returns true, and after that."""
+    """Give what tries to lock other processes that migrate out, until it returns true, and after that.
+
+    A transaction that stays open holds the lock: of a session a pooler may make several. Who waits has none
+    open, since it would keep one of the pooler's few connections to the server.
+    """
+
+    async def has_locked() -> bool:
+        if not holder.is_in_transaction():
+            await holder.execute("BEGIN")
+        if await holder.fetchval("SELECT pg_try_advisory_xact_lock($1)", _MIGRATION_LOCK):
+            return True
+        await holder.execute("ROLLBACK")
+        return False
+
     with our_errors():
         holder = await connect(url, command_timeout=_ALIVE_WITHIN)
         try:
-            yield partial(_has_locked, holder)
+            yield has_locked
         finally:
             holder.terminate()  # with it goes the lock, also where the server does not answer
 
 
-async def _has_locked(holder: Any) -> bool:
-    """Hold the lock by a transaction that stays open: of a session a pooler may make several.
-
-    Who waits has none open, since it would keep one of the pooler's few connections to the server.
-    """
-    if not holder.is_in_transaction():
-        await holder.execute("BEGIN")
-    if await holder.fetchval("SELECT pg_try_advisory_xact_lock($1)", _MIGRATION_LOCK):
-        return True
-    await holder.execute("ROLLBACK")
-    return False
-
-
-async def leads_elsewhere(url: str, other: str) -> bool:
-    """Whether two URLs lead to different databases, or servers. Raises `DatabaseUnavailable`."""
-    asked, places = "SELECT current_database(), pg_postmaster_start_time()", []
-    for each in (url, other):
-        connection = await connect(each, command_timeout=_CONNECTS_WITHIN)
-        try:
-            with our_errors():
-                places.append(await connection.fetchrow(asked))
-        finally:
-            connection.terminate()
-    return bool(places[0] != places[1])
+async def place_of(url: str) -> object:
+    """Return what is the same for all URLs of one database on one server. Raises `DatabaseUnavailable`."""
+    connection = await connect(url, command_timeout=_CONNECTS_WITHIN)
+    try:
+        with our_errors():
+            return await connection.fetchrow("SELECT current_database(), pg_postmaster_start_time()")
+    finally:
+        connection.terminate()
 
 
 async def has_pooler(connection: Any) -> bool:
@@ -356,17 +357,29 @@ class Hold:
         await self._pool.release(self.connection)
 
     def check(self, error: BaseException) -> None:
-        """Raise `DatabaseUnavailable` with the reason, where an error is due to the time that was over.
+        """Raise `DatabaseUnavailable` with the reason, where the time was over or the connection is gone.
 
-        A connection of no use any more is none of the pool's from here on.
+        asyncpg trips over one that goes while it is at work, in ways that are no errors of its own
+        (`AttributeError: 'NoneType' object has no attribute 'bind_execute'`).
         """
         if isinstance(error, asyncpg.InternalClientError):
-            self.connection.terminate()
+            self._terminate()  # of no use to the pool any more
         if self._is_over and self._patience and isinstance(error, _NO_ANSWER):
             raise no_answer_within(self._patience) from error
+        if not isinstance(error, Exception) or isinstance(error, (PingPilotError, *_FAILURES)):
+            return
+        try:
+            is_lost = self.connection.is_closed()
+        except asyncpg.InterfaceError:  # the pool has it back already
+            is_lost = True
+        if is_lost:
+            raise DatabaseUnavailable(f"the connection was lost ({type(error).__name__}: {error})") from error
 
     def _cut_off(self) -> None:
         self._is_over = True
+        self._terminate()
+
+    def _terminate(self) -> None:
         with suppress(asyncpg.InterfaceError):  # it is closed already
             self.connection.terminate()
 

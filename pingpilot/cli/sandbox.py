@@ -115,6 +115,7 @@ async def run_sandbox(base: Settings) -> None:
         }
         overrides = {name: getattr(base, name) for name in base.model_fields_set}
         overrides |= {"database_url": f"sqlite://{Path(temporary) / 'sandbox.sqlite3'}", "http_port": port}
+        overrides |= {"database_direct_url": None}
         settings = load_settings(
             channels={name: platform.settings for name, platform in platforms.items()}, **overrides
         )

@@ -12,13 +12,11 @@ from models.database import leases, unit_of_work
 from models.sql import as_datetime, query
 from pingpilot.clock import AgreedClock, Clock
 from pingpilot.cluster.mandate import TERM, Always
+from pingpilot.cluster.times import Times
 from pingpilot.errors import DatabaseUnavailable
 from pingpilot.storage.watch import DatabaseWatch
 
-BEATS_EVERY = timedelta(seconds=5)
-DEAD_AFTER = timedelta(seconds=15)
-"""How long nothing is heard of a daemon, until others take back what it was sending."""
-_MARGIN = 0.13  # of that: by so much a daemon stops earlier to take what it leased for its own
+_MARGIN = 0.13  # of the time to death: by so much a daemon stops earlier to take what it leased for its own
 _FORGOTTEN_AFTER = timedelta(days=1)
 
 _BEAT = """
@@ -43,7 +41,7 @@ log = structlog.get_logger(__name__)
 class Heartbeats(Always):
     """One daemon's heartbeat, and what it knows of the others.
 
-    Another one is dead when its row has not changed for `dead_after` of our own monotonic time: whichever
+    Another one is dead when its row has not changed for so long by our own monotonic time: whichever
     clock is wrong or set, nobody who writes in time is taken for dead. Whoever can't write stops in time to
     rely on what it had leased; once it can again it does so in a new term. `take_back` is called with the
     identities of the dead, at each beat: they may have had a transaction under way when they died.
@@ -56,15 +54,15 @@ class Heartbeats(Always):
         take_back: Callable[[Sequence[str]], Awaitable[int]],
         database: DatabaseWatch,
         clock: Clock,
-        beats_every: timedelta = BEATS_EVERY,
-        dead_after: timedelta = DEAD_AFTER,
+        times: Times | None = None,
     ) -> None:
         self.identity = identity
         self._take_back = take_back
         self._database = database
         self._clock = clock
-        self._beats_every = beats_every.total_seconds()
-        self._dead_after = dead_after.total_seconds()
+        times = times or Times()
+        self._beats_every = times.beats_every.total_seconds()
+        self._dead_after = times.dead_after.total_seconds()
         self._term = 0
         self._trusted_until = float("-inf")
         self._seen: dict[str, tuple[datetime, float]] = {}

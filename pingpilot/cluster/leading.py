@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 import structlog
@@ -20,6 +20,7 @@ from models.sql import query
 from models.work import Ask, Work
 from pingpilot.clock import Clock
 from pingpilot.cluster.mandate import TERM, Tasks, first_failure
+from pingpilot.cluster.times import Times
 from pingpilot.errors import DatabaseUnavailable
 from pingpilot.loops import end
 from pingpilot.storage.watch import DatabaseWatch
@@ -52,29 +53,6 @@ _TRY_AGAIN = 0.2  # seconds between renewals that get no answer
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """How a lease is kept.
-
-    It is over `lease` after the last renewal, by the database's clock; the leader trusts itself for `margin`
-    less, by its own. Others look at it that often, and wait for `rest` after a leader that let go in order:
-    as long as a platform's short window, so that its last second and their first are not one. Who stepped
-    `aside` lets others go first for so long.
-    """
-
-    lease: timedelta = timedelta(seconds=6)
-    margin: timedelta = timedelta(seconds=1)
-    renewed_every: timedelta = timedelta(seconds=2)
-    looked_at_every: timedelta = timedelta(seconds=1)
-    rest: timedelta = timedelta(seconds=1)
-    aside: timedelta = timedelta(seconds=30)
-
-    @property
-    def trust(self) -> float:
-        """Seconds that a leader trusts itself, from before it asked for a renewal that was granted."""
-        return (self.lease - self.margin).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)

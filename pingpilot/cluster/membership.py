@@ -7,8 +7,9 @@ from models.sql import is_postgres
 from models.work import Work
 from pingpilot.clock import Clock
 from pingpilot.cluster.heartbeats import Heartbeats
-from pingpilot.cluster.leading import Leadership, Times
+from pingpilot.cluster.leading import Leadership
 from pingpilot.cluster.mandate import Always, Mandate
+from pingpilot.cluster.times import Times
 from pingpilot.errors import DatabaseUnavailable
 from pingpilot.storage.watch import DatabaseWatch
 
@@ -39,7 +40,9 @@ class Membership:
         self.leaderships: list[Leadership] = []
         self.heartbeats: Heartbeats | None = None
         if is_postgres(connection()):
-            self.heartbeats = Heartbeats(identity, take_back=take_back, database=database, clock=clock)
+            self.heartbeats = Heartbeats(
+                identity, take_back=take_back, database=database, clock=clock, times=times
+            )
 
     def mandate(
         self,

@@ -30,9 +30,9 @@ from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.sign_up import Newcomers
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import AgreedClock, Clock
-from pingpilot.cluster.leading import Times
 from pingpilot.cluster.membership import Membership
 from pingpilot.cluster.news import Bulletin, news_of
+from pingpilot.cluster.times import Times
 from pingpilot.config import PREFIX, Settings
 from pingpilot.daemon.examining import Examiner
 from pingpilot.daemon.hearing import DaemonHearer

@@ -5,7 +5,7 @@ import signal
 from datetime import timedelta
 
 from models.database import open_database
-from pingpilot.cluster.leading import Times
+from pingpilot.cluster.times import Times
 from pingpilot.config import load_settings
 from pingpilot.daemon.daemon import Daemon
 from pingpilot.daemon.identity import new_identity
@@ -16,6 +16,7 @@ TIMES = Times(
     margin=timedelta(seconds=0.5),
     renewed_every=timedelta(seconds=0.5),
     looked_at_every=timedelta(seconds=0.3),
+    beats_every=timedelta(seconds=1),
 )
 
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 from models import Leader
 from models.work import Work
 from pingpilot.clock import Clock, SystemClock
-from pingpilot.cluster.leading import Leadership, Times
+from pingpilot.cluster.leading import Leadership
+from pingpilot.cluster.times import Times
 from pingpilot.loops import end
 from pingpilot.storage.watch import DatabaseWatch
 from tests.support.waiting import until

@@ -8,11 +8,14 @@ import pytest
 
 from models import Delivery, Member
 from models.database import connection
-from pingpilot.cluster.heartbeats import BEATS_EVERY, DEAD_AFTER, Heartbeats
+from pingpilot.cluster.heartbeats import Heartbeats
+from pingpilot.cluster.times import Times
 from pingpilot.delivery.queue import DeliveryQueue, take_back_of
 from pingpilot.storage.watch import DatabaseWatch
 from tests.engine.scripted import Engine, outcomes, statuses
 from tests.support.clock import ManualClock
+
+BEATS_EVERY, DEAD_AFTER = Times().beats_every, Times().dead_after
 
 pytestmark = pytest.mark.usefixtures("postgres")
 

@@ -7,7 +7,7 @@ import pytest
 
 from models import Leader
 from models.database import connection
-from pingpilot.cluster.leading import Times
+from pingpilot.cluster.times import Times
 from pingpilot.loops import end
 from tests.support.clock import ManualClock
 from tests.support.waiting import eventually, until

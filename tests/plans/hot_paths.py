@@ -22,7 +22,7 @@ from pingpilot.accounts.quiet_hours import mute
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.rooms import Room, linked_rooms
 from pingpilot.accounts.sign_up import Newcomers, SignUp
-from pingpilot.channels import CHANNELS, TELEGRAM
+from pingpilot.channels import CHANNELS, TELEGRAM, Rate
 from pingpilot.delivery.channel import Recipient
 from pingpilot.errors import PermanentFailure, RateLimited, RecipientMoved, TemporaryFailure
 from pingpilot.events.deliveries import Selection, count_deliveries, list_deliveries, retry_deliveries
@@ -243,7 +243,11 @@ async def _deliver(api: Api) -> None:
             RecipientMoved("It moved.", address="-77", topic=None),
         )
         dispatcher = api.composition.dispatcher(
-            channel, predecessors=[DEAD_DAEMON], slots=5, poll=timedelta(milliseconds=10)
+            channel,
+            predecessors=[DEAD_DAEMON],
+            pace=(None, Rate(per_second=1000, burst=1000)),  # so that it looks at what was sent lately
+            slots=5,
+            poll=timedelta(milliseconds=10),
         )
         async with running(dispatcher, grace=timedelta(seconds=5)):
             if name in ("telegram", "email"):

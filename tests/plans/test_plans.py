@@ -80,6 +80,7 @@ EXEMPT = (
         scans=False,
         only="postgres",
     ),
+    Exempt("FROM delivery_attempts ORDER BY id DESC LIMIT", "the latest, by their ids", only="sqlite"),
     Exempt("SELECT group_concat(text, ?)", "a page of an export, as large as memory likes", only="sqlite"),
 )
 
@@ -95,6 +96,7 @@ NOT_RUN = {
     "FROM daemons": "PostgreSQL alone: a row a daemon",
     "INTO daemons": "PostgreSQL alone: a row a daemon",
     "FROM unnest(": "PostgreSQL alone",
+    "delivered_at = ? WHERE id = ANY(?)": "SQLite alone: PostgreSQL has one for all of a batch",
     "SELECT name FROM": "asks which migrations were applied",
     "SELECT clock_timestamp()": "asks for the time",
     "SELECT ? FROM sqlite_master": "for a backup",

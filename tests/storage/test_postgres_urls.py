@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 import trustme
 
-from models.database import connection, is_current, migrate, open_database
+from models.database import connection, is_current, migrate, open_database, transaction
 from pingpilot.errors import DatabaseUnavailable
 from tests.support.databases import PostgresCopies
 from tests.support.postgres_front import PostgresFront
@@ -195,6 +195,24 @@ async def test_a_connection_whose_server_said_farewell_is_given_up(folder: str, 
         await until(lambda: front.farewells > 0)
         with pytest.raises(DatabaseUnavailable):
             await connection().execute_query("SELECT 1")
+        await connection().execute_query("SELECT 1")
+
+
+async def test_whatever_comes_of_a_connection_that_goes_says_so(url: str) -> None:
+    async def stumble(*, lost: bool) -> None:
+        async with connection().acquire_connection() as held:
+            if lost:
+                held.terminate()
+            raise AttributeError("'NoneType' object has no attribute 'bind_execute'")
+
+    async with open_database(url):
+        with pytest.raises(AttributeError):
+            await stumble(lost=False)
+        with pytest.raises(DatabaseUnavailable, match="the connection was lost"):
+            await stumble(lost=True)
+        with pytest.raises(DatabaseUnavailable, match="the connection was lost"):
+            async with transaction():
+                await stumble(lost=True)
         await connection().execute_query("SELECT 1")
 
 
