@@ -54,7 +54,7 @@ class Composition:
     intake: Intake = field(init=False)
 
     def __post_init__(self) -> None:
-        self.live = Live(self.news)
+        self.live = Live(self.news, monotonic=self.clock.monotonic)
         self.settlements = Settlements(self.live, news=self.news, look_again=self.look_again)
         self.database = DatabaseWatch(clock=self.clock)
         self.intake = Intake(
