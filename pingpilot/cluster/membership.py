@@ -69,6 +69,11 @@ class Membership:
         self.leaderships.append(leadership)
         return leadership
 
+    def look_now(self) -> None:
+        """Look at once who leads the bots: a daemon may have let go of some."""
+        for each in self.leaderships:
+            each.look_now()
+
     def share(self, most: int) -> int:
         """Return this daemon's part of so many connections, one at least."""
         return self.heartbeats.share(most) if self.heartbeats else most

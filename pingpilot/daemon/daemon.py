@@ -87,6 +87,7 @@ class Daemon:
         self._database = DatabaseWatch(clock=self._clock)
         self._metrics = Metrics()
         self._news = news_of(settings.database_direct)
+        self._metrics.news_connected.set_function(lambda: self._news.is_connected)
         self._live = Live(self._news)
         self._settlements = Settlements(self._live, news=self._news)
         self._limits = PlanLimits.of(settings)
@@ -167,6 +168,7 @@ class Daemon:
             settlements=self._settlements,
             live=self._live,
             on_incoming=lambda name: self._parts[name].channel.wake(),
+            on_let_go=membership.look_now,
         )
         async with asyncio.TaskGroup() as tasks:
             side_tasks = [
@@ -199,7 +201,8 @@ class Daemon:
                 *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
             )
             await end(serving.values())
-            self._wake(set(self._parts))  # others take over what was put back, and the bots
+            # Others take over what was put back, and the bots
+            self._news.tell(Bulletin(channels=frozenset(self._parts), let_go=True))
             await self._news.told(_LAST_NEWS)
             await end(side_tasks)
         await membership.leave()

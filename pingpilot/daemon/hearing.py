@@ -11,7 +11,8 @@ from pingpilot.events.live import Live
 class DaemonHearer:
     """Has the daemon's dispatchers, open pages and waiting requests look again at what others changed.
 
-    `on_incoming` is told a channel for which another daemon took something that its platform posted.
+    `on_incoming` is told a channel for which another daemon took something that its platform posted,
+    `on_let_go` called when one leads its bots no more.
     """
 
     def __init__(
@@ -21,9 +22,11 @@ class DaemonHearer:
         settlements: Settlements,
         live: Live,
         on_incoming: Callable[[str], None] = lambda _: None,
+        on_let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self._dispatchers = dispatchers
         self._on_incoming = on_incoming
+        self._on_let_go = on_let_go
         self._settlements = settlements
         self._live = live
 
@@ -33,6 +36,8 @@ class DaemonHearer:
             self._dispatchers[name].wake()
         for name in bulletin.incoming & self._dispatchers.keys():
             self._on_incoming(name)
+        if bulletin.let_go:
+            self._on_let_go()
         if bulletin.every_account:
             self._live.catch_up()
         self._live.hear(bulletin.accounts)
@@ -43,5 +48,6 @@ class DaemonHearer:
         for name, dispatcher in self._dispatchers.items():
             dispatcher.wake()
             self._on_incoming(name)
+        self._on_let_go()
         self._live.catch_up()
         self._settlements.catch_up()

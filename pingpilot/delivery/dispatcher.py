@@ -231,14 +231,16 @@ class Dispatcher:
     async def _mind_the_clock(self) -> None:
         """At the start, when the clock was set and now and then, bring forward what waits for no reason.
 
-        A platform that is asked early, once, just names its wait again; another daemon's word is believed.
+        A platform that is asked early, once, just names its wait again; another daemon's word is believed, so
+        that no take-over asks early.
         """
         is_first, was_set = self._next_bring_forward is None, self._steps.noticed()
         if not (is_first or was_set or self._clock.monotonic() >= (self._next_bring_forward or 0)):
             return
         # First: a database that takes too long for it shall not be asked again before it sends anything
         self._next_bring_forward = self._clock.monotonic() + CLOCK_CHECK.total_seconds()
-        asked_for = timedelta() if is_first or was_set else ASKED_FOR
+        has_others = self._mandate.is_exclusive or len(self._mandate.living) > 1
+        asked_for = timedelta() if was_set or (is_first and not has_others) else ASKED_FOR
         if count := await self._queue.bring_forward(self._clock.now(), asked_for=asked_for):
             # Mostly since a clock was ahead; at the start, a platform's wish for a pause is tried out as well
             log.info("Deliveries brought forward", channel=self._channel.name, count=count)

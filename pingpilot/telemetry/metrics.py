@@ -48,6 +48,9 @@ class Metrics:
         self.part_state = self._gauge(
             "part_state", "1 for the state that a part is in, 0 for the others.", "part", "state"
         )
+        self.news_connected = self._gauge(
+            "news_connected", "1 while this daemon hears at once what other daemons tell."
+        )
         self.database_up = self._gauge("database_up", "1 if the database answered this question in time.")
         self._calls: dict[tuple[str, str | None, int], Counter] = {}
 

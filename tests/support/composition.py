@@ -14,7 +14,7 @@ from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.channels import Rate, Window
 from pingpilot.clock import Clock
-from pingpilot.cluster.mandate import Always
+from pingpilot.cluster.mandate import Always, Mandate
 from pingpilot.cluster.news import Bulletin, News, Silence
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
@@ -54,7 +54,7 @@ class Composition:
     intake: Intake = field(init=False)
 
     def __post_init__(self) -> None:
-        self.live = Live(self.news)
+        self.live = Live(self.news, monotonic=self.clock.monotonic)
         self.settlements = Settlements(self.live, news=self.news, look_again=self.look_again)
         self.database = DatabaseWatch(clock=self.clock)
         self.intake = Intake(
@@ -91,6 +91,7 @@ class Composition:
         channel: Channel,
         *,
         daemon_id: str = "daemon-1",
+        mandate: Mandate | None = None,
         predecessors: Sequence[str] = (),
         pace: Pace = UNPACED,
         slots: int = 50,
@@ -101,7 +102,7 @@ class Composition:
         overall, per_recipient = pace
         return Dispatcher(
             channel,
-            mandate=Always(daemon_id),
+            mandate=mandate or Always(daemon_id),
             claimer=Claimer(),
             journal=Journal(),
             predecessors=predecessors,
