@@ -179,7 +179,9 @@ async def running_cluster(
         cluster = Cluster(network, server, platforms, daemons, http)
         await cluster.start(*daemons)
         keys = await create_accounts(server.url, platforms.conversations, busy=BUSY)
-        cluster.load = Load(keys, busy=BUSY, daemons=daemons, http=http)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())  # one that fails ends it all
+        cluster.load = Load(keys, busy=BUSY, daemons=daemons, http=http, tasks=tasks)
+        stack.callback(cluster.load.close)
         for work in (cluster.leaders.watch(), cluster.load.run(events_a_second)):
-            stack.callback(asyncio.create_task(work).cancel)
+            stack.callback(tasks.create_task(work).cancel)
         yield cluster
