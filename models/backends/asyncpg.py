@@ -112,17 +112,14 @@ async def migration_lock(url: str) -> AsyncIterator[Callable[[], Awaitable[bool]
             holder.terminate()  # with it goes the lock, also where the server does not answer
 
 
-async def leads_elsewhere(url: str, other: str) -> bool:
-    """Whether two URLs lead to different databases, or servers. Raises `DatabaseUnavailable`."""
-    asked, places = "SELECT current_database(), pg_postmaster_start_time()", []
-    for each in (url, other):
-        connection = await connect(each, command_timeout=_CONNECTS_WITHIN)
-        try:
-            with our_errors():
-                places.append(await connection.fetchrow(asked))
-        finally:
-            connection.terminate()
-    return bool(places[0] != places[1])
+async def place_of(url: str) -> object:
+    """Return what is the same for all URLs of one database on one server. Raises `DatabaseUnavailable`."""
+    connection = await connect(url, command_timeout=_CONNECTS_WITHIN)
+    try:
+        with our_errors():
+            return await connection.fetchrow("SELECT current_database(), pg_postmaster_start_time()")
+    finally:
+        connection.terminate()
 
 
 async def has_pooler(connection: Any) -> bool:
@@ -360,10 +357,13 @@ class Hold:
         (`AttributeError: 'NoneType' object has no attribute 'bind_execute'`).
         """
         if isinstance(error, asyncpg.InternalClientError):
-            self.connection.terminate()  # of no use to the pool any more
-        if self._is_over and self._patience and isinstance(error, _NO_ANSWER):
+            self._terminate()  # of no use to the pool any more
+        if isinstance(error, PingPilotError) or not isinstance(error, Exception):
+            return
+        is_known = isinstance(error, _FAILURES)
+        if self._is_over and self._patience and (isinstance(error, _NO_ANSWER) or not is_known):
             raise no_answer_within(self._patience) from error
-        if not isinstance(error, Exception) or isinstance(error, (PingPilotError, *_FAILURES)):
+        if is_known:
             return
         try:
             is_lost = self.connection.is_closed()
@@ -374,6 +374,9 @@ class Hold:
 
     def _cut_off(self) -> None:
         self._is_over = True
+        self._terminate()
+
+    def _terminate(self) -> None:
         with suppress(asyncpg.InterfaceError):  # it is closed already
             self.connection.terminate()
 

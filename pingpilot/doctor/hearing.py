@@ -21,10 +21,11 @@ async def pooler(settings: Settings) -> Finding | None:
     if sqlite_path(settings.database):
         return None
     # The driver, 2 MB, is loaded for PostgreSQL alone
-    from models.backends.asyncpg import connect, has_pooler, leads_elsewhere, our_errors  # noqa: PLC0415
+    from models.backends.asyncpg import connect, has_pooler, our_errors, place_of  # noqa: PLC0415
 
+    direct = settings.database_direct_url
     try:
-        if await leads_elsewhere(settings.database, settings.database_direct):
+        if direct and await place_of(settings.database) != await place_of(direct):
             return Finding(
                 "pooler",
                 Level.PROBLEM,
@@ -35,15 +36,15 @@ async def pooler(settings: Settings) -> Finding | None:
         try:
             with our_errors():
                 if not await has_pooler(listener):
-                    return await _listen(settings, listener) if settings.database_direct_url else None
+                    return await _listen(settings, listener) if direct else None
         finally:
             listener.terminate()
     except DatabaseUnavailable as exc:
-        if not settings.database_direct_url:
+        if not direct:
             return None  # said of the database
         text = f"The way past the pooler can't be used: {exc}."
         return Finding("pooler", Level.PROBLEM, text, f"Check {_DIRECT}.")
-    what = "leads to a pooler, too" if settings.database_direct_url else "is not set"
+    what = "leads to a pooler, too" if direct else "is not set"
     return Finding(
         "pooler",
         Level.WARNING,

@@ -18,11 +18,13 @@ async def prepare_database(settings: Settings) -> None:
     Migrating takes a process of its own: Tortoise keeps 25 MB for it, which a daemon would never give back.
     It ends with this one, however this one ends, since its standard input does.
     """
+    variable = settings.database_variable
     try:
         if settings.database_direct_url:
-            from models.backends.asyncpg import leads_elsewhere  # noqa: PLC0415  # 2 MB for SQLite's users
+            from models.backends.asyncpg import place_of  # noqa: PLC0415  # 2 MB for SQLite's users
 
-            if await leads_elsewhere(settings.database, settings.database_direct):
+            pooled, variable = await place_of(settings.database), settings.database_direct_variable
+            if pooled != await place_of(settings.database_direct):
                 raise SettingsError(
                     f"{PREFIX}DATABASE_URL and {PREFIX}DATABASE_DIRECT_URL lead to different databases: set "
                     "the one to a pooler's address, the other to that of the server behind it."
@@ -30,7 +32,7 @@ async def prepare_database(settings: Settings) -> None:
         if await is_current(settings.database_direct):
             return
     except DatabaseUnavailable as exc:
-        raise cannot_be_used(settings.database_direct_variable, exc) from exc
+        raise cannot_be_used(variable, exc) from exc
     if settings.database_url:
         place = {f"{PREFIX}DATABASE_URL": settings.database_url}
         if settings.database_direct_url:

@@ -171,6 +171,8 @@ async def test_the_way_past_a_pooler_is_tried(
             said[name] = (report.levels.get("pooler"), "pooler" in report.levels and report.text("pooler"))
         with pytest.raises(SettingsError, match="lead to different databases"):
             await prepare_database(Settings(database_url=pooled, database_direct_url=other))
+    with pytest.raises(SettingsError, match="check PINGPILOT_DATABASE_URL"):  # the pooler has ended
+        await prepare_database(Settings(database_url=pooled, database_direct_url=direct))
     for each in (direct, other):
         postgres_copies.drop(each)
 
