@@ -75,15 +75,16 @@ async def _run(asked: argparse.Namespace, net: network.Network, folder: Path) ->
         if asked.logs:
             _keep_calls(cluster, asked.logs)
         await cluster.load.finish()
-        missing = await cluster.settle(within=60)
         accepted = sorted(cluster.load.accepted)
+        await cluster.settle(within=60)
+        lost = cluster.missing(accepted)
         stored = await cluster.stored()
         say(f"\n{table.LEGEND}\n")
         say(f"seed {asked.seed}, {len(outcomes)} faults, {len(accepted)} events accepted at {asked.rate:g}/s")
-        say(table.summary(outcomes))
+        say(table.summary(outcomes, lost=len(lost)))
         say(f"posts that were tried again, by reason: {dict(cluster.load.refused)}")
         found = table.problems(outcomes, within=asked.within)
-        found += [f"event {event} is lost: {', '.join(places)}" for event, places in missing.items()]
+        found += [f"event {event} is lost: {', '.join(places)}" for event, places in lost.items()]
         found += [
             f"event {event} stands {stored[event]} times in the database"
             for event in accepted

@@ -59,6 +59,7 @@ class Cluster:
         self.load: Load
         self._http = http
         self._latest_attempt = 0
+        self._given_up: set[int] = set()
 
     @property
     def clocks_can_be_set(self) -> bool:
@@ -133,12 +134,16 @@ class Cluster:
         return {event: places for event, places in missing.items() if places}
 
     async def settle(self, *, within: float) -> dict[int, list[str]]:
-        """Wait until all that is accepted by now has arrived; return what has not within so many seconds."""
-        accepted = sorted(self.load.accepted)
+        """Wait until all that is accepted by now has arrived; return what has not within so many seconds.
+
+        What was returned before is not waited for again.
+        """
+        accepted = sorted(self.load.accepted.keys() - self._given_up)
         deadline = time.monotonic() + within
         while (missing := self.missing(accepted)) and time.monotonic() < deadline:
             accepted = sorted(missing)
             await asyncio.sleep(0.1)
+        self._given_up |= missing.keys()
         return missing
 
     async def counts(self) -> Counts:
