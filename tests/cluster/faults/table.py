@@ -14,7 +14,7 @@ _HEAD = (
 LEGEND = """\
 telegram, discord: seconds from the fault (from the database's return) to the next message, * of another term
 doubled / cut off: messages that came twice / attempts whose end nobody knows, over all places
-late: accepted events that have not arrived three minutes after the fault; over: limits of the platforms exceeded
+late: accepted events that had not arrived three minutes later; over: limits of the platforms exceeded
 polls, sessions: begun while another daemon's was open, as platforms see it; a frozen leader's is, once
 not led: calls of a daemon that did not lead
 pause: the longest time in which no event was accepted; all in: seconds until all had arrived"""
