@@ -76,9 +76,11 @@ class DiscordBot:
                 raise Misconfigured(f"Discord closed the connection with {exc.code}: {exc.reason}") from exc
             raise
         finally:  # cancelling connect() alone would leave its socket and thread alive
-            if client.ws is not None:  # its thread outlives a socket that was closed already
-                await client.ws.close()
-            await client.close()
+            try:
+                if client.ws is not None:  # its thread outlives a socket that was closed already
+                    await client.ws.close()
+            finally:  # also where the end of a term has no time for the gateway's goodbye
+                await client.close()
 
 
 class _Client(discord.Client):

@@ -10,7 +10,7 @@ from discord.gateway import DiscordClientWebSocketResponse
 from discord.http import HTTPClient
 from yarl import URL
 
-from pingpilot.errors import PingPilotError
+from pingpilot.errors import NotLeading, PingPilotError
 
 LONGEST_MESSAGE = 4 * 1024 * 1024
 """Bytes of a message, unpacked; without intents, the longest has a line for each of the bot's servers."""
@@ -31,10 +31,11 @@ class GatewayHttp(HTTPClient):
         self._may_act = may_act
 
     async def ws_connect(self, url: str, *, compress: int = 0) -> "BoundedSocket":
-        """Connect to the gateway. Raises `aiohttp.ClientError`, as the library expects, and `PingPilotError`,
-        which ends the client, where another daemon leads the bot.
+        """Connect to the gateway. Raises `aiohttp.ClientError`, as the library expects, and `NotLeading`,
+        which ends the client.
         """
-        _check(self._may_act)
+        if not self._may_act():
+            raise NotLeading
         if self._gateway is None or self._gateway.closed:
             self._gateway = aiohttp.ClientSession(
                 ws_response_class=BoundedSocket, cookie_jar=aiohttp.DummyCookieJar()
@@ -73,10 +74,11 @@ class BoundedSocket(DiscordClientWebSocketResponse):
         self.may_act: Callable[[], bool] = lambda: True
 
     async def send_str(self, data: str, compress: int | None = None) -> None:
-        """Send a message. Raises `PingPilotError` where another daemon leads the bot by now: this one may
-        have stood still, and would go on with a session beside the other's.
+        """Send a message. Raises `NotLeading` where another daemon leads the bot by now: this one may have
+        stood still, and would go on with a session beside the other's.
         """
-        _check(self.may_act)
+        if not self.may_act():
+            raise NotLeading
         await super().send_str(data, compress)
 
     async def receive(self, timeout: float | None = None) -> Any:
@@ -110,8 +112,3 @@ class BoundedSocket(DiscordClientWebSocketResponse):
         if len(text) > LONGEST_MESSAGE or self._packed:
             raise ValueError(f"a message is over {LONGEST_MESSAGE:,} bytes")
         return text.decode()
-
-
-def _check(may_act: Callable[[], bool]) -> None:
-    if not may_act():
-        raise PingPilotError("Another daemon leads this bot.")

@@ -35,6 +35,12 @@ _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClie
 # What says nothing of the server's mind: the connection broke, or was cut off
 _NO_ANSWER = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _CONNECTS_WITHIN = 3.0  # seconds
+_SESSION = {
+    "synchronous_commit": "on",
+    # A session keeps what it planned while a table was empty, and goes through all of it as it grows, for
+    # each row that refers to it: a quarter of the events a second. What is asked for often has an index.
+    "enable_seqscan": "off",
+}
 _LOCKED_FOR = 10.0  # seconds that a migration, or a command, waits for what others have locked
 _ALIVE_WITHIN = 10.0  # seconds in which a server that is busy with a migration answers a question beside it
 _MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
@@ -70,7 +76,7 @@ def _pool(url: str, *, most: int, patience: float | None) -> dict[str, Any]:
         **_how_to_connect(url),
         "maxsize": most,
         "patience": patience,
-        "session": {"synchronous_commit": "on", **_time_limits(patience)},
+        "session": {**_SESSION, **_time_limits(patience)},
         "reset": _keep_session,
     }
     return {"engine": __name__, "credentials": credentials}

@@ -22,7 +22,7 @@ from pingpilot.clock import Clock
 from pingpilot.cluster.mandate import TERM, Tasks, first_failure
 from pingpilot.cluster.times import Times
 from pingpilot.errors import DatabaseUnavailable
-from pingpilot.loops import end
+from pingpilot.loops import CANCELLED_AGAIN_AFTER, end
 from pingpilot.storage.watch import DatabaseWatch
 
 _LOOK = """
@@ -48,6 +48,7 @@ _LET_GO = """
 UPDATE leaders SET holder = '', expires_at = clock_timestamp() + make_interval(secs => ?)
 WHERE token = ? AND holder = ? RETURNING epoch
 """
+_NO_GOODBYE = 0.3  # seconds
 _TRY_AGAIN = 0.2  # seconds between renewals that get no answer
 
 T = TypeVar("T")
@@ -111,6 +112,7 @@ class Leadership:
         self._epoch = 0
         self._trusted_until = float("-inf")
         self._aside_until = float("-inf")
+        self._steps_aside = False
         self._news = asyncio.Event()
 
     @property
@@ -122,6 +124,10 @@ class Leadership:
         return ()
 
     def may_act(self) -> bool:
+        return self._holds() and not self._steps_aside
+
+    def _holds(self) -> bool:
+        """Return whether the lease is this daemon's for certain."""
         return self._clock.monotonic() < self._trusted_until
 
     def look_now(self) -> None:
@@ -145,6 +151,7 @@ class Leadership:
             except _Lost as exc:
                 log.warning("This daemon leads no longer", bot=self.token, epoch=self._epoch, reason=str(exc))
             except StepAside as exc:
+                self._steps_aside = True
                 self._aside_until = self._clock.monotonic() + self._times.aside.total_seconds()
                 log.warning("This daemon steps aside", bot=self.token, epoch=self._epoch, reason=str(exc))
             finally:
@@ -153,12 +160,15 @@ class Leadership:
     async def _end_term(
         self, tasks: Tasks, finish: Callable[[], Awaitable[None]], renewing: asyncio.Task[None]
     ) -> None:
-        """End what was served. In order, that is done by the lease, which is renewed meanwhile."""
-        await end(tasks)
+        """End what was served. In order, that is done by the lease, which is renewed meanwhile.
+
+        Who steps aside asks for nothing more, and does not wait for goodbyes that nobody answers.
+        """
+        await end(tasks, again_after=_NO_GOODBYE if self._steps_aside else CANCELLED_AGAIN_AFTER)
         await finish()
         await end([renewing])
-        is_ours = self.may_act()
-        self._trusted_until = float("-inf")
+        is_ours = self._holds()
+        self._trusted_until, self._steps_aside = float("-inf"), False
         self._on_change(False)
         if is_ours:
             await self._let_go()
@@ -251,7 +261,7 @@ class Leadership:
             if not is_renewed:
                 self._trusted_until = float("-inf")
                 raise _Lost("Another daemon has taken it.")
-            if self.may_act():  # and was not stopped while it waited for the answer
+            if self._holds():  # and was not stopped while it waited for the answer
                 self._trusted_until = asked + self._times.trust
             pause = self._times.renewed_every.total_seconds()
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from pingpilot.channels import CHANNELS, ChannelKind, load
@@ -27,8 +28,10 @@ from pingpilot.telemetry.health import Health, State
 from pingpilot.telemetry.metrics import Metrics
 
 _WAY_LOOKED_AT_EVERY = 1.0  # seconds
+_GIVES_UP_AFTER = timedelta(seconds=3)  # less than a leader trusts itself for
 _SILENT_FOR = 3.0  # seconds without any answer, until a platform is asked whether it can be reached
 _REACHED_WITHIN = 2.0  # seconds
+_ASKED_AGAIN_AFTER = 10.0  # seconds: its bot may be away for hours
 
 
 class LateChannel:
@@ -132,6 +135,7 @@ class Part:
                 reason = f"It does not reach the platform ({type(exc).__name__})."
                 raise StepAside(reason) from exc
             self.dispatcher.platform_was_heard_of()
+            await self.clock.sleep(_ASKED_AGAIN_AFTER)
 
 
 def build_parts(
@@ -160,7 +164,12 @@ def build_parts(
             take_over=partial(taking_over, name, around.clock),
             on_change=partial(_show_standby, around.health, name),
         )
-        channel = LateChannel(kind, own_settings, replace(around, may_act=mandate.may_act), turn=turn)
+        own = replace(
+            around,
+            may_act=mandate.may_act,
+            gives_up_after=_GIVES_UP_AFTER if mandate.is_exclusive else None,
+        )
+        channel = LateChannel(kind, own_settings, own, turn=turn)
         dispatcher = Dispatcher(
             channel,
             mandate=mandate,

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from pingpilot.accounts.quota import PlanLimits
@@ -44,6 +45,7 @@ class Surroundings:
     `base_url` is where people reach the API and the dashboard. `may_act` says whether this daemon leads the
     channel's bot, and is asked just before each request that carries its token; `share` what part of so many
     connections is this daemon's; `on_incoming` is told the channel whose platform has posted something.
+    `gives_up_after` is how long what was written may wait for the network, where another daemon may lead.
 
     Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
     """
@@ -55,6 +57,7 @@ class Surroundings:
     on_deliveries: Callable[[set[str]], None]
     base_url: str = ""
     may_act: Callable[[], bool] = lambda: True
+    gives_up_after: timedelta | None = None
     share: Callable[[int], int] = lambda most: most
     on_incoming: Callable[[str], None] = lambda _channel: None
 

@@ -57,7 +57,12 @@ class Bots:
         )
 
     def telegram(
-        self, stand_in: TelegramStandIn, token: str = TOKEN, *, webhook: Webhook | None = None
+        self,
+        stand_in: TelegramStandIn,
+        token: str = TOKEN,
+        *,
+        webhook: Webhook | None = None,
+        may_act: Callable[[], bool] = lambda: True,
     ) -> TelegramBot:
         return TelegramBot(
             token=SecretStr(token),
@@ -66,6 +71,7 @@ class Bots:
             health=self.health,
             webhook=webhook or self.webhook(),
             polls=webhook is None,
+            may_act=may_act,
         )
 
     def webhook(

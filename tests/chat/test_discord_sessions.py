@@ -57,7 +57,7 @@ async def test_a_daemon_that_leads_no_more_takes_up_no_session(
         leads = False  # it stood still, and hears of that later
         await discord_stand_in.drop_gateways(4000)
 
-        await until(lambda: "Another daemon" in (bots.health.parts["discord"].reason or ""))
+        await until(lambda: "does not lead" in (bots.health.parts["discord"].reason or ""))
 
     assert len(discord_stand_in.session_limit.begun) == 1
     assert discord_stand_in.connections == 0
