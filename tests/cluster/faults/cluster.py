@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 
-from tests.cluster.faults.daemons import CLOCK_CAN_BE_SET, Daemon
+from tests.cluster.faults.daemons import Daemon
 from tests.cluster.faults.leaders import Leaders
 from tests.cluster.faults.load import Load, create_accounts
 from tests.cluster.faults.network import Network
@@ -50,6 +50,8 @@ class Cluster:
         platforms: Platforms,
         daemons: Sequence[Daemon],
         http: aiohttp.ClientSession,
+        *,
+        own_clocks: bool,
     ) -> None:
         self.network = network
         self.server = server
@@ -58,18 +60,14 @@ class Cluster:
         self.leaders = Leaders(server.url, network.places)
         self.load: Load
         self._http = http
+        self._own_clocks = own_clocks
         self._latest_attempt = 0
         self._given_up: set[int] = set()
-
-    @property
-    def clocks_can_be_set(self) -> bool:
-        """Whether each daemon has a wall clock of its own."""
-        return self.network.is_apart and CLOCK_CAN_BE_SET
 
     async def start(self, *daemons: Daemon) -> None:
         """Run these daemons, at once, and return when all are ready."""
         for each in daemons:
-            await each.launch(own_clock=self.clocks_can_be_set)
+            await each.launch(own_clock=self._own_clocks)
         await asyncio.gather(*(each.wait_until_ready(self._http) for each in daemons))
 
     async def revive(self) -> list[str]:
@@ -158,9 +156,12 @@ class Cluster:
 
 @asynccontextmanager
 async def running_cluster(
-    network: Network, folder: Path, *, events_a_second: float
+    network: Network, folder: Path, *, events_a_second: float, own_clocks: bool
 ) -> AsyncIterator[Cluster]:
-    """Run it all; the daemons start at once on an empty database, and are under load in the block."""
+    """Run it all; the daemons start at once on an empty database, and are under load in the block.
+
+    With `own_clocks`, the wall clock of each can be set.
+    """
     async with AsyncExitStack() as stack:
         server = DatabaseServer(folder, host=network.database, port=free_port())
         stack.push_async_callback(server.stop)
@@ -181,7 +182,7 @@ async def running_cluster(
             daemon = Daemon(place, platforms.settings(place), database_url=server.url, folder=own)
             stack.push_async_callback(daemon.close)
             daemons.append(daemon)
-        cluster = Cluster(network, server, platforms, daemons, http)
+        cluster = Cluster(network, server, platforms, daemons, http, own_clocks=own_clocks)
         await cluster.start(*daemons)
         keys = await create_accounts(server.url, platforms.conversations, busy=BUSY)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())  # one that fails ends it all

@@ -7,7 +7,7 @@ from tests.cluster.faults.rounds import Outcome
 from tests.cluster.faults.seen import LED
 
 _HEAD = (
-    f"{'':>2}  {'fault':<18}  {'how':<22}  {'leader':<31}  {'telegram':>9}  {'discord':>9}  "
+    f"{'':>2}  {'fault':<18}  {'how':<24}  {'leader':<31}  {'telegram':>9}  {'discord':>9}  "
     f"{'doubled':>7}  {'cut off':>7}  {'late':>4}  "
     f"{'over':>4}  {'polls':>5}  {'sessions':>8}  {'not led':>7}  {'pause':>5}  {'all in':>6}"
 )
@@ -29,7 +29,7 @@ def row(outcome: Outcome) -> str:
     """Return a fault's line."""
     resumed = [_seconds(outcome, channel) for channel in LED]
     return (
-        f"{outcome.number:>2}  {outcome.kind:<18}  {outcome.how:<22}  {outcome.leader:<31}  "
+        f"{outcome.number:>2}  {outcome.kind:<18}  {outcome.how:<24}  {outcome.leader:<31}  "
         f"{resumed[0]:>9}  {resumed[1]:>9}  {outcome.doubled.total():>7}  {outcome.cut_off.total():>7}  "
         f"{outcome.late:>4}  {outcome.counts.exceeded.total():>4}  {outcome.counts.polls:>5}  "
         f"{outcome.counts.sessions:>8}  {outcome.unentitled:>7}  "
