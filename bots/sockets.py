@@ -1,8 +1,11 @@
 """Connections to a platform whose bot another daemon may lead soon."""
 
 import socket
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+
+import aiohttp
 
 _OPTION = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux's
 
@@ -16,3 +19,14 @@ def give_up_after(time: timedelta | None, connection: Any) -> None:
     """
     if time and _OPTION is not None:
         connection.setsockopt(socket.IPPROTO_TCP, _OPTION, round(time / timedelta(milliseconds=1)))
+
+
+def sockets_for(time: timedelta | None) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
+    """Return what makes aiohttp's sockets so; None leaves them to the system."""
+
+    def new_socket(info: aiohttp.AddrInfoType) -> socket.socket:
+        made = socket.socket(*info[:3])
+        give_up_after(time, made)
+        return made
+
+    return new_socket

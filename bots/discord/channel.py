@@ -1,7 +1,6 @@
 """Sending: to people and to servers' channels, over the REST API, whether the gateway is connected or not."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
@@ -14,7 +13,7 @@ from pydantic import SecretStr
 from bots.discord.bounds import bound_answers, guard_requests
 from bots.discord.message import mention_for, nonce_for, render_embed
 from bots.discord.pauses import DEFAULT_PAUSE, watch_for_pauses
-from bots.sockets import give_up_after
+from bots.sockets import sockets_for
 from pingpilot.channels import DISCORD
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.errors import (
@@ -135,7 +134,9 @@ class DiscordChannel:
                 allowed_mentions=discord.AllowedMentions.none(),
                 max_ratelimit_timeout=_LONGEST_WAIT,
                 connector=aiohttp.TCPConnector(
-                    limit=0, keepalive_timeout=_KEPT_OPEN, socket_factory=self._new_socket
+                    limit=0,
+                    keepalive_timeout=_KEPT_OPEN,
+                    socket_factory=sockets_for(self._gives_up_after),
                 ),
                 http_trace=guard_requests(
                     watch_for_pauses(bound_answers(aiohttp.TraceConfig())), self._may_act
@@ -150,12 +151,6 @@ class DiscordChannel:
                 raise
             self._client = client
         return client
-
-    def _new_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
-        family, kind, protocol, _, _ = info
-        made = socket.socket(family, kind, protocol)
-        give_up_after(self._gives_up_after, made)
-        return made
 
 
 async def _post(

@@ -1,6 +1,7 @@
 """The Discord bot's life: logs in, keeps the gateway connection, answers commands and buttons."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import aiohttp
 import discord
@@ -16,6 +17,7 @@ from bots.discord.commands import add_commands, press
 from bots.discord.gateway import GatewayHttp
 from bots.discord.rooms import lose
 from bots.discord.sessions import SessionStarts
+from bots.sockets import sockets_for
 from models import Fact
 from pingpilot.accounts.linking import DISCORD_INSTALL
 from pingpilot.channels import DISCORD
@@ -51,16 +53,19 @@ class DiscordBot:
         health: Health,
         starts: SessionStarts,
         may_act: Callable[[], bool] = lambda: True,
+        gives_up_after: timedelta | None = None,
     ) -> None:
         self._token = token
         self._may_act = may_act
+        self._gives_up_after = gives_up_after
         self._commands = commands
         self._health = health
         self._starts = starts
 
     async def run(self) -> None:
         """Serve until the connection ends for good. Raises `Misconfigured` for a refused token."""
-        client = _Client(self._commands, self._health, self._starts, self._may_act)
+        connector = aiohttp.TCPConnector(limit=0, socket_factory=sockets_for(self._gives_up_after))
+        client = _Client(self._commands, self._health, self._starts, self._may_act, connector)
         try:
             await client.login(self._token.get_secret_value())
             await Fact.keep(DISCORD_INSTALL, f"{_INSTALL}{client.application_id}")
@@ -91,7 +96,12 @@ class _Client(discord.Client):
     """
 
     def __init__(
-        self, commands: Commands, health: Health, starts: SessionStarts, may_act: Callable[[], bool]
+        self,
+        commands: Commands,
+        health: Health,
+        starts: SessionStarts,
+        may_act: Callable[[], bool],
+        connector: aiohttp.BaseConnector,
     ) -> None:
         super().__init__(
             intents=discord.Intents(guilds=True),
@@ -104,6 +114,7 @@ class _Client(discord.Client):
         # Before the tree takes it over
         self.http = self._connection.http = GatewayHttp(
             self.loop,
+            connector,
             http_trace=guard_requests(bound_answers(aiohttp.TraceConfig()), may_act),
             may_act=may_act,
         )

@@ -15,7 +15,7 @@ from pingpilot.errors import NotLeading, PingPilotError
 LONGEST_MESSAGE = 4 * 1024 * 1024
 """Bytes of a message, unpacked; without intents, the longest has a line for each of the bot's servers."""
 _END_OF_MESSAGE = b"\x00\x00\xff\xff"  # Z_SYNC_FLUSH; a message may come in several pieces
-_SECONDS_TO_CLOSE = 30.0
+_SECONDS_TO_CLOSE = 1.0  # where Discord is out of reach, another daemon waits to take over
 
 
 class GatewayHttp(HTTPClient):

@@ -28,5 +28,6 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
         health=around.health,
         starts=SessionStarts(health=around.health, clock=around.clock),
         may_act=around.may_act,
+        gives_up_after=around.gives_up_after,
     )
     return ChannelParts(channel, bot, channel.close, channel.reach)

@@ -40,9 +40,11 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
         api_url=settings.api_url,
         commands=commands,
         health=around.health,
+        gives_up_after=around.gives_up_after,
         webhook=webhook,
         polls=not settings.webhook,
         may_act=around.may_act,
+        place=around.place,
     )
     return ChannelParts(
         channel,

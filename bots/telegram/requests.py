@@ -30,7 +30,7 @@ class LeadsNoLonger(TelegramError):
 
 
 def new_request(
-    kind: type[HTTPXRequest] = HTTPXRequest,
+    kind: Callable[..., HTTPXRequest] = HTTPXRequest,
     *,
     connections: int,
     timeout: float,

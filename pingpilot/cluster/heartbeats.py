@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -27,7 +27,9 @@ ON CONFLICT (identity) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_a
 _ALL = """
 SELECT identity, seen_at, seen_at > clock_timestamp() - make_interval(secs => ?) AS is_fresh FROM daemons
 """
-_FORGET = "DELETE FROM daemons WHERE seen_at < clock_timestamp() - make_interval(secs => ?)"
+_FORGET = """
+DELETE FROM daemons WHERE seen_at < clock_timestamp() - make_interval(secs => ?) OR identity = ANY(?)
+"""
 # Not where something is left of it, which the others take back once they hear of it no longer
 _LEAVE = f"""
 DELETE FROM daemons WHERE identity = ? AND NOT EXISTS (
@@ -86,11 +88,11 @@ class Heartbeats(Always):
     @unit_of_work
     async def beat(self) -> None:
         """Write that this daemon lives, and look at the others. Raises `DatabaseUnavailable`."""
-        began, wall = self._clock.monotonic(), datetime.now(UTC)
+        began = self._clock.monotonic()
         values = [self.identity, socket.gethostname()[:255], pingpilot.__version__]
         [row] = await query(leases(), _BEAT, values)
         if isinstance(self._clock, AgreedClock):
-            self._clock.compare(as_datetime(row["seen_at"]), wall, datetime.now(UTC))
+            self._clock.compare(as_datetime(row["seen_at"]), began, self._clock.monotonic())
         if not self.may_act():
             self._term += 1
         self._trusted_until = began + self._dead_after * (1 - _MARGIN)
@@ -129,6 +131,6 @@ class Heartbeats(Always):
         await query(leases(), _LEAVE, [self.identity])
 
     @unit_of_work
-    async def forget(self) -> None:
-        """Remove who died long ago. Raises `DatabaseUnavailable`."""
-        await query(leases(), _FORGET, [_FORGOTTEN_AFTER.total_seconds()])
+    async def forget(self, dead: Sequence[str] = ()) -> None:
+        """Remove who died long ago, and the `dead`, who certainly are. Raises `DatabaseUnavailable`."""
+        await query(leases(), _FORGET, [_FORGOTTEN_AFTER.total_seconds(), list(dead)])

@@ -81,7 +81,7 @@ class Membership:
     async def join(self) -> None:
         """Be one of them from now on. Raises `DatabaseUnavailable`."""
         if self.heartbeats:
-            await self.heartbeats.forget()
+            await self.heartbeats.forget(self._dead)
             await self.heartbeats.beat()
 
     async def run(self) -> None:

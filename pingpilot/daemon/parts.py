@@ -164,10 +164,17 @@ def build_parts(
             take_over=partial(taking_over, name, around.clock),
             on_change=partial(_show_standby, around.health, name),
         )
+        pacer = Pacer(
+            overall=kind.pace,
+            per_recipient=kind.recipient_pace,
+            per_room=kind.room_pace,
+            clock=around.clock,
+        )
         own = replace(
             around,
             may_act=mandate.may_act,
             gives_up_after=_GIVES_UP_AFTER if mandate.is_exclusive else None,
+            place=pacer.place,
         )
         channel = LateChannel(kind, own_settings, own, turn=turn)
         dispatcher = Dispatcher(
@@ -176,12 +183,7 @@ def build_parts(
             claimer=claimer,
             journal=journal,
             predecessors=identity.predecessors,
-            pacer=Pacer(
-                overall=kind.pace,
-                per_recipient=kind.recipient_pace,
-                per_room=kind.room_pace,
-                clock=around.clock,
-            ),
+            pacer=pacer,
             settlements=settlements,
             health=around.health,
             database=database,

@@ -1,6 +1,7 @@
 """What a channel's folder makes for the daemon, and what it is given for that."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -45,6 +46,7 @@ class Surroundings:
     `base_url` is where people reach the API and the dashboard. `may_act` says whether this daemon leads the
     channel's bot, and is asked just before each request that carries its token; `share` what part of so many
     connections is this daemon's; `on_incoming` is told the channel whose platform has posted something.
+    `place` is entered for each message of the channel's bot that no delivery stands for: they share its pace.
     `gives_up_after` is how long what was written may wait for the network, where another daemon may lead.
 
     Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
@@ -60,6 +62,7 @@ class Surroundings:
     gives_up_after: timedelta | None = None
     share: Callable[[int], int] = lambda most: most
     on_incoming: Callable[[str], None] = lambda _channel: None
+    place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True, slots=True)

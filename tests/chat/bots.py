@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol, Self
@@ -63,6 +63,7 @@ class Bots:
         *,
         webhook: Webhook | None = None,
         may_act: Callable[[], bool] = lambda: True,
+        place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> TelegramBot:
         return TelegramBot(
             token=SecretStr(token),
@@ -72,6 +73,7 @@ class Bots:
             webhook=webhook or self.webhook(),
             polls=webhook is None,
             may_act=may_act,
+            place=place,
         )
 
     def webhook(

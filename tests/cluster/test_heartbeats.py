@@ -157,14 +157,15 @@ async def test_a_daemon_that_stops_in_order_is_forgotten_unless_it_leaves_someth
     assert not await Member.exists(identity="own")
 
 
-async def test_who_died_long_ago_is_forgotten(clock: ManualClock) -> None:
+async def test_who_died_long_ago_or_is_certainly_dead_is_forgotten(clock: ManualClock) -> None:
     await heartbeats("old", clock).beat()
     await heartbeats("recent", clock).beat()
+    await heartbeats("predecessor", clock).beat()
     await connection().execute_script(
         "UPDATE daemons SET seen_at = seen_at - INTERVAL '25 hours' WHERE identity = 'old'"
     )
 
-    await heartbeats("own", clock).forget()
+    await heartbeats("own", clock).forget(["predecessor"])
 
     assert [row.identity for row in await Member.all()] == ["recent"]
 
