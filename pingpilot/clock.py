@@ -11,7 +11,8 @@ SKEW = timedelta(minutes=1)
 """How far the clocks of machines that share a database may differ, and be believed."""
 log = structlog.get_logger(__name__)
 
-_STEP = 2.0  # seconds by which no clock is set just to follow another
+STEP = 2.0
+"""Seconds by which no clock is set just to follow another, and up to which two agree."""
 
 
 class Clock(Protocol):
@@ -37,7 +38,7 @@ class Steps:
     def noticed(self) -> bool:
         """Whether the wall clock was set since this was asked before."""
         before, self._apart = self._apart, self._difference()
-        return abs(self._apart - before) > _STEP
+        return abs(self._apart - before) > STEP
 
     def _difference(self) -> float:
         return self._clock.now().timestamp() - self._clock.monotonic()
@@ -71,15 +72,20 @@ class AgreedClock(SystemClock):
     def __init__(self) -> None:
         self._apart = timedelta()
 
+    @property
+    def apart(self) -> timedelta:
+        """How far the database's clock is ahead of the machine's; none where it is less than two seconds."""
+        return self._apart
+
     def now(self) -> datetime:
         return datetime.now(UTC) + self._apart
 
     def compare(self, theirs: datetime, before: datetime, after: datetime) -> None:
         """Take note of what the database's clock said between two moments of the machine's own."""
         apart = theirs - (before + (after - before) / 2)
-        if abs(apart - self._apart) <= max(timedelta(seconds=_STEP), after - before):
+        if abs(apart - self._apart) <= max(timedelta(seconds=STEP), after - before):
             return
-        self._apart = apart if abs(apart) > timedelta(seconds=_STEP) else timedelta()
+        self._apart = apart if abs(apart) > timedelta(seconds=STEP) else timedelta()
         log.warning(
             "The clocks of this machine and of the database differ: the database's is believed",
             seconds=round(self._apart.total_seconds()),
