@@ -17,7 +17,8 @@ from pingpilot.errors import DatabaseUnavailable
 from pingpilot.storage.watch import DatabaseWatch
 
 _MARGIN = 0.13  # of the time to death: by so much a daemon stops earlier to take what it leased for its own
-_FORGOTTEN_AFTER = timedelta(days=1)
+FORGOTTEN_AFTER = timedelta(days=1)
+"""How long it is known of a daemon that was killed."""
 
 _BEAT = """
 INSERT INTO daemons (identity, host, version, started_at, seen_at)
@@ -131,4 +132,4 @@ class Heartbeats(Always):
     @unit_of_work
     async def forget(self) -> None:
         """Remove who died long ago. Raises `DatabaseUnavailable`."""
-        await query(leases(), _FORGET, [_FORGOTTEN_AFTER.total_seconds()])
+        await query(leases(), _FORGET, [FORGOTTEN_AFTER.total_seconds()])

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from models.database import connection, unit_of_work
 from models.sql import is_postgres, query
+from pingpilot.cluster.heartbeats import FORGOTTEN_AFTER
 from pingpilot.cluster.times import Times
 
 MOST_DAEMONS = 100
@@ -18,7 +19,8 @@ _DAEMONS = f"""
 SELECT identity, version, started_at, seen_at,
     EXTRACT(EPOCH FROM clock_timestamp() - started_at)::float8 AS started_ago,
     EXTRACT(EPOCH FROM clock_timestamp() - seen_at)::float8 AS seen_ago
-FROM daemons ORDER BY seen_at DESC LIMIT {MOST_DAEMONS}
+FROM daemons WHERE seen_at > clock_timestamp() - make_interval(secs => ?)
+ORDER BY seen_at DESC LIMIT {MOST_DAEMONS}
 """  # noqa: S608
 _LEADERS = """
 SELECT token, holder, epoch, since, expires_at,
@@ -100,7 +102,7 @@ async def read_roster(bots: Collection[str], times: Times | None = None) -> Rost
     living: list[KnownDaemon] = []
     dead: list[KnownDaemon] = []
     longest = timedelta()
-    for row in await query(connection(), _DAEMONS):
+    for row in await query(connection(), _DAEMONS, [FORGOTTEN_AFTER.total_seconds()]):
         started_ago, seen_ago = (
             timedelta(seconds=max(0.0, row[each])) for each in ("started_ago", "seen_ago")
         )

@@ -65,7 +65,8 @@ async def test_a_daemon_that_died_is_told_of_until_another_one_runs_in_its_place
     await beat("a:1:second", 60)
     await beat("a:2:first", 60)
     await beat("a:2:second")
-    await beat("b:1:first", 14)
+    await beat("b:1:first", 13)
+    await beat("c:1:first", 25 * 3600)
 
     roster = await read_roster(())
 
@@ -139,7 +140,7 @@ async def test_an_operator_sees_the_daemons_and_who_leads() -> None:
     assert text.count("shows you this page") == 1
     assert "<b>four</b>:8080 running version 0.0.9 · started 1 hour ago" in text
     assert "two.internal:8080 running" in text
-    assert "leads Telegram 7000000042 since 2 minutes ago" in text
+    assert "leads Telegram 7000000042 · took over 2 minutes ago" in text
     assert "three.internal:8080 not seen any more" in text
     assert "Discord 42 nobody leads it The last one that did stopped 1 minute ago" in text
     assert FORMER.partition(":")[2] + " nobody" not in text

@@ -39,7 +39,7 @@ _WORDS = {
     State.OFF: "not set up",
     State.CONNECTING: "connecting",
     State.UP: "working",
-    State.STANDBY: "standing by: another daemon leads",
+    State.STANDBY: "standing by",
     State.RETRYING: "away, and tried again",
     State.PAUSED: "needs you",
 }
