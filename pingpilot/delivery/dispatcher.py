@@ -191,12 +191,18 @@ class Dispatcher:
     def _under_way(self) -> list[int]:
         return [each for ids in self._sending.values() for each in ids]
 
+    def _most(self) -> int:
+        """Return how many messages may be under way: where all daemons send, this one's part of the slots, or
+        it would take all that waits and the others nothing.
+        """
+        return max(1, self._slots // (len(self._mandate.living) or 1))
+
     async def _fill_slots(self) -> None:
         """Begin to send what is due, as far as there are slots."""
         under_way = len(self._sending)
         if not self._mandate.may_act():
             return
-        free = self._sender.allowed(self._slots - under_way, under_way=under_way)
+        free = self._sender.allowed(self._most() - under_way, under_way=under_way)
         if free <= 0:
             self._is_short = True
             return
@@ -213,7 +219,7 @@ class Dispatcher:
                 task.add_done_callback(self._sending.pop)
                 task.add_done_callback(self._answered.discard)
             self._is_short = len(claims) == free
-            if self._is_short and len(self._sending) < self._slots:  # some have ended since it asked
+            if self._is_short and len(self._sending) < self._most():  # some have ended since it asked
                 self.wake()
         if self._clock.monotonic() >= self._next_expiry_check:
             check = STRAYS_CHECK if self._mandate.is_exclusive else EXPIRY_CHECK
