@@ -12,7 +12,8 @@ SKEW = timedelta(minutes=1)
 """How far the clocks of machines that share a database may differ, and be believed."""
 log = structlog.get_logger(__name__)
 
-_STEP = 2.0  # seconds by which no clock is set just to follow another
+STEP = 2.0
+"""Seconds by which no clock is set just to follow another, and up to which two agree."""
 
 
 class Clock(Protocol):
@@ -38,7 +39,7 @@ class Steps:
     def noticed(self) -> bool:
         """Whether the wall clock was set since this was asked before."""
         before, self._apart = self._apart, self._difference()
-        return abs(self._apart - before) > _STEP
+        return abs(self._apart - before) > STEP
 
     def _difference(self) -> float:
         return self._clock.now().timestamp() - self._clock.monotonic()
@@ -75,6 +76,12 @@ class AgreedClock(SystemClock):
         self._wall = wall
         self._ahead: float | None = None  # of the monotonic one, in seconds from 1970
 
+    @property
+    def apart(self) -> timedelta:
+        """How far it is ahead of the machine's own; none where that is less than two seconds."""
+        apart = self.now() - self._wall()
+        return apart if abs(apart.total_seconds()) > STEP else timedelta()
+
     def now(self) -> datetime:
         if self._ahead is None:
             return self._wall()
@@ -82,7 +89,7 @@ class AgreedClock(SystemClock):
 
     def compare(self, theirs: datetime, began: float, ended: float) -> None:
         """Take note of what the database's clock said between two moments of the monotonic one."""
-        at, close = (began + ended) / 2, max(_STEP, ended - began)
+        at, close = (began + ended) / 2, max(STEP, ended - began)
         if self._ahead is not None and abs(theirs.timestamp() - at - self._ahead) <= close:
             return
         own, agreed = self._wall().timestamp() - self.monotonic(), theirs.timestamp() - at

@@ -19,8 +19,9 @@ from pingpilot.errors import DatabaseUnavailable
 from pingpilot.storage.watch import DatabaseWatch
 
 _MARGIN = 0.13  # of the time to death: by so much a daemon stops earlier to take what it leased for its own
+FORGOTTEN_AFTER = timedelta(days=1)
+"""How long it is known of a daemon that was killed."""
 _TAKEN_BACK = 3  # times: it may have had a transaction under way when it died
-_FORGOTTEN_AFTER = timedelta(days=1)
 _FORGETS_EVERY = 720  # beats
 
 _BEAT = """
@@ -155,4 +156,4 @@ class Heartbeats(Always):
     @unit_of_work
     async def forget(self, dead: Sequence[str] = ()) -> None:
         """Remove who died long ago, and the `dead`, who certainly are. Raises `DatabaseUnavailable`."""
-        await query(leases(), _FORGET, [_FORGOTTEN_AFTER.total_seconds(), list(dead)])
+        await query(leases(), _FORGET, [FORGOTTEN_AFTER.total_seconds(), list(dead)])

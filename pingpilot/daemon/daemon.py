@@ -143,7 +143,7 @@ class Daemon:
                 database=self._database,
                 metrics=self._metrics,
             )
-            services = self._services(unsubscriber, base_url)
+            services = self._services(unsubscriber, membership, base_url)
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._database.close)
                 for part in self._parts.values():
@@ -232,7 +232,7 @@ class Daemon:
                 "Accounts have no channel that can be used: see `pingpilot doctor`", accounts=len(mute)
             )
 
-    def _services(self, unsubscriber: Unsubscriber, base_url: str) -> Services:
+    def _services(self, unsubscriber: Unsubscriber, membership: Membership, base_url: str) -> Services:
         return Services(
             authenticator=Authenticator(limits=self._limits, clock=self._clock),
             intake=self._intake,
@@ -244,6 +244,7 @@ class Daemon:
             database=self._database,
             metrics=self._metrics,
             backlog=Backlog(metrics=self._metrics, clock=self._clock),
+            membership=membership,
             limits=self._limits,
             clock=self._clock,
             on_deliveries=self._wake,
