@@ -19,6 +19,7 @@ from pingpilot.accounts.sign_up import Newcomers
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.channels import CHANNELS, EMAIL, ChannelKind, load
 from pingpilot.clock import Clock
+from pingpilot.cluster.membership import Membership
 from pingpilot.config import ChannelSettings
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
@@ -87,6 +88,7 @@ class Services:
     database: DatabaseWatch
     metrics: Metrics
     backlog: Backlog
+    membership: Membership
     limits: PlanLimits
     clock: Clock
     on_deliveries: Callable[[set[str]], None]

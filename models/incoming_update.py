@@ -1,4 +1,4 @@
-"""What a platform has sent by itself, to whichever daemon, until the bot's leader handles it."""
+"""What a platform has sent by itself, to whichever daemon, until the bot's leader has handled it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,10 +14,11 @@ KEPT_FOR = timedelta(days=2)
 """How long an update's id is remembered. Telegram sends one again for a day: the Bot API, "getUpdates"."""
 
 _WAITING = """
-SELECT id, content FROM incoming_updates WHERE bot = ? AND content IS NOT NULL ORDER BY id LIMIT ?
+SELECT id, content FROM incoming_updates
+WHERE bot = ? AND content IS NOT NULL AND (taken_by IS NULL OR taken_by <> ?) ORDER BY id LIMIT ?
 """
-_TAKE = "UPDATE incoming_updates SET content = NULL WHERE id IN ({ids})"
-_GIVE_BACK = "UPDATE incoming_updates SET content = ? WHERE id = ? AND content IS NULL"
+_TAKE = "UPDATE incoming_updates SET taken_by = ? WHERE id IN ({ids})"
+_FINISH = "UPDATE incoming_updates SET content = NULL WHERE id = ? AND taken_by = ?"
 _COUNT = """
 SELECT COUNT(*) AS waiting FROM (
     SELECT id FROM incoming_updates WHERE bot = ? AND content IS NOT NULL LIMIT ?
@@ -34,15 +35,17 @@ class TakenUpdate:
 
 
 class IncomingUpdate(Model):
-    """One update of a bot; what it says goes once it is taken, its id stays, so that none is handled twice.
+    """One update of a bot; what it says goes once it is handled, its id stays, so that none comes twice.
 
-    `content` must not be readable in the database: people send codes and API keys to bots.
+    `content` must not be readable in the database: people send codes and API keys to bots. `taken_by` is the
+    leader's term in which it is handled: what a term left unfinished is taken by the next.
     """
 
     id = fields.BigIntField(primary_key=True)
     bot = fields.CharField(max_length=64)
     update_id = fields.BigIntField()
     content = fields.TextField(null=True)
+    taken_by = fields.CharField(max_length=32, null=True)
     received_at = fields.DatetimeField(db_index=True)
 
     class Meta:
@@ -64,29 +67,27 @@ class IncomingUpdate(Model):
 
     @classmethod
     async def count_waiting(cls, bot: str, most: int) -> int:
-        """Return how many updates wait, which is counted up to `most`."""
+        """Return how many updates are not handled yet, which is counted up to `most`."""
         [row] = await query(reader(), _COUNT, (bot, most))
         return int(row["waiting"])
 
     @classmethod
     @unit_of_work
-    async def take(cls, bot: str, most: int) -> list[TakenUpdate]:
-        """Take the oldest updates that wait, which nobody else gets then."""
-        if not await query(reader(), _WAITING, (bot, 1)):  # nearly always: no lock for writing
+    async def take(cls, bot: str, term: str, most: int) -> list[TakenUpdate]:
+        """Take the oldest updates that this term has not taken yet, those of earlier terms included."""
+        if not await query(reader(), _WAITING, (bot, term, 1)):  # nearly always: no lock for writing
             return []
         async with transaction() as own:
             # Another leader may be at it; SQLite has one writer at a time anyway
             waiting = f"{_WAITING} FOR UPDATE SKIP LOCKED" if is_postgres(own) else _WAITING
-            found = [TakenUpdate(**row) for row in await query(own, waiting, (bot, most))]
+            found = [TakenUpdate(**row) for row in await query(own, waiting, (bot, term, most))]
             if found:
                 ids = [each.id for each in found]
-                await query(own, _TAKE.format(ids=marks(ids)), ids)
+                await query(own, _TAKE.format(ids=marks(ids)), [term, *ids])
         return found
 
     @classmethod
     @unit_of_work
-    async def give_back(cls, taken: list[TakenUpdate]) -> None:
-        """Let updates wait again, since who took them may not handle them any more."""
-        async with transaction() as own:
-            for each in taken:
-                await query(own, _GIVE_BACK, (each.content, each.id))
+    async def finish(cls, id_: int, term: str) -> None:
+        """Forget what an update says, unless a later term has taken it."""
+        await query(connection(), _FINISH, (id_, term))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -11,7 +12,8 @@ SKEW = timedelta(minutes=1)
 """How far the clocks of machines that share a database may differ, and be believed."""
 log = structlog.get_logger(__name__)
 
-_STEP = 2.0  # seconds by which no clock is set just to follow another
+STEP = 2.0
+"""Seconds by which no clock is set just to follow another, and up to which two agree."""
 
 
 class Clock(Protocol):
@@ -37,7 +39,7 @@ class Steps:
     def noticed(self) -> bool:
         """Whether the wall clock was set since this was asked before."""
         before, self._apart = self._apart, self._difference()
-        return abs(self._apart - before) > _STEP
+        return abs(self._apart - before) > STEP
 
     def _difference(self) -> float:
         return self._clock.now().timestamp() - self._clock.monotonic()
@@ -62,25 +64,40 @@ class SystemClock:
 
 
 class AgreedClock(SystemClock):
-    """The machine's clock, unless it differs from that of the database, which all daemons share.
+    """One that the daemons of a database agree upon, whatever becomes of the machines' own.
 
-    A daemon whose clock is an hour behind would leave for an hour what the others accept, and one that is
-    ahead would try again at once what is meant to wait.
+    Until it is compared with the database's clock, and while it was not far from that, it is the machine's of
+    that moment, and goes on by the monotonic one: nothing happens when the machine's is set. A daemon that
+    were an hour behind would leave for an hour what the others accept; one that were ahead would try again at
+    once what is meant to wait.
     """
 
-    def __init__(self) -> None:
-        self._apart = timedelta()
+    def __init__(self, wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._wall = wall
+        self._ahead: float | None = None  # of the monotonic one, in seconds from 1970
+
+    @property
+    def apart(self) -> timedelta:
+        """How far it is ahead of the machine's own; none where that is less than two seconds."""
+        apart = self.now() - self._wall()
+        return apart if abs(apart.total_seconds()) > STEP else timedelta()
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._apart
+        if self._ahead is None:
+            return self._wall()
+        return datetime.fromtimestamp(self.monotonic() + self._ahead, UTC)
 
-    def compare(self, theirs: datetime, before: datetime, after: datetime) -> None:
-        """Take note of what the database's clock said between two moments of the machine's own."""
-        apart = theirs - (before + (after - before) / 2)
-        if abs(apart - self._apart) <= max(timedelta(seconds=_STEP), after - before):
+    def compare(self, theirs: datetime, began: float, ended: float) -> None:
+        """Take note of what the database's clock said between two moments of the monotonic one."""
+        at, close = (began + ended) / 2, max(STEP, ended - began)
+        if self._ahead is not None and abs(theirs.timestamp() - at - self._ahead) <= close:
             return
-        self._apart = apart if abs(apart) > timedelta(seconds=_STEP) else timedelta()
+        own, agreed = self._wall().timestamp() - self.monotonic(), theirs.timestamp() - at
+        if abs(own - agreed) <= close:
+            self._ahead = own
+            return
+        self._ahead = agreed
         log.warning(
             "The clocks of this machine and of the database differ: the database's is believed",
-            seconds=round(self._apart.total_seconds()),
+            seconds=round(agreed - own),
         )

@@ -312,6 +312,11 @@ class Settings(BaseSettings):
         return [name for name in self.configured_channels if CHANNELS[name].has_direct]
 
     @property
+    def bots(self) -> list[str]:
+        """The names of the bots that speak for it, which say nothing of their tokens."""
+        return [each.bot for own in self.channels.values() for each in own.bots if each.bot]
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variables that give another process these settings."""
         return {

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from bots.discord.bounds import bound_answers, guard_requests
 from bots.discord.message import mention_for, nonce_for, render_embed
 from bots.discord.pauses import DEFAULT_PAUSE, watch_for_pauses
+from bots.sockets import sockets_for
 from pingpilot.channels import DISCORD
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.errors import (
@@ -67,9 +68,16 @@ class DiscordChannel:
 
     name = DISCORD.name
 
-    def __init__(self, *, token: SecretStr, may_act: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        *,
+        token: SecretStr,
+        may_act: Callable[[], bool] = lambda: True,
+        gives_up_after: timedelta | None = None,
+    ) -> None:
         self._token = token
         self._may_act = may_act
+        self._gives_up_after = gives_up_after
         self._client: discord.Client | None = None
         self._opening = asyncio.Lock()
 
@@ -125,7 +133,11 @@ class DiscordChannel:
                 max_messages=None,
                 allowed_mentions=discord.AllowedMentions.none(),
                 max_ratelimit_timeout=_LONGEST_WAIT,
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_OPEN),
+                connector=aiohttp.TCPConnector(
+                    limit=0,
+                    keepalive_timeout=_KEPT_OPEN,
+                    socket_factory=sockets_for(self._gives_up_after),
+                ),
                 http_trace=guard_requests(
                     watch_for_pauses(bound_answers(aiohttp.TraceConfig())), self._may_act
                 ),

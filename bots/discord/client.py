@@ -1,6 +1,7 @@
 """The Discord bot's life: logs in, keeps the gateway connection, answers commands and buttons."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import aiohttp
 import discord
@@ -52,17 +53,25 @@ class DiscordBot:
         starts: SessionStarts,
         may_act: Callable[[], bool] = lambda: True,
         lane: int = 0,
+        gives_up_after: timedelta | None = None,
     ) -> None:
         self._lane = lane
         self._token = token
         self._may_act = may_act
+        self._gives_up_after = gives_up_after
         self._commands = commands
         self._health = health
         self._starts = starts
 
     async def run(self) -> None:
         """Serve until the connection ends for good. Raises `Misconfigured` for a refused token."""
-        client = _Client(self._commands, self._health, self._starts, self._may_act)
+        client = _Client(
+            self._commands,
+            self._health,
+            self._starts,
+            may_act=self._may_act,
+            gives_up_after=self._gives_up_after,
+        )
         try:
             await client.login(self._token.get_secret_value())
             await Fact.keep(fact_of_bot(DISCORD_INSTALL, self._lane), f"{_INSTALL}{client.application_id}")
@@ -78,9 +87,11 @@ class DiscordBot:
                 raise Misconfigured(f"Discord closed the connection with {exc.code}: {exc.reason}") from exc
             raise
         finally:  # cancelling connect() alone would leave its socket and thread alive
-            if client.ws is not None:  # its thread outlives a socket that was closed already
-                await client.ws.close()
-            await client.close()
+            try:
+                if client.ws is not None:  # its thread outlives a socket that was closed already
+                    await client.ws.close()
+            finally:  # also where the end of a term has no time for the gateway's goodbye
+                await client.close()
 
 
 class _Client(discord.Client):
@@ -91,7 +102,13 @@ class _Client(discord.Client):
     """
 
     def __init__(
-        self, commands: Commands, health: Health, starts: SessionStarts, may_act: Callable[[], bool]
+        self,
+        commands: Commands,
+        health: Health,
+        starts: SessionStarts,
+        *,
+        may_act: Callable[[], bool],
+        gives_up_after: timedelta | None,
     ) -> None:
         super().__init__(
             intents=discord.Intents(guilds=True),
@@ -106,6 +123,7 @@ class _Client(discord.Client):
             self.loop,
             http_trace=guard_requests(bound_answers(aiohttp.TraceConfig()), may_act),
             may_act=may_act,
+            gives_up_after=gives_up_after,
         )
         self._health = health
         self._starts = starts

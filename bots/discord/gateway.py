@@ -1,7 +1,9 @@
 """discord.py's HTTP client with a bound for what the gateway sends, which the library takes at any length."""
 
+import asyncio
 import zlib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -10,24 +12,36 @@ from discord.gateway import DiscordClientWebSocketResponse
 from discord.http import HTTPClient
 from yarl import URL
 
+from bots.sockets import sockets_for
 from pingpilot.errors import NotLeading, PingPilotError
 
 LONGEST_MESSAGE = 4 * 1024 * 1024
 """Bytes of a message, unpacked; without intents, the longest has a line for each of the bot's servers."""
 _END_OF_MESSAGE = b"\x00\x00\xff\xff"  # Z_SYNC_FLUSH; a message may come in several pieces
-_SECONDS_TO_CLOSE = 30.0
+_SECONDS_TO_CLOSE = 1.0  # where Discord is out of reach, another daemon waits to take over
 
 
 class GatewayHttp(HTTPClient):
     """Opens the gateway in a session of its own, whose messages fail beyond `LONGEST_MESSAGE`.
+
+    It says nothing there unless it `may_act`; what it wrote is dropped as `give_up_after` has it.
 
     What is packed is asked for as one zlib stream, whatever else the library could unpack.
     """
 
     _gateway: aiohttp.ClientSession | None = None
 
-    def __init__(self, *args: Any, may_act: Callable[[], bool] = lambda: True, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        http_trace: aiohttp.TraceConfig | None = None,
+        may_act: Callable[[], bool] = lambda: True,
+        gives_up_after: timedelta | None = None,
+    ) -> None:
+        self._new_socket = sockets_for(gives_up_after)
+        connector = aiohttp.TCPConnector(limit=0, socket_factory=self._new_socket)
+        super().__init__(loop, connector, http_trace=http_trace)
         self._may_act = may_act
 
     async def ws_connect(self, url: str, *, compress: int = 0) -> "BoundedSocket":
@@ -38,7 +52,9 @@ class GatewayHttp(HTTPClient):
             raise NotLeading
         if self._gateway is None or self._gateway.closed:
             self._gateway = aiohttp.ClientSession(
-                ws_response_class=BoundedSocket, cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(socket_factory=self._new_socket),
+                ws_response_class=BoundedSocket,
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         address = URL(url)
         if "compress" in address.query:

@@ -12,7 +12,9 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
     """Return the channel and its bot, by settings that have a token."""
     assert settings.token, "asked for only where `missing` is None"  # noqa: S101
     use_api(settings.api_url)
-    channel = DiscordChannel(token=settings.token, may_act=around.may_act)
+    channel = DiscordChannel(
+        token=settings.token, may_act=around.may_act, gives_up_after=around.gives_up_after
+    )
     commands = Commands(
         limits=around.limits,
         clock=around.clock,
@@ -28,5 +30,6 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
         starts=SessionStarts(health=around.health, clock=around.clock),
         may_act=around.may_act,
         lane=around.lane,
+        gives_up_after=around.gives_up_after,
     )
     return ChannelParts(channel, bot, channel.close, channel.reach)

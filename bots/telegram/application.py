@@ -3,21 +3,22 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 import structlog
 from pydantic import SecretStr
 from telegram import BotCommand, BotCommandScopeAllGroupChats, Update
 from telegram.error import InvalidToken, RetryAfter, TelegramError
-from telegram.ext import Application, ApplicationBuilder
+from telegram.ext import ApplicationBuilder
 
 from bots.commands import MENU, ROOM_MENU, Commands
 from bots.telegram.channel import pause_named_by
 from bots.telegram.commands import ChatCommands
 from bots.telegram.requests import new_request
-from bots.telegram.updates import WANTED, ReadableUpdates
-from bots.telegram.webhook import Webhook
+from bots.telegram.updates import WANTED, BotRequests
+from bots.telegram.webhook import MOST_WAITING, App, Webhook
 from models import Fact
 from pingpilot.accounts.linking import TELEGRAM_USERNAME, fact_of_bot
 from pingpilot.channels import TELEGRAM
@@ -27,10 +28,9 @@ from pingpilot.telemetry.health import Health, State
 POLL_TIMEOUT = timedelta(seconds=25)
 _MARGIN = 10  # seconds an answer may take, beyond the time a poll was told to wait
 _GRACE = 3.0  # seconds that replies under way may take when the bot stops
+_LAST_ANSWER = 1.0  # second; where Telegram is out of reach, another daemon waits to take over
 _LONGEST_BACKOFF = 30.0
 HANDLERS = 8  # updates handled at once
-
-App = Application[Any, Any, Any, Any, Any, Any]
 
 log = structlog.get_logger(__name__)
 
@@ -55,10 +55,14 @@ class TelegramBot:
         polls: bool = True,
         may_act: Callable[[], bool] = lambda: True,
         lane: int = 0,
+        gives_up_after: timedelta | None = None,
+        place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
         self._lane = lane
         self._token = token
         self._may_act = may_act
+        self._gives_up_after = gives_up_after
+        self._place = place
         self._api_url = api_url
         self._commands = commands
         self._health = health
@@ -90,7 +94,11 @@ class TelegramBot:
 
     def _new_application(self) -> App:
         request = new_request(
-            ReadableUpdates, connections=HANDLERS + 1, timeout=_MARGIN, may_act=self._may_act
+            partial(BotRequests, place=self._place),
+            connections=HANDLERS + 1,
+            timeout=_MARGIN,
+            may_act=self._may_act,
+            gives_up_after=self._gives_up_after,
         )
         return (
             ApplicationBuilder()
@@ -105,9 +113,8 @@ class TelegramBot:
 
     async def _poll(self, application: App) -> None:
         await application.bot.delete_webhook()
-        while waiting := await self._webhook.take(application.bot, HANDLERS):  # from before it was deleted
-            for update in waiting:
-                await application.update_queue.put(update)
+        self._webhook.begin_term()
+        await self._webhook.handle_waiting(application, most=MOST_WAITING)  # what came before it was deleted
         backoff, is_up = 1.0, False
         while True:
             try:
@@ -137,7 +144,7 @@ class TelegramBot:
         if self._offset:
             # What was received is acknowledged by the next poll only, and else handled again next time
             try:
-                async with asyncio.timeout(_GRACE):
+                async with asyncio.timeout(_LAST_ANSWER):
                     await application.bot.get_updates(offset=self._offset, limit=1, timeout=0)
             except (TelegramError, TimeoutError):
                 log.info("Telegram was not told which messages were received")

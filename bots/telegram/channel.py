@@ -68,9 +68,11 @@ class TelegramChannel:
         api_url: str,
         timeout: timedelta = TIMEOUT,
         may_act: Callable[[], bool] = lambda: True,
+        gives_up_after: timedelta | None = None,
     ) -> None:
         self._token = token
         self._may_act = may_act
+        self._gives_up_after = gives_up_after
         self._api_url = api_url
         self._timeout = timeout
         self._bot: Bot | None = None
@@ -112,7 +114,12 @@ class TelegramChannel:
     async def _opened(self) -> Bot:
         def new_bot() -> Bot:
             seconds = self._timeout.total_seconds()
-            request = new_request(connections=_CONNECTIONS, timeout=seconds, may_act=self._may_act)
+            request = new_request(
+                connections=_CONNECTIONS,
+                timeout=seconds,
+                may_act=self._may_act,
+                gives_up_after=self._gives_up_after,
+            )
             return Bot(
                 self._token.get_secret_value(),
                 base_url=f"{self._api_url}/bot",

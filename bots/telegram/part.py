@@ -11,7 +11,12 @@ from pingpilot.delivery.parts import ChannelParts, Surroundings
 def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
     """Return the channel and its bot, by settings that have a token."""
     assert settings.token, "asked for only where `missing` is None"  # noqa: S101
-    channel = TelegramChannel(token=settings.token, api_url=settings.api_url, may_act=around.may_act)
+    channel = TelegramChannel(
+        token=settings.token,
+        api_url=settings.api_url,
+        may_act=around.may_act,
+        gives_up_after=around.gives_up_after,
+    )
     commands = Commands(
         limits=around.limits,
         clock=around.clock,
@@ -40,6 +45,8 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
         polls=not settings.webhook,
         may_act=around.may_act,
         lane=around.lane,
+        gives_up_after=around.gives_up_after,
+        place=around.place,
     )
     return ChannelParts(
         channel,

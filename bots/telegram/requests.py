@@ -4,6 +4,7 @@ and a last look at whether this daemon may still ask.
 
 import ssl
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from functools import cache, partial
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
+from bots.sockets import give_up_after
 from pingpilot.delivery.pacing import at_the_last_moment
 
 LONGEST_ANSWER = 16 * 1024 * 1024
@@ -28,16 +30,18 @@ class LeadsNoLonger(TelegramError):
 
 
 def new_request(
-    kind: type[HTTPXRequest] = HTTPXRequest,
+    kind: Callable[..., HTTPXRequest] = HTTPXRequest,
     *,
     connections: int,
     timeout: float,
     may_act: Callable[[], bool] = lambda: True,
+    gives_up_after: timedelta | None = None,
 ) -> HTTPXRequest:
     """Return a request object for so many connections, each wait (for one, for an answer) being as long.
 
     An answer that is longer than any of Telegram's fails as if the connection had broken. A request is made
     while `may_act` says so: it raises `LeadsNoLonger` otherwise, without a byte sent that asks for anything.
+    `gives_up_after` is as `give_up_after` has it.
     """
     return kind(
         connection_pool_size=connections,
@@ -47,7 +51,7 @@ def new_request(
             "limits": httpx.Limits(max_connections=connections, keepalive_expiry=_KEPT_OPEN),
             # Few bytes may unpack to very many
             "headers": {"Accept-Encoding": "identity"},
-            "event_hooks": {"request": [partial(_guard, may_act)], "response": [_bound]},
+            "event_hooks": {"request": [partial(_guard, may_act, gives_up_after)], "response": [_bound]},
             "verify": _tls(),
         },
     )
@@ -61,11 +65,16 @@ def _tls() -> ssl.SSLContext:
 
 # A request has been waiting for a connection when it gets there; without its body it asks for nothing.
 # https://www.encode.io/httpcore/extensions/#trace
+_CONNECTED = "connect_tcp.complete"
 _HEADERS, _BODY = "send_request_headers.started", "send_request_body.started"
 
 
-async def _guard(may_act: Callable[[], bool], request: httpx.Request) -> None:
-    async def look(event: str, _info: Any) -> None:
+async def _guard(
+    may_act: Callable[[], bool], gives_up_after: timedelta | None, request: httpx.Request
+) -> None:
+    async def look(event: str, info: Any) -> None:
+        if event.endswith(_CONNECTED):
+            give_up_after(gives_up_after, info["return_value"].get_extra_info("socket"))
         if event.endswith(_HEADERS):
             await at_the_last_moment()
         if event.endswith((_HEADERS, _BODY)) and not may_act():

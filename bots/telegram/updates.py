@@ -1,6 +1,8 @@
 """Updates that python-telegram-bot can't read, which would otherwise come again for ever."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from http import HTTPStatus
 from typing import Any
 
@@ -14,19 +16,27 @@ IDS_END = 2**63
 WANTED = [Update.MESSAGE, Update.CHANNEL_POST, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
 """The kinds of update that Telegram is asked for."""
 
+_MESSAGES = ("/sendMessage", "/editMessageText")
+
 log = structlog.get_logger(__name__)
 
 
-class ReadableUpdates(HTTPXRequest):
-    """Requests to Telegram; of an update that the library can't read, the id alone is left.
+class BotRequests(HTTPXRequest):
+    """What the bot that people talk to asks of Telegram: a message waits for its `place`, and of an update
+    that the library can't read, the id alone is left.
 
     The library reads all of an answer's updates or none, and logs them whole. With the id alone, the update
     counts as received, no handler takes it, and those after it are answered.
     """
 
+    def __init__(self, *, place: Callable[[], AbstractAsyncContextManager[None]], **options: Any) -> None:
+        super().__init__(**options)
+        self._place = place
+
     async def do_request(self, url: str, *args: Any, **options: Any) -> tuple[int, bytes]:
         """Return status and body of a request's answer."""
-        status, body = await super().do_request(url, *args, **options)
+        async with self._place() if url.endswith(_MESSAGES) else nullcontext():
+            status, body = await super().do_request(url, *args, **options)
         is_updates = status == HTTPStatus.OK and url.endswith("/getUpdates")
         return status, _readable(body) if is_updates else body
 

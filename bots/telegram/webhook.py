@@ -40,6 +40,8 @@ MOST_WAITING = 1000
 """Updates that may wait for the leader; others stay with Telegram."""
 _KEY = "telegram.webhook.key"
 
+App = Application[Any, Any, Any, Any, Any, Any]
+
 log = structlog.get_logger(__name__)
 
 
@@ -88,6 +90,8 @@ class Webhook:
         self._ask_every = ask_every
         self._news = asyncio.Event()
         self._secrets: _Secrets | None = None
+        self._under_way: set[asyncio.Task[None]]
+        self.begin_term()
 
     # At any daemon
 
@@ -124,7 +128,7 @@ class Webhook:
 
     # At the leader
 
-    async def serve(self, application: Application[Any, Any, Any, Any, Any, Any], *, most: int) -> None:
+    async def serve(self, application: App, *, most: int) -> None:
         """Have Telegram post to us, and let the application handle what comes, `most` at once, for ever.
 
         Raises `Misconfigured` where Telegram can't post to us, `TelegramError` at the start.
@@ -132,18 +136,10 @@ class Webhook:
         await self._set(application.bot)
         self._health.report(TELEGRAM.name, State.UP)
         asked, last_error = self._clock.monotonic(), None
-        under_way = set[asyncio.Task[None]]()
-
-        def ended(task: asyncio.Task[None]) -> None:
-            under_way.discard(task)
-            self._news.set()
-
+        self.begin_term()
         while True:
             self._news.clear()
-            for update in await self.take(application.bot, most - len(under_way)):
-                task = application.create_task(application.process_update(update), update)
-                under_way.add(task)
-                task.add_done_callback(ended)
+            await self.handle_waiting(application, most=most)
             try:
                 async with asyncio.timeout(self._look_every.total_seconds() * random.uniform(0.8, 1.2)):  # noqa: S311
                     await self._news.wait()
@@ -152,26 +148,36 @@ class Webhook:
             if self._clock.monotonic() - asked >= self._ask_every.total_seconds():
                 asked, last_error = self._clock.monotonic(), await self._ask(application.bot, last_error)
 
-    async def take(self, bot: Bot, most: int) -> list[Update]:
-        """Return updates that wait, the oldest first; nobody gets them a second time.
+    def begin_term(self) -> None:
+        """Take over: what an earlier term, of whichever daemon, began and did not finish is handled again."""
+        self._term = secrets.token_hex(8)
+        self._under_way = set()
 
-        None where the database is away, or where this daemon stood still meanwhile and leads no more.
+    async def handle_waiting(self, application: App, *, most: int) -> None:
+        """Begin to handle what waits, the oldest first, with `most` under way at once.
+
+        Nothing where the database is away, or where this daemon does not lead: it may have stood still.
         """
-        if most <= 0 or not self._may_act():
-            return []
-        taking = asyncio.ensure_future(IncomingUpdate.take(self._bot, most))
-        try:
-            taken = await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            with suppress(DatabaseUnavailable):
-                await IncomingUpdate.give_back(await taking)
-            raise
-        except DatabaseUnavailable:  # which shows in `/readyz`; what waits is looked for again
-            return []
-        if taken and not self._may_act():
-            await IncomingUpdate.give_back(taken)
-            return []
-        return [update for each in taken if (update := await self._read(each, bot))]
+        term, room = self._term, most - len(self._under_way)
+        if room <= 0 or not self._may_act():
+            return
+
+        async def handle(taken: TakenUpdate) -> None:
+            if update := await self._read(taken, application.bot):
+                await application.process_update(update)
+            if self._may_act():  # else its answer did not go out: the next leader gives one
+                with suppress(DatabaseUnavailable):
+                    await IncomingUpdate.finish(taken.id, term)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._under_way.discard(task)
+            self._news.set()
+
+        with suppress(DatabaseUnavailable):  # which shows in `/readyz`; what waits is looked for again
+            for taken in await IncomingUpdate.take(self._bot, term, room):
+                task = application.create_task(handle(taken))
+                self._under_way.add(task)
+                task.add_done_callback(ended)
 
     async def _set(self, bot: Bot) -> None:
         """Tell Telegram where to post. Raises `Misconfigured` for an address that it doesn't take."""

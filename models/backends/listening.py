@@ -8,9 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import asyncpg
-
-from models.backends.asyncpg import _how_to_connect, our_errors
+from models.backends.asyncpg import connect, has_pooler, our_errors
 from models.backends.errors import no_answer_within
 from pingpilot.errors import DatabaseUnavailable
 
@@ -20,9 +18,9 @@ APPLICATION = "pingpilot news"
 """What such a session is called in `pg_stat_activity`."""
 # A notification is no truth, and its commit is one of its own: it waits for no disk
 _BEGIN = f"SET application_name = '{APPLICATION}'; SET synchronous_commit = off"
-_CHECK = "SELECT pg_backend_pid(), $1 = ANY (ARRAY(SELECT pg_listening_channels()))"
-_NOT_OURS = (
-    "a pooler gives each transaction another session, and none hears what is told: set "
+_LISTENS = "SELECT $1 = ANY (ARRAY(SELECT pg_listening_channels()))"
+_NO_SESSION = (
+    "a pooler gives each transaction another session, which hears nothing: set "
     "PINGPILOT_DATABASE_DIRECT_URL to the server's own address"
 )
 
@@ -45,13 +43,16 @@ class Listening:
     async def begin(self, on_payload: Callable[[str], None], on_end: Callable[[], None]) -> None:
         """Listen: `on_payload` gets what other sessions tell, `on_end` is called at the connection's end."""
 
+        if await self._within_patience(has_pooler(self._connection)):
+            raise DatabaseUnavailable(_NO_SESSION)
+        own = self._connection.get_server_pid()
+
         def take(_connection: Any, pid: int, _channel: str, payload: str) -> None:
             if pid != own:
                 on_payload(payload)
 
         self._connection.add_termination_listener(lambda _: on_end())
         await self._within_patience(self._connection.execute(_BEGIN))
-        own = await self.check(listens=False)
         await self._within_patience(self._connection.add_listener(self._channel, take))
         await self.check()
 
@@ -60,17 +61,14 @@ class Listening:
 
         A payload has less than 8,000 bytes (https://www.postgresql.org/docs/current/sql-notify.html).
         """
-        await self._within_patience(
-            self._connection.execute("SELECT pg_notify($1, $2)", self._channel, payload)
-        )
+        quoted = payload.replace("'", "''")
+        # Without values, which would take a second round trip
+        await self._within_patience(self._connection.execute(f"NOTIFY {self._channel}, '{quoted}'"))
 
-    async def check(self, *, listens: bool = True) -> int:
-        """Return the number of the server's process; raise `DatabaseUnavailable` where it doesn't listen."""
-        row = await self._within_patience(self._connection.fetchrow(_CHECK, self._channel))
-        pid, is_listening = row
-        if listens and not is_listening:
-            raise DatabaseUnavailable(_NOT_OURS)
-        return int(pid)
+    async def check(self) -> None:
+        """Return when the server has said that this session listens. Raises `DatabaseUnavailable`."""
+        if not await self._within_patience(self._connection.fetchval(_LISTENS, self._channel)):
+            raise DatabaseUnavailable("the session listens no more")
 
     async def _within_patience(self, answer: Awaitable[T]) -> T:
         """Await the server's answer. It is cut off from below: a cancelled query would ask the server for
@@ -80,9 +78,11 @@ class Listening:
         try:
             with our_errors():
                 return await answer
-        except DatabaseUnavailable as exc:
+        except Exception as exc:
             if asyncio.get_running_loop().time() >= end.when():
                 raise no_answer_within(self._patience) from exc
+            if self.has_ended and not isinstance(exc, DatabaseUnavailable):  # the driver tripped over that
+                raise DatabaseUnavailable(f"the connection ended: {type(exc).__name__}: {exc}") from exc
             raise
         finally:
             end.cancel()
@@ -98,8 +98,7 @@ async def listening(
     patience: float,
 ) -> AsyncIterator[Listening]:
     """Open a connection past the pool that listens, until the block ends. Raises `DatabaseUnavailable`."""
-    with our_errors():
-        connection = await asyncpg.connect(**_how_to_connect(url))
+    connection = await connect(url, command_timeout=2 * patience)  # it is cut off before
     try:
         session = Listening(connection, channel=channel, patience=patience)
         await session.begin(on_payload, on_end)

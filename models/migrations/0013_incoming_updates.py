@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
                 ('bot', fields.CharField(max_length=64)),
                 ('update_id', fields.BigIntField()),
                 ('content', fields.TextField(null=True, unique=False)),
+                ('taken_by', fields.CharField(null=True, max_length=32)),
                 ('received_at', fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'incoming_updates', 'app': 'models', 'unique_together': (('bot', 'update_id'),), 'indexes': [IndexWhere('content IS NOT NULL', name='idx_incoming_updates_waiting', fields=['bot', 'id'])], 'pk_attr': 'id', 'table_description': 'Incoming updates'},

@@ -15,6 +15,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "daemon:doctor_command",
         "Check settings, database, disk, tokens and mail server; exit code 1 where something needs you.",
     ),
+    "daemons": (
+        "daemons:daemons_command",
+        "List the daemons of a PostgreSQL, who of them leads which bot, and since when.",
+    ),
     "migrate": ("daemon:migrate_command", "Bring the database's schema up to date; `run` does so too."),
     "backup": ("daemon:backup_command", "Copy the SQLite database to FILE, also while a daemon is running."),
     "sandbox": (

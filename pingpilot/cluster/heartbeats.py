@@ -2,7 +2,9 @@
 
 import socket
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
 
 import structlog
 
@@ -17,17 +19,23 @@ from pingpilot.errors import DatabaseUnavailable
 from pingpilot.storage.watch import DatabaseWatch
 
 _MARGIN = 0.13  # of the time to death: by so much a daemon stops earlier to take what it leased for its own
-_FORGOTTEN_AFTER = timedelta(days=1)
+FORGOTTEN_AFTER = timedelta(days=1)
+"""How long it is known of a daemon that was killed."""
+_TAKEN_BACK = 3  # times: it may have had a transaction under way when it died
+_FORGETS_EVERY = 720  # beats
 
 _BEAT = """
 INSERT INTO daemons (identity, host, version, started_at, seen_at)
 VALUES (?, ?, ?, clock_timestamp(), clock_timestamp())
 ON CONFLICT (identity) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_at
 """
-_ALL = """
-SELECT identity, seen_at, seen_at > clock_timestamp() - make_interval(secs => ?) AS is_fresh FROM daemons
+_OTHERS = """
+SELECT identity, seen_at, seen_at > clock_timestamp() - make_interval(secs => ?) AS is_fresh
+FROM daemons WHERE identity <> ?
 """
-_FORGET = "DELETE FROM daemons WHERE seen_at < clock_timestamp() - make_interval(secs => ?)"
+_FORGET = """
+DELETE FROM daemons WHERE seen_at < clock_timestamp() - make_interval(secs => ?) OR identity = ANY(?)
+"""
 # Not where something is left of it, which the others take back once they hear of it no longer
 _LEAVE = f"""
 DELETE FROM daemons WHERE identity = ? AND NOT EXISTS (
@@ -38,13 +46,25 @@ DELETE FROM daemons WHERE identity = ? AND NOT EXISTS (
 log = structlog.get_logger(__name__)
 
 
+@dataclass(slots=True)
+class _Other:
+    """What is known of another daemon: its last heartbeat, for how long there was no other one, and how often
+    deliveries were taken back from it since.
+    """
+
+    seen_at: datetime
+    is_heard_of: bool
+    silent_for: float = 0.0
+    taken_back: int = 0
+
+
 class Heartbeats(Always):
     """One daemon's heartbeat, and what it knows of the others.
 
     Another one is dead when its row has not changed for so long by our own monotonic time: whichever
     clock is wrong or set, nobody who writes in time is taken for dead. Whoever can't write stops in time to
     rely on what it had leased; once it can again it does so in a new term. `take_back` is called with the
-    identities of the dead, at each beat: they may have had a transaction under way when they died.
+    identities of the dead.
     """
 
     def __init__(
@@ -65,7 +85,8 @@ class Heartbeats(Always):
         self._dead_after = times.dead_after.total_seconds()
         self._term = 0
         self._trusted_until = float("-inf")
-        self._seen: dict[str, tuple[datetime, float]] = {}
+        self._others: dict[str, _Other] = {}
+        self._looked_at = float("-inf")
         self._living: frozenset[str] = frozenset([identity])
 
     @property
@@ -86,40 +107,44 @@ class Heartbeats(Always):
     @unit_of_work
     async def beat(self) -> None:
         """Write that this daemon lives, and look at the others. Raises `DatabaseUnavailable`."""
-        began, wall = self._clock.monotonic(), datetime.now(UTC)
+        began = self._clock.monotonic()
         values = [self.identity, socket.gethostname()[:255], pingpilot.__version__]
         [row] = await query(leases(), _BEAT, values)
         if isinstance(self._clock, AgreedClock):
-            self._clock.compare(as_datetime(row["seen_at"]), wall, datetime.now(UTC))
+            self._clock.compare(as_datetime(row["seen_at"]), began, self._clock.monotonic())
         if not self.may_act():
             self._term += 1
         self._trusted_until = began + self._dead_after * (1 - _MARGIN)
-        rows = await query(leases(), _ALL, [self._dead_after])
         now = self._clock.monotonic()
-        known = self._seen
-        self._seen = {}
-        living, dead = {self.identity}, []
-        for row in rows:
-            identity, seen_at = row["identity"], row["seen_at"]
-            before = known.get(identity)
-            since = before[1] if before and before[0] == seen_at else now
-            self._seen[identity] = seen_at, since
-            if identity == self.identity:
-                continue
-            if now - since >= self._dead_after:
-                dead.append(identity)
-            elif row["is_fresh"] or (before and before[0] != seen_at):
-                living.add(identity)
-        self._living = frozenset(living)
-        if dead and (count := await self._take_back(dead)):
-            log.info("Deliveries taken back from daemons that died", count=count, daemons=len(dead))
+        # What passed while the database was away is nobody's silence: nobody could write
+        passed, self._looked_at = min(now - self._looked_at, self._beats_every * 1.5), now
+        others: dict[str, _Other] = {}
+        for row in await query(leases(), _OTHERS, [self._dead_after, self.identity]):
+            other = self._others.get(row["identity"]) or _Other(row["seen_at"], is_heard_of=row["is_fresh"])
+            if other.seen_at != row["seen_at"]:
+                other = _Other(row["seen_at"], is_heard_of=True)
+            elif row["identity"] in self._others:
+                other.silent_for += passed
+            others[row["identity"]] = other
+        self._others = others
+        heard_of = {name: each for name, each in others.items() if each.is_heard_of}
+        living = [name for name, each in heard_of.items() if each.silent_for < self._dead_after]
+        self._living = frozenset([self.identity, *living])
+        dead = {name: each for name, each in others.items() if each.silent_for >= self._dead_after}
+        dead = {name: each for name, each in dead.items() if each.taken_back < _TAKEN_BACK}
+        if dead and (taken := await self._take_back(list(dead))):
+            log.info("Deliveries taken back from daemons that died", count=taken, daemons=len(dead))
+        for each in dead.values():
+            each.taken_back += 1
 
     async def beat_for_ever(self) -> None:
         """Beat until cancelled, whatever the database does."""
-        while True:
+        for number in count(1):
             await self._clock.sleep(self._beats_every)
             try:
                 await self.beat()
+                if number % _FORGETS_EVERY == 0:
+                    await self.forget()
             except (DatabaseUnavailable, IntegrityConflict) as exc:
                 self._database.failed(exc, "The heartbeat could not be written")
 
@@ -129,6 +154,6 @@ class Heartbeats(Always):
         await query(leases(), _LEAVE, [self.identity])
 
     @unit_of_work
-    async def forget(self) -> None:
-        """Remove who died long ago. Raises `DatabaseUnavailable`."""
-        await query(leases(), _FORGET, [_FORGOTTEN_AFTER.total_seconds()])
+    async def forget(self, dead: Sequence[str] = ()) -> None:
+        """Remove who died long ago, and the `dead`, who certainly are. Raises `DatabaseUnavailable`."""
+        await query(leases(), _FORGET, [FORGOTTEN_AFTER.total_seconds(), list(dead)])

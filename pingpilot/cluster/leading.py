@@ -22,7 +22,7 @@ from pingpilot.clock import Clock
 from pingpilot.cluster.mandate import TERM, Tasks, first_failure
 from pingpilot.cluster.times import Times
 from pingpilot.errors import DatabaseUnavailable
-from pingpilot.loops import end
+from pingpilot.loops import CANCELLED_AGAIN_AFTER, end
 from pingpilot.storage.watch import DatabaseWatch
 
 _LOOK = """
@@ -48,6 +48,8 @@ _LET_GO = """
 UPDATE leaders SET holder = '', expires_at = clock_timestamp() + make_interval(secs => ?)
 WHERE token = ? AND holder = ? RETURNING epoch
 """
+_LAST_ANSWERS = 1.0  # seconds that the platform may take to answer what was sent before a term was over
+_NO_GOODBYE = 0.3  # seconds
 _TRY_AGAIN = 0.2  # seconds between renewals that get no answer
 
 T = TypeVar("T")
@@ -111,6 +113,7 @@ class Leadership:
         self._epoch = 0
         self._trusted_until = float("-inf")
         self._aside_until = float("-inf")
+        self._steps_aside = False
         self._news = asyncio.Event()
 
     @property
@@ -122,19 +125,23 @@ class Leadership:
         return ()
 
     def may_act(self) -> bool:
+        return self._holds() and not self._steps_aside
+
+    def _holds(self) -> bool:
+        """Return whether the lease is this daemon's for certain."""
         return self._clock.monotonic() < self._trusted_until
 
     def look_now(self) -> None:
         """Look at the lease at once: somebody may have let go of it."""
         self._news.set()
 
-    async def run(self, start: Callable[[], Tasks], finish: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, start: Callable[[], Tasks], finish: Callable[[float], Awaitable[None]]) -> None:
         """Lead whenever nobody else does, until cancelled; then let go of the lease in order."""
         while True:
             try:
                 await self._acquire()
             except asyncio.CancelledError:
-                await self._let_go()  # a transaction that was under way may have taken it
+                await self._let_go(0.0)  # a transaction that was under way may have taken it
                 raise
             log.info("This daemon leads", bot=self.token, epoch=self._epoch)
             self._on_change(True)
@@ -145,23 +152,28 @@ class Leadership:
             except _Lost as exc:
                 log.warning("This daemon leads no longer", bot=self.token, epoch=self._epoch, reason=str(exc))
             except StepAside as exc:
+                self._steps_aside = True
                 self._aside_until = self._clock.monotonic() + self._times.aside.total_seconds()
                 log.warning("This daemon steps aside", bot=self.token, epoch=self._epoch, reason=str(exc))
             finally:
                 await _surely(self._end_term(tasks, finish, renewing))
 
     async def _end_term(
-        self, tasks: Tasks, finish: Callable[[], Awaitable[None]], renewing: asyncio.Task[None]
+        self, tasks: Tasks, finish: Callable[[float], Awaitable[None]], renewing: asyncio.Task[None]
     ) -> None:
-        """End what was served. In order, that is done by the lease, which is renewed meanwhile."""
-        await end(tasks)
-        await finish()
+        """End what was served. In order, that is done by the lease, which is renewed meanwhile.
+
+        Who steps aside asks for nothing more, and does not wait for goodbyes that nobody answers.
+        """
+        steps_aside = self._steps_aside
+        await end(tasks, again_after=_NO_GOODBYE if steps_aside else CANCELLED_AGAIN_AFTER)
+        await finish(0.0 if steps_aside else _LAST_ANSWERS)
         await end([renewing])
-        is_ours = self.may_act()
-        self._trusted_until = float("-inf")
+        is_ours = self._holds()
+        self._trusted_until, self._steps_aside = float("-inf"), False
         self._on_change(False)
-        if is_ours:
-            await self._let_go()
+        if is_ours:  # who steps aside has had no answer for longer than a platform's window is
+            await self._let_go(0.0 if steps_aside else self._times.rest.total_seconds())
 
     async def _acquire(self) -> None:
         """Return once this daemon leads."""
@@ -251,7 +263,7 @@ class Leadership:
             if not is_renewed:
                 self._trusted_until = float("-inf")
                 raise _Lost("Another daemon has taken it.")
-            if self.may_act():  # and was not stopped while it waited for the answer
+            if self._holds():  # and was not stopped while it waited for the answer
                 self._trusted_until = asked + self._times.trust
             pause = self._times.renewed_every.total_seconds()
 
@@ -259,10 +271,10 @@ class Leadership:
     async def _write(self, sql: str, values: Sequence[object]) -> bool:
         return bool(await query(leases(), sql, values))
 
-    async def _let_go(self) -> None:
-        """Give the lease back, if it is ours, to whoever comes next."""
+    async def _let_go(self, rest: float) -> None:
+        """Give the lease back, if it is ours, to whoever comes next, after so many seconds."""
         try:
-            await self._write(_LET_GO, [self._times.rest.total_seconds(), self.token, self._identity])
+            await self._write(_LET_GO, [rest, self.token, self._identity])
         except DatabaseUnavailable:
             log.info("The lease was not given back, and runs out", bot=self.token)
 

@@ -34,9 +34,10 @@ class Mandate(Protocol):
     def may_act(self) -> bool:
         """Return whether the daemon may send now. Asked just before each step, with no `await` between."""
 
-    async def run(self, start: Callable[[], Tasks], finish: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, start: Callable[[], Tasks], finish: Callable[[float], Awaitable[None]]) -> None:
         """Have the channel served whenever that is right, for ever: `start` begins it, and what it returns is
-        cancelled at the end of the term; then `finish` puts back what could not be sent.
+        cancelled at the end of the term; then `finish` puts back what could not be sent, and waits so many
+        seconds for answers of the platform.
 
         Raises what a task that was started raises.
         """
@@ -61,7 +62,7 @@ class Always:
     def may_act(self) -> bool:
         return True
 
-    async def run(self, start: Callable[[], Tasks], finish: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, start: Callable[[], Tasks], finish: Callable[[float], Awaitable[None]]) -> None:
         """Serve until cancelled."""
         tasks = start()
         try:

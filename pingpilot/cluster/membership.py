@@ -1,17 +1,24 @@
 """How a daemon belongs to those of its database: alone on SQLite, as one of many on PostgreSQL."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
+import pingpilot
 from models.database import connection
 from models.sql import is_postgres
 from models.work import Work
-from pingpilot.clock import Clock
+from pingpilot.clock import AgreedClock, Clock
 from pingpilot.cluster.heartbeats import Heartbeats
 from pingpilot.cluster.leading import Leadership
 from pingpilot.cluster.mandate import Always, Mandate
+from pingpilot.cluster.roster import KnownDaemon, Roster, read_roster
 from pingpilot.cluster.times import Times
 from pingpilot.errors import DatabaseUnavailable
+from pingpilot.storage.answers import SharedAnswer
 from pingpilot.storage.watch import DatabaseWatch
+from pingpilot.telemetry.metrics import Metrics
+
+_FRESH = timedelta(seconds=1)  # how long an answer about the others serves all who ask
 
 
 class Membership:
@@ -31,13 +38,15 @@ class Membership:
         clock: Clock,
         times: Times | None = None,
     ) -> None:
-        self._identity = identity
+        self.identity = identity
         self._dead = dead
         self._database = database
         self._clock = clock
         self._times = times
         self._alone = Always(identity)
         self.leaderships: list[Leadership] = []
+        self._started_at = clock.now()
+        self._roster = SharedAnswer(self._read_roster, fresh=_FRESH, clock=clock)
         self.heartbeats: Heartbeats | None = None
         if is_postgres(connection()):
             self.heartbeats = Heartbeats(
@@ -58,7 +67,7 @@ class Membership:
             return self.heartbeats
         leadership = Leadership(
             bot,
-            identity=self._identity,
+            identity=self.identity,
             dead=self._dead,
             take_over=take_over,
             on_change=on_change,
@@ -69,6 +78,11 @@ class Membership:
         self.leaderships.append(leadership)
         return leadership
 
+    def look_now(self) -> None:
+        """Look at once who leads the bots: a daemon may have let go of some."""
+        for each in self.leaderships:
+            each.look_now()
+
     def share(self, most: int) -> int:
         """Return this daemon's part of so many connections, one at least."""
         return self.heartbeats.share(most) if self.heartbeats else most
@@ -78,10 +92,31 @@ class Membership:
         """Whether another daemon is known to live."""
         return self.heartbeats is not None and len(self.heartbeats.living) > 1
 
+    async def roster(self) -> Roster | None:
+        """Return which daemons there are and who leads what, None while the database is away."""
+        return await self._roster.get()
+
+    async def refresh(self, metrics: Metrics) -> None:
+        """Show the same in the metrics; while the database is away, nothing rather than what was."""
+        roster = await self.roster()
+        metrics.hide_roster()
+        if isinstance(self._clock, AgreedClock):
+            metrics.clock_difference.set(self._clock.apart.total_seconds())
+        for each in self.leaderships:
+            metrics.leader.labels(each.token).set(each.may_act())
+        for daemon in roster.daemons if roster else ():
+            state = "alive" if daemon.is_alive else "dead"
+            metrics.daemons.labels(state, daemon.version).inc()
+        for bot in roster.bots if roster else ():
+            metrics.leader_epoch.labels(bot.bot).set(bot.epoch)
+            metrics.bot_unled.labels(bot.bot).set(bot.unled_for.total_seconds())
+            if bot.leader and bot.since:
+                metrics.leader_since.labels(bot.bot).set(bot.since.timestamp())
+
     async def join(self) -> None:
         """Be one of them from now on. Raises `DatabaseUnavailable`."""
         if self.heartbeats:
-            await self.heartbeats.forget()
+            await self.heartbeats.forget(self._dead)
             await self.heartbeats.beat()
 
     async def run(self) -> None:
@@ -96,3 +131,10 @@ class Membership:
                 await self.heartbeats.leave()
             except DatabaseUnavailable:
                 return  # they notice
+
+    async def _read_roster(self) -> Roster:
+        if self.heartbeats is not None:
+            return await read_roster([each.token for each in self.leaderships], self._times)
+        version, now = pingpilot.__version__, self._clock.now()
+        alone = KnownDaemon(self.identity, version, self._started_at, now, timedelta(), is_alive=True)
+        return Roster((alone,))

@@ -51,7 +51,7 @@ _Names = Annotated[frozenset[_Name], msgspec.Meta(max_length=64)]
 class Bulletin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What changed in the database: `channels` with something to do, those for which something is `incoming`
     that their platform posted, `accounts` whose pages are out of date, `events` of whose deliveries something
-    became.
+    became. `let_go` tells that the bots of the daemon that told it are to be led by others.
 
     Its form is the wire's: JSON, of which members that a later version adds are passed over.
     """
@@ -61,6 +61,7 @@ class Bulletin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     accounts: frozenset[Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]] = frozenset()
     every_account: bool = False
     events: frozenset[UUID] = frozenset()
+    let_go: bool = False
 
 
 _DECODER = msgspec.json.Decoder(Bulletin)
@@ -80,6 +81,10 @@ class Hearer(Protocol):
 class News(Protocol):
     """Tells other daemons what changed, and hears what they tell."""
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether what others tell is heard at once."""
+
     def tell(self, bulletin: Bulletin) -> None:
         """Tell of what is committed; returns at once."""
 
@@ -92,6 +97,8 @@ class News(Protocol):
 
 class Silence:
     """The news where there is one daemon: nobody to tell, nothing to hear."""
+
+    is_connected = True
 
     def tell(self, bulletin: Bulletin) -> None:
         """Tell nobody."""
@@ -111,15 +118,16 @@ class _Pile:
         self.incoming = set[str]()
         self.accounts = set[int]()
         self.events = set[UUID]()
-        self.every_account = False
+        self.every_account = self.let_go = False
 
     def __bool__(self) -> bool:
         named = self.channels or self.incoming or self.accounts or self.events
-        return bool(named or self.every_account)
+        return bool(named or self.every_account or self.let_go)
 
     def add(self, bulletin: Bulletin) -> None:
         self.channels |= bulletin.channels
         self.incoming |= bulletin.incoming
+        self.let_go |= bulletin.let_go
         if not self.every_account:
             self.accounts |= bulletin.accounts
         if bulletin.every_account or len(self.accounts) > MOST_KEPT:
@@ -135,12 +143,13 @@ class _Pile:
             accounts=frozenset(islice(self.accounts, accounts)),
             every_account=self.every_account,
             events=frozenset(islice(self.events, events)),
+            let_go=self.let_go,
         )
         self.channels.clear()
         self.incoming.clear()
         self.accounts -= taken.accounts
         self.events -= taken.events
-        self.every_account = False
+        self.every_account = self.let_go = False
         return taken
 
 
@@ -164,6 +173,7 @@ class PostgresNews:
         self._checked_every = checked_every
         self._patience = patience
         self._first_backoff = first_backoff
+        self.is_connected = False
         self._to_tell, self._heard = _Pile(), _Pile()
         self._stirred = asyncio.Event()
         self._all_told = asyncio.Event()
@@ -190,7 +200,7 @@ class PostgresNews:
         from models.backends.listening import listening  # noqa: PLC0415
 
         loop = asyncio.get_running_loop()
-        wait, is_cut_off = self._first_backoff, False
+        wait, is_told_of = self._first_backoff, False
         take = partial(self._take, hearer)
         while True:
             began = loop.time()
@@ -198,17 +208,17 @@ class PostgresNews:
                 async with listening(
                     self._url, CHANNEL, on_payload=take, on_end=self._stirred.set, patience=self._patience
                 ) as session:
-                    if is_cut_off:
+                    if is_told_of:
                         log.info("News of other daemons comes in again")
-                    is_cut_off = False
+                    self.is_connected, is_told_of = True, False
                     hearer.catch_up()
                     await self._converse(session)
             except DatabaseUnavailable as exc:
-                if not is_cut_off:
+                if not is_told_of:
                     log.warning(
                         "News of other daemons is cut off: what they do is seen later", reason=str(exc)
                     )
-                is_cut_off = True
+                self.is_connected, is_told_of = False, True
             wait = self._first_backoff if loop.time() - began > _STEADY else min(wait * 2, LONGEST_BACKOFF)
             await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311  # spreads load, guards nothing
 

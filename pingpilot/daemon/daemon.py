@@ -91,6 +91,7 @@ class Daemon:
         self._database = DatabaseWatch(clock=self._clock)
         self._metrics = Metrics()
         self._news = news_of(settings.database_direct)
+        self._metrics.news_connected.set_function(lambda: self._news.is_connected)
         self._live = Live(self._news)
         self._settlements = Settlements(self._live, news=self._news)
         self._limits = PlanLimits.of(settings)
@@ -148,7 +149,7 @@ class Daemon:
                 database=self._database,
                 metrics=self._metrics,
             )
-            services = self._services(unsubscriber, base_url)
+            services = self._services(unsubscriber, membership, base_url)
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._database.close)
                 for part in self._parts:
@@ -173,6 +174,7 @@ class Daemon:
             settlements=self._settlements,
             live=self._live,
             on_incoming=self._wake_component,
+            on_let_go=membership.look_now,
         )
         async with asyncio.TaskGroup() as tasks:
             side_tasks = [
@@ -202,9 +204,9 @@ class Daemon:
                 *(part.dispatcher.drain(self._grace) for part in self._parts),
             )
             await end(serving)
-            self._wake(
-                {part.channel.name for part in self._parts}
-            )  # others take over what was put back, and the bots
+            # Others take over what was put back, and the bots
+            channels = frozenset(part.channel.name for part in self._parts)
+            self._news.tell(Bulletin(channels=channels, let_go=True))
             await self._news.told(_LAST_NEWS)
             await end(side_tasks)
         await membership.leave()
@@ -255,7 +257,7 @@ class Daemon:
                 "Accounts have no channel that can be used: see `pingpilot doctor`", accounts=len(mute)
             )
 
-    def _services(self, unsubscriber: Unsubscriber, base_url: str) -> Services:
+    def _services(self, unsubscriber: Unsubscriber, membership: Membership, base_url: str) -> Services:
         return Services(
             authenticator=Authenticator(limits=self._limits, clock=self._clock),
             intake=self._intake,
@@ -267,6 +269,7 @@ class Daemon:
             database=self._database,
             metrics=self._metrics,
             backlog=Backlog(metrics=self._metrics, clock=self._clock),
+            membership=membership,
             limits=self._limits,
             clock=self._clock,
             on_deliveries=self._wake,

@@ -12,7 +12,7 @@ class DaemonHearer:
     """Has the daemon's dispatchers, open pages and waiting requests look again at what others changed.
 
     The dispatchers go by their parts' names. `on_incoming` is told a part for which another daemon took
-    something that its platform posted.
+    something that its platform posted, `on_let_go` called when one leads its bots no more.
     """
 
     def __init__(
@@ -22,9 +22,11 @@ class DaemonHearer:
         settlements: Settlements,
         live: Live,
         on_incoming: Callable[[str], None] = lambda _: None,
+        on_let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self._dispatchers = dispatchers
         self._on_incoming = on_incoming
+        self._on_let_go = on_let_go
         self._settlements = settlements
         self._live = live
 
@@ -35,6 +37,8 @@ class DaemonHearer:
                 dispatcher.wake()
         for name in bulletin.incoming & self._dispatchers.keys():
             self._on_incoming(name)
+        if bulletin.let_go:
+            self._on_let_go()
         if bulletin.every_account:
             self._live.catch_up()
         self._live.hear(bulletin.accounts)
@@ -45,5 +49,6 @@ class DaemonHearer:
         for name, dispatcher in self._dispatchers.items():
             dispatcher.wake()
             self._on_incoming(name)
+        self._on_let_go()
         self._live.catch_up()
         self._settlements.catch_up()

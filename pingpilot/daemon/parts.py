@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from pingpilot.channels import CHANNELS, ChannelKind, load, name_of_lane
@@ -26,9 +27,11 @@ from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health, State
 from pingpilot.telemetry.metrics import Metrics
 
-_WAY_LOOKED_AT_EVERY = 1.0  # seconds
+_WAY_LOOKED_AT_EVERY = 0.5  # seconds
+_GIVES_UP_AFTER = timedelta(seconds=3)  # less than a leader trusts itself for
 _SILENT_FOR = 3.0  # seconds without any answer, until a platform is asked whether it can be reached
 _REACHED_WITHIN = 2.0  # seconds
+_ASKED_AGAIN_AFTER = 10.0  # seconds: its bot may be away for hours
 
 
 class LateChannel:
@@ -136,6 +139,7 @@ class Part:
                 reason = f"It does not reach the platform ({type(exc).__name__})."
                 raise StepAside(reason) from exc
             self.dispatcher.platform_was_heard_of()
+            await self.clock.sleep(_ASKED_AGAIN_AFTER)
 
 
 def build_parts(
@@ -171,13 +175,21 @@ def build_parts(
                 take_over=partial(taking_over, name, around.clock, lane=lane),
                 on_change=partial(_show_standby, health, name),
             )
+            pacer = Pacer(
+                overall=kind.pace,
+                per_recipient=kind.recipient_pace,
+                per_room=kind.room_pace,
+                clock=around.clock,
+            )
             part = name_of_lane(name, lane)
             own_around = replace(
                 around,
                 health=health,
                 lane=lane,
                 may_act=mandate.may_act,
+                gives_up_after=_GIVES_UP_AFTER if mandate.is_exclusive else None,
                 on_incoming=partial(on_incoming, part),
+                place=pacer.place,
             )
             channel = LateChannel(kind, own, own_around, turn=turn)
             dispatcher = Dispatcher(
@@ -188,12 +200,7 @@ def build_parts(
                 claimer=claimer,
                 journal=journal,
                 predecessors=identity.predecessors,
-                pacer=Pacer(
-                    overall=kind.pace,
-                    per_recipient=kind.recipient_pace,
-                    per_room=kind.room_pace,
-                    clock=around.clock,
-                ),
+                pacer=pacer,
                 settlements=settlements,
                 health=health,
                 database=database,

@@ -1,6 +1,5 @@
 """The backlog: how much waits for each channel and for how long, and where it may go, for the metrics."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,11 +9,9 @@ from models.destination import USABLE
 from models.sql import as_datetime, query
 from pingpilot.channels import CHANNELS
 from pingpilot.clock import Clock
-from pingpilot.errors import DatabaseUnavailable
+from pingpilot.storage.answers import PATIENCE, SharedAnswer
 from pingpilot.telemetry.metrics import Metrics
 
-PATIENCE = timedelta(seconds=2)
-"""How long the database may take to answer before it counts as away."""
 FRESH = timedelta(seconds=5)
 """How long an answer serves all who ask: anybody may, and a million open deliveries take it 300 ms."""
 # Reads the indexes of what is open, however much is settled
@@ -78,24 +75,11 @@ class Backlog:
     def __init__(self, *, metrics: Metrics, clock: Clock, patience: timedelta = PATIENCE) -> None:
         self._metrics = metrics
         self._clock = clock
-        self._patience = patience.total_seconds()
-        self._question: asyncio.Future[Stored] | None = None
-        self._asked_at = 0.0
+        self._stored = SharedAnswer(_read_stored, fresh=FRESH, patience=patience, clock=clock)
 
     async def look(self) -> Stored | None:
         """Return what the database says, None while it is away; an answer serves all for `FRESH`."""
-        question = self._question
-        is_old = self._clock.monotonic() - self._asked_at >= FRESH.total_seconds()
-        if question is None or (question.done() and is_old):
-            question = self._question = asyncio.ensure_future(_read_stored())
-            # Looked at, lest asyncio complain of a failure that nobody waited for
-            question.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._asked_at = self._clock.monotonic()
-        await asyncio.wait([question], timeout=self._patience)  # not cancelled: that does harm
-        try:
-            return question.result()
-        except (asyncio.InvalidStateError, DatabaseUnavailable):
-            return None
+        return await self._stored.get()
 
     async def refresh(self) -> None:
         """Show in the metrics what the database says; while it is away, no number rather than an old one."""

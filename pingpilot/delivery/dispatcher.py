@@ -24,6 +24,7 @@ from pingpilot.delivery.reporting import Reporter
 from pingpilot.delivery.sending import Sender
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import DatabaseUnavailable
+from pingpilot.loops import CANCELLED_AGAIN_AFTER
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
@@ -39,7 +40,6 @@ STRAYS_CHECK = timedelta(seconds=1)
 CLOCK_CHECK = timedelta(minutes=10)
 """How often deliveries are looked for that another machine's clock made wait too long."""
 _DATABASE_PAUSE = 1.0  # seconds between tries while the database is away
-_LAST_ANSWERS = 1.0  # seconds that the platform may take to answer what was sent before a term was over
 # A stop waits so many seconds for outcomes to be stored: a database that is away may take for ever
 _LAST_WRITES = 2.0
 
@@ -179,14 +179,15 @@ class Dispatcher:
         self._cancel_sending()
         await self._journal.idle()
 
-    async def end_term(self) -> None:
+    async def end_term(self, patience: float) -> None:
         """Send nothing more by a mandate that is over, once `run` was cancelled.
 
-        What the platform has may still be answered for a moment, the rest goes back. An answer is written
-        down however long that takes: without it, the message would be sent again.
+        What the platform has may still be answered for so many seconds, the rest goes back. An answer is
+        written down however long that takes: without it, the message would be sent again.
         """
         while self._sending:
-            await asyncio.wait(self._sending, timeout=_LAST_ANSWERS)
+            await asyncio.wait(self._sending, timeout=patience)
+            patience = CANCELLED_AGAIN_AFTER
             for task in self._sending.keys() - self._answered:
                 task.cancel()
 
@@ -240,14 +241,16 @@ class Dispatcher:
     async def _mind_the_clock(self) -> None:
         """At the start, when the clock was set and now and then, bring forward what waits for no reason.
 
-        A platform that is asked early, once, just names its wait again; another daemon's word is believed.
+        A platform that is asked early, once, just names its wait again; another daemon's word is believed, so
+        that no take-over asks early.
         """
         is_first, was_set = self._next_bring_forward is None, self._steps.noticed()
         if not (is_first or was_set or self._clock.monotonic() >= (self._next_bring_forward or 0)):
             return
         # First: a database that takes too long for it shall not be asked again before it sends anything
         self._next_bring_forward = self._clock.monotonic() + CLOCK_CHECK.total_seconds()
-        asked_for = timedelta() if is_first or was_set else ASKED_FOR
+        has_others = self._mandate.is_exclusive or len(self._mandate.living) > 1
+        asked_for = timedelta() if was_set or (is_first and not has_others) else ASKED_FOR
         if count := await self._queue.bring_forward(self._clock.now(), asked_for=asked_for):
             # Mostly since a clock was ahead; at the start, a platform's wish for a pause is tried out as well
             log.info("Deliveries brought forward", channel=self._channel.name, count=count)

@@ -78,6 +78,14 @@ class Pacer:
         """
         if rate := self._per_room if in_room else self._per_recipient:
             await self._wait_for_recipient(address, rate)
+        async with self.place():
+            yield
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Enter when a message may be sent that no recipient's rate holds back, such as a bot's answer; leave
+        when it was answered.
+        """
         if self._overall is None:
             yield
             return
@@ -153,14 +161,20 @@ class _Places:
 
     async def ask(self, place: _Place) -> _Place:
         """Return the place of a request that goes out now: this one, if it was taken just now and for it."""
+        now = self._clock.monotonic()
         if place.is_asked:  # the one before it has gone out, and had its answer
             self.answered(place)
-            place = await self.take()
-        while self._clock.monotonic() - place.began > _STALE:
-            if place in self._taken:
-                self._taken.remove(place)
-            place = await self.take()
-        place.began, place.is_asked = self._clock.monotonic(), True
+        elif now - place.began <= _STALE:
+            place.began, place.is_asked = now, True
+            return place
+        elif place in self._taken:
+            self._taken.remove(place)
+        # Before those who queue for a turn: it has had one, and may keep a connection from them
+        while (wait := self._wait(self._clock.monotonic())) > 0:
+            await self._clock.sleep(max(wait, _SHORTEST_WAIT))
+        place = _Place(self._clock.monotonic())
+        place.is_asked = True
+        self._taken.append(place)
         return place
 
     def answered(self, place: _Place) -> None:

@@ -1,7 +1,9 @@
 """What a channel's folder makes for the daemon, and what it is given for that."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from pingpilot.accounts.quota import PlanLimits
@@ -44,7 +46,9 @@ class Surroundings:
     `base_url` is where people reach the API and the dashboard. Of several bots, it is the one of this `lane`.
     `may_act` says whether this daemon leads it, and is asked just before each request that carries its token;
     `share` what part of so many connections is this daemon's; `on_incoming` is called when the bot's platform
-    has posted something.
+    has posted something. `place` is entered for each message of the bot that no delivery stands for: they
+    share its pace. `gives_up_after` is how long what was written may wait for the network, where another
+    daemon may lead.
 
     Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
     """
@@ -57,8 +61,10 @@ class Surroundings:
     base_url: str = ""
     lane: int = 0
     may_act: Callable[[], bool] = lambda: True
+    gives_up_after: timedelta | None = None
     share: Callable[[int], int] = lambda most: most
     on_incoming: Callable[[], None] = lambda: None
+    place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True, slots=True)

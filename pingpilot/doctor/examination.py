@@ -7,6 +7,7 @@ from pingpilot.channels import CHANNELS, load
 from pingpilot.config import load_settings
 from pingpilot.database_url import sqlite_path
 from pingpilot.doctor import hearing, machine
+from pingpilot.doctor.daemons import daemons
 from pingpilot.errors import SettingsError
 from pingpilot.telemetry.findings import Dates, Finding, Level
 from pingpilot.telemetry.setting_warnings import setting_warnings
@@ -37,6 +38,8 @@ async def examine() -> AsyncIterator[Finding]:
         yield pooler
     if has_tables:
         yield await machine.accounts(settings)
+        for finding in await daemons(settings):
+            yield finding
         if operators := await machine.operators(settings):
             yield operators
     yield machine.disk(settings)

@@ -17,6 +17,7 @@ from models.database import answers, connection, is_current, open_database
 from models.sql import as_datetime
 from pingpilot.accounts.accounts import accounts_without_channel, has_operator
 from pingpilot.accounts.unsubscribing import Unsubscriber
+from pingpilot.clock import STEP
 from pingpilot.config import PREFIX, Settings
 from pingpilot.database_url import parse_postgres_url, sqlite_path
 from pingpilot.errors import DatabaseUnavailable, NewerSchema
@@ -30,6 +31,7 @@ SKEW = timedelta(seconds=10)
 MOST_NAMED = 5
 """Accounts that a finding names."""
 _PATIENCE = 5.0  # seconds
+_DATABASE = "the database"
 
 
 async def database(settings: Settings) -> Finding:
@@ -257,7 +259,7 @@ async def database_time(settings: Settings) -> tuple[str, timedelta] | None:
             rows = await connection().execute_query_dict("SELECT clock_timestamp() AS now")
     except DatabaseUnavailable:
         return None
-    return "the database", as_datetime(rows[0]["now"]) - datetime.now(UTC)
+    return _DATABASE, as_datetime(rows[0]["now"]) - datetime.now(UTC)
 
 
 def clock(*ahead: tuple[str, timedelta] | None) -> Finding:
@@ -268,6 +270,11 @@ def clock(*ahead: tuple[str, timedelta] | None) -> Finding:
             "clock", Level.OK, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC; nobody to compare with."
         )
     name, skew = max(others, key=lambda each: abs(each[1]))
+    advice = "Switch time synchronisation on (such as `timedatectl set-ntp true`)."
+    apart = abs(dict(others).get(_DATABASE, timedelta()).total_seconds())
+    if abs(skew) <= SKEW and apart > STEP:
+        text = f"This machine's clock is {apart:.0f} s off that of {_DATABASE}, by which its daemons go."
+        return Finding("clock", Level.WARNING, text, advice)
     if abs(skew) <= SKEW:
         return Finding("clock", Level.OK, f"Agrees with {' and '.join(name for name, _ in others)}.")
     direction = "behind" if skew > timedelta() else "ahead of"
@@ -275,7 +282,7 @@ def clock(*ahead: tuple[str, timedelta] | None) -> Finding:
         "clock",
         Level.PROBLEM,
         f"This machine's clock is {abs(skew).total_seconds():.0f} s {direction} {name}.",
-        "Switch time synchronisation on (such as `timedatectl set-ntp true`).",
+        advice,
     )
 
 

@@ -1,8 +1,9 @@
 """Telling open pages that something of their account changed, so that they load it anew."""
 
 import asyncio
+import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 from pingpilot.cluster.news import Bulletin, News, Silence
@@ -18,10 +19,13 @@ class Live:
     daemons are told of what happens here, and we hear of what happens there.
     """
 
-    def __init__(self, news: News | None = None) -> None:
+    def __init__(self, news: News | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._news = news or Silence()
+        self._monotonic = monotonic
         self._before = 0  # counts of each account, also of those that are not in `_changes`
         self._changes = Counter[int]()
+        self._changed_at: dict[int, float] = {}
+        self._all_known_since = monotonic()
         self._watching: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
         self.ending = asyncio.Event()
 
@@ -38,6 +42,11 @@ class Live:
         """Return how often something of the account changed."""
         return self._before + self._changes[account_id]
 
+    def has_changed(self, account_id: int, *, within: float) -> bool:
+        """Whether something of the account may have changed in the last so many seconds, at any daemon."""
+        last = self._changed_at.get(account_id, self._all_known_since)
+        return max(last, self._all_known_since) >= self._monotonic() - within
+
     def announce(self, account_ids: Collection[int]) -> None:
         """Note a change of these accounts, wake those who watch, here and at other daemons."""
         self.hear(account_ids)
@@ -45,18 +54,23 @@ class Live:
 
     def hear(self, account_ids: Iterable[int]) -> None:
         """Note a change of these accounts, and wake those who watch here. Another daemon may name any."""
+        now = self._monotonic()
         for account_id in account_ids:
             self._changes[account_id] += 1
+            self._changed_at[account_id] = now
             for signal in self._watching.get(account_id, ()):
                 signal.set()
         if len(self._changes) > MOST_COUNTED:
             # Nobody's count is one that he had before, unless nothing happened since
             self._before += max(self._changes.values())
             self._changes.clear()
+            self._changed_at.clear()
+            self._all_known_since = now
 
     def catch_up(self) -> None:
         """Have all who watch look: something of any account may have changed."""
         self._before += 1
+        self._all_known_since = self._monotonic()
         self._wake_all()
 
     def close(self) -> None:

@@ -48,7 +48,11 @@ class Metrics:
         self.part_state = self._gauge(
             "part_state", "1 for the state that a part is in, 0 for the others.", "part", "state"
         )
+        self.news_connected = self._gauge(
+            "news_connected", "1 while this daemon hears at once what other daemons tell."
+        )
         self.database_up = self._gauge("database_up", "1 if the database answered this question in time.")
+        self._declare_daemons()
         self._calls: dict[tuple[str, str | None, int], Counter] = {}
 
     def _declare_intake(self) -> None:
@@ -81,6 +85,22 @@ class Metrics:
         )
         self.circuit_open = self._gauge(
             "circuit_open", "1 while the platform counts as away and is only probed.", "channel"
+        )
+
+    def _declare_daemons(self) -> None:
+        self.daemons = self._gauge(
+            "daemons", "Daemons of the database: alive, or dead (not seen for 15 s).", "state", "version"
+        )
+        self.leader = self._gauge("leader", "1 while this daemon leads the bot, 0 while it does not.", "bot")
+        self.leader_since = self._gauge(
+            "leader_since_seconds", "When the bot's leader took over, as Unix time; nothing if none.", "bot"
+        )
+        self.leader_epoch = self._gauge("leader_epoch", "Grows with each leader that a bot gets.", "bot")
+        self.bot_unled = self._gauge(
+            "bot_unled_seconds", "Time for which nobody has led the bot; 0 while somebody does.", "bot"
+        )
+        self.clock_difference = self._gauge(
+            "clock_difference_seconds", "How far the database's clock is ahead; 0 if less than 2 s."
         )
 
     def count_request(self, method: str, template: str | None, status: int) -> None:
@@ -121,6 +141,11 @@ class Metrics:
     def hide_stored(self) -> None:
         """Show nothing that the database told: what was shown may not be true any more."""
         for gauge in (self.queue_depth, self.queue_oldest_age, self.queue_held, self.destinations):
+            gauge.clear()
+
+    def hide_roster(self) -> None:
+        """Show nothing of the other daemons, for the same reason."""
+        for gauge in (self.daemons, self.leader_since, self.leader_epoch, self.bot_unled):
             gauge.clear()
 
     def _counter(self, name: str, help_: str, *labels: str) -> Counter:

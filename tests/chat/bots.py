@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol, Self
@@ -69,6 +69,7 @@ class Bots:
         *,
         webhook: Webhook | None = None,
         may_act: Callable[[], bool] = lambda: True,
+        place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> TelegramBot:
         return TelegramBot(
             token=SecretStr(token),
@@ -79,6 +80,7 @@ class Bots:
             polls=webhook is None,
             may_act=may_act,
             lane=self.lane,
+            place=place,
         )
 
     def webhook(

@@ -1,5 +1,7 @@
 """The Telegram bot in private chats: its menu, what it answers, and what it survives."""
 
+import asyncio
+
 import pytest
 import structlog
 
@@ -7,8 +9,11 @@ from bots.commands import MENU
 from models import Account, Destination, Fact
 from pingpilot.accounts.keys import create_key
 from pingpilot.accounts.linking import TELEGRAM_USERNAME, create_link_code
+from pingpilot.channels import Window
+from pingpilot.clock import SystemClock
+from pingpilot.delivery.pacing import Pacer
 from pingpilot.sandbox.faults import Fault
-from pingpilot.sandbox.telegram import TelegramUser
+from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 from pingpilot.telemetry.health import State
 from tests.support.waiting import until
 
@@ -176,3 +181,18 @@ async def test_a_reply_that_hangs_delays_no_other_and_no_stop(on_telegram: OnTel
     [reply] = await stand_in.say(TelegramUser(5, "eve", "Eve"), "/help")
 
     assert reply.chat_id == 5
+
+
+async def test_answers_to_many_keep_to_the_bots_pace(
+    storage: str, bots: Bots, telegram_stand_in: TelegramStandIn
+) -> None:
+    telegram_stand_in.global_limit = (10, 10)
+    pacer = Pacer(overall=Window(most=10, seconds=1), per_recipient=None, clock=SystemClock())
+    people = [TelegramUser(7_123_456_000 + each, None, "Ada") for each in range(25)]
+
+    async with bots.supervised(bots.telegram(telegram_stand_in, place=pacer.place)):
+        asked = (telegram_stand_in.say(each, "/help", timeout=20) for each in people)
+        answers = await asyncio.gather(*asked)
+
+    assert [len(each) for each in answers] == [1] * len(people)
+    assert not telegram_stand_in.exceeded

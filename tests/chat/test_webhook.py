@@ -1,5 +1,6 @@
 """Telegram's webhook: any daemon is posted to, the leader answers."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from telegram import Bot
 from bots.telegram.sealing import Seal
 from bots.telegram.webhook import MOST_WAITING, SECRET_HEADER, Webhook
 from models import IncomingUpdate
+from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.telegram import TelegramStandIn
 from pingpilot.telemetry.health import State
 from tests.channels.standins import TOKEN
@@ -107,17 +109,29 @@ async def test_whichever_daemon_is_posted_to_each_is_answered_once(
     assert set(await IncomingUpdate.all().values_list("content", flat=True)) == {None}
 
 
-async def test_a_leader_that_stood_still_leaves_updates_to_the_next(storage: str, bots: Bots) -> None:
-    leads = iter([True, False])  # it is stopped while it takes them
-    stopped, following = bots.webhook(may_act=lambda: next(leads)), bots.webhook()
-    bot = Bot(TOKEN)  # which makes no request
-    await stopped.receive(update(1))
+@ON_BOTH_DATABASES
+async def test_what_a_leader_could_not_answer_any_more_the_next_one_does(
+    storage: str, bots: Bots, telegram_stand_in: TelegramStandIn
+) -> None:
+    leads, held = True, asyncio.Event()
+    telegram_stand_in.faults.add(Fault.hold(held), route="deleteMessage")
+    async with a_door() as leaders, a_door() as others:
+        leaders.webhook = bots.webhook(leaders.url, may_act=lambda: leads)
+        others.webhook = bots.webhook(others.url)
+        stopped = bots.telegram(telegram_stand_in, webhook=leaders.webhook, may_act=lambda: leads)
+        async with bots.supervised(stopped):
+            asked = asyncio.create_task(OnTelegram(telegram_stand_in).ask(f"/link pp_{'x' * 43}"))
+            await telegram_stand_in.wait_for_calls("deleteMessage")
+            leads = False  # it stands still while it answers
+            following = bots.telegram(telegram_stand_in, webhook=others.webhook)
+            async with bots.supervised(following, state=None):
+                answer = await asked
+                held.set()
+                assert HELP in await OnTelegram(telegram_stand_in).ask("/help")
 
-    taken = await stopped.take(bot, 8)
-    followed = await following.take(bot, 8)
-
-    assert taken == []
-    assert [each.update_id for each in followed] == [1]
+    assert "key" in answer
+    assert len(telegram_stand_in.messages) == 2
+    assert set(await IncomingUpdate.all().values_list("content", flat=True)) == {None}
 
 
 async def test_what_waited_when_the_webhook_is_switched_off_is_answered(
@@ -169,6 +183,17 @@ async def test_a_webhook_that_somebody_changed_is_set_again(
 
             await until(lambda: telegram_stand_in.webhook.url == f"{door.url}/incoming/telegram")
             assert HELP in await OnTelegram(telegram_stand_in).ask("/help")
+
+
+async def test_a_token_revoked_meanwhile_is_noticed(
+    storage: str, bots: Bots, telegram_stand_in: TelegramStandIn
+) -> None:
+    async with a_door() as door:
+        door.webhook = bots.webhook(door.url)
+        async with bots.supervised(bots.telegram(telegram_stand_in, webhook=door.webhook)):
+            telegram_stand_in.revoke_token()
+
+            await bots.wait_until("telegram", State.PAUSED)
 
 
 async def test_an_address_without_tls_is_told_at_once(

@@ -9,7 +9,7 @@ from datetime import timedelta
 from models import Leader
 from models.work import Work
 from pingpilot.clock import Clock, SystemClock
-from pingpilot.cluster.leading import Leadership
+from pingpilot.cluster.leading import Leadership, StepAside
 from pingpilot.cluster.times import Times
 from pingpilot.loops import end
 from pingpilot.storage.watch import DatabaseWatch
@@ -31,7 +31,7 @@ def nothing() -> Work[int]:
     return 0
 
 
-async def nothing_more() -> None:
+async def nothing_more(_patience: float) -> None:
     """Have nothing to finish."""
 
 
@@ -43,14 +43,15 @@ class Candidate:
     served: int = 0
     finished: int = 0
     serving: set[asyncio.Task[None]] = field(default_factory=set)
+    cannot_reach: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def leads(self) -> bool:
         return self.leadership.may_act()
 
-    async def run(self, finish: Callable[[], Awaitable[None]] = nothing_more) -> None:
-        async def counted() -> None:
-            await finish()
+    async def run(self, finish: Callable[[float], Awaitable[None]] = nothing_more) -> None:
+        async def counted(patience: float) -> None:
+            await finish(patience)
             self.finished += 1
 
         await self.leadership.run(self._start, counted)
@@ -60,9 +61,14 @@ class Candidate:
 
     def _start(self) -> Sequence[asyncio.Task[None]]:
         self.served += 1
-        task = asyncio.create_task(asyncio.Event().wait())
-        self.serving = {task}  # type: ignore[arg-type]
-        return [task]  # type: ignore[list-item]
+        task = asyncio.create_task(self._serve())
+        self.serving = {task}
+        return [task]
+
+    async def _serve(self) -> None:
+        await self.cannot_reach.wait()
+        self.cannot_reach.clear()
+        raise StepAside("It does not reach the platform.")
 
 
 def candidate(

@@ -10,6 +10,7 @@ import pytest
 from models import DeliveryStatus
 from pingpilot.channels import TELEGRAM
 from pingpilot.clock import SystemClock
+from pingpilot.cluster.mandate import Always
 from pingpilot.cluster.news import PostgresNews
 from pingpilot.daemon.hearing import DaemonHearer
 from pingpilot.delivery.dispatcher import Dispatcher
@@ -96,6 +97,35 @@ async def test_whoever_may_have_missed_something_looks_again(postgres: str) -> N
             [delivery] = await daemon.settlements.settled(acceptance.event_id, 30)
 
     assert delivery.status == DeliveryStatus.DELIVERED
+
+
+class Standby(Always):
+    """The right of a daemon while another one leads the bot."""
+
+    def may_act(self) -> bool:
+        return False
+
+
+async def test_a_daemon_has_room_while_it_may_send_and_has_a_slot(postgres: str) -> None:
+    """Others are told of the rest."""
+    daemon, channel = a_daemon(postgres), ScriptedChannel()
+    account = await new_account(daemon.clock)
+    await link_chat(account, TELEGRAM.name, daemon.clock)
+    caller = await caller_for(account, daemon.clock)
+    dispatcher = daemon.dispatcher(channel, slots=1, poll=NEVER)
+    had_room = dispatcher.has_room
+    channel.hold()
+    await daemon.intake.submit(Submission(caller, "sale", "Sold", "{}"))
+
+    async with running(dispatcher):
+        await channel.wait_for_tries(1)
+        await until(lambda: not dispatcher.has_room)
+        channel.release()
+        await until(lambda: dispatcher.has_room)
+
+    assert had_room
+    assert not dispatcher.has_room  # it has stopped
+    assert not daemon.dispatcher(channel, mandate=Standby("daemon-2")).has_room
 
 
 def counts(live: Live, accounts: Sequence[int]) -> list[int]:

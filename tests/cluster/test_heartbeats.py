@@ -36,6 +36,15 @@ def heartbeats(name: str, clock: ManualClock, died: Died | None = None) -> Heart
     return Heartbeats(name, take_back=take_back, database=DatabaseWatch(clock=clock), clock=clock)
 
 
+async def pass_time(clock: ManualClock, time: timedelta, *living: Heartbeats) -> None:
+    """Let time pass in which these daemons beat."""
+    end = clock.monotonic() + time.total_seconds()
+    while (left := end - clock.monotonic()) > 0:
+        clock.advance_seconds(min(left, BEATS_EVERY.total_seconds()))
+        for each in living:
+            await each.beat()
+
+
 async def test_who_has_not_been_heard_of_for_fifteen_seconds_is_dead(clock: ManualClock) -> None:
     died = Died()
     silent, living = heartbeats("silent", clock), heartbeats("living", clock, died)
@@ -43,11 +52,9 @@ async def test_who_has_not_been_heard_of_for_fifteen_seconds_is_dead(clock: Manu
     await living.beat()
     known = set(living.living)
 
-    clock.advance(DEAD_AFTER - timedelta(seconds=1))
-    await living.beat()
+    await pass_time(clock, DEAD_AFTER - timedelta(seconds=1), living)
     dead_too_early = set(died.names)
-    clock.advance_seconds(1)
-    await living.beat()
+    await pass_time(clock, timedelta(seconds=1), living)
 
     assert known == {"silent", "living"}
     assert not dead_too_early
@@ -71,6 +78,20 @@ async def test_who_writes_in_time_is_never_taken_for_dead_whatever_the_databases
 
     assert died.names == set()
     assert set(looking.living) == {"writing", "looking"}
+
+
+async def test_a_database_that_was_away_makes_nobody_dead(clock: ManualClock) -> None:
+    died = Died()
+    first, second = heartbeats("first", clock), heartbeats("second", clock, died)
+    await first.beat()
+    await second.beat()
+
+    clock.advance(timedelta(minutes=5))
+    await second.beat()
+    await pass_time(clock, BEATS_EVERY, first, second)
+
+    assert died.names == set()
+    assert set(second.living) == {"first", "second"}
 
 
 async def test_a_daemon_that_cannot_write_stops_to_act_and_goes_on_in_a_new_term(clock: ManualClock) -> None:
@@ -112,8 +133,7 @@ async def test_what_a_dead_daemon_was_sending_is_taken_back_in_whatever_term_it_
     )
     await living.beat()
 
-    clock.advance(DEAD_AFTER)
-    await living.beat()
+    await pass_time(clock, DEAD_AFTER, living)
 
     assert await statuses() == ["pending", "pending", "sending"]
     assert await outcomes() == ["interrupted"]
@@ -157,14 +177,15 @@ async def test_a_daemon_that_stops_in_order_is_forgotten_unless_it_leaves_someth
     assert not await Member.exists(identity="own")
 
 
-async def test_who_died_long_ago_is_forgotten(clock: ManualClock) -> None:
+async def test_who_died_long_ago_or_is_certainly_dead_is_forgotten(clock: ManualClock) -> None:
     await heartbeats("old", clock).beat()
     await heartbeats("recent", clock).beat()
+    await heartbeats("predecessor", clock).beat()
     await connection().execute_script(
         "UPDATE daemons SET seen_at = seen_at - INTERVAL '25 hours' WHERE identity = 'old'"
     )
 
-    await heartbeats("own", clock).forget()
+    await heartbeats("own", clock).forget(["predecessor"])
 
     assert [row.identity for row in await Member.all()] == ["recent"]
 
@@ -178,7 +199,5 @@ async def test_what_all_have_together_is_shared_among_the_living(clock: ManualCl
     await first.beat()
 
     assert (alone, first.share(4), first.share(2)) == (4, 1, 1)
-    clock.advance(DEAD_AFTER)
-    await second.beat()
-    await first.beat()
+    await pass_time(clock, DEAD_AFTER, second, first)
     assert first.share(4) == 2

@@ -114,7 +114,7 @@ async def test_a_database_that_is_away_ends_the_term_and_it_goes_on_with_another
 async def test_nothing_new_begins_before_all_of_the_last_term_has_ended() -> None:
     leader, may_end = candidate("leader"), asyncio.Event()
 
-    async def finish() -> None:
+    async def finish(_patience: float) -> None:
         await may_end.wait()
 
     task = asyncio.create_task(leader.run(finish))
@@ -171,3 +171,17 @@ async def test_a_stop_in_the_moment_of_taking_the_lease_leaves_it_to_others() ->
         await end([task])
 
     await eventually(holder, "")
+
+
+async def test_who_steps_aside_lets_others_go_first_and_leads_again_where_there_are_none() -> None:
+    first, other = candidate("first"), candidate("other")
+
+    async with running(first):
+        await first.wait_until_it_leads()
+        async with running(other):
+            first.cannot_reach.set()
+            await other.wait_until_it_leads()
+            assert not first.leads
+        await first.wait_until_it_leads()  # long before the half minute is over
+
+    assert (first.served, other.served) == (2, 1)

@@ -6,11 +6,14 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+import structlog
 
 from models.backends.listening import APPLICATION
 from pingpilot.channels import CHANNELS
@@ -24,6 +27,7 @@ from pingpilot.cluster.news import (
     Silence,
     news_of,
 )
+from tests.support.pgbouncer import a_pgbouncer
 from tests.support.waiting import until
 
 EVENT = UUID("019ac3f2-7b1c-7d52-8e0a-0123456789ab")
@@ -155,7 +159,7 @@ async def test_the_longest_bulletin_is_one_that_the_server_takes(postgres: str) 
         channels=frozenset(CHANNELS),
         incoming=frozenset(CHANNELS),
         accounts=frozenset(LARGEST - number for number in range(MOST_ACCOUNTS)),
-        every_account=False,
+        let_go=True,
         events=frozenset(uuid4() for _ in range(MOST_EVENTS)),
     )
 
@@ -240,10 +244,29 @@ async def test_a_connection_without_an_answer_is_given_up_and_another_one_opened
         os.kill(pid, signal.SIGSTOP)
         try:
             await until(lambda: reader.caught_up >= 2)
+            assert news.is_connected
             await say(outsider, '{"accounts":[7]}')
             await until(lambda: reader.accounts == {7})
         finally:
             os.kill(pid, signal.SIGCONT)
+
+
+async def test_through_a_pooler_nothing_is_heard_and_the_log_says_what_to_do(
+    postgres: str, tmp_path: Path
+) -> None:
+    reader = Reader()
+    with structlog.testing.capture_logs() as logs:
+        async with a_pgbouncer(parse_qs(urlsplit(postgres).query)["host"][0], tmp_path) as through:
+            news = PostgresNews(through(postgres), first_backoff=0.01)
+            task = asyncio.create_task(news.run(reader))
+            await until(lambda: bool(logs))
+            task.cancel()
+            await asyncio.wait([task])
+
+    assert reader.caught_up == 0
+    assert not news.is_connected
+    [told] = logs
+    assert "PINGPILOT_DATABASE_DIRECT_URL" in told["reason"]
 
 
 async def test_there_is_no_news_on_sqlite(sqlite_url: str) -> None:
@@ -262,4 +285,4 @@ def test_a_bulletin_says_nothing_but_what_changed() -> None:
     """So that no content of an event can get into it, whoever tells."""
     fields: dict[str, Any] = Bulletin.__annotations__
 
-    assert set(fields) == {"channels", "incoming", "accounts", "every_account", "events"}
+    assert set(fields) == {"channels", "incoming", "accounts", "every_account", "events", "let_go"}

@@ -12,6 +12,7 @@ from .conftest import Pingpilot
 
 COMMANDS = [
     ("run",),
+    ("daemons",),
     ("migrate",),
     ("backup",),
     ("sandbox",),
@@ -56,6 +57,13 @@ def test_what_is_no_command_is_a_usage_error(pingpilot: Pingpilot, words: tuple[
 
     assert refused.code == 2
     assert "Usage: pingpilot" in refused.err
+
+
+def test_on_sqlite_there_are_no_daemons_to_list(pingpilot: Pingpilot) -> None:
+    said, told = pingpilot("daemons"), pingpilot("daemons", "--json")
+
+    assert said.out == "An SQLite file takes one daemon: `pingpilot doctor` says whether it runs.\n"
+    assert told.json == {"daemons": [], "leaders": []}
 
 
 def test_the_version_is_shown(pingpilot: Pingpilot) -> None:

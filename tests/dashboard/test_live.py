@@ -11,6 +11,7 @@ from aiohttp import ClientResponse
 from api.dashboard import live
 from models import Account, Session
 from models.database import connection
+from pingpilot.events.live import Live
 from tests.http.api import ON_SQLITE, Api
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
@@ -41,6 +42,12 @@ async def mark(person: Person) -> str:
     return found[1]
 
 
+def later(mark: str) -> str:
+    """Return the mark after one more change."""
+    run, count, at = re.split("[.@]", mark)
+    return f"{run}.{int(count) + 1}@{at}"
+
+
 async def test_a_page_that_is_up_to_date_is_told_of_the_next_change(
     person: Person, ada: Account, eve: Account
 ) -> None:
@@ -53,8 +60,7 @@ async def test_a_page_that_is_up_to_date_is_told_of_the_next_change(
         person.api.services.live.announce([ada.id])
         said = await message(response)
 
-    run, count = seen.split(".")
-    assert said == f"id: {run}.{int(count) + 1}\r\nevent: changed\r\ndata: \r\n\r\n"
+    assert said == f"id: {later(seen)}\r\nevent: changed\r\ndata: \r\n\r\n"
     assert response.headers["Content-Type"] == "text/event-stream"
 
 
@@ -69,6 +75,39 @@ async def test_a_page_that_missed_something_is_told_at_once(
 
     async with stream(person, seen, **headers) as response:
         assert "event: changed" in await message(response)
+
+
+class WatchedLive(Live):
+    """Keeps what it said."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(monotonic=clock.monotonic)
+        self.answers: list[bool] = []
+
+    def has_changed(self, account_id: int, *, within: float) -> bool:
+        answer = super().has_changed(account_id, within=within)
+        self.answers.append(answer)
+        return answer
+
+
+@pytest.mark.parametrize(("since", "missed"), [(20, False), (40, True)])
+async def test_a_page_that_another_daemon_made_is_loaded_anew_for_what_it_missed_alone(
+    person: Person, ada: Account, since: int, missed: bool
+) -> None:
+    clock, live = person.api.clock, WatchedLive(person.api.clock)
+    person.api.services.live = live
+    await person.sign_in(ada)
+    clock.advance_seconds(60)
+    live.announce([ada.id])
+    clock.advance_seconds(30)
+    seen, elsewhere = await mark(person), f"another.7@{clock.now().timestamp() - since:.0f}"
+
+    async with stream(person, elsewhere) as response:
+        await until(lambda: live.answers[:1] == [missed])
+        if missed:
+            assert f"id: {seen}\r\n" in await message(response)
+        live.announce([ada.id])
+        assert f"id: {later(seen)}\r\n" in await message(response)
 
 
 async def test_whoever_is_not_signed_in_gets_none(person: Person) -> None:

@@ -262,7 +262,7 @@ async def test_the_doctor_looks_when_asked_and_its_findings_stay(
     asked = await person.post(SERVER, {"do": "examine"})
     after = await person.get(SERVER)
 
-    assert "looks at settings, database, disk" in text_of(before)
+    assert "looks at settings, database, daemons, disk" in text_of(before)
     assert (asked.status, asked.headers["Location"]) == (303, "./operator#doctor")
     assert "email It is <i>away</i>. needs you Set PINGPILOT_SMTP_HOST <b>." in text_of(after)
     assert "<code>PINGPILOT_SMTP_HOST</code>" in after.text

@@ -12,6 +12,7 @@ from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.delivery.dispatcher import CLOCK_CHECK, EXPIRY_CHECK, RELEASE_CHECK
 from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.errors import DeliveryFailure, RateLimited, TemporaryFailure
+from tests.support.composition import running
 from tests.support.waiting import eventually
 
 from .scripted import Engine, outcomes, statuses
@@ -85,6 +86,12 @@ async def test_a_wait_as_long_as_it_may_be_is_kept(engine: Engine, alice: Accoun
 HALF_AN_HOUR = timedelta(minutes=30)
 
 
+class Led(Always):
+    """The right of a daemon that took over from another one."""
+
+    is_exclusive = True
+
+
 @pytest.mark.parametrize(
     "asking",
     [
@@ -105,6 +112,23 @@ async def test_a_pause_that_a_platform_asked_for_is_kept_while_the_daemon_runs(
         await engine.look_by()
 
     assert engine.channel.tried.count("one") == 1
+
+
+@pytest.mark.parametrize(("mandate", "tries"), [(Led("daemon-2"), 1), (Always("daemon-2"), 2)])
+async def test_such_a_pause_is_kept_by_who_takes_over_and_tried_out_by_who_is_alone(
+    engine: Engine, alice: Account, mandate: Always, tries: int
+) -> None:
+    engine.channel.fail(RateLimited("Slow down.", retry_after=HALF_AN_HOUR, whole_channel=False))
+    async with engine.running():
+        await engine.post(alice, "one")
+        await engine.channel.wait_for_tries(1)
+        await eventually(statuses, ["pending"])
+
+    poll = timedelta(milliseconds=10)
+    async with running(engine.composition.dispatcher(engine.channel, mandate=mandate, poll=poll)):
+        await engine.look_by()
+
+    assert engine.channel.tried.count("one") == tries
 
 
 async def test_what_is_held_until_tomorrow_is_looked_at_anew(engine: Engine, alice: Account) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from models import Delivery, DeliveryStatus, Destination
 from pingpilot.channels import CHANNELS
-from pingpilot.delivery.backlog import FRESH, PATIENCE, Backlog
+from pingpilot.delivery.backlog import FRESH, Backlog
+from pingpilot.storage.answers import PATIENCE
 from pingpilot.telemetry.health import State
 from tests.support.metrics import Samples
 from tests.support.waiting import comes_true, eventually

@@ -4,8 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from api.replies import time_text
 from models import Delivery, Plan
+from pingpilot import __version__
 from pingpilot.telemetry.health import State
+from tests.support.composition import DAEMON
 
 from .api import ON_SQLITE, SALE, Api, Program
 
@@ -149,11 +152,23 @@ async def test_the_daemon_is_ready_whatever_its_channels_do(api: Api) -> None:
 
     reply = await api.call("GET", "/readyz")
 
+    started = time_text(api.clock.now())
     assert reply.status == 200
     assert reply.body == {
         "status": "ready",
         "parts": {"database": "up", "discord": "up", "telegram": "retrying"},
         "reasons": {"telegram": "No route to host."},
+        "daemons": [
+            {
+                "id": DAEMON.rpartition(":")[2],
+                "version": __version__,
+                "startedAt": started,
+                "seenAt": started,
+                "alive": True,
+                "answering": True,
+            }
+        ],
+        "leaders": [],
     }
 
 

@@ -204,6 +204,7 @@ async def test_while_the_database_is_away_calls_fail_in_order(shop: Program, gat
         "unavailable",
         "down",
     )
+    assert ready.body["daemons"] is ready.body["leaders"] is None
     assert alive.status == 200
 
 

@@ -238,7 +238,8 @@ async def _talk_to_bots(api: Api, account: Account) -> None:
     await commands.rooms.suspend("telegram", "-6", "The bot was removed.")
     await IncomingUpdate.keep("telegram:42", 5000, "sealed", api.clock.now())
     await IncomingUpdate.count_waiting("telegram:42", 1000)
-    await IncomingUpdate.give_back(await IncomingUpdate.take("telegram:42", 8))
+    for taken in await IncomingUpdate.take("telegram:42", "a-term", 8):
+        await IncomingUpdate.finish(taken.id, "a-term")
     await Fact.take_turn("discord.session.42", timedelta(hours=1))
     await Fact.take_turn("discord.session.42", timedelta(hours=1))
 

@@ -154,6 +154,7 @@ async def test_a_postgresql_is_asked_for_its_clock_too(
     assert "None" not in report.text("database")
     assert report.text("schema").startswith("Up to date.")
     assert "Agrees with the database" in report.text("clock")
+    assert "None runs on this database" in report.text("daemons")
 
 
 async def test_the_way_past_a_pooler_is_tried(
@@ -326,6 +327,15 @@ def test_a_clock_is_judged_by_the_one_it_differs_from_most(seconds: int, level: 
 
     assert finding.level is level
     assert word in finding.text
+
+
+def test_a_clock_that_is_a_little_off_the_databases_is_a_warning() -> None:
+    findings = [
+        clock(("the database", timedelta(seconds=each)), ("Discord", timedelta())) for each in (1, -4)
+    ]
+
+    assert [each.level for each in findings] == [Level.OK, Level.WARNING]
+    assert "4 s off that of the database" in findings[1].text
 
 
 async def test_settings_that_are_wrong_are_named(doctor: Doctor, tmp_path: Path) -> None:

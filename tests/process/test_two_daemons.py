@@ -83,6 +83,9 @@ async def test_what_one_accepts_the_other_delivers_and_the_first_one_tells_at_on
             await sends.post(key, {"category": "sale"})
             second = await stream.content.readuntil(b"\r\n\r\n")
 
+    connected = [(await each.metrics()).of("pingpilot_news_connected") for each in pair]
+
+    assert connected == [1, 1]
     assert took < 10 * POLLED / 2
     assert {each.body["deliveryStatus"] for each in answers} == {"DELIVERED"}
     assert 0 < len(notifications) <= most

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from api.floods import FloodGuard
 from api.services import Services
@@ -14,7 +15,8 @@ from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.channels import Rate, Window
 from pingpilot.clock import Clock
-from pingpilot.cluster.mandate import Always
+from pingpilot.cluster.mandate import Always, Mandate
+from pingpilot.cluster.membership import Membership
 from pingpilot.cluster.news import Bulletin, News, Silence
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
@@ -22,6 +24,7 @@ from pingpilot.delivery.claiming import Claimer
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.pacing import Pacer
+from pingpilot.delivery.queue import take_back_of
 from pingpilot.delivery.settlement import LOOK_AGAIN, Settlements
 from pingpilot.events.intake import Intake
 from pingpilot.events.live import Live
@@ -32,6 +35,8 @@ from pingpilot.telemetry.metrics import Metrics
 Pace = tuple[Window | None, Rate | None]
 """How fast a channel may send: over all, and to one recipient."""
 UNPACED: Pace = (None, None)
+DAEMON = "this-host:8080:0123456789abcdef"
+"""The identity of the daemon whose API is served."""
 
 
 @dataclass(kw_only=True)
@@ -54,7 +59,7 @@ class Composition:
     intake: Intake = field(init=False)
 
     def __post_init__(self) -> None:
-        self.live = Live(self.news)
+        self.live = Live(self.news, monotonic=self.clock.monotonic)
         self.settlements = Settlements(self.live, news=self.news, look_again=self.look_again)
         self.database = DatabaseWatch(clock=self.clock)
         self.intake = Intake(
@@ -79,11 +84,22 @@ class Composition:
             database=self.database,
             metrics=self.metrics,
             backlog=Backlog(metrics=self.metrics, clock=self.clock),
+            membership=self.membership(),
             limits=self.limits,
             clock=self.clock,
             on_deliveries=self._wake,
             floods=FloodGuard(clock=self.clock),
             started_at=self.clock.now(),
+        )
+
+    def membership(self, identity: str = DAEMON) -> Membership:
+        """Return a daemon among those of the open database, which it has not joined yet."""
+        return Membership(
+            identity,
+            dead=(),
+            take_back=partial(take_back_of, clock=self.clock),
+            database=self.database,
+            clock=self.clock,
         )
 
     def dispatcher(
@@ -92,6 +108,7 @@ class Composition:
         *,
         lane: int = 0,
         daemon_id: str = "daemon-1",
+        mandate: Mandate | None = None,
         predecessors: Sequence[str] = (),
         pace: Pace = UNPACED,
         slots: int = 50,
@@ -103,7 +120,7 @@ class Composition:
         return Dispatcher(
             channel,
             lane=lane,
-            mandate=Always(daemon_id),
+            mandate=mandate or Always(daemon_id),
             claimer=Claimer(),
             journal=Journal(),
             predecessors=predecessors,

@@ -4,6 +4,7 @@ It carries no content: a page asks for itself again, by its own address, and put
 """
 
 import asyncio
+import re
 import secrets
 
 from aiohttp import web
@@ -22,11 +23,27 @@ _LOOKS_EVERY = 60.0  # seconds after which a stream without news looks whether i
 _BROWSER_GONE = 1.0  # seconds after which it is noticed
 _RUN = secrets.token_hex(4)
 """Tells the counts of this start of the daemon from those of others."""
+_APART = 3.0  # seconds by which daemons' clocks differ at most, with the time that news takes
+_MARK = re.compile(r"(\w{1,16})\.(\d{1,18})@(\d{1,12})")
 
 
 def mark_of(request: web.Request, account_id: int) -> str:
-    """Return how far a page that is made now has got, for its stream to go on from."""
-    return f"{_RUN}.{request.app[SERVICES].live.changes(account_id)}"
+    """Return how far a page that is made now has got, for its stream to go on from, at whichever daemon."""
+    services = request.app[SERVICES]
+    return f"{_RUN}.{services.live.changes(account_id)}@{services.clock.now().timestamp():.0f}"
+
+
+def _is_out_of_date(request: web.Request, account_id: int, mark: str) -> bool:
+    """Return whether something may have changed since a page had got as far as its mark says."""
+    live, read = request.app[SERVICES].live, _MARK.fullmatch(mark)
+    if read is None:
+        return True
+    run, count, made_at = read.groups()
+    if run == _RUN:
+        return int(count) != live.changes(account_id)
+    # Another daemon's page, whose counts say nothing here
+    age = request.app[SERVICES].clock.now().timestamp() - int(made_at)
+    return live.has_changed(account_id, within=max(0.0, age) + _APART)
 
 
 async def get_live(request: web.Request) -> web.StreamResponse:
@@ -52,7 +69,8 @@ async def get_live(request: web.Request) -> web.StreamResponse:
                         if await visitor_of(request, with_trouble=False) is None:
                             await stream.send("", event="over")  # the page asks no more
                             break
-                    if known != (known := mark_of(request, visitor.account.id)):
+                    if _is_out_of_date(request, visitor.account.id, known):
+                        known = mark_of(request, visitor.account.id)
                         await stream.send("", id=known, event="changed")
                         # By an event, not a sleep: a stop waits for nobody
                         await _set_within(live.ending, max(_SHORTEST, live.watchers / _REFRESHES))

@@ -24,6 +24,7 @@ from pingpilot.accounts.sign_up import (
     revoke_invitation,
 )
 from pingpilot.channels import CHANNELS
+from pingpilot.cluster.roster import place_of
 from pingpilot.delivery.backlog import Queue
 from pingpilot.delivery.failure_counts import recent_failures
 from pingpilot.errors import InvalidInput, PingPilotError
@@ -38,7 +39,7 @@ _WORDS = {
     State.OFF: "not set up",
     State.CONNECTING: "connecting",
     State.UP: "working",
-    State.STANDBY: "standing by: another daemon leads",
+    State.STANDBY: "standing by",
     State.RETRYING: "away, and tried again",
     State.PAUSED: "needs you",
 }
@@ -78,7 +79,7 @@ def for_operators(page: Page) -> Callable[[web.Request], Awaitable[web.StreamRes
 
 @for_operators
 async def get_server(request: web.Request, visitor: Visitor) -> web.Response:
-    """Show how the server is: its channels, what waits and fails, and what the doctor found last."""
+    """Show how the server is: its channels, its daemons, what waits and fails, what the doctor found last."""
     services = request.app[SERVICES]
     now = services.clock.now()
     total, suspended = await count_accounts()
@@ -93,8 +94,11 @@ async def get_server(request: web.Request, visitor: Visitor) -> web.Response:
         accounts=total,
         suspended=suspended,
         channels=await _channels(services),
+        roster=await services.membership.roster(),
+        own_identity=services.membership.identity,
         failures=await recent_failures(now, _MOST_REASONS),
         labels={name: kind.label for name, kind in CHANNELS.items()},
+        place_of=place_of,
         can_examine=services.examiner is not None,
         examination=services.examiner.latest if services.examiner else None,
         levels=_LEVELS,

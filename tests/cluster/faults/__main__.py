@@ -21,12 +21,12 @@ from random import Random
 
 from tests.cluster.faults import network, table
 from tests.cluster.faults.cluster import Cluster, running_cluster
+from tests.cluster.faults.daemons import CLOCK_CAN_BE_SET
 from tests.cluster.faults.kinds import KINDS, Kind
 from tests.cluster.faults.rounds import BURST, Outcome, bag, play
 from tests.cluster.faults.seen import LED
 from tests.cluster.faults.soak import soak
 
-_DAEMONS = 3
 _SHORT = ("leader killed", "leader frozen")
 _FROZEN_SHORTLY = 8.0
 """Seconds, more than a lease lasts."""
@@ -45,6 +45,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", default=[], metavar="FAULT", choices=[each.name for each in KINDS]
     )
+    parser.add_argument("--daemons", type=int, default=3)
     parser.add_argument("--rate", type=float, default=8.0, help="events a second")
     parser.add_argument(
         "--frozen", type=float, default=30.0, help="seconds that a frozen leader does nothing"
@@ -61,29 +62,33 @@ def _arguments() -> argparse.Namespace:
     asked = parser.parse_args()
     if asked.short:
         asked.faults, asked.only, asked.frozen = len(_SHORT), list(_SHORT), _FROZEN_SHORTLY
+        asked.daemons, asked.rate = 2, 5.0
     return asked
 
 
 async def _run(asked: argparse.Namespace, net: network.Network, folder: Path) -> list[str]:
     """Do what is asked; return what is wrong."""
     began = time.monotonic()
-    async with running_cluster(net, folder, events_a_second=asked.rate) as cluster:
+    kinds = [] if asked.soak else _possible(net, asked.only)
+    clocks = any(each.needs_clocks for each in kinds)
+    async with running_cluster(net, folder, events_a_second=asked.rate, own_clocks=clocks) as cluster:
         if asked.soak:
             return await soak(cluster, asked.soak, say)
-        say(f"{_DAEMONS} daemons are ready after {time.monotonic() - began:.1f} s")
-        outcomes = await _play_all(cluster, asked)
+        say(f"{asked.daemons} daemons are ready after {time.monotonic() - began:.1f} s")
+        outcomes = await _play_all(cluster, asked, kinds)
         if asked.logs:
             _keep_calls(cluster, asked.logs)
         await cluster.load.finish()
-        missing = await cluster.settle(within=60)
         accepted = sorted(cluster.load.accepted)
+        await cluster.settle(within=60)
+        lost = cluster.missing(accepted)
         stored = await cluster.stored()
         say(f"\n{table.LEGEND}\n")
         say(f"seed {asked.seed}, {len(outcomes)} faults, {len(accepted)} events accepted at {asked.rate:g}/s")
-        say(table.summary(outcomes))
+        say(table.summary(outcomes, lost=len(lost)))
         say(f"posts that were tried again, by reason: {dict(cluster.load.refused)}")
         found = table.problems(outcomes, within=asked.within)
-        found += [f"event {event} is lost: {', '.join(places)}" for event, places in missing.items()]
+        found += [f"event {event} is lost: {', '.join(places)}" for event, places in lost.items()]
         found += [
             f"event {event} stands {stored[event]} times in the database"
             for event in accepted
@@ -104,9 +109,9 @@ def _keep_calls(cluster: Cluster, folder: Path) -> None:
     (folder / "seen.txt").write_text("".join([*terms, *lines]))
 
 
-async def _play_all(cluster: Cluster, asked: argparse.Namespace) -> list[Outcome]:
+async def _play_all(cluster: Cluster, asked: argparse.Namespace, possible: Sequence[Kind]) -> list[Outcome]:
     randomly = Random(asked.seed)
-    kinds = bag(_possible(cluster, asked.only), randomly)
+    kinds = bag(possible, randomly)
     say(table.head())
     outcomes = []
     for number in range(1, asked.faults + 1):
@@ -120,15 +125,15 @@ async def _play_all(cluster: Cluster, asked: argparse.Namespace) -> list[Outcome
     return outcomes
 
 
-def _possible(cluster: Cluster, only: Sequence[str]) -> list[Kind]:
+def _possible(net: network.Network, only: Sequence[str]) -> list[Kind]:
     """Return the kinds of faults that can be played here, of those asked for."""
     possible = []
     for kind in KINDS:
         if only and kind.name not in only:
             continue
-        if kind.needs_namespaces and not cluster.network.is_apart:
+        if kind.needs_namespaces and not net.is_apart:
             say(f"Left out: '{kind.name}', which needs network namespaces")
-        elif kind.needs_clocks and not cluster.clocks_can_be_set:
+        elif kind.needs_clocks and not CLOCK_CAN_BE_SET:
             say(f"Left out: '{kind.name}', which needs Debian's libfaketime")
         else:
             possible.append(kind)
@@ -148,7 +153,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="pingpilot-faults-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         try:
-            with places(_DAEMONS) as net:
+            with places(asked.daemons) as net:
                 found = asyncio.run(_run(asked, net, folder))
         finally:
             if asked.logs:

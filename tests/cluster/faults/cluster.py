@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 
-from tests.cluster.faults.daemons import CLOCK_CAN_BE_SET, Daemon
+from tests.cluster.faults.daemons import Daemon
 from tests.cluster.faults.leaders import Leaders
 from tests.cluster.faults.load import Load, create_accounts
 from tests.cluster.faults.network import Network
@@ -50,6 +50,8 @@ class Cluster:
         platforms: Platforms,
         daemons: Sequence[Daemon],
         http: aiohttp.ClientSession,
+        *,
+        own_clocks: bool,
     ) -> None:
         self.network = network
         self.server = server
@@ -58,17 +60,14 @@ class Cluster:
         self.leaders = Leaders(server.url, network.places)
         self.load: Load
         self._http = http
+        self._own_clocks = own_clocks
         self._latest_attempt = 0
-
-    @property
-    def clocks_can_be_set(self) -> bool:
-        """Whether each daemon has a wall clock of its own."""
-        return self.network.is_apart and CLOCK_CAN_BE_SET
+        self._given_up: set[int] = set()
 
     async def start(self, *daemons: Daemon) -> None:
         """Run these daemons, at once, and return when all are ready."""
         for each in daemons:
-            await each.launch(own_clock=self.clocks_can_be_set)
+            await each.launch(own_clock=self._own_clocks)
         await asyncio.gather(*(each.wait_until_ready(self._http) for each in daemons))
 
     async def revive(self) -> list[str]:
@@ -133,12 +132,16 @@ class Cluster:
         return {event: places for event, places in missing.items() if places}
 
     async def settle(self, *, within: float) -> dict[int, list[str]]:
-        """Wait until all that is accepted by now has arrived; return what has not within so many seconds."""
-        accepted = sorted(self.load.accepted)
+        """Wait until all that is accepted by now has arrived; return what has not within so many seconds.
+
+        What was returned before is not waited for again.
+        """
+        accepted = sorted(self.load.accepted.keys() - self._given_up)
         deadline = time.monotonic() + within
         while (missing := self.missing(accepted)) and time.monotonic() < deadline:
             accepted = sorted(missing)
             await asyncio.sleep(0.1)
+        self._given_up |= missing.keys()
         return missing
 
     async def counts(self) -> Counts:
@@ -153,9 +156,12 @@ class Cluster:
 
 @asynccontextmanager
 async def running_cluster(
-    network: Network, folder: Path, *, events_a_second: float
+    network: Network, folder: Path, *, events_a_second: float, own_clocks: bool
 ) -> AsyncIterator[Cluster]:
-    """Run it all; the daemons start at once on an empty database, and are under load in the block."""
+    """Run it all; the daemons start at once on an empty database, and are under load in the block.
+
+    With `own_clocks`, the wall clock of each can be set.
+    """
     async with AsyncExitStack() as stack:
         server = DatabaseServer(folder, host=network.database, port=free_port())
         stack.push_async_callback(server.stop)
@@ -176,10 +182,12 @@ async def running_cluster(
             daemon = Daemon(place, platforms.settings(place), database_url=server.url, folder=own)
             stack.push_async_callback(daemon.close)
             daemons.append(daemon)
-        cluster = Cluster(network, server, platforms, daemons, http)
+        cluster = Cluster(network, server, platforms, daemons, http, own_clocks=own_clocks)
         await cluster.start(*daemons)
         keys = await create_accounts(server.url, platforms.conversations, busy=BUSY)
-        cluster.load = Load(keys, busy=BUSY, daemons=daemons, http=http)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())  # one that fails ends it all
+        cluster.load = Load(keys, busy=BUSY, daemons=daemons, http=http, tasks=tasks)
+        stack.callback(cluster.load.close)
         for work in (cluster.leaders.watch(), cluster.load.run(events_a_second)):
-            stack.callback(asyncio.create_task(work).cancel)
+            stack.callback(tasks.create_task(work).cancel)
         yield cluster

@@ -60,7 +60,9 @@ class Leaders:
     async def watch(self) -> None:
         """Read them until cancelled; the database may be away meanwhile."""
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with suppress(
+                Exception
+            ):  # asyncpg has many for a connection that went, AttributeError among them
                 await self._read()
             self._present.clear()
             await asyncio.sleep(_EVERY)

@@ -25,7 +25,13 @@ class Load:
     """Posts events of many accounts; those of `busy` accounts go to a group besides, some at a time."""
 
     def __init__(
-        self, keys: Sequence[str], *, busy: int, daemons: Sequence[Daemon], http: aiohttp.ClientSession
+        self,
+        keys: Sequence[str],
+        *,
+        busy: int,
+        daemons: Sequence[Daemon],
+        http: aiohttp.ClientSession,
+        tasks: asyncio.TaskGroup,
     ) -> None:
         self.accepted: dict[int, float] = {}
         """When each event was accepted, by the machine's monotonic clock."""
@@ -35,6 +41,7 @@ class Load:
         self._busy = itertools.cycle(keys[:busy])
         self._daemons = daemons
         self._http = http
+        self._tasks = tasks
         self._numbers = itertools.count(1)
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -65,8 +72,13 @@ class Load:
         """Return once all that is being posted is accepted."""
         await asyncio.gather(*self._under_way)
 
+    def close(self) -> None:
+        """Post nothing more, whatever became of it."""
+        for each in self._under_way:
+            each.cancel()
+
     def _post(self, key: str, number: int) -> None:
-        task = asyncio.create_task(self._post_until_accepted(key, number))
+        task = self._tasks.create_task(self._post_until_accepted(key, number))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 

@@ -18,7 +18,7 @@ _SENDS_AGAIN_WITHIN = 60.0  # seconds
 _CONFLICT = 409  # Telegram's answer to a poll when another one comes in; the counts have it
 _LOOKS_EVERY = 0.5  # seconds
 _UNDER_WAY = 0.3  # seconds in which a message may still arrive that was sent before
-_ARRIVES_WITHIN = 240.0  # seconds; a delivery that failed twice is tried again after half a minute
+_ARRIVES_WITHIN = 180.0  # seconds; a delivery that failed twice is tried again after half a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Outcome:
     resumed: dict[str, Resumption]
     doubled: Counter[str]
     cut_off: Counter[str]
-    missing: int
+    late: int
     counts: Counts
     unentitled: int
     pause: float
@@ -92,7 +92,7 @@ async def play(
         resumed=resumed,
         doubled=Counter(place for place, _event in doubled.elements()),
         cut_off=Counter(each.place for each in cut_off),
-        missing=len(missing),
+        late=len(missing),
         counts=await cluster.counts() - counts_before,
         unentitled=len(unentitled),
         pause=cluster.load.longest_pause(began, settled),
@@ -100,9 +100,7 @@ async def play(
     )
     outcome.problems += [*ended, *await cluster.revive()]
     outcome.problems += _unexplained(doubled, cut_off)
-    outcome.problems += [
-        f"event {event} has not arrived: {', '.join(places)}" for event, places in missing.items()
-    ]
+    outcome.problems += [f"event {event} is late: {', '.join(places)}" for event, places in missing.items()]
     outcome.problems += [
         f"daemon {each.daemon} called {each.name} {each.at - struck.since:.2f} s after the fault, not leading"
         for each in unentitled

@@ -7,14 +7,14 @@ from tests.cluster.faults.rounds import Outcome
 from tests.cluster.faults.seen import LED
 
 _HEAD = (
-    f"{'':>2}  {'fault':<18}  {'how':<22}  {'leader':<31}  {'telegram':>9}  {'discord':>9}  "
-    f"{'doubled':>7}  {'cut off':>7}  {'lost':>4}  "
+    f"{'':>2}  {'fault':<18}  {'how':<24}  {'leader':<31}  {'telegram':>9}  {'discord':>9}  "
+    f"{'doubled':>7}  {'cut off':>7}  {'late':>4}  "
     f"{'over':>4}  {'polls':>5}  {'sessions':>8}  {'not led':>7}  {'pause':>5}  {'all in':>6}"
 )
 LEGEND = """\
 telegram, discord: seconds from the fault (from the database's return) to the next message, * of another term
 doubled / cut off: messages that came twice / attempts whose end nobody knows, over all places
-lost: accepted events that have not arrived; over: limits of the platforms exceeded
+late: accepted events that had not arrived three minutes later; over: limits of the platforms exceeded
 polls, sessions: begun while another daemon's was open, as platforms see it; a frozen leader's is, once
 not led: calls of a daemon that did not lead
 pause: the longest time in which no event was accepted; all in: seconds until all had arrived"""
@@ -29,9 +29,9 @@ def row(outcome: Outcome) -> str:
     """Return a fault's line."""
     resumed = [_seconds(outcome, channel) for channel in LED]
     return (
-        f"{outcome.number:>2}  {outcome.kind:<18}  {outcome.how:<22}  {outcome.leader:<31}  "
+        f"{outcome.number:>2}  {outcome.kind:<18}  {outcome.how:<24}  {outcome.leader:<31}  "
         f"{resumed[0]:>9}  {resumed[1]:>9}  {outcome.doubled.total():>7}  {outcome.cut_off.total():>7}  "
-        f"{outcome.missing:>4}  {outcome.counts.exceeded.total():>4}  {outcome.counts.polls:>5}  "
+        f"{outcome.late:>4}  {outcome.counts.exceeded.total():>4}  {outcome.counts.polls:>5}  "
         f"{outcome.counts.sessions:>8}  {outcome.unentitled:>7}  "
         f"{outcome.pause:>5.1f}  {outcome.settled:>6.1f}"
     )
@@ -52,8 +52,8 @@ def percentile(values: Sequence[float], share: float) -> float:
     return values[max(0, math.ceil(share * len(values)) - 1)]
 
 
-def summary(outcomes: Sequence[Outcome]) -> str:
-    """Return what it all comes to."""
+def summary(outcomes: Sequence[Outcome], *, lost: int) -> str:
+    """Return what it all comes to; `lost` events have not arrived by the end."""
     lines = []
     if times := fail_overs(outcomes):
         lines.append(
@@ -66,7 +66,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     lines.append(
         f"doubled {sum(each.doubled.total() for each in outcomes)}, "
         f"cut off {sum(each.cut_off.total() for each in outcomes)}, "
-        f"lost {sum(each.missing for each in outcomes)}, "
+        f"late {sum(each.late for each in outcomes)}, lost {lost}, "
         f"limits exceeded {sum(each.counts.exceeded.total() for each in outcomes)}, "
         f"calls of who did not lead {sum(each.unentitled for each in outcomes)}"
     )

@@ -1,6 +1,6 @@
 """The fault program's short form: the leader is killed, then frozen until another one leads.
 
-It plays them over three daemons as `python -m tests.cluster.faults` does, which asks for much more.
+It plays them over two daemons, as `python -m tests.cluster.faults` does over three, with more faults.
 """
 
 import asyncio
