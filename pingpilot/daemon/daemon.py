@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import random
 import signal
 import socket
 import threading
@@ -22,7 +21,6 @@ from api.cors import Cors
 from api.floods import FloodGuard
 from api.server import ApiRunner
 from api.services import Services
-from models import Bot
 from models.backends.errors import IntegrityConflict
 from models.database import PATIENCE, answers, be_impatient, open_database
 from pingpilot.accounts.accounts import accounts_without_channel
@@ -36,6 +34,7 @@ from pingpilot.cluster.membership import Membership
 from pingpilot.cluster.news import Bulletin, news_of
 from pingpilot.cluster.times import Times
 from pingpilot.config import PREFIX, Settings
+from pingpilot.daemon.bots import mind_former_bots, register_bots
 from pingpilot.daemon.examining import Examiner
 from pingpilot.daemon.hearing import DaemonHearer
 from pingpilot.daemon.identity import Identity, new_identity
@@ -45,7 +44,6 @@ from pingpilot.delivery.parts import Surroundings
 from pingpilot.delivery.queue import take_back_of
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import DatabaseUnavailable, SettingsError
-from pingpilot.events.former_bots import look_after_former_bots, welcome_back
 from pingpilot.events.intake import Intake
 from pingpilot.events.live import Live
 from pingpilot.events.offers import offer_channels
@@ -63,7 +61,6 @@ GRACE = timedelta(seconds=10)
 LATEST_END = timedelta(seconds=25)
 """How long a stop may take in all, whatever does not answer."""
 _YOUNG_OBJECTS = 10_000  # before those are looked through that were made last: 4 % of intake with 700
-_FORMER_BOTS_EVERY = 60.0  # seconds
 _LAST_NEWS = 0.5  # seconds that a stop waits for other daemons to be told
 _PATIENCE_AT_THE_END = 1.0  # seconds that the database may take for an answer when the grace is nearly over
 
@@ -128,7 +125,6 @@ class Daemon:
             )
             await membership.join()
             unsubscriber = await Unsubscriber.load(base_url)
-            lanes = await self._register_bots()
             self._parts = build_parts(
                 self._settings,
                 Surroundings(
@@ -140,7 +136,7 @@ class Daemon:
                     base_url=base_url,
                     share=membership.share,
                 ),
-                lanes=lanes,
+                lanes=await register_bots(self._settings),
                 on_incoming=self._take_incoming,
                 identity=self._identity,
                 intake=self._intake,
@@ -180,7 +176,15 @@ class Daemon:
             side_tasks = [
                 tasks.create_task(self._housekeeper.run(), name="housekeeping"),
                 tasks.create_task(self._look_at_accounts(), name="look at accounts"),
-                tasks.create_task(self._look_after_former_bots(), name="former bots"),
+                tasks.create_task(
+                    mind_former_bots(
+                        self._settings,
+                        clock=self._clock,
+                        database=self._database,
+                        on_deliveries=self._wake,
+                    ),
+                    name="former bots",
+                ),
                 tasks.create_task(self._deletions.run(), name="deletions"),
                 tasks.create_task(self._database.run(), name="database watch"),
                 tasks.create_task(self._end_the_start(), name="the start's end"),
@@ -210,29 +214,6 @@ class Daemon:
             await self._news.told(_LAST_NEWS)
             await end(side_tasks)
         await membership.leave()
-
-    async def _register_bots(self) -> dict[str, int]:
-        """Return the lane of each bot that this daemon has a token of, by the bot's name."""
-        lanes: dict[str, int] = {}
-        for name, own in self._settings.channels.items():
-            if bots := [each.bot for each in own.bots if each.bot]:
-                lanes |= await Bot.register(name, bots)
-                await welcome_back(name)
-        return lanes
-
-    async def _look_after_former_bots(self) -> None:
-        """Suspend what was linked with bots whose tokens no daemon has any more."""
-        while True:
-            try:
-                for name, own in self._settings.channels.items():
-                    bots = [each.bot for each in own.bots if each.bot]
-                    if bots and await Bot.has_others(name, bots):
-                        await Bot.register(name, bots)  # another daemon may have led one until now
-                    if bots and (woken := await look_after_former_bots(name, self._clock.now())):
-                        self._wake(woken)
-            except (DatabaseUnavailable, IntegrityConflict) as exc:
-                self._database.failed(exc, "Former bots could not be looked after")
-            await self._clock.sleep(_FORMER_BOTS_EVERY * random.uniform(0.8, 1.2))  # noqa: S311  # spreads load
 
     async def _end_the_start(self) -> None:
         """Take what is loaded out of garbage collection, since it stays: a full one would take 70 ms."""
