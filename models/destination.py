@@ -164,13 +164,10 @@ class Destination(Model):
         await cls.filter(account_id=account_id, name=name).update(enabled=on, suspended_reason=None)
 
     @classmethod
-    async def suspend(cls, account_id: int, name: str, *, address: str, reason: str) -> bool:
-        """Stop using an address that is gone; False where the destination leads elsewhere by now."""
-        return bool(
-            await cls.filter(
-                account_id=account_id, name=name, address=address, suspended_reason__isnull=True
-            ).update(suspended_reason=reason)
-        )
+    async def suspend(cls, account_id: int, name: str, *, address: str, reason: str, lane: int = 0) -> bool:
+        """Stop using an address that is gone for a bot; False where it leads elsewhere by now."""
+        own = cls.filter(account_id=account_id, name=name, address=address, lane=lane)
+        return bool(await own.filter(suspended_reason__isnull=True).update(suspended_reason=reason))
 
     @classmethod
     async def move_room(cls, channel: str, address: str, *, to: str) -> None:

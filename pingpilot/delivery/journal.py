@@ -281,7 +281,11 @@ class Journal:
         if not reason.endswith((".", "!", "?")):  # a platform's words; others follow them
             reason += "."
         if claim.recipient is None or not await Destination.suspend(
-            claim.account_id, claim.destination, address=claim.recipient.address, reason=reason
+            claim.account_id,
+            claim.destination,
+            address=claim.recipient.address,
+            reason=reason,
+            lane=claim.lane,
         ):
             return {}
         waiting = await query(

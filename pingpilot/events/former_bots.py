@@ -63,8 +63,9 @@ async def _suspend(destination: Destination, now: datetime) -> set[str]:
             destination.name,
             address=destination.address or "",
             reason=LINKED_WITH_ANOTHER,
+            lane=destination.lane,
         ):
-            return set()  # another daemon was first
+            return set()  # another daemon was first, or it was linked just now
         label = CHANNELS[destination.channel].label
         what = f"{label} is suspended for your account"
         if destination.kind != DestinationKind.DIRECT:

@@ -13,6 +13,7 @@ from pingpilot.cluster.mandate import Always
 from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.queue import DeliveryQueue
+from pingpilot.errors import PermanentFailure
 from pingpilot.events.deliveries import Selection, retry_deliveries
 from pingpilot.events.former_bots import LINKED_WITH_ANOTHER, look_after_former_bots, welcome_back
 from tests.support.accounts import link_chat
@@ -121,6 +122,23 @@ async def test_what_was_put_to_a_former_bot_goes_over_when_it_is_looked_at(
     after = await claimer.claim(wish(engine, 1))
 
     assert (before, [claim.account_id for claim in after]) == ([], [bob.id])
+
+
+async def test_what_the_former_bot_is_refused_does_not_suspend_the_new_link(
+    engine: Engine, alice: Account
+) -> None:
+    engine.channel.hold()
+    engine.channel.fail(PermanentFailure("bot was blocked by the user", recipient_gone=True))
+    await link_with(alice, 0, engine)
+    await engine.post(alice, "one")
+
+    async with engine.running():
+        await engine.channel.wait_for_tries(1)
+        await link_with(alice, 1, engine)  # by the same person, in a chat of the same id
+        engine.channel.release()
+        await engine.status_is("failed")
+
+    assert await Destination.usable(alice.id).filter(name=TELEGRAM.name, lane=1).exists()
 
 
 async def test_what_failed_is_tried_again_by_the_bot_that_can_send_it(engine: Engine, alice: Account) -> None:

@@ -104,6 +104,7 @@ async def test_accounts_whose_events_go_nowhere_are_named_by_doctor_and_daemon(
     [
         ({"PINGPILOT_DISCORD_TOKEN": "wrong"}, "discord", "token is refused. Make a new token"),
         ({"PINGPILOT_TELEGRAM_TOKEN": "1:wrong"}, "telegram", "token is refused. Ask @BotFather"),
+        ({"PINGPILOT_TELEGRAM_TOKEN": f"{TELEGRAM_TOKEN}, 1:wrong"}, "telegram:1", "token is refused."),
         ({"PINGPILOT_SMTP_PASSWORD": "wrong"}, "email", "Check PINGPILOT_SMTP_USERNAME"),
         ({"PINGPILOT_SMTP_SECURITY": "starttls"}, "email", "PINGPILOT_SMTP_SECURITY"),
         ({"PINGPILOT_SMTP_HOST": "nowhere.invalid"}, "email", "Check PINGPILOT_SMTP_HOST"),
