@@ -15,6 +15,7 @@ from api.resources import (
     events,
     health,
     history,
+    incoming,
     keys,
     links,
     metrics,
@@ -47,6 +48,7 @@ def create_app(services: Services) -> web.Application:
             app.router.add_get(call.path, call.handler)  # HEAD too
         else:
             app.router.add_route(call.method, call.path, call.handler)
+    app.router.add_post(incoming.PATH, incoming.receive)
     add_docs(app, CALLS)
     add_dashboard(app)
     return app

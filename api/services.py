@@ -1,7 +1,7 @@
 """What the handlers work with, made by the daemon and kept under one typed key."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -22,6 +22,7 @@ from pingpilot.clock import Clock
 from pingpilot.config import ChannelSettings
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
+from pingpilot.delivery.parts import Receiver
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.events.intake import Intake
 from pingpilot.events.live import Live
@@ -71,7 +72,8 @@ class Services:
     """The daemon's parts that the API calls.
 
     `on_deliveries` is told the channels that have something to do; `senders` are the channels themselves,
-    for what no delivery stands for. `sign_in_header` is where a trusted proxy names who it has signed in.
+    for what no delivery stands for, and `receivers` give what takes their platforms' posts.
+    `sign_in_header` is where a trusted proxy names who it has signed in.
     `base_url` is where people reach the API. `stopping` turns true when the daemon winds down.
     """
 
@@ -95,6 +97,7 @@ class Services:
     newcomers: Newcomers = field(default_factory=Newcomers)
     channel_settings: Mapping[str, ChannelSettings] = field(default_factory=dict)
     senders: Mapping[str, Channel] = field(default_factory=dict)
+    receivers: Mapping[str, Callable[[], Awaitable[Receiver | None]]] = field(default_factory=dict)
     sign_in_header: str | None = None
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     cors: Cors = field(default_factory=Cors)

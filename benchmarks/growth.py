@@ -36,6 +36,7 @@ from benchmarks.runner import ROUNDS
 from benchmarks.sizes import EMPTY, WAITS_FOR, Made, Size, databases
 from benchmarks.wrk import program
 from models.database import open_database
+from pingpilot.cluster.mandate import Always
 from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.delivery.queue import DeliveryQueue
 
@@ -195,11 +196,11 @@ def _p50_ms(ask: Callable[[], None]) -> float:
 async def _claim(url: str) -> float:
     """Return how long the queue takes to lease one delivery with all that is needed to send it, in ms."""
     async with open_database(url):
-        claimer, taken = Claimer(daemon_id="growth"), list[float]()
-        queue = DeliveryQueue(channel=WAITS_FOR, daemon_id=claimer.daemon_id)
+        claimer, taken = Claimer(), list[float]()
+        queue = DeliveryQueue(channel=WAITS_FOR, mandate=Always("growth"))
         for _ in range(_CLAIMS):
             began = perf_counter()
-            claims = await claimer.claim(Wish(WAITS_FOR, 1, datetime.now(UTC)))
+            claims = await claimer.claim(Wish(WAITS_FOR, "growth", 1, datetime.now(UTC)))
             taken.append((perf_counter() - began) * 1000)
             if len(claims) != 1:
                 sys.exit("There was nothing to claim.")

@@ -15,8 +15,11 @@ from models.event import Event
 from models.fact import Fact
 from models.failure_count import FailureCount
 from models.idempotency_key import IdempotencyKey
+from models.incoming_update import IncomingUpdate
+from models.leader import Leader
 from models.link_code import LinkCode
 from models.link_guess import LinkGuess
+from models.member import Member
 from models.monthly_usage import MonthlyUsage
 from models.session import Session
 from models.sign_in_link import SignInLink
@@ -40,9 +43,12 @@ __all__ = [
     "Fact",
     "FailureCount",
     "IdempotencyKey",
+    "IncomingUpdate",
     "KeyScope",
+    "Leader",
     "LinkCode",
     "LinkGuess",
+    "Member",
     "MonthlyUsage",
     "NumberTotals",
     "Plan",

@@ -1,6 +1,7 @@
 """The database: its configuration, opening, migrating and closing, and the unit of work."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from functools import wraps
@@ -15,7 +16,7 @@ from tortoise.connection import get_connection
 from tortoise.transactions import in_transaction
 
 from models import migrations
-from models.backends import ASIDE, READER
+from models.backends import ASIDE, LEASES, READER
 from models.sql import is_postgres, query
 from models.work import Work
 from pingpilot.database_url import sqlite_path
@@ -37,8 +38,11 @@ _MODULES = [
     "models.fact",
     "models.failure_count",
     "models.idempotency_key",
+    "models.incoming_update",
+    "models.leader",
     "models.link_code",
     "models.link_guess",
+    "models.member",
     "models.monthly_usage",
     "models.session",
     "models.sign_in_link",
@@ -62,6 +66,8 @@ PATIENCE = 4.0
 """Seconds that a call of the database, or a whole transaction, may take with its wait for a turn."""
 MIGRATES_WITHIN = 60.0
 """Seconds that a process waits for another one that migrates the same database."""
+BREAKS = re.compile(r"\d+_breaks_")
+"""Begins the name of a migration that the version before can't live with; all others only add."""
 _LOOKS_EVERY = 0.1  # seconds
 _STILL_THERE_EVERY = 1.0  # seconds between questions to a database that is being migrated
 
@@ -169,6 +175,11 @@ def aside() -> BaseDBAsyncClient:
     return get_connection(ASIDE) if is_sqlite else connection()
 
 
+def leases() -> BaseDBAsyncClient:
+    """Return a connection for leases and heartbeats: they are too late once they wait behind other work."""
+    return get_connection(LEASES) if is_postgres(connection()) else connection()
+
+
 def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T]]:
     """Make a coroutine function run as a task of its own that its caller's cancellation can't reach.
 
@@ -180,10 +191,17 @@ def unit_of_work(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, A
     async def shielded(*args: P.args, **kwargs: P.kwargs) -> T:
         task = asyncio.create_task(function(*args, **kwargs))
         _units_under_way.add(task)
-        task.add_done_callback(_units_under_way.discard)
+        task.add_done_callback(_end_unit)
         return await asyncio.shield(task)
 
     return shielded
+
+
+def _end_unit(task: asyncio.Task[Any]) -> None:
+    """Forget a unit of work; one that nobody waits for any more may fail without asyncio's complaint."""
+    _units_under_way.discard(task)
+    if not task.cancelled():
+        task.exception()
 
 
 @unit_of_work
@@ -257,7 +275,8 @@ async def answers() -> None:
 async def is_current(url: str) -> bool:
     """Return whether every migration is applied.
 
-    Raises `DatabaseUnavailable`, or `NewerSchema` where there are others.
+    A newer version's are no obstacle where they only add: daemons of both run side by side while one after
+    the other is upgraded. Raises `DatabaseUnavailable`, or `NewerSchema` for one that does more.
     """
     path = sqlite_path(url)
     with _engine(url).our_errors():
@@ -274,7 +293,7 @@ async def is_current(url: str) -> bool:
         asked = f"SELECT name FROM {_MIGRATIONS} WHERE app = 'models'"  # noqa: S608
         rows = await connection().execute_query_dict(asked)
     ours, applied = {each.name for each in iter_modules(migrations.__path__)}, {row["name"] for row in rows}
-    if newer := sorted(applied - ours):
+    if newer := sorted(name for name in applied - ours if BREAKS.match(name)):
         raise NewerSchema(
             f"A newer PingPilot has changed this database ({newer[-1]}): run that version or a later one, or "
             "put a backup from before the upgrade in its place."

@@ -7,13 +7,22 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
+from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import Ge, Le
 from dotenv.parser import parse_stream
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -24,7 +33,7 @@ from pydantic_settings import (
 )
 
 from pingpilot.channels import CHANNELS, load
-from pingpilot.database_url import check_database_url, parse_postgres_url
+from pingpilot.database_url import check_database_url, check_postgres_url, parse_postgres_url
 from pingpilot.errors import SettingsError
 from pingpilot.listening import ANY_IPV6
 
@@ -124,6 +133,11 @@ class ChannelSettings(BaseSettings):
         """The variable that the channel lacks to be on, None where it has all it needs."""
         raise NotImplementedError
 
+    @property
+    def bot(self) -> str | None:
+        """The name of the bot that sends, which one daemon at a time leads; None where all send alike."""
+        return None
+
     def check_address(self, text: str) -> str:
         """Return the address of a new destination as it is stored. Raises `InvalidInput`.
 
@@ -141,6 +155,11 @@ class ChannelSettings(BaseSettings):
     def variable(cls, field: str) -> str:
         """Return the name of a field's environment variable."""
         return _variable(cls, field)
+
+
+def unnamed_bot(channel: str, token: SecretStr) -> str:
+    """Return a name for the bot of a token in which none can be read: it can't be turned back into it."""
+    return f"{channel}:{sha256(token.get_secret_value().encode()).hexdigest()[:16]}"
 
 
 T = TypeVar("T", bound=ChannelSettings)
@@ -163,6 +182,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("data")
     database_url: Annotated[str, AfterValidator(check_database_url)] | None = None
+    database_direct_url: Annotated[str, AfterValidator(check_postgres_url)] | None = None
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: HttpUrl | None = None
@@ -184,15 +204,34 @@ class Settings(BaseSettings):
     ] = "INFO"
     log_format: Annotated[Literal["console", "json"], BeforeValidator(lowered)] = "console"
 
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Settings":
+        if self.database_direct_url and self.database.startswith("sqlite:"):
+            raise SettingsError(
+                f"{PREFIX}DATABASE_DIRECT_URL is set, and {PREFIX}DATABASE_URL names no PostgreSQL: set that "
+                "too, as the pooler's address, or remove this one."
+            )
+        return self
+
     @cached_property
     def database(self) -> str:
         """The database's URL: the one set, or a SQLite file in the data folder."""
         return self.database_url or f"sqlite://{(self.data_dir / 'pingpilot.sqlite3').absolute()}"
 
     @property
+    def database_direct(self) -> str:
+        """The URL past any pooler, for what needs a session of its own: LISTEN, and migrations."""
+        return self.database_direct_url or self.database
+
+    @property
     def database_variable(self) -> str:
         """The variable that says where the database is."""
         return f"{PREFIX}{'DATABASE_URL' if self.database_url else 'DATA_DIR'}"
+
+    @property
+    def database_direct_variable(self) -> str:
+        """The variable that says where `database_direct` is."""
+        return f"{PREFIX}DATABASE_DIRECT_URL" if self.database_direct_url else self.database_variable
 
     @property
     def listens_everywhere(self) -> bool:
@@ -245,11 +284,11 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never stand in a log."""
-        is_sqlite = self.database.startswith("sqlite:")
-        password = None if is_sqlite else parse_postgres_url(self.database).password
+        servers = {url for url in (self.database, self.database_direct) if not url.startswith("sqlite:")}
+        passwords = {parse_postgres_url(url).password for url in servers}
         return (
             *(secret for own in self.channels.values() for secret in own.secrets),
-            *([password] if password else []),
+            *(password for password in sorted(passwords, key=str) if password),
         )
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-FORM = "sqlite:///absolute/path.sqlite3 or postgres://user:password@host:port/database"
+_POSTGRES_FORM = "postgres://user:password@host:port/database"
+FORM = f"sqlite:///absolute/path.sqlite3 or {_POSTGRES_FORM}"
 
 _PASSED_ON = frozenset(
     {
@@ -65,6 +66,14 @@ def check_database_url(url: str) -> str:
             raise ValueError(f"must be {FORM}")
     else:
         parse_postgres_url(url)
+    return url
+
+
+def check_postgres_url(url: str) -> str:
+    """Return the URL if it is one of a PostgreSQL database. Raises `ValueError` as `check_database_url`."""
+    if url.startswith("sqlite:"):
+        raise ValueError(f"must be {_POSTGRES_FORM}")
+    parse_postgres_url(url)
     return url
 
 

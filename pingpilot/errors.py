@@ -138,6 +138,16 @@ class RecipientMoved(DeliveryFailure):
         self.topic = topic
 
 
+class NotLeading(DeliveryFailure):
+    """Another daemon may be sending by the same token by now: nothing was sent.
+
+    The delivery goes back untried and uncounted; whoever leads sends it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("This daemon does not lead the bot any longer.")
+
+
 class ChannelUnavailable(DeliveryFailure):
     """The channel itself can't send (bad credentials, not connected); no delivery is at fault.
 

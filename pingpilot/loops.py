@@ -8,11 +8,14 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
+
+CANCELLED_AGAIN_AFTER = 3.0
+"""Seconds a task has to clean up, before it is cancelled once more."""
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -35,6 +38,23 @@ def run_on_uvloop(main: Coroutine[Any, Any, T]) -> T:
             """Leave everything to the end of the process: libuv waits for its threads here."""
 
     return _run(main, Loop)
+
+
+async def end(tasks: Iterable[asyncio.Task[None]], *, again_after: float = CANCELLED_AGAIN_AFTER) -> None:
+    """Cancel tasks until they have ended, again after so many seconds where that had no effect.
+
+    A cancellation may get lost in a library: `asyncio.wait_for` of Python 3.11 swallows one that comes as
+    what it waits for is done, and discord.py would go on serving, for ever. What a task raises is nobody's.
+    """
+    ending = list(tasks)
+    pending = set(ending)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=again_after)
+    for task in ending:
+        if not task.cancelled():
+            task.exception()
 
 
 def leave(code: int) -> NoReturn:

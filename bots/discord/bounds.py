@@ -1,9 +1,15 @@
-"""A bound for Discord's answers, which discord.py reads whole."""
+"""What holds for each request to Discord: a bound for its answer, which discord.py reads whole, and a last
+look at whether this daemon may still ask.
+"""
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
+
+from pingpilot.errors import NotLeading
 
 LONGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of an answer; Discord's longest are some thousand."""
@@ -35,4 +41,22 @@ def bound_answers(trace: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
         look()
 
     trace.on_request_end.append(bound)
+    return trace
+
+
+def guard_requests(trace: aiohttp.TraceConfig, may_act: Callable[[], bool]) -> aiohttp.TraceConfig:
+    """Make a client's trace raise `NotLeading` for what is to be sent once `may_act` says no; return it.
+
+    It looks before a connection is waited for, and before each part that is written: discord.py may have
+    slept in between, or the whole process. What stops a body comes out of aiohttp as the cause of a
+    `ClientError`.
+    """
+
+    async def look(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: Any) -> None:
+        if not may_act():
+            raise NotLeading
+
+    trace.on_request_start.append(look)
+    trace.on_request_headers_sent.append(look)
+    trace.on_request_chunk_sent.append(look)
     return trace

@@ -1,14 +1,16 @@
 """Sending: to people and to servers' channels, over the REST API, whether the gateway is connected or not."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
 
 import aiohttp
 import discord
+from discord.http import Route
 from pydantic import SecretStr
 
-from bots.discord.bounds import bound_answers
+from bots.discord.bounds import bound_answers, guard_requests
 from bots.discord.message import mention_for, nonce_for, render_embed
 from bots.discord.pauses import DEFAULT_PAUSE, watch_for_pauses
 from pingpilot.channels import DISCORD
@@ -16,6 +18,7 @@ from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
+    NotLeading,
     PermanentFailure,
     RateLimited,
     TemporaryFailure,
@@ -59,13 +62,14 @@ class DiscordChannel:
     """Sends notifications as embeds, to people's direct messages and to servers' channels alike.
 
     Every send carries a nonce made from event and recipient, so that Discord answers a retry within a few
-    minutes with the first message instead of a second one.
+    minutes with the first message instead of a second one. It asks for nothing unless it `may_act`.
     """
 
     name = DISCORD.name
 
-    def __init__(self, *, token: SecretStr) -> None:
+    def __init__(self, *, token: SecretStr, may_act: Callable[[], bool] = lambda: True) -> None:
         self._token = token
+        self._may_act = may_act
         self._client: discord.Client | None = None
         self._opening = asyncio.Lock()
 
@@ -92,9 +96,19 @@ class DiscordChannel:
                 return
             raise _failure(exc, recipient) from exc
         except (aiohttp.ClientError, OSError) as exc:
+            if isinstance(exc.__cause__, NotLeading):
+                raise exc.__cause__ from None
             raise TemporaryFailure(f"Discord can't be reached: {exc}") from exc
         except ValueError as exc:  # broken JSON; its text may hold the message, which is nothing for a log
             raise TemporaryFailure("Discord's answer can't be read.") from exc
+
+    async def reach(self) -> None:
+        """Return once Discord has answered anything at all. Raises `aiohttp.ClientError` otherwise."""
+        try:
+            client = await self._logged_in()
+            await client.http.request(Route("GET", "/gateway"))
+        except (discord.HTTPException, discord.RateLimited, ChannelUnavailable, RateLimited):
+            return
 
     async def close(self) -> None:
         """Close the connections; a later send opens new ones."""
@@ -112,7 +126,9 @@ class DiscordChannel:
                 allowed_mentions=discord.AllowedMentions.none(),
                 max_ratelimit_timeout=_LONGEST_WAIT,
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_OPEN),
-                http_trace=watch_for_pauses(bound_answers(aiohttp.TraceConfig())),
+                http_trace=guard_requests(
+                    watch_for_pauses(bound_answers(aiohttp.TraceConfig())), self._may_act
+                ),
             )
             try:
                 await client.login(self._token.get_secret_value())

@@ -1,5 +1,7 @@
 """The Discord bot's life: logs in, keeps the gateway connection, answers commands and buttons."""
 
+from collections.abc import Callable
+
 import aiohttp
 import discord
 from discord import app_commands
@@ -9,11 +11,11 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bots.commands import Commands
-from bots.discord.bounds import bound_answers
+from bots.discord.bounds import bound_answers, guard_requests
 from bots.discord.commands import add_commands, press
 from bots.discord.gateway import GatewayHttp
 from bots.discord.rooms import lose
-from bots.discord.settings import DISCORD_API
+from bots.discord.sessions import SessionStarts
 from models import Fact
 from pingpilot.accounts.linking import DISCORD_INSTALL
 from pingpilot.channels import DISCORD
@@ -41,26 +43,29 @@ class DiscordBot:
 
     name = DISCORD.name
 
-    def __init__(self, *, token: SecretStr, api_url: str, commands: Commands, health: Health) -> None:
+    def __init__(
+        self,
+        *,
+        token: SecretStr,
+        commands: Commands,
+        health: Health,
+        starts: SessionStarts,
+        may_act: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._token = token
-        self._api_url = api_url
+        self._may_act = may_act
         self._commands = commands
         self._health = health
+        self._starts = starts
 
     async def run(self) -> None:
         """Serve until the connection ends for good. Raises `Misconfigured` for a refused token."""
-        if self._api_url != DISCORD_API:  # its gateway is kept on a class, too
-            bounded = [bound_answers(aiohttp.TraceConfig())]
-            async with (
-                aiohttp.ClientSession(trace_configs=bounded) as http,
-                http.get(f"{self._api_url}/gateway") as response,
-            ):
-                gateway = await response.json(content_type=None)
-            DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway["url"])
-        client = _Client(self._commands, self._health)
+        client = _Client(self._commands, self._health, self._starts, self._may_act)
         try:
             await client.login(self._token.get_secret_value())
             await Fact.keep(DISCORD_INSTALL, f"{_INSTALL}{client.application_id}")
+            gateway = await self._starts.wait_for_room(client.http)
+            DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway)  # kept on a class, too
             await client.connect()
         except discord.LoginFailure as exc:
             raise Misconfigured("Discord refuses the bot's token: set a valid one.") from exc
@@ -83,7 +88,9 @@ class _Client(discord.Client):
     they are called, and when it loses one. A hundred servers take about 4 MB.
     """
 
-    def __init__(self, commands: Commands, health: Health) -> None:
+    def __init__(
+        self, commands: Commands, health: Health, starts: SessionStarts, may_act: Callable[[], bool]
+    ) -> None:
         super().__init__(
             intents=discord.Intents(guilds=True),
             max_messages=None,
@@ -94,9 +101,12 @@ class _Client(discord.Client):
         )
         # Before the tree takes it over
         self.http = self._connection.http = GatewayHttp(
-            self.loop, http_trace=bound_answers(aiohttp.TraceConfig())
+            self.loop,
+            http_trace=guard_requests(bound_answers(aiohttp.TraceConfig()), may_act),
+            may_act=may_act,
         )
         self._health = health
+        self._starts = starts
         self.tree = app_commands.CommandTree(
             self,
             allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
@@ -109,6 +119,11 @@ class _Client(discord.Client):
 
     async def setup_hook(self) -> None:
         await self.tree.sync()
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Wait before a session begins: 5 s where one was lost, as Discord asks, and for the limits' sake."""
+        await super().before_identify_hook(shard_id, initial=initial)
+        await self._starts.begin(self.http, self.application_id or 0, initial=initial)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         if interaction.type is discord.InteractionType.component:

@@ -26,6 +26,7 @@ from bots.discord.rooms import (
 from bots.replies import Code, Line, Reply
 from pingpilot.accounts.linking import ChatUser
 from pingpilot.channels import DISCORD
+from pingpilot.errors import NotLeading
 
 LONGEST_CODE = 64
 OUTDATED = Reply.of(
@@ -139,7 +140,7 @@ async def press(interaction: discord.Interaction, commands: Commands) -> None:
             await interaction.followup.send(written(reply), ephemeral=True)
         else:
             await interaction.edit_original_response(content=written(reply), view=view_of(reply))
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as exc:
+    except (discord.HTTPException, aiohttp.ClientError, OSError, NotLeading) as exc:
         await report_failure(interaction, exc)
 
 
@@ -150,6 +151,10 @@ def chat_user(interaction: discord.Interaction) -> ChatUser:
 
 async def report_failure(interaction: discord.Interaction, error: Exception) -> None:
     """Say that it failed in place of the answer, lest the user see "thinking…" for a quarter of an hour."""
+    cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+    if isinstance(cause, NotLeading) or isinstance(cause.__cause__, NotLeading):
+        log.info("A reply on Discord was not sent", reason="This daemon does not lead the bot any longer.")
+        return
     reply = CRASHED
     if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
         log.info("Somebody used a slash command of an earlier version", reason=str(error))

@@ -1,6 +1,7 @@
 """discord.py's HTTP client with a bound for what the gateway sends, which the library takes at any length."""
 
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -9,7 +10,7 @@ from discord.gateway import DiscordClientWebSocketResponse
 from discord.http import HTTPClient
 from yarl import URL
 
-from pingpilot.errors import PingPilotError
+from pingpilot.errors import NotLeading, PingPilotError
 
 LONGEST_MESSAGE = 4 * 1024 * 1024
 """Bytes of a message, unpacked; without intents, the longest has a line for each of the bot's servers."""
@@ -25,8 +26,16 @@ class GatewayHttp(HTTPClient):
 
     _gateway: aiohttp.ClientSession | None = None
 
+    def __init__(self, *args: Any, may_act: Callable[[], bool] = lambda: True, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._may_act = may_act
+
     async def ws_connect(self, url: str, *, compress: int = 0) -> "BoundedSocket":
-        """Connect to the gateway. Raises `aiohttp.ClientError`, as the library expects."""
+        """Connect to the gateway. Raises `aiohttp.ClientError`, as the library expects, and `NotLeading`,
+        which ends the client.
+        """
+        if not self._may_act():
+            raise NotLeading
         if self._gateway is None or self._gateway.closed:
             self._gateway = aiohttp.ClientSession(
                 ws_response_class=BoundedSocket, cookie_jar=aiohttp.DummyCookieJar()
@@ -45,6 +54,7 @@ class GatewayHttp(HTTPClient):
             proxy_auth=self.proxy_auth,
         )
         assert isinstance(socket, BoundedSocket)  # noqa: S101  # as the session was told
+        socket.may_act = self._may_act
         return socket
 
     async def close(self) -> None:
@@ -61,6 +71,15 @@ class BoundedSocket(DiscordClientWebSocketResponse):
         super().__init__(*args, **options)
         self._unpacker = zlib.decompressobj()
         self._packed = bytearray()
+        self.may_act: Callable[[], bool] = lambda: True
+
+    async def send_str(self, data: str, compress: int | None = None) -> None:
+        """Send a message. Raises `NotLeading` where another daemon leads the bot by now: this one may have
+        stood still, and would go on with a session beside the other's.
+        """
+        if not self.may_act():
+            raise NotLeading
+        await super().send_str(data, compress)
 
     async def receive(self, timeout: float | None = None) -> Any:
         """Return the next message. Raises `PingPilotError` for one that can't be taken.

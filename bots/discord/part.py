@@ -3,6 +3,7 @@
 from bots.commands import Commands
 from bots.discord.channel import DiscordChannel
 from bots.discord.client import DiscordBot, use_api
+from bots.discord.sessions import SessionStarts
 from bots.discord.settings import DiscordSettings
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 
@@ -11,7 +12,7 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
     """Return the channel and its bot, by settings that have a token."""
     assert settings.token, "asked for only where `missing` is None"  # noqa: S101
     use_api(settings.api_url)
-    channel = DiscordChannel(token=settings.token)
+    channel = DiscordChannel(token=settings.token, may_act=around.may_act)
     commands = Commands(
         limits=around.limits,
         clock=around.clock,
@@ -19,5 +20,11 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
         send=channel.send,
         base_url=around.base_url,
     )
-    bot = DiscordBot(token=settings.token, api_url=settings.api_url, commands=commands, health=around.health)
-    return ChannelParts(channel, bot, channel.close)
+    bot = DiscordBot(
+        token=settings.token,
+        commands=commands,
+        health=around.health,
+        starts=SessionStarts(health=around.health, clock=around.clock),
+        may_act=around.may_act,
+    )
+    return ChannelParts(channel, bot, channel.close, channel.reach)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,8 @@ from bots.commands import MENU, ROOM_MENU, Commands
 from bots.telegram.channel import pause_named_by
 from bots.telegram.commands import ChatCommands
 from bots.telegram.requests import new_request
-from bots.telegram.updates import ReadableUpdates
+from bots.telegram.updates import WANTED, ReadableUpdates
+from bots.telegram.webhook import Webhook
 from models import Fact
 from pingpilot.accounts.linking import TELEGRAM_USERNAME
 from pingpilot.channels import TELEGRAM
@@ -23,8 +25,6 @@ from pingpilot.errors import Misconfigured
 from pingpilot.telemetry.health import Health, State
 
 POLL_TIMEOUT = timedelta(seconds=25)
-WANTED = [Update.MESSAGE, Update.CHANNEL_POST, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
-"""The kinds of update that Telegram is asked for."""
 _MARGIN = 10  # seconds an answer may take, beyond the time a poll was told to wait
 _GRACE = 3.0  # seconds that replies under way may take when the bot stops
 _LONGEST_BACKOFF = 30.0
@@ -36,17 +36,32 @@ log = structlog.get_logger(__name__)
 
 
 class TelegramBot:
-    """Talks with people, in private chats and in rooms. Polls on its own: python-telegram-bot's updater dies
+    """Talks with people, in private chats and in rooms.
+
+    Unless Telegram is to post to the `webhook`, it polls, on its own: python-telegram-bot's updater dies
     silently when a token is revoked.
     """
 
     name = TELEGRAM.name
 
-    def __init__(self, *, token: SecretStr, api_url: str, commands: Commands, health: Health) -> None:
+    def __init__(
+        self,
+        *,
+        token: SecretStr,
+        api_url: str,
+        commands: Commands,
+        health: Health,
+        webhook: Webhook,
+        polls: bool = True,
+        may_act: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._token = token
+        self._may_act = may_act
         self._api_url = api_url
         self._commands = commands
         self._health = health
+        self._webhook = webhook
+        self._polls = polls
         self._offset = 0
 
     async def run(self) -> None:
@@ -57,13 +72,14 @@ class TelegramBot:
         bot = application.bot
         try:
             await application.initialize()
-            await bot.delete_webhook()
             await bot.set_my_commands([BotCommand(each.name, each.description) for each in MENU])
             in_groups = [BotCommand(each.name, each.description) for each in ROOM_MENU]
             await bot.set_my_commands(in_groups, scope=BotCommandScopeAllGroupChats())
             await Fact.keep(TELEGRAM_USERNAME, bot.username)
             await application.start()
-            await self._poll(application)
+            if self._polls:
+                await self._poll(application)
+            await self._webhook.serve(application, most=HANDLERS)
         except InvalidToken as exc:
             raise Misconfigured("Telegram refuses the bot's token: set a valid one.") from exc
         finally:
@@ -71,7 +87,9 @@ class TelegramBot:
             await self._stop(application)
 
     def _new_application(self) -> App:
-        request = new_request(ReadableUpdates, connections=HANDLERS + 1, timeout=_MARGIN)
+        request = new_request(
+            ReadableUpdates, connections=HANDLERS + 1, timeout=_MARGIN, may_act=self._may_act
+        )
         return (
             ApplicationBuilder()
             .token(self._token.get_secret_value())
@@ -84,6 +102,10 @@ class TelegramBot:
         )
 
     async def _poll(self, application: App) -> None:
+        await application.bot.delete_webhook()
+        while waiting := await self._webhook.take(application.bot, HANDLERS):  # from before it was deleted
+            for update in waiting:
+                await application.update_queue.put(update)
         backoff, is_up = 1.0, False
         while True:
             try:

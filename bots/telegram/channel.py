@@ -1,6 +1,7 @@
 """Sending: Telegram messages through the bot people talk to."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 from pydantic import SecretStr
@@ -16,12 +17,13 @@ from telegram.error import (
 )
 
 from bots.telegram.message import NO_PREVIEW, render_html
-from bots.telegram.requests import new_request
+from bots.telegram.requests import LeadsNoLonger, new_request
 from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
+    NotLeading,
     PermanentFailure,
     RateLimited,
     RecipientMoved,
@@ -54,13 +56,21 @@ _GONE = (
 
 class TelegramChannel:
     """Sends notifications as HTML messages. Telegram has no idempotency key: a send whose answer never
-    came may arrive twice.
+    came may arrive twice. It asks for nothing unless it `may_act`.
     """
 
     name = TELEGRAM.name
 
-    def __init__(self, *, token: SecretStr, api_url: str, timeout: timedelta = TIMEOUT) -> None:
+    def __init__(
+        self,
+        *,
+        token: SecretStr,
+        api_url: str,
+        timeout: timedelta = TIMEOUT,
+        may_act: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._token = token
+        self._may_act = may_act
         self._api_url = api_url
         self._timeout = timeout
         self._bot: Bot | None = None
@@ -81,6 +91,18 @@ class TelegramChannel:
         except TelegramError as exc:
             raise _failure(exc, recipient) from exc
 
+    async def reach(self) -> None:
+        """Return once Telegram has answered anything at all. Raises `TelegramError` where it does not.
+
+        Over a connection of its own: those of the messages may all be waiting.
+        """
+        seconds = self._timeout.total_seconds()
+        request = await asyncio.to_thread(new_request, connections=1, timeout=seconds, may_act=self._may_act)
+        try:
+            await request.do_request(f"{self._api_url}/bot{self._token.get_secret_value()}/getMe", "GET")
+        finally:
+            await request.shutdown()
+
     async def close(self) -> None:
         """Close the connections; a later send opens new ones."""
         bot, self._bot = self._bot, None
@@ -89,7 +111,8 @@ class TelegramChannel:
 
     async def _opened(self) -> Bot:
         def new_bot() -> Bot:
-            request = new_request(connections=_CONNECTIONS, timeout=self._timeout.total_seconds())
+            seconds = self._timeout.total_seconds()
+            request = new_request(connections=_CONNECTIONS, timeout=seconds, may_act=self._may_act)
             return Bot(
                 self._token.get_secret_value(),
                 base_url=f"{self._api_url}/bot",
@@ -106,6 +129,8 @@ class TelegramChannel:
 def _failure(exc: TelegramError, recipient: Recipient) -> DeliveryFailure:
     """Sort Telegram's answer. `BadRequest` comes before `NetworkError`, its base class."""
     reason = f"Telegram: {exc.message}"
+    if isinstance(exc, LeadsNoLonger):
+        return NotLeading()
     if isinstance(exc, RetryAfter) or exc.message.startswith(_TOO_MANY_REQUESTS):
         wait = pause_named_by(exc) if isinstance(exc, RetryAfter) else DEFAULT_PAUSE
         return RateLimited(reason, retry_after=wait, whole_channel=False)

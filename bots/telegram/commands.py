@@ -22,6 +22,7 @@ from bots.replies import Reply
 from bots.telegram.channel import pause_named_by
 from bots.telegram.markup import keyboard, send, written
 from bots.telegram.message import NO_PREVIEW
+from bots.telegram.requests import LeadsNoLonger
 from bots.telegram.rooms import RoomChats, topic_of
 from pingpilot.accounts.keys import KEY_PREFIX
 from pingpilot.accounts.linking import ChatUser, is_code_or_key, without_brackets
@@ -78,6 +79,9 @@ class ChatCommands:
         self._rooms.add_to(application)
 
         async def log_failure(_update: object, context: Context) -> None:
+            if isinstance(context.error, LeadsNoLonger):
+                log.info("A reply on Telegram was not sent", reason=context.error.message)
+                return
             log.error("A reply on Telegram failed", exc_info=context.error)
 
         application.add_error_handler(log_failure)

@@ -3,14 +3,16 @@
 from bots.commands import Commands
 from bots.telegram.application import TelegramBot
 from bots.telegram.channel import TelegramChannel
-from bots.telegram.settings import TelegramSettings
+from bots.telegram.settings import TELEGRAM_API, TelegramSettings
+from bots.telegram.webhook import Webhook
+from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 
 
 def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
     """Return the channel and its bot, by settings that have a token."""
     assert settings.token, "asked for only where `missing` is None"  # noqa: S101
-    channel = TelegramChannel(token=settings.token, api_url=settings.api_url)
+    channel = TelegramChannel(token=settings.token, api_url=settings.api_url, may_act=around.may_act)
     commands = Commands(
         limits=around.limits,
         clock=around.clock,
@@ -18,5 +20,30 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
         send=channel.send,
         base_url=around.base_url,
     )
-    bot = TelegramBot(token=settings.token, api_url=settings.api_url, commands=commands, health=around.health)
-    return ChannelParts(channel, bot, channel.close)
+    webhook = Webhook(
+        token=settings.token,
+        bot=settings.bot or "",
+        base_url=around.base_url,
+        needs_https=settings.api_url == TELEGRAM_API,  # a Bot API server of one's own takes http, too
+        clock=around.clock,
+        health=around.health,
+        may_act=around.may_act,
+        on_incoming=lambda: around.on_incoming(TELEGRAM.name),
+    )
+    bot = TelegramBot(
+        token=settings.token,
+        api_url=settings.api_url,
+        commands=commands,
+        health=around.health,
+        webhook=webhook,
+        polls=not settings.webhook,
+        may_act=around.may_act,
+    )
+    return ChannelParts(
+        channel,
+        bot,
+        channel.close,
+        channel.reach,
+        receiver=webhook if settings.webhook else None,
+        wake=webhook.wake,
+    )

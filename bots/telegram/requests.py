@@ -1,10 +1,14 @@
-"""What the Telegram clients make their requests with: python-telegram-bot's, with a bound for the answers."""
+"""What the Telegram clients make their requests with: python-telegram-bot's, with a bound for the answers,
+and a last look at whether this daemon may still ask.
+"""
 
 import ssl
-from collections.abc import AsyncIterator
-from functools import cache
+from collections.abc import AsyncIterator, Callable
+from functools import cache, partial
+from typing import Any
 
 import httpx
+from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
 LONGEST_ANSWER = 16 * 1024 * 1024
@@ -14,10 +18,24 @@ _KEPT_OPEN = (
 )
 
 
-def new_request(kind: type[HTTPXRequest] = HTTPXRequest, *, connections: int, timeout: float) -> HTTPXRequest:
+class LeadsNoLonger(TelegramError):
+    """Nothing was asked of Telegram: another daemon may be doing so with this token."""
+
+    def __init__(self) -> None:
+        super().__init__("This daemon does not lead the bot any longer.")
+
+
+def new_request(
+    kind: type[HTTPXRequest] = HTTPXRequest,
+    *,
+    connections: int,
+    timeout: float,
+    may_act: Callable[[], bool] = lambda: True,
+) -> HTTPXRequest:
     """Return a request object for so many connections, each wait (for one, for an answer) being as long.
 
-    An answer that is longer than any of Telegram's fails as if the connection had broken.
+    An answer that is longer than any of Telegram's fails as if the connection had broken. A request is made
+    while `may_act` says so: it raises `LeadsNoLonger` otherwise, without a byte sent that asks for anything.
     """
     return kind(
         connection_pool_size=connections,
@@ -27,7 +45,7 @@ def new_request(kind: type[HTTPXRequest] = HTTPXRequest, *, connections: int, ti
             "limits": httpx.Limits(max_connections=connections, keepalive_expiry=_KEPT_OPEN),
             # Few bytes may unpack to very many
             "headers": {"Accept-Encoding": "identity"},
-            "event_hooks": {"response": [_bound]},
+            "event_hooks": {"request": [partial(_guard, may_act)], "response": [_bound]},
             "verify": _tls(),
         },
     )
@@ -37,6 +55,21 @@ def new_request(kind: type[HTTPXRequest] = HTTPXRequest, *, connections: int, ti
 def _tls() -> ssl.SSLContext:
     """Return one context for all clients: each would have its own certificates, 0.7 MB and 15 ms."""
     return httpx.create_ssl_context()
+
+
+# A request has been waiting for a connection when it gets there; without its body it asks for nothing.
+# https://www.encode.io/httpcore/extensions/#trace
+_JUST_BEFORE = ("send_request_headers.started", "send_request_body.started")
+
+
+async def _guard(may_act: Callable[[], bool], request: httpx.Request) -> None:
+    async def look(event: str, _info: Any) -> None:
+        if event.endswith(_JUST_BEFORE) and not may_act():
+            raise LeadsNoLonger
+
+    if not may_act():
+        raise LeadsNoLonger
+    request.extensions["trace"] = look
 
 
 async def _bound(response: httpx.Response) -> None:

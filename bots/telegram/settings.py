@@ -1,8 +1,11 @@
 """The settings of the Telegram channel: `PINGPILOT_TELEGRAM_…`."""
 
+import re
+
 from pydantic_settings import SettingsConfigDict
 
-from pingpilot.config import PREFIX, ChannelSettings, HttpUrl, Token
+from pingpilot.channels import TELEGRAM
+from pingpilot.config import PREFIX, ChannelSettings, HttpUrl, Token, unnamed_bot
 
 TELEGRAM_API = "https://api.telegram.org"
 
@@ -14,6 +17,16 @@ class TelegramSettings(ChannelSettings):
 
     token: Token = None
     api_url: HttpUrl = TELEGRAM_API
+    webhook: bool = False
+
+    @property
+    def bot(self) -> str | None:
+        """By its id, which stands before the colon and stays when the token is renewed."""
+        if self.token is None:
+            return None
+        number, _, secret = self.token.get_secret_value().partition(":")
+        is_id = secret and re.fullmatch("[0-9]{1,20}", number)
+        return f"{TELEGRAM.name}:{number}" if is_id else unnamed_bot(TELEGRAM.name, self.token)
 
     @property
     def missing(self) -> str | None:

@@ -10,7 +10,9 @@ from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
 MOST_UPDATES = 100  # https://core.telegram.org/bots/api#getupdates
-_IDS_END = 2**63
+IDS_END = 2**63
+WANTED = [Update.MESSAGE, Update.CHANNEL_POST, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
+"""The kinds of update that Telegram is asked for."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,16 +40,16 @@ def _readable(body: bytes) -> bytes:
         raise TelegramError("Its answer can't be read.") from None
     if not isinstance(updates, list) or len(updates) > MOST_UPDATES:
         raise TelegramError(f"It sent no list of up to {MOST_UPDATES} updates.")
-    readable = [_checked(update) for update in updates]
+    readable = [checked(update) for update in updates]
     return body if readable == updates else json.dumps({**answer, "result": readable}).encode()
 
 
-def _checked(update: Any) -> dict[str, Any]:
+def checked(update: Any) -> dict[str, Any]:
     """Return an update, or what can be read of it. Raises `TelegramError` where that is not even an id, which
     is where the next poll begins.
     """
     update_id = update.get("update_id") if isinstance(update, dict) else None
-    if type(update_id) is not int or not 0 <= update_id < _IDS_END:
+    if type(update_id) is not int or not 0 <= update_id < IDS_END:
         raise TelegramError("It sent an update without an id.")
     try:
         Update.de_json(update, None)

@@ -14,3 +14,7 @@ ASIDE = "aside"
 """The connection for long work beside everybody else's, opened by the first who needs it; where the engine
 needs one.
 """
+LEASES = "leases"
+"""The connection for what is worth nothing when it is late, opened by the first who needs it; where several
+processes share the database.
+"""

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from functools import cache, lru_cache, partial
 from itertools import count
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import asyncpg
 from tortoise import Tortoise
@@ -21,24 +21,33 @@ from tortoise.backends.base.client import (
 )
 from tortoise.connection import get_connections
 
+from models.backends import LEASES
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
 from models.sql import numbered
 from models.work import Ask, Asked, Insert, Work
 from pingpilot.database_url import parse_postgres_url
-from pingpilot.errors import CommitInDoubt
+from pingpilot.errors import CommitInDoubt, DatabaseUnavailable, PingPilotError
 
 T = TypeVar("T")
 
-_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, *OF_ALL)
+# The internal one is of a connection whose server has said farewell, before its socket is seen closed
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, *OF_ALL)
 # What says nothing of the server's mind: the connection broke, or was cut off
-_NO_ANSWER = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+_NO_ANSWER = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _CONNECTS_WITHIN = 3.0  # seconds
+_SESSION = {
+    "synchronous_commit": "on",
+    # A session keeps what it planned while a table was empty, and goes through all of it as it grows, for
+    # each row that refers to it: a quarter of the events a second. What is asked for often has an index.
+    "enable_seqscan": "off",
+}
 _LOCKED_FOR = 10.0  # seconds that a migration, or a command, waits for what others have locked
 _ALIVE_WITHIN = 10.0  # seconds in which a server that is busy with a migration answers a question beside it
 _MIGRATION_LOCK = 7_464_752_173  # any number of ours: PostgreSQL's advisory locks share one space
+_PATIENCE_OF_LEASES = 1.5  # seconds: of the five of a leader's trust, enough are left to try again
 _CLOSES_WITHIN = 2.0  # seconds for a goodbye to a server that may not answer
 
-_NO_SESSION = "a pooler gives each transaction another session: PgBouncer needs pool_mode = session"
+_NO_SESSION = "a pooler, taken for a server, gives each transaction another session: it has to keep sessions"
 
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
     as_ours,
@@ -52,26 +61,80 @@ our_errors: Callable[[], AbstractContextManager[None]] = partial(
 
 
 def connections(url: str, *, patience: float | None) -> dict[str, dict[str, Any]]:
-    """Return Tortoise's configuration of the pool of connections."""
+    """Return Tortoise's configuration: a pool of connections, and one for leases.
+
+    Those must not wait until others have done with the pool, and are tried again rather than waited for.
+    """
+    if patience is None:
+        return {"default": _pool(url, most=10, patience=None)}
+    of_leases = _pool(url, most=1, patience=min(patience, _PATIENCE_OF_LEASES))
+    return {"default": _pool(url, most=10, patience=patience), LEASES: of_leases}
+
+
+def _pool(url: str, *, most: int, patience: float | None) -> dict[str, Any]:
     credentials = {
         **_how_to_connect(url),
-        "maxsize": 10,
+        "maxsize": most,
         "patience": patience,
-        "init": partial(_begin_session, _time_limits(patience)),
+        "session": {**_SESSION, **_time_limits(patience)},
         "reset": _keep_session,
     }
-    return {"default": {"engine": __name__, "credentials": credentials}}
+    return {"engine": __name__, "credentials": credentials}
+
+
+async def connect(url: str, *, command_timeout: float) -> Any:
+    """Return a connection of its own, in autocommit, whose calls may take so many seconds.
+
+    Raises `DatabaseUnavailable`; what asyncpg raises on it is for `our_errors`. It ends by `terminate`, at
+    once, or by `close`, for which the server has to answer.
+    """
+    with our_errors():
+        return await asyncpg.connect(
+            **_how_to_connect(url), command_timeout=command_timeout, statement_cache_size=0
+        )
 
 
 @asynccontextmanager
 async def migration_lock(url: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
-    """Give what tries to lock other processes that migrate out, until it returns true, and after that."""
+    """Give what tries to lock other processes that migrate out, until it returns true, and after that.
+
+    A transaction that stays open holds the lock: of a session a pooler may make several. Who waits has none
+    open, since it would keep one of the pooler's few connections to the server.
+    """
+
+    async def has_locked() -> bool:
+        if not holder.is_in_transaction():
+            await holder.execute("BEGIN")
+        if await holder.fetchval("SELECT pg_try_advisory_xact_lock($1)", _MIGRATION_LOCK):
+            return True
+        await holder.execute("ROLLBACK")
+        return False
+
     with our_errors():
-        holder = await asyncpg.connect(**_how_to_connect(url), command_timeout=_ALIVE_WITHIN)
+        holder = await connect(url, command_timeout=_ALIVE_WITHIN)
         try:
-            yield partial(holder.fetchval, "SELECT pg_try_advisory_lock($1)", _MIGRATION_LOCK)
+            yield has_locked
         finally:
             holder.terminate()  # with it goes the lock, also where the server does not answer
+
+
+async def place_of(url: str) -> object:
+    """Return what is the same for all URLs of one database on one server. Raises `DatabaseUnavailable`."""
+    connection = await connect(url, command_timeout=_CONNECTS_WITHIN)
+    try:
+        with our_errors():
+            return await connection.fetchrow("SELECT current_database(), pg_postmaster_start_time()")
+    finally:
+        connection.terminate()
+
+
+async def has_pooler(connection: Any) -> bool:
+    """Whether a pooler stands between, such as PgBouncer.
+
+    A server names its process as a connection begins, by which a statement is cancelled. A pooler, which
+    gives each transaction the process that is free, makes a name up.
+    """
+    return bool(connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()"))
 
 
 def _how_to_connect(url: str) -> dict[str, Any]:
@@ -88,24 +151,47 @@ def _how_to_connect(url: str) -> dict[str, Any]:
     return arguments
 
 
-async def _begin_session(time_limits: Mapping[str, str], connection: Any) -> None:
-    """Set what holds for all that a connection does.
+class _PoolerBetweenError(DatabaseUnavailable):
+    """A connection has no session of its own: what it sets or prepares, another client may meet next."""
 
-    Not as parameters of its start, of which PgBouncer refuses those it does not know.
+
+async def _begin_session(settings: Mapping[str, str], connection: Any) -> None:
+    """Set what holds for all that a connection does. Raises `_PoolerBetweenError` where nothing would stay.
+
+    Not as parameters of its start, of which PgBouncer refuses those it does not know. It is one statement
+    with what `has_pooler` asks, so that nothing is set on a session that is not ours.
     """
-    settings = {"synchronous_commit": "on", **time_limits}
-    await connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings.items()))
+    given = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
+    mine = f"pg_backend_pid() = {int(connection.get_server_pid())}"
+    if await connection.execute(f"SELECT {given} WHERE {mine}") == "SELECT 0":
+        raise _PoolerBetweenError("a pooler stands where a server did: start PingPilot anew")
+
+
+class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection to a pooler: each transaction begins with what a session would keep."""
+
+    session: ClassVar[Mapping[str, str]]
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        if query.startswith("BEGIN"):  # as asyncpg's transactions do: no further way to the server and back
+            query += "".join(f"SET LOCAL {name} = '{value}';" for name, value in self.session.items())
+        return str(await super().execute(query, *args, timeout=timeout))
 
 
 def _time_limits(patience: float | None) -> dict[str, str]:
     """Return PostgreSQL's own limits, in milliseconds.
 
-    They come a little before ours, so that an answer says what took so long and the connection stays.
+    They come a little before ours, so that an answer says what took so long and the connection stays. A
+    process that is stopped in the middle of a transaction, or cut off, keeps its locks for as long only.
     """
     if patience is None:
         return {"lock_timeout": f"{_LOCKED_FOR * 1000:.0f}"}
     locked_for = min(patience * 0.8, _LOCKED_FOR)
-    return {"statement_timeout": f"{patience * 900:.0f}", "lock_timeout": f"{locked_for * 1000:.0f}"}
+    return {
+        "statement_timeout": f"{patience * 900:.0f}",
+        "lock_timeout": f"{locked_for * 1000:.0f}",
+        "idle_in_transaction_session_timeout": f"{patience * 900:.0f}",
+    }
 
 
 async def _keep_session(_connection: Any) -> None:
@@ -117,16 +203,33 @@ class Client(AsyncpgDBClient):
 
     A call, or a whole transaction, that takes longer than `patience` seconds with its wait for a connection
     has that connection cut off: to cancel it instead would leave it in Tortoise's hands. None: no limit.
+    `session` has the settings of PostgreSQL's that hold for all that is done.
+
+    Where a pooler answers in the server's place, nothing is left to a session, since each transaction may
+    be in another: no statement stays prepared, and one alone is a transaction as well.
     """
 
-    def __init__(self, *, dsn: str, patience: float | None = None, **options: Any) -> None:
+    def __init__(
+        self, *, dsn: str, session: Mapping[str, str], patience: float | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
         self._dsn = dsn
+        self._session = session
         self.patience = patience
+        self.is_pooled = False
 
     async def create_pool(self, **kwargs: Any) -> Any:
         for name in ("host", "port", "user", "database"):
             del kwargs[name]
+        if not self.is_pooled:
+            try:
+                return await asyncpg.create_pool(
+                    self._dsn, **kwargs, init=partial(_begin_session, self._session)
+                )
+            except _PoolerBetweenError:
+                self.is_pooled = True
+        pooled = type("PooledConnection", (_PooledConnection,), {"session": self._session})
+        kwargs |= {"connection_class": pooled, "statement_cache_size": 0}
         return await asyncpg.create_pool(self._dsn, **kwargs)
 
     async def close(self) -> None:
@@ -254,12 +357,29 @@ class Hold:
         await self._pool.release(self.connection)
 
     def check(self, error: BaseException) -> None:
-        """Raise `DatabaseUnavailable` with the reason, where an error is due to the time that was over."""
+        """Raise `DatabaseUnavailable` with the reason, where the time was over or the connection is gone.
+
+        asyncpg trips over one that goes while it is at work, in ways that are no errors of its own
+        (`AttributeError: 'NoneType' object has no attribute 'bind_execute'`).
+        """
+        if isinstance(error, asyncpg.InternalClientError):
+            self._terminate()  # of no use to the pool any more
         if self._is_over and self._patience and isinstance(error, _NO_ANSWER):
             raise no_answer_within(self._patience) from error
+        if not isinstance(error, Exception) or isinstance(error, (PingPilotError, *_FAILURES)):
+            return
+        try:
+            is_lost = self.connection.is_closed()
+        except asyncpg.InterfaceError:  # the pool has it back already
+            is_lost = True
+        if is_lost:
+            raise DatabaseUnavailable(f"the connection was lost ({type(error).__name__}: {error})") from error
 
     def _cut_off(self) -> None:
         self._is_over = True
+        self._terminate()
+
+    def _terminate(self) -> None:
         with suppress(asyncpg.InterfaceError):  # it is closed already
             self.connection.terminate()
 
@@ -289,20 +409,36 @@ class _Turn(PoolConnectionWrapper[Any]):
 
     client: Client
     _hold: Hold
+    _transaction: Any = None
 
     async def __aenter__(self) -> Any:
         with our_errors():
             self._hold = await self.client.take()
+        if self.client.is_pooled:
+            transaction = self._hold.connection.transaction()
+            try:
+                await transaction.start()
+            except BaseException as exc:
+                await self.__aexit__(type(exc), exc, exc.__traceback__)  # which raises it as ours
+                raise
+            self._transaction = transaction
         return self._hold.connection
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with our_errors():
-            await self._hold.release()
-            if error:
-                self._hold.check(error)
-                raise error
+            if transaction := self._transaction:
+                try:
+                    await (transaction.rollback if error else transaction.commit)()
+                except BaseException as exc:  # noqa: BLE001  # raised below, once the connection is back
+                    error = error or exc
+            try:
+                if error:
+                    self._hold.check(error)
+                    raise error
+            finally:
+                await self._hold.release()
 
 
 class _TurnWithin(ConnectionWrapper[Any]):

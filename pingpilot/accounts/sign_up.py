@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tortoise.backends.base.client import BaseDBAsyncClient
+
 from models import Account, Plan, SignUpLink
 from models.database import transaction, unit_of_work
 from models.sign_up_link import INVITATION_LIFETIME, SIGN_UP_LIFETIME
@@ -90,7 +92,8 @@ async def invite(
     if newcomers.sign_up is SignUp.OFF:
         raise InvalidInput(f"Invitations are switched off: set {PREFIX}SIGN_UP=invite.")
     address = normal_email(email)
-    async with transaction():
+    async with transaction() as database:
+        await _take_turn(database, now)
         await SignUpLink.filter(email=address, is_invitation=True).delete()
         if await Account.filter(email=address).exists():
             raise AlreadyExists(
@@ -109,10 +112,7 @@ async def new_sign_up_link(email: str, base_url: str, now: datetime) -> NewSignU
     """
     address = normal_email(email)
     async with transaction() as database:
-        # A write, which is SQLite's lock; PostgreSQL needs one that no row stands for
-        await SignUpLink.filter(expires_at__lt=now - _KEPT_AFTER_END).delete()
-        if is_postgres(database):
-            await query(database, "SELECT pg_advisory_xact_lock(hashtextextended('sign-up', 0))")
+        await _take_turn(database, now)
         lately = SignUpLink.filter(created_at__gt=now - SIGN_UP_LIFETIME, is_invitation=False)
         if (
             await lately.filter(email=address).count() >= MOST_FOR_AN_ADDRESS
@@ -120,6 +120,16 @@ async def new_sign_up_link(email: str, base_url: str, now: datetime) -> NewSignU
         ):
             raise TooMany("Too many links were asked for in the last hour: wait a little.")
         return await _new_link(address, None, base_url, now)
+
+
+async def _take_turn(database: BaseDBAsyncClient, now: datetime) -> None:
+    """Make links one after another, on any daemon, so that what is counted before stays so.
+
+    A write, which is SQLite's lock; PostgreSQL needs one that no row stands for.
+    """
+    await SignUpLink.filter(expires_at__lt=now - _KEPT_AFTER_END).delete()
+    if is_postgres(database):
+        await query(database, "SELECT pg_advisory_xact_lock(hashtextextended('sign-up', 0))")
 
 
 async def _new_link(email: str, plan: Plan | None, base_url: str, now: datetime) -> NewSignUpLink:

@@ -35,6 +35,7 @@ from pingpilot.cli.prompt import Prompt
 from pingpilot.client import AsyncClient
 from pingpilot.config import PREFIX, Settings, load_settings
 from pingpilot.daemon.daemon import Daemon
+from pingpilot.daemon.identity import new_identity
 from pingpilot.errors import SettingsError
 from pingpilot.listening import listening_socket
 from pingpilot.sandbox.person import HELP, Person
@@ -114,6 +115,7 @@ async def run_sandbox(base: Settings) -> None:
         }
         overrides = {name: getattr(base, name) for name in base.model_fields_set}
         overrides |= {"database_url": f"sqlite://{Path(temporary) / 'sandbox.sqlite3'}", "http_port": port}
+        overrides |= {"database_direct_url": None}
         settings = load_settings(
             channels={name: platform.settings for name, platform in platforms.items()}, **overrides
         )
@@ -125,7 +127,8 @@ async def run_sandbox(base: Settings) -> None:
         guide = asyncio.create_task(_guide(platforms, up, stop, kept=kept, prompt=prompt))
         guide.add_done_callback(lambda _guide: stop.set())
         try:
-            await Daemon(settings, grace=GRACE).serve(stop, on_up=up.set_result)
+            with new_identity(settings) as identity:
+                await Daemon(settings, identity=identity, grace=GRACE).serve(stop, on_up=up.set_result)
         finally:
             if not guide.done():
                 guide.cancel()

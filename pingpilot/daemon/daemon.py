@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -28,20 +29,25 @@ from pingpilot.accounts.deleting import Deletions
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.sign_up import Newcomers
 from pingpilot.accounts.unsubscribing import Unsubscriber
-from pingpilot.clock import Clock, SystemClock
+from pingpilot.clock import AgreedClock, Clock
+from pingpilot.cluster.membership import Membership
+from pingpilot.cluster.news import Bulletin, news_of
+from pingpilot.cluster.times import Times
 from pingpilot.config import PREFIX, Settings
 from pingpilot.daemon.examining import Examiner
-from pingpilot.daemon.identity import new_identity
+from pingpilot.daemon.hearing import DaemonHearer
+from pingpilot.daemon.identity import Identity, new_identity
 from pingpilot.daemon.parts import Part, build_parts
-from pingpilot.daemon.supervision import end, supervise
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.parts import Surroundings
+from pingpilot.delivery.queue import take_back_of
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import DatabaseUnavailable, SettingsError
 from pingpilot.events.intake import Intake
 from pingpilot.events.live import Live
 from pingpilot.events.offers import offer_channels
 from pingpilot.listening import listening_socket
+from pingpilot.loops import end
 from pingpilot.storage.housekeeping import Housekeeper
 from pingpilot.storage.migrating import cannot_be_used, prepare_database
 from pingpilot.storage.watch import DatabaseWatch
@@ -54,6 +60,7 @@ GRACE = timedelta(seconds=10)
 LATEST_END = timedelta(seconds=25)
 """How long a stop may take in all, whatever does not answer."""
 _YOUNG_OBJECTS = 10_000  # before those are looked through that were made last: 4 % of intake with 700
+_LAST_NEWS = 0.5  # seconds that a stop waits for other daemons to be told
 _PATIENCE_AT_THE_END = 1.0  # seconds that the database may take for an answer when the grace is nearly over
 
 log = structlog.get_logger(__name__)
@@ -62,15 +69,26 @@ log = structlog.get_logger(__name__)
 class Daemon:
     """One process's worth of PingPilot, over a database that is open already."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None, grace: timedelta = GRACE) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        identity: Identity,
+        clock: Clock | None = None,
+        grace: timedelta = GRACE,
+        times: Times | None = None,
+    ) -> None:
         self._settings = settings
+        self._identity = identity
         self._grace = grace
-        self._clock = clock or SystemClock()
+        self._times = times
+        self._clock = clock or AgreedClock()
         self._health = Health()
         self._database = DatabaseWatch(clock=self._clock)
         self._metrics = Metrics()
-        self._live = Live()
-        self._settlements = Settlements(self._live)
+        self._news = news_of(settings.database_direct)
+        self._live = Live(self._news)
+        self._settlements = Settlements(self._live, news=self._news)
         self._limits = PlanLimits.of(settings)
         self._intake = Intake(
             clock=self._clock,
@@ -93,8 +111,17 @@ class Daemon:
         `on_up` is called with the API's base URL once it answers. Raises `SettingsError` where the
         address to listen on can't be had.
         """
-        with _listen(self._settings) as listener, new_identity(self._settings) as identity:
+        with _listen(self._settings) as listener:
             base_url = self._settings.base_url(listener.getsockname()[1])
+            membership = Membership(
+                self._identity.name,
+                dead=self._identity.predecessors,
+                take_back=partial(take_back_of, clock=self._clock),
+                database=self._database,
+                clock=self._clock,
+                times=self._times,
+            )
+            await membership.join()
             unsubscriber = await Unsubscriber.load(base_url)
             self._parts = build_parts(
                 self._settings,
@@ -105,9 +132,12 @@ class Daemon:
                     unsubscriber=unsubscriber,
                     on_deliveries=self._wake,
                     base_url=base_url,
+                    share=membership.share,
+                    on_incoming=self._take_incoming,
                 ),
-                identity=identity,
+                identity=self._identity,
                 intake=self._intake,
+                membership=membership,
                 settlements=self._settlements,
                 database=self._database,
                 metrics=self._metrics,
@@ -124,14 +154,20 @@ class Daemon:
                 log.info("PingPilot is up", url=base_url)
                 if on_up:
                     on_up(base_url)
-                await self._run(stop, services)
+                await self._run(stop, services, membership)
                 log.info("PingPilot has stopped")
 
-    async def _run(self, stop: asyncio.Event, services: Services) -> None:
+    async def _run(self, stop: asyncio.Event, services: Services, membership: Membership) -> None:
         """Run all parts until `stop`; then refuse what still comes and let what is under way finish.
 
         What is not done within the grace stays pending.
         """
+        hearer = DaemonHearer(
+            {name: part.dispatcher for name, part in self._parts.items()},
+            settlements=self._settlements,
+            live=self._live,
+            on_incoming=lambda name: self._parts[name].channel.wake(),
+        )
         async with asyncio.TaskGroup() as tasks:
             side_tasks = [
                 tasks.create_task(self._housekeeper.run(), name="housekeeping"),
@@ -139,11 +175,13 @@ class Daemon:
                 tasks.create_task(self._deletions.run(), name="deletions"),
                 tasks.create_task(self._database.run(), name="database watch"),
                 tasks.create_task(self._end_the_start(), name="the start's end"),
+                tasks.create_task(membership.run(), name="heartbeats"),
+                tasks.create_task(self._news.run(hearer), name="news"),
             ]
-            for name, part in self._parts.items():
-                supervised = supervise(part.channel, self._health, clock=self._clock)
-                side_tasks.append(tasks.create_task(supervised, name=f"supervise {name}"))
-                tasks.create_task(part.dispatcher.run(), name=f"dispatch {name}")
+            serving = {
+                name: tasks.create_task(part.run(), name=f"serve {name}")
+                for name, part in self._parts.items()
+            }
             await stop.wait()
             log.info("PingPilot is stopping")
             services.stopping = True
@@ -151,13 +189,20 @@ class Daemon:
             await self._examiner.close()
             for part in self._parts.values():
                 part.dispatcher.stop()
+            for name, part in self._parts.items():
+                if not part.mandate.may_act():
+                    serving[name].cancel()  # lest it leads while it stops
             left = max(0.0, self._grace.total_seconds() - PATIENCE)
             asyncio.get_running_loop().call_later(left, be_impatient, _PATIENCE_AT_THE_END)
             await asyncio.gather(
                 services.in_flight.none(self._grace),
                 *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
             )
+            await end(serving.values())
+            self._wake(set(self._parts))  # others take over what was put back, and the bots
+            await self._news.told(_LAST_NEWS)
             await end(side_tasks)
+        await membership.leave()
 
     async def _end_the_start(self) -> None:
         """Take what is loaded out of garbage collection, since it stays: a full one would take 70 ms."""
@@ -206,14 +251,22 @@ class Daemon:
             newcomers=Newcomers.of(self._settings),
             channel_settings=self._settings.channels,
             senders={name: part.channel for name, part in self._parts.items()},
+            receivers={name: part.channel.receiver for name, part in self._parts.items()},
             sign_in_header=self._settings.sign_in_header,
             proxies=TrustedProxies(self._settings.trusted_proxies),
             cors=Cors(self._settings.cors_origins),
         )
 
+    def _take_incoming(self, name: str) -> None:
+        """Have what a platform posted here looked at, by whichever daemon leads its bot."""
+        self._parts[name].channel.wake()
+        self._news.tell(Bulletin(incoming=frozenset({name})))
+
     def _wake(self, names: set[str]) -> None:
         for name in sorted(names & self._parts.keys()):
             self._parts[name].dispatcher.wake()
+        ours = {name for name, part in self._parts.items() if part.dispatcher.has_room}
+        self._news.tell(Bulletin(channels=frozenset(names - ours)))
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -231,7 +284,7 @@ def _listen(settings: Settings) -> socket.socket:
 async def run(settings: Settings) -> None:
     """Migrate, serve until SIGTERM or SIGINT, stop in order; a second signal stops at once.
 
-    Raises `SettingsError`, also where the database can't be used.
+    Raises `SettingsError`, also where the database can't be used or is an SQLite file in use.
     """
     stop = asyncio.Event()
 
@@ -243,14 +296,15 @@ async def run(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop_or_abort)
-    if await _stopped_during(prepare_database(settings), stop):
-        return
-    try:
-        async with open_database(settings.database):
-            await answers()  # a file that may only be read opens all the same
-            await Daemon(settings).serve(stop, on_up=lambda _url: warn_of(settings))
-    except DatabaseUnavailable as exc:  # at the start: later it is only away
-        raise cannot_be_used(settings, exc) from exc
+    with new_identity(settings) as identity:
+        if await _stopped_during(prepare_database(settings), stop):
+            return
+        try:
+            async with open_database(settings.database):
+                await answers()  # a file that may only be read opens all the same
+                await Daemon(settings, identity=identity).serve(stop, on_up=lambda _url: warn_of(settings))
+        except DatabaseUnavailable as exc:  # at the start: later it is only away
+            raise cannot_be_used(settings.database_variable, exc) from exc
 
 
 async def _stopped_during(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:

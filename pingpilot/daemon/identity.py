@@ -1,4 +1,7 @@
-"""Who a daemon is: leases carry its name, which no other has, at whatever host and port."""
+"""Who a daemon is: leases carry its name, which no other has, at whatever host and port.
+
+An SQLite file has one daemon at a time, which is made sure of here.
+"""
 
 import fcntl
 import os
@@ -12,8 +15,9 @@ from typing import TextIO
 
 import structlog
 
-from pingpilot.config import Settings
+from pingpilot.config import PREFIX, Settings
 from pingpilot.database_url import sqlite_path
+from pingpilot.errors import SettingsError
 
 _REMEMBERED = 10  # names of those who were here before; leases of older ones have run out
 
@@ -32,17 +36,29 @@ class Identity:
 def new_identity(settings: Settings) -> Iterator[Identity]:
     """Give this start of a daemon a name of its own.
 
-    Its place, a folder and a port, has a file that a living daemon keeps locked, and that names it and
-    those before it. Whoever gets the lock knows that they are all dead: the system lets go of it when a
-    process ends, and never before. Whoever can't have it, since another daemon has the same place or since
-    the folder can't be written, knows of nobody; what a dead one was sending waits for its lease to run out.
+    Its place has a file that a living daemon keeps locked, and that names it and those before it. Whoever
+    gets the lock knows that they are all dead: the system lets go of it as a process ends, and never before.
+
+    On SQLite the place is the database's own file, whatever path leads to it. Raises `SettingsError` where
+    another daemon has it: two would write it in turns, and hear nothing of each other. On PostgreSQL it is
+    a folder and a port, and whoever finds it taken knows of nobody; so does one who can't write there.
     """
     name = f"{socket.gethostname()}:{settings.http_port}:{secrets.token_hex(8)}"
+    path = sqlite_path(settings.database)
     try:
-        path, lock = sqlite_path(settings.database), f"daemon-{settings.http_port}-lock"
-        file = _locked(path.with_name(f"{path.name}.{lock}") if path else settings.data_dir / lock)
+        if path:
+            path = path.resolve()
+            file = _locked(path.with_name(f"{path.name}.daemon-lock"))
+        else:
+            file = _locked(settings.data_dir / f"daemon-{settings.http_port}-lock")
     except OSError as exc:
-        log.info("Nobody will know at once when this daemon is dead", reason=str(exc))
+        if path and isinstance(exc, BlockingIOError):
+            raise SettingsError(
+                f"Another daemon runs on {path}, and an SQLite file takes one: stop it first, or share a "
+                f"PostgreSQL, which takes many ({PREFIX}DATABASE_URL)."
+            ) from exc
+        # Seldom news: where the folder can't be used, the database can't either
+        log.debug("Nobody will know at once when this daemon is dead", reason=str(exc))
         yield Identity(name)
         return
     with file:
@@ -55,9 +71,10 @@ def new_identity(settings: Settings) -> Iterator[Identity]:
 
 
 def _locked(path: Path) -> TextIO:
-    """Open the file for reading and writing, locked. Raises `OSError`."""
+    """Open the file for reading and writing, locked. Raises `OSError`: `BlockingIOError` if it is already."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8", errors="replace")
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    file = os.fdopen(os.open(path, flags, 0o600), "r+", encoding="utf-8", errors="replace")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -1,22 +1,34 @@
 """The parts of the daemon: each channel that has its settings, made from its record, with its dispatcher."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 from pingpilot.channels import CHANNELS, ChannelKind, load
+from pingpilot.clock import Clock
+from pingpilot.cluster.leading import StepAside
+from pingpilot.cluster.mandate import Mandate
+from pingpilot.cluster.membership import Membership
 from pingpilot.config import ChannelSettings, Settings
 from pingpilot.daemon.identity import Identity
+from pingpilot.daemon.supervision import supervise
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.claiming import Claimer
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.pacing import Pacer
-from pingpilot.delivery.parts import ChannelParts, Surroundings
+from pingpilot.delivery.parts import ChannelParts, Receiver, Surroundings
+from pingpilot.delivery.queue import taking_over
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.events.intake import Intake
 from pingpilot.storage.watch import DatabaseWatch
-from pingpilot.telemetry.health import State
+from pingpilot.telemetry.health import Health, State
 from pingpilot.telemetry.metrics import Metrics
+
+_WAY_LOOKED_AT_EVERY = 1.0  # seconds
+_SILENT_FOR = 3.0  # seconds without any answer, until a platform is asked whether it can be reached
+_REACHED_WITHIN = 2.0  # seconds
 
 
 class LateChannel:
@@ -54,6 +66,21 @@ class LateChannel:
         """Serve as `Component.run` does."""
         await (await self.loaded()).component.run()
 
+    async def reach(self) -> None:
+        """Return where the platform can be reached, or nobody knows how to ask it; raises anything else."""
+        own = await self.loaded()
+        if own.reach:
+            await own.reach()
+
+    async def receiver(self) -> Receiver | None:
+        """Return what takes the platform's posts, where the channel is set up for that."""
+        return (await self.loaded()).receiver
+
+    def wake(self) -> None:
+        """Tell the component that something its platform posted waits."""
+        if self._own:
+            self._own.wake()
+
     async def close(self) -> None:
         """Close the connections, if there are any."""
         if self._own:
@@ -62,10 +89,49 @@ class LateChannel:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A channel and the dispatcher that delivers through it."""
+    """A channel, the dispatcher that delivers through it, and the right by which this daemon does."""
 
     dispatcher: Dispatcher
     channel: LateChannel
+    mandate: Mandate
+    health: Health
+    clock: Clock
+    has_others: Callable[[], bool]
+
+    async def run(self) -> None:
+        """Serve whenever this daemon may, for ever."""
+        await self.mandate.run(self._start, self.dispatcher.end_term)
+
+    def _start(self) -> list[asyncio.Task[None]]:
+        supervised = supervise(self.channel, self.health, clock=self.clock)
+        tasks = [
+            asyncio.create_task(supervised, name=f"supervise {self.channel.name}"),
+            asyncio.create_task(self.dispatcher.run(), name=f"dispatch {self.channel.name}"),
+        ]
+        if self.mandate.is_exclusive:
+            way = asyncio.create_task(self._mind_the_way(), name=f"mind the way to {self.channel.name}")
+            tasks.append(way)
+        return tasks
+
+    async def _mind_the_way(self) -> None:
+        """Step aside where this daemon alone may send and does not reach the platform: another one may.
+
+        One that is slow, or answers with errors, is reached.
+        """
+        while True:
+            await self.clock.sleep(_WAY_LOOKED_AT_EVERY)
+            state = self.health.parts.get(self.channel.name)
+            is_away = state is not None and state.state is State.RETRYING
+            silent_for = self.dispatcher.platform_silent_for
+            if not self.has_others() or (silent_for < _SILENT_FOR and not is_away):
+                continue
+            try:
+                async with asyncio.timeout(_REACHED_WITHIN):
+                    await self.channel.reach()
+            except Exception as exc:  # whatever a library may raise
+                reason = f"It does not reach the platform ({type(exc).__name__})."
+                raise StepAside(reason) from exc
+            self.dispatcher.platform_was_heard_of()
 
 
 def build_parts(
@@ -74,23 +140,30 @@ def build_parts(
     *,
     identity: Identity,
     intake: Intake,
+    membership: Membership,
     settlements: Settlements,
     database: DatabaseWatch,
     metrics: Metrics,
 ) -> dict[str, Part]:
     """Return each channel that has its settings, by name; the others are reported as off, and why."""
     parts = {}
-    claimer = Claimer(daemon_id=identity.name)
-    journal = Journal(daemon_id=identity.name, gives_way=lambda: intake.is_busy)
+    claimer = Claimer()
+    journal = Journal(gives_way=lambda: intake.is_busy)
     turn = asyncio.Lock()
     for name, own_settings in settings.channels.items():
         if own_settings.missing:
             around.health.report(name, State.OFF, f"Set {own_settings.missing} to switch it on.")
             continue
         kind = CHANNELS[name]
-        channel = LateChannel(kind, own_settings, around, turn=turn)
+        mandate = membership.mandate(
+            own_settings.bot,
+            take_over=partial(taking_over, name, around.clock),
+            on_change=partial(_show_standby, around.health, name),
+        )
+        channel = LateChannel(kind, own_settings, replace(around, may_act=mandate.may_act), turn=turn)
         dispatcher = Dispatcher(
             channel,
+            mandate=mandate,
             claimer=claimer,
             journal=journal,
             predecessors=identity.predecessors,
@@ -106,5 +179,14 @@ def build_parts(
             metrics=metrics,
             clock=around.clock,
         )
-        parts[name] = Part(dispatcher, channel)
+        parts[name] = Part(
+            dispatcher, channel, mandate, around.health, around.clock, lambda: membership.has_others
+        )
     return parts
+
+
+def _show_standby(health: Health, name: str, leads: bool) -> None:
+    """Show that a channel waits while another daemon leads its bot; what it does else, it says itself."""
+    if not leads:
+        health.can_send(name)  # what kept it from sending is the leader's to say
+        health.report(name, State.STANDBY, "Another daemon leads this bot.")

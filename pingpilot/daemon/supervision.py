@@ -1,8 +1,6 @@
 """Keeping a part of the daemon running while its platform comes and goes."""
 
-import asyncio
 import random
-from collections.abc import Iterable
 
 import structlog
 
@@ -15,8 +13,6 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 """Seconds between tries: doubling from the first to the longest, with jitter."""
 MISCONFIGURED_PAUSE = 60.0
 """Seconds until what needs a person is tried again, should the person have acted on the platform's side."""
-CANCELLED_AGAIN_AFTER = 3.0
-"""Seconds a part has to clean up, before it is cancelled once more."""
 _STEADY = 60.0  # seconds a connection must have held for the back-off to start anew
 
 log = structlog.get_logger(__name__)
@@ -33,19 +29,6 @@ async def supervise(component: Component, health: Health, *, clock: Clock) -> No
             FIRST_BACKOFF if clock.monotonic() - started > _STEADY else min(backoff * 2, LONGEST_BACKOFF)
         )
         await clock.sleep(wait)
-
-
-async def end(tasks: Iterable[asyncio.Task[None]], *, again_after: float = CANCELLED_AGAIN_AFTER) -> None:
-    """Cancel tasks until they have ended, again after so many seconds where that had no effect.
-
-    A cancellation may get lost in a library: `asyncio.wait_for` of Python 3.11 swallows one that comes as
-    what it waits for is done, and discord.py would go on serving, for ever.
-    """
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=again_after)
 
 
 async def _run_once(component: Component, health: Health, backoff: float) -> float:

@@ -10,6 +10,7 @@ from pingpilot.delivery.claims import Claim
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
+    NotLeading,
     PermanentFailure,
     RateLimited,
     RecipientMoved,
@@ -84,8 +85,9 @@ def held(until: datetime) -> Verdict:
 
 def verdict_on(failure: DeliveryFailure, *, attempts_before: int, now: datetime) -> Verdict:
     """Return what a failed attempt means, given the attempts counted before it."""
-    if isinstance(failure, ChannelUnavailable):
-        return Verdict(DeliveryStatus.PENDING, None, False, failure.reason, next_attempt_at=now)
+    if isinstance(failure, ChannelUnavailable | NotLeading):
+        reason = failure.reason if isinstance(failure, ChannelUnavailable) else None
+        return Verdict(DeliveryStatus.PENDING, None, False, reason, next_attempt_at=now)
     if isinstance(failure, RateLimited):
         at = now + failure.retry_after
         return Verdict(DeliveryStatus.PENDING, AttemptOutcome.RATE_LIMITED, False, failure.reason, at)

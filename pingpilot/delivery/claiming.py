@@ -1,7 +1,7 @@
 """Claiming: what is due is leased to this daemon, for all channels that ask at once."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,6 +79,17 @@ _LEASE = with_statuses("""
 UPDATE deliveries SET status = :sending, leased_by = ?, lease_until = ?
 WHERE id = ANY(?) AND status = :pending RETURNING id
 """)
+# Each by the name of its channel's term. Two daemons that read at the same time may have chosen two
+# deliveries of one destination, where a transaction of one of them has made another one due. Whoever got the
+# lock on the destination, with the deliveries', sees here what the one before it has leased.
+_LEASE_AMONG_MANY = with_statuses("""
+UPDATE deliveries d SET status = :sending, leased_by = given.name, lease_until = ?
+FROM unnest(CAST(? AS BIGINT[]), CAST(? AS TEXT[])) AS given (id, name)
+WHERE d.id = given.id AND d.status = :pending AND NOT EXISTS (
+    SELECT 1 FROM deliveries busy WHERE busy.channel = d.channel AND busy.status = :sending
+        AND busy.account_id = d.account_id AND busy.destination = d.destination
+) RETURNING d.id
+""")
 # What waits behind a claimed delivery and can go out with it: for a first attempt all that is due and was
 # never sent, for another one the set that went out together before, so that the platform knows the message
 # again. An attempt that was interrupted counts for nothing; it is told by the error it left.
@@ -94,12 +105,13 @@ ORDER BY w.account_id, w.destination, w.id LIMIT ?
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a channel asks for: up to so many messages of what is due `now`.
+    """What a channel asks for: up to so many messages of what is due `now`, to be leased by that name.
 
     `releases` has those put back in the queue first whose quiet hours are over.
     """
 
     channel: str
+    leased_by: str
     most: int
     now: datetime
     releases: bool = False
@@ -112,8 +124,7 @@ class Claimer:
     sending is pending again, as it is wherever a daemon dies.
     """
 
-    def __init__(self, *, daemon_id: str) -> None:
-        self.daemon_id = daemon_id
+    def __init__(self) -> None:
         self._ends: defaultdict[str, int] = defaultdict(int)  # by channel: the account where a look ended
         self._wishes: Batcher[Wish, list[Claim]] = Batcher(self._claim)
 
@@ -136,16 +147,19 @@ class Claimer:
         claims: defaultdict[str, list[Claim]] = defaultdict(list)
         if chosen:
             now = max(wish.now for wish in wishes)
+            names = {wish.channel: wish.leased_by for wish in wishes}
             heads = yield from read_due(chosen, now, locks=locks)
-            yield Ask(_LEASE, [self.daemon_id, now + LEASE, [head.id for head in heads]])
-            behind = yield from self._lease_companions(heads, now)
+            leased = yield from _lease([(head.id, names[head.channel]) for head in heads], now, locks)
+            heads = [head for head in heads if head.id in leased]
+            behind = yield from self._lease_companions(heads, now, names)
             last = [companions[-1].id for companions in behind.values()]
             newest = {each.place: each for each in (yield from read_due(last, now))} if last else {}
             for head in heads:
                 shown, older = head, list[DueDelivery | Companion]()
                 if companions := behind.get(head.place):
                     shown, older = newest[head.place], [head, *companions[:-1]]
-                claims[head.channel].append(claim_over(shown, older, now))
+                name = names[head.channel]
+                claims[head.channel].append(claim_over(shown, older, now, leased_by=name))
         return [claims.pop(wish.channel, []) for wish in wishes]
 
     def _choose(self, wish: Wish) -> Work[list[int]]:
@@ -181,7 +195,7 @@ class Claimer:
         return [row["id"] for row in order[: wish.most]]
 
     def _lease_companions(
-        self, heads: Sequence[DueDelivery], now: datetime
+        self, heads: Sequence[DueDelivery], now: datetime, names: Mapping[str, str]
     ) -> Work[dict[Place, list[Companion]]]:
         """Lease what goes along with the heads, one a destination; return it by destination, oldest first."""
         behind: dict[Place, list[Companion]] = {}
@@ -202,6 +216,21 @@ class Claimer:
                 chosen += [each.id for each in found]
         if not chosen:
             return behind
-        leased = {row["id"] for row in (yield Ask(_LEASE, [self.daemon_id, now + LEASE, chosen]))}
+        leased = set[int]()
+        for name in sorted({names[place[0]] for place in behind}):
+            ids = [each.id for place, found in behind.items() if names[place[0]] == name for each in found]
+            leased |= {row["id"] for row in (yield Ask(_LEASE, [name, now + LEASE, ids]))}
         own = {place: [each for each in found if each.id in leased] for place, found in behind.items()}
         return {place: found for place, found in own.items() if found}
+
+
+def _lease(named: Sequence[tuple[int, str]], now: datetime, is_shared: bool) -> Work[set[int]]:
+    """Lease deliveries, each by a name; return those that are."""
+    ids, names = [each for each, _ in named], [name for _, name in named]
+    if is_shared:
+        rows = yield Ask(_LEASE_AMONG_MANY, [now + LEASE, ids, names])
+    elif ids:
+        rows = yield Ask(_LEASE, [names[0], now + LEASE, ids])
+    else:
+        rows = []
+    return {row["id"] for row in rows}

@@ -20,6 +20,7 @@ _MOST_NAMED = 10  # categories in the line that counts what is not shown
 class Claim:
     """One message to send: the delivery it is about, leased to this daemon, and those that go with it.
 
+    `leased_by` is the name that their leases carry: an outcome is written while they still do.
     `recipient` is None where its destination can't be used any more, for the `obstacle` given. `hold_until`
     is the end of quiet hours that it has to wait for. `companions` are older deliveries to the same
     destination that the message counts instead of showing, each with its event.
@@ -34,6 +35,7 @@ class Claim:
     notification: Notification
     recipient: Recipient | None
     obstacle: str | None
+    leased_by: str
     hold_until: datetime | None = None
     companions: tuple[tuple[int, UUID], ...] = ()
 
@@ -69,7 +71,9 @@ class Companion:
     passes_quiet_hours: bool
 
 
-def claim_over(shown: DueDelivery, older: Sequence[DueDelivery | Companion], now: datetime) -> Claim:
+def claim_over(
+    shown: DueDelivery, older: Sequence[DueDelivery | Companion], now: datetime, *, leased_by: str
+) -> Claim:
     """Return one message over deliveries to one destination: it shows the newest in full, and counts those
     that are `older`, the oldest first.
     """
@@ -109,6 +113,7 @@ def claim_over(shown: DueDelivery, older: Sequence[DueDelivery | Companion], now
         ),
         recipient=shown.recipient,
         obstacle=obstacle,
+        leased_by=leased_by,
         hold_until=None if silently else quiet_until,
     )
 

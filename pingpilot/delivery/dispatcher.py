@@ -1,6 +1,7 @@
 """The dispatcher: one channel's worker. Claims what is due, sends it, records what came of it."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +12,7 @@ import structlog
 from models import DeliveryStatus
 from models.backends.errors import IntegrityConflict
 from pingpilot.clock import Clock, Steps
+from pingpilot.cluster.mandate import Mandate
 from pingpilot.delivery.attempts import ASKED_FOR, Attempt, untried
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.claiming import Claimer, Wish
@@ -32,9 +34,12 @@ RELEASE_CHECK = timedelta(seconds=1)
 """How often deliveries are looked for whose quiet hours are over."""
 EXPIRY_CHECK = timedelta(seconds=15)
 """How often leases of dead daemons are looked for."""
+STRAYS_CHECK = timedelta(seconds=1)
+"""How often, where nobody else may be sending: what a former leader left holds its recipients up."""
 CLOCK_CHECK = timedelta(minutes=10)
 """How often deliveries are looked for that another machine's clock made wait too long."""
 _DATABASE_PAUSE = 1.0  # seconds between tries while the database is away
+_LAST_ANSWERS = 1.0  # seconds that the platform may take to answer what was sent before a term was over
 # A stop waits so many seconds for outcomes to be stored: a database that is away may take for ever
 _LAST_WRITES = 2.0
 
@@ -42,16 +47,17 @@ _LAST_WRITES = 2.0
 class Dispatcher:
     """Delivers through one channel: up to `slots` messages at a time, one a recipient, at the pacer's pace.
 
-    `claimer` and `journal` are those of all channels of the daemon, whose id is no other daemon's;
+    `claimer` and `journal` are those of all channels of the daemon, `mandate` is its right to send;
     `predecessors` are the ids of daemons that are certainly dead.
-    `send_timeout` ends a send that hangs; `poll` is how often the database is asked without a wake-up,
-    for what other processes put there.
+    `send_timeout` ends a send that hangs; `poll`, up to twice as much, is how long the database is not asked
+    without a wake-up, for what other processes put there.
     """
 
     def __init__(
         self,
         channel: Channel,
         *,
+        mandate: Mandate,
         claimer: Claimer,
         journal: Journal,
         predecessors: Sequence[str] = (),
@@ -68,9 +74,13 @@ class Dispatcher:
         self._channel = channel
         self._predecessors = predecessors
         self._claimer = claimer
-        self._queue = DeliveryQueue(channel=channel.name, daemon_id=claimer.daemon_id)
+        self._mandate = mandate
+        self._pacer = pacer
+        self._queue = DeliveryQueue(channel=channel.name, mandate=mandate)
         self._journal = journal
-        self._sender = Sender(channel, pacer=pacer, health=health, clock=clock, timeout=send_timeout)
+        self._sender = Sender(
+            channel, mandate=mandate, pacer=pacer, health=health, clock=clock, timeout=send_timeout
+        )
         metrics.circuit_open.labels(channel.name).set_function(lambda: self._sender.is_away)
         self._reporter = Reporter(channel.name, metrics=metrics)
         self._settlements = settlements
@@ -79,6 +89,7 @@ class Dispatcher:
         self._slots = slots
         self._poll = poll
         self._sending: dict[asyncio.Task[None], list[int]] = {}
+        self._answered = set[asyncio.Task[None]]()  # of these: those whose outcome is being written
         self._claiming = asyncio.Lock()
         self._awake = asyncio.Event()
         self._wakes = 0
@@ -89,10 +100,24 @@ class Dispatcher:
         self._steps = Steps(clock)
         self._next_bring_forward: float | None = None
 
+    @property
+    def platform_silent_for(self) -> float:
+        """Seconds since the first of the messages that the platform has not answered in any way."""
+        return self._sender.silent_for
+
+    def platform_was_heard_of(self) -> None:
+        """Take note that the platform can be reached all the same."""
+        self._sender.was_heard_of()
+
     def wake(self) -> None:
         """Look for due deliveries now."""
         self._wakes += 1
         self._awake.set()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it takes at once what is due, so that no other daemon need be told."""
+        return self._mandate.may_act() and not (self._is_short or self._stopping)
 
     def stop(self) -> None:
         """Claim nothing more; `run` returns, what is being sent goes on until `drain` ends it."""
@@ -100,7 +125,10 @@ class Dispatcher:
         self.wake()
 
     async def run(self) -> None:
-        """Deliver until `stop`. What its predecessors were sending when they died is taken back first."""
+        """Deliver until `stop`, or until cancelled at the end of a term; may be called again in the next one.
+
+        What its predecessors were sending when they died is taken back first.
+        """
         recovered, claims_in_doubt = False, False
         while not self._stopping:
             self._awake.clear()
@@ -109,6 +137,12 @@ class Dispatcher:
                     if count := await self._queue.recover(self._predecessors, self._clock.now()):
                         channel = self._channel.name
                         log.info("Deliveries taken back after a stop", channel=channel, count=count)
+                    sent = (
+                        await self._queue.sent_lately(self._clock.now())
+                        if self._pacer.minds_recipients
+                        else ()
+                    )
+                    self._pacer.begin(sent)
                     recovered = True
                 if claims_in_doubt:
                     await self._queue.put_back(sparing=self._under_way())
@@ -118,7 +152,8 @@ class Dispatcher:
                 self._database.failed(exc, "The queue can't be read", channel=self._channel.name)
                 claims_in_doubt = True  # one may be stored although its answer is lost
             with suppress(TimeoutError):  # then the database is asked without a wake-up
-                async with asyncio.timeout(self._poll.total_seconds()):
+                # With jitter: daemons that were woken together shall not ask together ever after
+                async with asyncio.timeout(self._poll.total_seconds() * random.uniform(1, 2)):  # noqa: S311
                     await self._awake.wait()
 
     async def drain(self, grace: timedelta) -> None:
@@ -134,6 +169,17 @@ class Dispatcher:
         self._cancel_sending()
         await self._journal.idle()
 
+    async def end_term(self) -> None:
+        """Send nothing more by a mandate that is over, once `run` was cancelled.
+
+        What the platform has may still be answered for a moment, the rest goes back. An answer is written
+        down however long that takes: without it, the message would be sent again.
+        """
+        while self._sending:
+            await asyncio.wait(self._sending, timeout=_LAST_ANSWERS)
+            for task in self._sending.keys() - self._answered:
+                task.cancel()
+
     async def _wait_for_sending(self, seconds: float) -> None:
         if self._sending:
             await asyncio.wait(self._sending, timeout=seconds)
@@ -148,6 +194,8 @@ class Dispatcher:
     async def _fill_slots(self) -> None:
         """Begin to send what is due, as far as there are slots."""
         under_way = len(self._sending)
+        if not self._mandate.may_act():
+            return
         free = self._sender.allowed(self._slots - under_way, under_way=under_way)
         if free <= 0:
             self._is_short = True
@@ -157,17 +205,19 @@ class Dispatcher:
         if releases:
             self._next_release = self._clock.monotonic() + RELEASE_CHECK.total_seconds()
         async with self._claiming:
-            wish = Wish(self._channel.name, free, self._clock.now(), releases)
+            wish = Wish(self._channel.name, self._mandate.name, free, self._clock.now(), releases)
             claims = [] if self._stopping else await self._claimer.claim(wish)
             for claim in claims:
                 task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")
                 self._sending[task] = claim.delivery_ids
                 task.add_done_callback(self._sending.pop)
+                task.add_done_callback(self._answered.discard)
             self._is_short = len(claims) == free
             if self._is_short and len(self._sending) < self._slots:  # some have ended since it asked
                 self.wake()
         if self._clock.monotonic() >= self._next_expiry_check:
-            self._next_expiry_check = self._clock.monotonic() + EXPIRY_CHECK.total_seconds()
+            check = STRAYS_CHECK if self._mandate.is_exclusive else EXPIRY_CHECK
+            self._next_expiry_check = self._clock.monotonic() + check.total_seconds()
             if await self._queue.expire_leases(self._clock.now(), sparing=self._under_way()):
                 self.wake()
 
@@ -188,6 +238,8 @@ class Dispatcher:
 
     async def _deliver(self, claim: Claim) -> None:
         attempt = await self._sender.attempt(claim)
+        if task := asyncio.current_task():
+            self._answered.add(task)
         attempts = [attempt]
         was_refused = attempt.verdict.status is DeliveryStatus.FAILED and not attempt.verdict.recipient_gone
         if was_refused and claim.companions and claim.recipient:

@@ -41,7 +41,12 @@ LEFT JOIN destinations dest ON dest.account_id = d.account_id AND dest.name = d.
 WHERE d.id = ANY(?) {pending} ORDER BY d.id {lock}
 """)
 _READ = _DUE.format(pending="", lock="")
-_LOCK = with_statuses(_DUE.format(pending="AND d.status = :pending", lock="FOR UPDATE OF d SKIP LOCKED"))
+# Of the rows, lest they are leased twice, and of their destinations, lest two daemons lease two rows of one.
+# The latter are in memory alone and go with the transaction.
+_LOCKED = """AND d.status = :pending AND pg_try_advisory_xact_lock(
+    hashtextextended(d.channel || ' ' || d.account_id || ' ' || d.destination, 0)
+)"""
+_LOCK = with_statuses(_DUE.format(pending=_LOCKED, lock="FOR UPDATE OF d SKIP LOCKED"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class DueDelivery:
 def read_due(ids: Sequence[int], now: datetime, *, locks: bool = False) -> Work[list[DueDelivery]]:
     """Return the deliveries of these ids, oldest first.
 
-    With `locks` those that are still pending, and that no other daemon is just about to lease.
+    With `locks` those that are still pending, and whose destination no other daemon is just about to serve.
     """
     return [_due_delivery(row, now) for row in (yield Ask(_LOCK if locks else _READ, [list(ids)]))]
 

@@ -30,7 +30,15 @@ SELECT d.id FROM deliveries d WHERE d.id = ANY(?) AND EXISTS (
 _DELIVERED = with_statuses("""
 UPDATE deliveries SET status = :delivered, attempts = attempts + 1, next_attempt_at = NULL, leased_by = NULL,
     lease_until = NULL, last_error = NULL, delivered_at = ?
-WHERE id = ANY(?) AND status <> :delivered RETURNING id
+WHERE id = ANY(?) AND status <> :delivered AND (leased_by IS NULL OR leased_by = ?) RETURNING id
+""")
+# On PostgreSQL, where each statement is a way to the server and back, one for all of a batch
+_ALL_DELIVERED = with_statuses("""
+UPDATE deliveries d SET status = :delivered, attempts = d.attempts + 1, next_attempt_at = NULL,
+    leased_by = NULL, lease_until = NULL, last_error = NULL, delivered_at = given.at
+FROM unnest(CAST(? AS BIGINT[]), CAST(? AS TIMESTAMPTZ[]), CAST(? AS TEXT[])) AS given (id, at, name)
+WHERE d.id = given.id AND d.status <> :delivered AND (d.leased_by IS NULL OR d.leased_by = given.name)
+RETURNING d.id
 """)
 _UPDATE = with_statuses("""
 UPDATE deliveries SET status = ?, attempts = attempts + ?, next_attempt_at = ?, leased_by = NULL,
@@ -126,8 +134,7 @@ class Journal:
     While it `gives_way`, commits are fewer and larger.
     """
 
-    def __init__(self, *, daemon_id: str, gives_way: Callable[[], bool] = lambda: False) -> None:
-        self._daemon_id = daemon_id
+    def __init__(self, *, gives_way: Callable[[], bool] = lambda: False) -> None:
         self._failures = FailureCounts()
         self._commits: Batcher[Attempt, Recorded] = Batcher(self._commit, apart=_APART, gives_way=gives_way)
 
@@ -151,7 +158,7 @@ class Journal:
         waiting: list[dict[int, UUID]] = [{} for _ in attempts]
         if any(map(_concerns_the_destination, attempts)):
             async with transaction():
-                changed, followed = await within(self._update(attempts))
+                changed, followed = await within(self._update(attempts, locks))
                 for place, attempt in enumerate(attempts):
                     if moved := attempt.verdict.moved_to:
                         await self._move(attempt, moved)
@@ -168,25 +175,37 @@ class Journal:
     def _record_plainly(
         self, attempts: Sequence[Attempt], waiting: Sequence[Mapping[int, UUID]], locks: bool
     ) -> Work[list[bool]]:
-        changed, followed = yield from self._update(attempts)
+        changed, followed = yield from self._update(attempts, locks)
         yield from self._follow(attempts, changed, waiting, locks)
         return followed
 
-    def _update(self, attempts: Sequence[Attempt]) -> Work[tuple[set[int], list[bool]]]:
+    def _update(self, attempts: Sequence[Attempt], at_once: bool) -> Work[tuple[set[int], list[bool]]]:
         """Let the deliveries be what the verdicts say.
 
-        Returns those that were not so yet, and for each attempt whether more may wait for its destination.
-        A lease may have run out meanwhile; what was delivered is so even then.
+        With `at_once`, those that were delivered by one statement. Returns those that were not so yet, and
+        for each attempt whether more may wait for its destination.
+        A lease may have run out meanwhile; what was delivered is so even then, unless somebody is sending it
+        again just now.
         """
         changed: set[int] = set()
+        if at_once and (taken := [each for each in attempts if _is_delivered(each)]):
+            given = [
+                (each, attempt.ended_at, attempt.claim.leased_by)
+                for attempt in taken
+                for each in attempt.claim.delivery_ids
+            ]
+            rows = yield Ask(_ALL_DELIVERED, [list(column) for column in zip(*given, strict=True)])
+            changed = {row["id"] for row in rows}
         for attempt in attempts:
             claim, verdict = attempt.claim, attempt.verdict
             if _is_delivered(attempt):
-                rows = yield Ask(_DELIVERED, [attempt.ended_at, claim.delivery_ids])
+                if at_once:
+                    continue
+                rows = yield Ask(_DELIVERED, [attempt.ended_at, claim.delivery_ids, claim.leased_by])
             else:
                 told = bool(verdict.outcome or verdict.reason)
                 values: list[Any] = [verdict.status.value, int(verdict.counted), verdict.next_attempt_at]
-                values += [told, verdict.reason, claim.delivery_ids, self._daemon_id]
+                values += [told, verdict.reason, claim.delivery_ids, claim.leased_by]
                 rows = yield Ask(_UPDATE, values)
             changed |= {row["id"] for row in rows}
             if verdict.status is DeliveryStatus.PENDING and claim.destination not in direct_channels():

@@ -1,8 +1,9 @@
 """Pacing: how fast a channel may send as a whole and to one recipient."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from pingpilot.channels import Rate, Window
 from pingpilot.clock import Clock
@@ -15,6 +16,15 @@ _SHORTEST_WAIT = 0.001  # seconds; what rounding leaves of a wait is none that a
 _START = 3.0
 """Seconds in which half of a window is left alone: the bot logs in and registers its commands, and a daemon
 before this one may have sent a moment ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that went to an address, by whichever daemon, so many seconds ago."""
+
+    address: str
+    in_room: bool
+    seconds_ago: float
 
 
 class Pacer:
@@ -37,6 +47,20 @@ class Pacer:
         self._clock = clock
         self._next_by_recipient: dict[str, float] = {}
 
+    @property
+    def minds_recipients(self) -> bool:
+        """Whether it matters to whom something was sent."""
+        return bool(self._per_recipient or self._per_room)
+
+    def begin(self, sent: Iterable[Sent] = ()) -> None:
+        """Begin anew, minding what was sent before, the oldest first: the platform has counted it."""
+        if self._overall:
+            self._overall.begin()
+        now = self._clock.monotonic()
+        for each in sent:
+            if rate := self._per_room if each.in_room else self._per_recipient:
+                self._slot(each.address, rate, now - each.seconds_ago)
+
     @asynccontextmanager
     async def turn(self, address: str, *, in_room: bool = False) -> AsyncIterator[None]:
         """Enter when a message to this address may be sent; leave when it was answered.
@@ -57,14 +81,19 @@ class Pacer:
     async def _wait_for_recipient(self, address: str, rate: Rate) -> None:
         """Wait by the generic cell rate algorithm (ITU-T I.371): one number a recipient, no timer."""
         now = self._clock.monotonic()
-        slot = max(self._next_by_recipient.get(address, 0.0), now)
-        self._next_by_recipient[address] = slot + 1 / rate.per_second
+        slot = self._slot(address, rate, now)
         if len(self._next_by_recipient) > _MOST_REMEMBERED:  # those whose turn is long past need no memory
             kept = {known: slot for known, slot in self._next_by_recipient.items() if slot > now}
             self._next_by_recipient = kept
         wait = slot - (rate.burst - 1) / rate.per_second - now
         if wait > 0:
             await self._clock.sleep(wait)
+
+    def _slot(self, address: str, rate: Rate, at: float) -> float:
+        """Return the moment that a message would have without a burst, and keep it for the next one."""
+        slot = max(self._next_by_recipient.get(address, float("-inf")), at)
+        self._next_by_recipient[address] = slot + 1 / rate.per_second
+        return slot
 
 
 class _Place:
@@ -91,8 +120,15 @@ class _Places:
         self._window = window
         self._clock = clock
         self._turnstile = asyncio.Lock()
-        now = clock.monotonic()
-        self._taken = [_Place(now + _START - window.seconds, 0.0) for _ in range(window.most // 2)]
+        self._taken: list[_Place] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Leave half of the window alone for a while."""
+        now = self._clock.monotonic()
+        self._wait(now)  # forgets what is over
+        began = now + _START - self._window.seconds
+        self._taken += [_Place(began, 0.0) for _ in range(self._window.most // 2 - len(self._taken))]
 
     async def take(self) -> _Place:
         """Return a place once there is one."""

@@ -1,6 +1,6 @@
 """What a channel's folder makes for the daemon, and what it is given for that."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,10 +25,25 @@ class Component(Protocol):
         """
 
 
+class Receiver(Protocol):
+    """Takes what a channel's platform posts to this server, at any of its daemons."""
+
+    async def vouches_for(self, headers: Mapping[str, str]) -> bool:
+        """Return whether a request comes from the platform; asked before its body is read."""
+
+    async def receive(self, body: bytes) -> bool:
+        """Store what was posted; False where the platform is to send it again, later.
+
+        Raises `InvalidInput` for what is not of the platform's form.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do;
-    `base_url` is where people reach the API and the dashboard.
+    `base_url` is where people reach the API and the dashboard. `may_act` says whether this daemon leads the
+    channel's bot, and is asked just before each request that carries its token; `share` what part of so many
+    connections is this daemon's; `on_incoming` is told the channel whose platform has posted something.
 
     Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
     """
@@ -39,12 +54,23 @@ class Surroundings:
     unsubscriber: Unsubscriber | None
     on_deliveries: Callable[[set[str]], None]
     base_url: str = ""
+    may_act: Callable[[], bool] = lambda: True
+    share: Callable[[int], int] = lambda most: most
+    on_incoming: Callable[[str], None] = lambda _channel: None
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelParts:
-    """A channel with what runs beside it: the component that `/readyz` shows, and how it is closed."""
+    """A channel with what runs beside it: the component that `/readyz` shows, and how it is closed.
+
+    `reach` asks the platform for something small, where one daemon at a time leads; whatever it raises says
+    that this one does not reach it. `receiver` takes what the platform posts, `wake` tells the component that
+    some of that waits.
+    """
 
     channel: Channel
     component: Component
     close: Callable[[], Awaitable[None]]
+    reach: Callable[[], Awaitable[None]] | None = None
+    receiver: Receiver | None = None
+    wake: Callable[[], None] = lambda: None

@@ -4,19 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from models import DeliveryAttempt
-from models.database import connection, transaction, unit_of_work
+from models import AttemptOutcome, DestinationKind
+from models.database import connection, in_one_go, unit_of_work
 from models.delivery import with_statuses
-from models.sql import as_datetime, marks, query
-from pingpilot.clock import SKEW
+from models.sql import as_datetime, is_postgres, query
+from models.work import Ask, Insert, Work
+from pingpilot.clock import SKEW, Clock
+from pingpilot.cluster.mandate import TERM, Mandate
 from pingpilot.delivery.attempts import RETRY_DELAYS, interrupted, longest_wait
 from pingpilot.delivery.claiming import LEASE
 from pingpilot.delivery.due import quiet_hours_of
+from pingpilot.delivery.pacing import Sent
 
-_NO_DELIVERY = 0  # an id that none has, since SQL knows no empty list
 _PUT_BACK = with_statuses("""
 UPDATE deliveries SET status = :pending, leased_by = NULL, lease_until = NULL
-WHERE channel = ? AND status = :sending AND leased_by = ? AND id NOT IN ({spared}) RETURNING id
+WHERE channel = ? AND status = :sending AND {own} AND NOT (id = ANY(?)) RETURNING id
 """)
 _BRING_FORWARD = with_statuses("""
 UPDATE deliveries SET next_attempt_at = ?
@@ -40,39 +42,81 @@ RETURNING id
 _TAKE_BACK = with_statuses("""
 UPDATE deliveries
 SET status = :pending, next_attempt_at = ?, leased_by = NULL, lease_until = NULL, last_error = ?
-WHERE channel = ? AND status = :sending AND {condition} RETURNING id
+WHERE id IN (SELECT id FROM deliveries WHERE status = :sending AND {condition} {lock}) RETURNING id
 """)
+_HISTORY = ("delivery_id", "started_at", "duration_ms", "outcome", "reason")
+
+
+_LONGEST_WINDOW = timedelta(minutes=1)  # in which a platform counts messages: Telegram's 20 to a group
+_MOST_SENT = 2500
+# What went out together is one message; one that was cut off may have gone out just before it was taken back
+_SENT_LATELY = f"""
+SELECT dest.address, dest.kind, a.started_at FROM (
+    SELECT delivery_id, started_at FROM delivery_attempts ORDER BY id DESC LIMIT {_MOST_SENT}
+) AS a JOIN deliveries d ON d.id = a.delivery_id
+JOIN destinations dest ON dest.account_id = d.account_id AND dest.name = d.destination
+    AND dest.channel = d.channel
+WHERE d.channel = ? AND a.started_at > ? AND dest.address IS NOT NULL
+GROUP BY dest.address, dest.kind, a.started_at ORDER BY a.started_at
+"""  # noqa: S608
 
 
 class DeliveryQueue:
-    """One channel's deliveries, as this daemon looks after them."""
+    """One channel's deliveries, as this daemon looks after them by its `mandate`."""
 
-    def __init__(self, *, channel: str, daemon_id: str) -> None:
+    def __init__(self, *, channel: str, mandate: Mandate) -> None:
         self._channel = channel
-        self._daemon_id = daemon_id
+        self._mandate = mandate
 
-    @unit_of_work
     async def recover(self, dead: Sequence[str], now: datetime) -> int:
         """Take back what daemons that are certainly dead were sending; return how many."""
-        return await self._take_back(f"leased_by IN ({marks(dead)})", dead, now) if dead else 0
+        if not dead:
+            return 0
+        condition = f"channel = ? AND ({_of_daemons()})"
+        return await in_one_go(_taking_back(condition, [self._channel, list(dead)], now))
 
-    @unit_of_work
     async def put_back(self, *, sparing: Sequence[int]) -> None:
         """Put back what this daemon leased and never began to send; `sparing` are those it is sending."""
-        spared = sparing or [_NO_DELIVERY]
-        sql = _PUT_BACK.format(spared=marks(spared))
-        await query(connection(), sql, [self._channel, self._daemon_id, *spared])
+        sql = _PUT_BACK.format(own=_of_daemons())
+        values = [self._channel, [self._identity], list(sparing)]
 
-    @unit_of_work
+        def putting_back() -> Work[None]:
+            yield Ask(sql, values)
+
+        await in_one_go(putting_back())
+
     async def expire_leases(self, now: datetime, *, sparing: Sequence[int]) -> int:
         """Take back what a daemon held longer than its lease; return how many.
 
-        A lease that ends later than any can was taken when that daemon's clock was wrong. `sparing` are
-        the deliveries that the caller is sending itself, however long that takes.
+        A lease that ends later than any can was taken when that daemon's clock was wrong; those of others
+        that are known to live never run out. `sparing` are the deliveries that the caller is sending itself,
+        however long that takes. Where this daemon alone sends, every other lease is of a term that is over:
+        it was written late, or locked while this one began.
         """
-        spared = sparing or [_NO_DELIVERY]
-        condition = f"(lease_until < ? OR lease_until > ?) AND id NOT IN ({marks(spared)})"
-        return await self._take_back(condition, [now, now + LEASE + SKEW, *spared], now)
+        condition = "channel = ? AND NOT (id = ANY(?)) AND (lease_until < ? OR lease_until > ?"
+        values: list[Any] = [self._channel, list(sparing), now, now + LEASE + SKEW]
+        if self._mandate.is_exclusive:
+            condition += f" OR leased_by LIKE '%{TERM}%' AND leased_by <> ?)"
+            values.append(self._mandate.name)
+        elif others := set(self._mandate.living) - {self._identity}:
+            condition += f") AND NOT ({_of_daemons()})"
+            values.append(list(others))
+        else:
+            condition += ")"
+        return await in_one_go(_taking_back(condition, values, now))
+
+    @unit_of_work
+    async def sent_lately(self, now: datetime) -> list[Sent]:
+        """Return what was sent within the last minute, by whichever daemon, the oldest first."""
+        rows = await query(connection(), _SENT_LATELY, [self._channel, now - _LONGEST_WINDOW])
+        return [
+            Sent(
+                row["address"],
+                DestinationKind(row["kind"]) in (DestinationKind.ROOM, DestinationKind.TOPIC),
+                max(0.0, (now - as_datetime(row["started_at"])).total_seconds()),
+            )
+            for row in rows
+        ]
 
     @unit_of_work
     async def bring_forward(self, now: datetime, *, asked_for: timedelta) -> int:
@@ -96,21 +140,47 @@ class DeliveryQueue:
                 changed += len(await query(connection(), _HOLD_UNTIL, values))
         return changed
 
-    async def _take_back(self, condition: str, values: Sequence[Any], now: datetime) -> int:
-        verdict = interrupted(now)
-        sql = _TAKE_BACK.format(condition=condition)
-        async with transaction() as connection:
-            rows = await query(connection, sql, [now, verdict.reason, self._channel, *values])
-            await DeliveryAttempt.bulk_create(
-                [
-                    DeliveryAttempt(
-                        delivery_id=row["id"],
-                        started_at=now,
-                        duration_ms=0,
-                        outcome=verdict.outcome,
-                        reason=verdict.reason,
-                    )
-                    for row in rows
-                ]
-            )
-        return len(rows)
+    @property
+    def _identity(self) -> str:
+        return self._mandate.name.partition(TERM)[0]
+
+
+def taking_over(channel: str, clock: Clock) -> Work[int]:
+    """Take back what former leaders of a channel's bot were sending; return how many.
+
+    Within the transaction that makes this daemon the leader. What one of them has locked just now is passed
+    over: its outcome is about to be written, or it is found by `expire_leases`.
+    """
+    condition = f"channel = ? AND leased_by LIKE '%{TERM}%'"
+    return _taking_back(condition, [channel], clock.now())
+
+
+async def take_back_of(dead: Sequence[str], clock: Clock) -> int:
+    """Take back what daemons were sending, over whatever channel, that are dead; return how many.
+
+    Raises `DatabaseUnavailable`.
+    """
+    return await in_one_go(_taking_back(_of_daemons(), [list(dead)], clock.now()))
+
+
+def _of_daemons() -> str:
+    """Return the condition that a delivery is leased by one of several daemons, in whatever term."""
+    return (
+        f"split_part(leased_by, '{TERM}', 1) = ANY(?)" if is_postgres(connection()) else "leased_by = ANY(?)"
+    )
+
+
+def _taking_back(condition: str, values: Sequence[Any], now: datetime) -> Work[int]:
+    verdict = interrupted(now)
+    # Made here: what is yielded may run in the database's thread
+    lock = "FOR UPDATE SKIP LOCKED" if is_postgres(connection()) else ""
+    sql = _TAKE_BACK.format(condition=condition, lock=lock)
+
+    def work() -> Work[int]:
+        rows = yield Ask(sql, [now, verdict.reason, *values])
+        told = [(row["id"], now, 0, AttemptOutcome.INTERRUPTED.value, verdict.reason) for row in rows]
+        if told:
+            yield Insert("delivery_attempts", _HISTORY, told)
+        return len(told)
+
+    return work()

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from pingpilot.clock import Clock
+from pingpilot.cluster.mandate import Mandate
 from pingpilot.delivery.attempts import (
     ASKED_FOR,
     DELIVERED,
@@ -25,6 +26,7 @@ from pingpilot.delivery.pacing import Pacer
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
+    NotLeading,
     PermanentFailure,
     RateLimited,
     TemporaryFailure,
@@ -44,12 +46,21 @@ class Sender:
     A platform's wish for a pause, a channel that can't send and a platform that is away hold all sends
     back; none of that is charged to a delivery. `timeout` ends a send that hangs. `health` shows a
     channel that can't send; it is probed with one message at a time, since every refused login counts.
+    What was claimed by a `mandate` that is over goes back as it was.
     """
 
     def __init__(
-        self, channel: Channel, *, pacer: Pacer, health: Health, clock: Clock, timeout: timedelta
+        self,
+        channel: Channel,
+        *,
+        mandate: Mandate,
+        pacer: Pacer,
+        health: Health,
+        clock: Clock,
+        timeout: timedelta,
     ) -> None:
         self._channel = channel
+        self._mandate = mandate
         self._pacer = pacer
         self._health = health
         self._clock = clock
@@ -59,6 +70,7 @@ class Sender:
         self._recipients: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._paused_until = 0.0
         self._is_unavailable = False
+        self._silent_since: float | None = None
 
     def allowed(self, free_slots: int, *, under_way: int) -> int:
         """Return how many more attempts may begin now."""
@@ -72,6 +84,15 @@ class Sender:
     def is_away(self) -> bool:
         """Whether the platform counts as away."""
         return self._breaker.is_open
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the first of the messages that the platform has not answered in any way."""
+        return 0.0 if self._silent_since is None else self._clock.monotonic() - self._silent_since
+
+    def was_heard_of(self) -> None:
+        """Take note that the platform can be reached, however slow it is."""
+        self._silent_since = None
 
     async def attempt(self, claim: Claim) -> Attempt:
         """Make one attempt and return what came of it; it raises nothing, and a cancelled one says so."""
@@ -108,12 +129,15 @@ class Sender:
             return verdict_on(nobody, attempts_before=claim.attempts, now=self._clock.now())
         if claim.hold_until:
             return held(claim.hold_until)
-        if self._is_paused() or self._breaker.blocks():
+        is_over = claim.leased_by != self._mandate.name or not self._mandate.may_act()
+        if is_over or self._is_paused() or self._breaker.blocks():
             return untried(self._clock.now())
         if (left := self._pauses.get(claim.recipient.address, 0.0) - self._clock.monotonic()) > 0:
             # Another message was told to wait, and stepped aside: that was meant for this one, too
             return untried(self._clock.now() + timedelta(seconds=left))
         seconds = self._timeout.total_seconds()
+        if self._silent_since is None:
+            self._silent_since = self._clock.monotonic()
         failure: DeliveryFailure
         try:
             async with asyncio.timeout(seconds):
@@ -133,6 +157,10 @@ class Sender:
 
     def _heed(self, failure: DeliveryFailure, recipient: Recipient) -> None:
         """Pause the channel or the recipient as the platform asks, and tell the breaker."""
+        if isinstance(failure, NotLeading):
+            return
+        if isinstance(failure, ChannelUnavailable):
+            self.was_heard_of()
         if isinstance(failure, TemporaryFailure | RateLimited) and failure.retry_after:
             self._pause_recipient(recipient.address, failure.retry_after)
         if isinstance(failure, TemporaryFailure) and not failure.recipient_alone:
@@ -153,6 +181,7 @@ class Sender:
                 self._pause(failure.retry_after)
 
     def _note_answer(self) -> None:
+        self.was_heard_of()
         self._is_unavailable = False
         self._health.can_send(self._channel.name)
         if self._breaker.is_open:

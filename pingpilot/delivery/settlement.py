@@ -1,32 +1,46 @@
 """Telling whoever waits for an event that something happened to its deliveries."""
 
 import asyncio
+import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from models import OPEN_STATUSES, Delivery
+from pingpilot.cluster.news import Bulletin, News, Silence
 from pingpilot.events.live import Live
 
-_LOOK_AGAIN = 1.0  # seconds: sees what another daemon delivered
+LOOK_AGAIN = 1.0
+"""Seconds, up to twice as many, after which whoever waits looks at the database without being told."""
 
 
 class Settlements:
-    """Wakes those who wait for an event's deliveries. The truth stays in the database: a wake-up only
-    means that another look is worth it, and other daemons' work is seen without one.
+    """Wakes those who wait for an event's deliveries, here and by the `news` at other daemons.
+
+    The truth stays in the database: a wake-up only means that another look is worth it.
     """
 
-    def __init__(self, live: Live | None = None) -> None:
+    def __init__(
+        self, live: Live | None = None, *, news: News | None = None, look_again: float = LOOK_AGAIN
+    ) -> None:
         self._live = live or Live()
+        self._news = news or Silence()
+        self._look_again = look_again
         self._waiting: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
         self._closed = False
 
-    def announce(self, account_id: int, event_ids: Iterable[UUID]) -> None:
+    def announce(self, account_id: int, event_ids: Collection[UUID]) -> None:
         """Wake those who wait for these events, and the open pages of their account."""
         self._live.announce([account_id])
-        self._wake(event_ids)
+        self.hear(event_ids)
+        self._news.tell(Bulletin(events=frozenset(event_ids)))
 
-    def _wake(self, event_ids: Iterable[UUID]) -> None:
+    def catch_up(self) -> None:
+        """Have all who wait look: something may have happened to any event."""
+        self.hear(list(self._waiting))
+
+    def hear(self, event_ids: Iterable[UUID]) -> None:
+        """Wake those who wait here for these events. Another daemon may name any."""
         for event_id in event_ids:
             for signal in self._waiting.get(event_id, ()):
                 signal.set()
@@ -34,7 +48,7 @@ class Settlements:
     def close(self) -> None:
         """Wake everybody for the last time: the daemon stops."""
         self._closed = True
-        self._wake(list(self._waiting))
+        self.catch_up()
         self._live.close()
 
     @property
@@ -67,4 +81,5 @@ class Settlements:
             is_open = any(each.status in OPEN_STATUSES for each in deliveries)
             if not is_open or left <= 0 or self.closed:
                 return deliveries
-            await self.wait(event_id, min(left, _LOOK_AGAIN))
+            soon = self._look_again * random.uniform(1, 2)  # noqa: S311  # spreads load, guards nothing
+            await self.wait(event_id, min(left, soon))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pingpilot.channels import CHANNELS, load
 from pingpilot.config import load_settings
 from pingpilot.database_url import sqlite_path
-from pingpilot.doctor import machine
+from pingpilot.doctor import hearing, machine
 from pingpilot.errors import SettingsError
 from pingpilot.telemetry.findings import Dates, Finding, Level
 from pingpilot.telemetry.setting_warnings import setting_warnings
@@ -32,6 +32,8 @@ async def examine() -> AsyncIterator[Finding]:
     has_tables = schema.level is Level.OK and not (path and not path.exists())
     yield (await machine.obstacle_to_events(settings) if has_tables else None) or database
     yield schema
+    if pooler := await hearing.pooler(settings):
+        yield pooler
     if has_tables:
         yield await machine.accounts(settings)
         if operators := await machine.operators(settings):

@@ -11,7 +11,7 @@ from pingpilot.email.smtp import SmtpPool
 def build(settings: EmailSettings, around: Surroundings) -> ChannelParts:
     """Return the channel, by settings that name a mail server."""
     channel = EmailChannel(
-        SmtpPool(MailServer.of(settings), monotonic=around.clock.monotonic),
+        SmtpPool(MailServer.of(settings), share=around.share, monotonic=around.clock.monotonic),
         sender=mailbox(settings.sender or ""),
         unsubscribe_url=around.unsubscriber.url_for if around.unsubscriber else None,
         health=around.health,

@@ -24,19 +24,23 @@ _REMEMBERED = 50  # recipients that were served, for comparison
 
 
 class SmtpPool:
-    """A few connections that stay open between messages; each carries one message at a time."""
+    """A few connections that stay open between messages; each carries one message at a time.
+
+    A mail server counts those of all daemons together: `share` says how many of `most` are this one's now.
+    """
 
     def __init__(
         self,
         server: MailServer,
         *,
         most: int = 4,
+        share: Callable[[int], int] = lambda most: most,
         timeout: timedelta = timedelta(seconds=20),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._server = server
         self._timeout = timeout.total_seconds()
-        self._free = asyncio.Semaphore(most)
+        self._places = _Places(lambda: share(most))
         self._idle: list[tuple[aiosmtplib.SMTP, float, int]] = []  # since when, mails carried
         self._connector = Connector(server, timeout=self._timeout, monotonic=monotonic)
         self._served: deque[str] = deque(maxlen=_REMEMBERED)
@@ -115,14 +119,14 @@ class SmtpPool:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
         """Lend a connection; one that saw any trouble is closed, since its answers may be out of step."""
-        async with self._free:
+        async with self._places:
             connection, carried = await self._reuse() or (await self._connector.connect(), 0)
             try:
                 yield connection
             except BaseException:
                 connection.close()
                 raise
-            if carried + 1 < _MOST_CARRIED:
+            if carried + 1 < _MOST_CARRIED and not self._places.are_too_many(len(self._idle)):
                 self._idle.append((connection, asyncio.get_running_loop().time(), carried + 1))
             else:
                 await _take_leave(connection)
@@ -149,6 +153,42 @@ class SmtpPool:
             else:
                 return connection, carried
         return None
+
+
+class _Places:
+    """As many at a time as `most` says just now, in order of asking."""
+
+    def __init__(self, most: Callable[[], int]) -> None:
+        self._most = most
+        self._taken = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def are_too_many(self, idle: int) -> bool:
+        """Return whether there are more than may be, with so many idle ones."""
+        return self._taken + idle > self._most()
+
+    async def __aenter__(self) -> None:
+        while self._taken >= self._most():
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._call()  # the next one, if it was this one's turn
+                raise
+        self._taken += 1
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._taken -= 1
+        self._call()
+
+    def _call(self) -> None:
+        free = self._most() - self._taken
+        while free > 0 and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                free -= 1
 
 
 async def _take_leave(connection: aiosmtplib.SMTP) -> None:

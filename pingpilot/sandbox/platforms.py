@@ -195,7 +195,7 @@ class TelegramInSandbox(_Played[TelegramStandIn]):
         return {"token": self._stand_in.token, "api_url": self._stand_in.url}
 
     async def link(self, code: str) -> None:
-        await self._stand_in.wait_polling()
+        await self._stand_in.wait_listening()
         await self._stand_in.say(self._person, f"/link {code}")
 
     @property

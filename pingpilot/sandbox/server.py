@@ -7,6 +7,8 @@ import ssl
 import struct
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Self, cast
 
 from aiohttp import web
@@ -20,21 +22,44 @@ GRACE_SECONDS = 0.2
 
 TOO_MANY_REQUESTS = 429
 
+COUNTS = "/counts"
+"""Where a stand-in tells of limits that clients exceeded."""
+
 HALF_AN_ANSWER = (
     b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 200\r\n\r\n{"ok": true, "id'
 )
 
 
 class Refused(Exception):
-    """The platform's answer to a request it doesn't take."""
+    """The platform's answer to a request it doesn't take; `limit` names the one that it exceeds, if any."""
 
     def __init__(
-        self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        *,
+        limit: str | None = None,
     ) -> None:
         super().__init__(status, body)
         self.status = status
         self.body = body
         self.headers = headers or {}
+        self.limit = limit
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """A client came while another of the same token was there: who was there and who came, by the host and
+    port that they were given as the platform's address.
+    """
+
+    former: str
+    later: str
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def as_json(self) -> dict[str, str]:
+        return {"former": self.former, "later": self.later, "at": self.at.isoformat()}
 
 
 def json_answer(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -69,7 +94,11 @@ class HttpStandIn:
 
     It may be started again after `stop()`, on the same port and with what it has received so far, as
     a platform that comes back. With `tls` it speaks that. `calls` counts requests by name, `throttled` the
-    answers of status 429.
+    answers of status 429, `exceeded` the times that a client exceeded a limit, by the limit; answers of the
+    fault queue are no limits. `GET /counts` tells them to other processes.
+
+    Several clients of one token are told apart by the host that each names in its requests: give them
+    different ones (127.0.0.2, 127.0.0.3) of a stand-in that listens on 0.0.0.0.
     """
 
     def __init__(self, *, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
@@ -79,6 +108,7 @@ class HttpStandIn:
         self.faults = FaultQueue()
         self.calls: Counter[str] = Counter()
         self.throttled = 0
+        self.exceeded: Counter[str] = Counter()
         self._changes = Changes()
         self._halted = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -107,6 +137,11 @@ class HttpStandIn:
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.stop()
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What `GET /counts` shows: what clients did that a platform would not have them do."""
+        return {"throttled": self.throttled, "exceeded": dict(self.exceeded), "calls": dict(self.calls)}
 
     async def wait_for_calls(self, route: str, count: int = 1, timeout: float = 10) -> None:
         """Return once `calls[route]` is at least `count`; raises `TimeoutError`."""
@@ -143,6 +178,8 @@ class HttpStandIn:
 
     @web.middleware
     async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path == COUNTS:
+            return json_answer(self.counts)
         self.calls[self._name_of(request)] += 1
         route, fault = self._route_of(request), None
         if route is not None:
@@ -157,6 +194,8 @@ class HttpStandIn:
             answer = await self._take(request, handler)
         except Refused as refusal:
             self.throttled += refusal.status == TOO_MANY_REQUESTS
+            if refusal.limit:
+                self.exceeded[refusal.limit] += 1
             return json_answer(refusal.body, status=refusal.status, headers=refusal.headers)
         return answer if fault is None else await self._misbehave(request, fault)
 

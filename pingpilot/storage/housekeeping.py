@@ -6,7 +6,7 @@ from functools import partial
 
 import structlog
 
-from models import failure_count
+from models import failure_count, incoming_update
 from models.activity import KEPT_FOR, slot_of
 from models.database import connection, unit_of_work
 from models.delivery import with_statuses
@@ -63,6 +63,7 @@ class Housekeeper:
         ended, oldest_slot = now - _KEPT_AFTER_END, slot_of(now - KEPT_FOR)
         for table, column, before in (
             ("idempotency_keys", "created_at", now - IDEMPOTENCY_WINDOW),
+            ("incoming_updates", "received_at", now - incoming_update.KEPT_FOR),
             ("sessions", "expires_at", ended),
             ("sign_in_links", "expires_at", ended),
             ("sign_up_links", "expires_at", ended),

@@ -13,18 +13,30 @@ from pingpilot.loops import leave
 
 
 async def prepare_database(settings: Settings) -> None:
-    """Bring the database's schema up to date. Raises `SettingsError` where it can't be used.
+    """Bring the database's schema up to date, past a pooler. Raises `SettingsError` where it can't be used.
 
     Migrating takes a process of its own: Tortoise keeps 25 MB for it, which a daemon would never give back.
     It ends with this one, however this one ends, since its standard input does.
     """
+    variable = settings.database_variable
     try:
-        if await is_current(settings.database):
+        if settings.database_direct_url:
+            from models.backends.asyncpg import place_of  # noqa: PLC0415  # 2 MB for SQLite's users
+
+            pooled, variable = await place_of(settings.database), settings.database_direct_variable
+            if pooled != await place_of(settings.database_direct):
+                raise SettingsError(
+                    f"{PREFIX}DATABASE_URL and {PREFIX}DATABASE_DIRECT_URL lead to different databases: set "
+                    "the one to a pooler's address, the other to that of the server behind it."
+                )
+        if await is_current(settings.database_direct):
             return
     except DatabaseUnavailable as exc:
-        raise cannot_be_used(settings, exc) from exc
+        raise cannot_be_used(variable, exc) from exc
     if settings.database_url:
         place = {f"{PREFIX}DATABASE_URL": settings.database_url}
+        if settings.database_direct_url:
+            place[f"{PREFIX}DATABASE_DIRECT_URL"] = settings.database_direct_url
     else:  # whatever folder the child is in
         place = {f"{PREFIX}DATA_DIR": str(settings.data_dir.absolute())}
     process = await asyncio.create_subprocess_exec(
@@ -51,15 +63,15 @@ async def prepare_database(settings: Settings) -> None:
 async def _migrate(settings: Settings) -> None:
     """Apply what migrations are missing, in this process. Raises `SettingsError` as `prepare_database`."""
     try:
-        if not await is_current(settings.database):
-            await migrate(settings.database)
+        if not await is_current(settings.database_direct):
+            await migrate(settings.database_direct)
     except DatabaseUnavailable as exc:
-        raise cannot_be_used(settings, exc) from exc
+        raise cannot_be_used(settings.database_direct_variable, exc) from exc
 
 
-def cannot_be_used(settings: Settings, exc: DatabaseUnavailable) -> SettingsError:
-    """Return what to tell whoever starts something on a database that can't be used."""
-    return SettingsError(f"The database can't be used ({exc}): check {settings.database_variable}.")
+def cannot_be_used(variable: str, exc: DatabaseUnavailable) -> SettingsError:
+    """Return what to tell whoever starts something on a database that can't be used, which is set there."""
+    return SettingsError(f"The database can't be used ({exc}): check {variable}.")
 
 
 def _end_with_parent() -> None:

@@ -9,11 +9,15 @@ log = structlog.get_logger(__name__)
 
 
 class State(StrEnum):
-    """What a part does. `OFF`: not configured. `PAUSED`: needs a person, and is tried now and then."""
+    """What a part does. `OFF`: not configured. `PAUSED`: needs a person, and is tried now and then.
+
+    `STANDBY`: another daemon leads its bot.
+    """
 
     OFF = "off"
     CONNECTING = "connecting"
     UP = "up"
+    STANDBY = "standby"
     RETRYING = "retrying"
     PAUSED = "paused"
 

@@ -14,6 +14,7 @@ from pingpilot.delivery.channel import Recipient
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
+    NotLeading,
     PermanentFailure,
     RateLimited,
     TemporaryFailure,
@@ -403,3 +404,39 @@ async def test_an_address_that_discord_refuses_stands_in_the_text_instead(
     [embed] = message.embeds
     assert (embed["title"], "url" in embed) == ("💰 Order", False)
     assert embed["description"].startswith("https://odd_host.example/1\n\nA new sale")
+
+
+@pytest.mark.parametrize("looks", range(4))
+async def test_nothing_is_asked_for_once_another_daemon_may_lead(
+    discord_stand_in: DiscordStandIn, ada: Recipient, looks: int
+) -> None:
+    """Its time may be over at any moment: it is looked at until the body goes out."""
+    answers = [True]
+    channel = DiscordChannel(
+        token=SecretStr(TOKEN), may_act=lambda: answers.pop(0) if len(answers) > 1 else answers[0]
+    )
+    try:
+        await channel.send(ada, SALE)  # logs in
+        answers[:] = [True] * looks + [False]
+        if looks < 3:
+            with pytest.raises(NotLeading):
+                await channel.send(ada, OTHER)
+        else:  # all of it was on its way
+            await channel.send(ada, OTHER)
+    finally:
+        await channel.close()
+
+    assert len(discord_stand_in.messages) == (1 if looks < 3 else 2)
+
+
+async def test_a_daemon_that_does_not_lead_does_not_log_in(
+    discord_stand_in: DiscordStandIn, ada: Recipient
+) -> None:
+    channel = DiscordChannel(token=SecretStr(TOKEN), may_act=lambda: False)
+    try:
+        with pytest.raises(NotLeading):
+            await channel.send(ada, SALE)
+    finally:
+        await channel.close()
+
+    assert discord_stand_in.calls[LOGIN] == 0

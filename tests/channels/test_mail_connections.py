@@ -274,3 +274,29 @@ async def test_a_name_server_that_hangs_holds_no_stop() -> None:
     assert said == b"stopping\n"
     assert re.fullmatch("0", str(process.returncode))
     assert time.monotonic() - began < 5
+
+
+async def test_no_more_connections_are_open_than_this_daemons_share(mail_stand_in: MailStandIn) -> None:
+    share = 1
+    pool = SmtpPool(server_at(mail_stand_in), most=4, share=lambda _most: share, timeout=PATIENCE)
+
+    async def send(number: int) -> None:
+        message = f"Subject: {number}\r\n\r\nx\r\n".encode()
+        await pool.send("ping@example.com", f"user{number}@example.org", message)
+
+    async def most_among(numbers: range) -> int:
+        before = mail_stand_in.connections
+        await asyncio.gather(*(send(number) for number in numbers))
+        return mail_stand_in.connections - before
+
+    alone = await most_among(range(6))
+    share = 3
+    together = await most_among(range(6, 18))
+    share = 1
+    again = await most_among(range(18, 24))
+    await pool.close()
+
+    assert alone == 1
+    assert together == 2  # and the one that was kept
+    assert again == 0
+    assert len(mail_stand_in.mails) == 24

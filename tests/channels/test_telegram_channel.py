@@ -14,6 +14,7 @@ from pingpilot.delivery.channel import Recipient
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
+    NotLeading,
     PermanentFailure,
     RateLimited,
     RecipientMoved,
@@ -419,3 +420,26 @@ async def test_a_room_where_the_bot_may_not_write_is_gone(
 
     assert isinstance(failure, PermanentFailure)
     assert failure.recipient_gone
+
+
+@pytest.mark.parametrize("looks", range(4))
+async def test_nothing_is_asked_for_once_another_daemon_may_lead(
+    telegram_stand_in: TelegramStandIn, grace: Recipient, looks: int
+) -> None:
+    """Its time may be over at any moment: it is looked at until the body goes out."""
+    answers = [True] * looks + [False]
+    channel = TelegramChannel(
+        token=SecretStr(TOKEN),
+        api_url=telegram_stand_in.url,
+        may_act=lambda: answers.pop(0) if len(answers) > 1 else answers[0],
+    )
+    try:
+        if looks < 3:
+            with pytest.raises(NotLeading):
+                await channel.send(grace, SALE)
+        else:  # all of it was on its way
+            await channel.send(grace, SALE)
+    finally:
+        await channel.close()
+
+    assert len(telegram_stand_in.messages) == (0 if looks < 3 else 1)

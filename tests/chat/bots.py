@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Protocol, Self
 
 import pytest
@@ -12,7 +13,9 @@ from pydantic import SecretStr
 
 from bots.commands import Commands
 from bots.discord.client import DiscordBot
+from bots.discord.sessions import WINDOW, SessionStarts
 from bots.telegram.application import TelegramBot
+from bots.telegram.webhook import Webhook
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.channels import DISCORD, TELEGRAM
 from pingpilot.clock import SystemClock
@@ -43,15 +46,52 @@ class Bots:
     woken: list[str] = field(default_factory=list)
     base_url: str = "http://localhost:8080"
     told: list[tuple[str, str]] = field(default_factory=list)
+    session_window: timedelta = WINDOW
 
-    def discord(self, stand_in: DiscordStandIn, token: str = TOKEN) -> DiscordBot:
+    def discord(
+        self, stand_in: DiscordStandIn, token: str = TOKEN, *, may_act: Callable[[], bool] = lambda: True
+    ) -> DiscordBot:
+        starts = SessionStarts(health=self.health, clock=SystemClock(), window=self.session_window)
         return DiscordBot(
-            token=SecretStr(token), api_url=stand_in.url, commands=self.commands, health=self.health
+            token=SecretStr(token), commands=self.commands, health=self.health, starts=starts, may_act=may_act
         )
 
-    def telegram(self, stand_in: TelegramStandIn, token: str = TOKEN) -> TelegramBot:
+    def telegram(
+        self,
+        stand_in: TelegramStandIn,
+        token: str = TOKEN,
+        *,
+        webhook: Webhook | None = None,
+        may_act: Callable[[], bool] = lambda: True,
+    ) -> TelegramBot:
         return TelegramBot(
-            token=SecretStr(token), api_url=stand_in.url, commands=self.commands, health=self.health
+            token=SecretStr(token),
+            api_url=stand_in.url,
+            commands=self.commands,
+            health=self.health,
+            webhook=webhook or self.webhook(),
+            polls=webhook is None,
+            may_act=may_act,
+        )
+
+    def webhook(
+        self,
+        url: str = "http://localhost",
+        *,
+        needs_https: bool = False,
+        may_act: Callable[[], bool] = lambda: True,
+    ) -> Webhook:
+        """Return one daemon's end of the webhook, which is posted to at this address."""
+        return Webhook(
+            token=SecretStr(TOKEN),
+            bot="telegram:7000000042",
+            base_url=url,
+            needs_https=needs_https,
+            clock=SystemClock(),
+            health=self.health,
+            may_act=may_act,
+            look_every=timedelta(seconds=0.05),
+            ask_every=timedelta(seconds=0.1),
         )
 
     @property

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from bots.discord.channel import DiscordChannel
@@ -229,3 +230,29 @@ async def test_a_part_that_ends_shows_why_and_is_run_again(end: Exception | None
     await asyncio.wait([task])
 
     assert shown == reason
+
+
+async def test_a_reply_of_a_bot_that_leads_no_more_is_left_to_the_next_leader(
+    storage: str, bots: Bots, discord_stand_in: DiscordStandIn, telegram_stand_in: TelegramStandIn
+) -> None:
+    leads, held = True, asyncio.Event()
+    telegram_stand_in.faults.add(Fault.hold(held), route="deleteMessage")
+    with structlog.testing.capture_logs() as log:
+        async with (
+            bots.supervised(bots.discord(discord_stand_in, may_act=lambda: leads)),
+            bots.supervised(bots.telegram(telegram_stand_in, may_act=lambda: leads)),
+        ):
+            key_in_chat = OnTelegram(telegram_stand_in).ask(f"/link pp_{'x' * 43}")
+            asked = [asyncio.create_task(key_in_chat)]
+            await telegram_stand_in.wait_for_calls("deleteMessage")
+            leads = False  # both stood still here, and hear of it later
+            held.set()
+            asked.append(asyncio.create_task(OnDiscord(discord_stand_in).ask("/help")))
+            told = {f"A reply on {platform} was not sent" for platform in ("Telegram", "Discord")}
+            await until(lambda: told <= {each["event"] for each in log})
+        for each in asked:
+            each.cancel()
+
+    assert not [each for each in log if each["log_level"] == "error"]
+    assert not telegram_stand_in.messages
+    assert not discord_stand_in.replies

@@ -17,7 +17,13 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
     await made.close()
 
 
-async def test_without_a_terminal_it_shows_key_and_curl_and_what_arrives(sandbox: Sandbox) -> None:
+async def test_without_a_terminal_it_shows_key_and_curl_and_what_arrives(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    of_a_server = (
+        "PINGPILOT_DATABASE_URL=postgres://pooler/x\nPINGPILOT_DATABASE_DIRECT_URL=postgres://db/x\n"
+    )
+    (tmp_path / ".env").write_text(of_a_server)  # the sandbox has a database of its own
     await sandbox.start(terminal=False)
     assert f"curl {sandbox.base_url}/api/v1/event" in sandbox.printed
     assert f"  {sandbox.base_url}/sign-in/" in sandbox.printed

@@ -71,6 +71,22 @@ async def test_an_invitation_ends_and_is_taken_back(api: Api, person: Person, cl
     assert not await Account.exists()
 
 
+async def test_of_invitations_at_once_one_is_good_and_none_is_over_the_limit(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by two operators, at two daemons."""
+    monkeypatch.setattr("pingpilot.accounts.sign_up.MOST_INVITATIONS", 2)
+
+    await asyncio.gather(*(invited(api) for _ in range(5)))
+    others = await asyncio.gather(
+        *(invited(api, f"grace-{number}@example.com") for number in range(5)), return_exceptions=True
+    )
+
+    assert await SignUpLink.filter(email=GRACE).count() == 1
+    assert [type(each) for each in others].count(TooMany) == 4
+    assert await SignUpLink.all().count() == 2
+
+
 @ON_SQLITE
 async def test_who_may_be_invited(api: Api, person: Person, ada: Account) -> None:
     link, now = await invited(api), api.clock.now()

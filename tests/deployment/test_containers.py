@@ -1,5 +1,6 @@
 """The Dockerfile and the Compose files, as far as they can be checked without a container engine."""
 
+import asyncio
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
 from aiohttp import web
@@ -18,7 +20,9 @@ from aiohttp import web
 from api.app import CALLS
 from pingpilot import __version__
 from pingpilot.config import PREFIX, Settings
-from tests.support.daemon import execute
+from tests.support.daemon import execute, free_port
+from tests.support.executables import executable_of
+from tests.support.waiting import comes_true
 
 ROOT = Path(__file__).parents[2]
 VARIABLES = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
@@ -34,7 +38,8 @@ def named_in(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "file", ["Dockerfile", "compose.yaml", "compose.postgres.yaml", "deploy/pingpilot.service"]
+    "file",
+    ["Dockerfile", "compose.yaml", "compose.postgres.yaml", "compose.scale.yaml", "deploy/pingpilot.service"],
 )
 def test_only_settings_that_there_are_are_set(file: str) -> None:
     named = named_in((ROOT / file).read_text())
@@ -107,6 +112,72 @@ def test_postgresql_is_waited_for_and_its_password_never_has_a_default() -> None
     assert Settings(database_url=url.replace(password, "secret")).database.endswith(
         "@postgres:5432/pingpilot"
     )
+
+
+def test_three_daemons_share_a_postgresql_behind_a_proxy_that_they_trust() -> None:
+    scale, alone = compose("compose.scale.yaml"), compose("compose.yaml")["services"]["pingpilot"]
+    services = scale["services"]
+    daemon, environment = services["pingpilot"], services["pingpilot"]["environment"]
+    [subnet] = scale["networks"]["default"]["ipam"]["config"]
+    url = re.sub(r"\$\{.*\}", "secret", environment["PINGPILOT_DATABASE_URL"])
+    settings = Settings(database_url=url, trusted_proxies=environment["PINGPILOT_TRUSTED_PROXIES"])
+
+    assert services["postgres"] == compose("compose.postgres.yaml")["services"]["postgres"]
+    assert daemon["depends_on"]["postgres"]["condition"] == "service_healthy"
+    assert settings.database.endswith("@postgres:5432/pingpilot")
+    assert settings.trusted_proxies == (subnet["subnet"],)
+    own = {"scale", "environment", "depends_on"}
+    assert {name: daemon[name] for name in daemon.keys() - own} == {
+        name: alone[name] for name in alone.keys() - {"ports", "volumes"}
+    }
+    assert daemon["scale"] == 3
+    assert services["proxy"]["ports"] == ["127.0.0.1:8080:8080"]
+
+
+async def test_the_proxy_before_three_daemons_asks_one_that_lives(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.headers["X-Forwarded-For"])
+        return web.Response()
+
+    file = (ROOT / "deploy" / "scale.Caddyfile").read_text()
+    [(name, port)] = re.findall(r"dynamic a (\w+) (\d+)", file)
+    assert name in compose("compose.scale.yaml")["services"]
+    assert int(port) == compose("compose.scale.yaml")["services"][name]["environment"]["PINGPILOT_HTTP_PORT"]
+    async with serving_gets(answer) as upstream:
+        # On localhost nobody listens at ::1, as with a daemon that was killed
+        file = file.replace(f"{name} {port}", f"localhost {upstream}").replace(
+            ":8080 {", f":{(own := free_port())} {{"
+        )
+        (tmp_path / "Caddyfile").write_text(file)
+        process = await asyncio.create_subprocess_exec(
+            executable_of("caddy"),
+            "run",
+            "--config",
+            str(tmp_path / "Caddyfile"),
+            cwd=tmp_path,
+            env={**os.environ, "HOME": str(tmp_path)},
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with aiohttp.ClientSession(f"http://127.0.0.1:{own}") as session:
+
+                async def is_up() -> bool:
+                    try:
+                        async with session.get("/healthz") as reply:
+                            return reply.status == 200
+                    except aiohttp.ClientError:
+                        return False
+
+                await comes_true(is_up, "the proxy to answer", timeout=60)
+                statuses = {(await session.get("/healthz")).status for _ in range(10)}
+                metrics = (await session.get("/metrics")).status
+        finally:
+            process.kill()
+            await process.wait()
+
+    assert (statuses, metrics, set(asked)) == ({200}, 404, {"127.0.0.1"})
 
 
 def test_what_is_installed_has_every_file_that_is_read_at_run_time(tmp_path: Path) -> None:

@@ -34,10 +34,10 @@ async def let_wait(engine: Engine, account: Account, destinations: int) -> None:
 async def test_channels_that_ask_together_each_get_their_own(engine: Engine, alice: Account) -> None:
     await link_chat(alice, DISCORD.name, engine.clock)
     await engine.post(alice, "one")
-    claimer = Claimer(daemon_id="daemon-1")
+    claimer = Claimer()
 
     claims = await asyncio.gather(
-        *(claimer.claim(Wish(name, 50, engine.clock.now())) for name in direct_channels())
+        *(claimer.claim(Wish(name, "daemon-1", 50, engine.clock.now())) for name in direct_channels())
     )
 
     channels = [[claim.channel for claim in some] for some in claims]
@@ -54,7 +54,7 @@ async def test_an_account_with_very_many_destinations_hides_no_other(
     await let_wait(engine, alice, MOST_SEEN + 1)
     await engine.post(bob, "to bob")
 
-    claims = await Claimer(daemon_id="daemon-1").claim(Wish(TELEGRAM.name, 2, engine.clock.now()))
+    claims = await Claimer().claim(Wish(TELEGRAM.name, "daemon-1", 2, engine.clock.now()))
 
     assert {claim.account_id for claim in claims} == {alice.id, bob.id}
 
@@ -64,10 +64,10 @@ async def test_however_much_waits_all_accounts_come_in_turn(engine: Engine) -> N
     accounts = [await engine.account(name) for name in ("ada", "bea", "cem", "dan", "eve")]
     for account in accounts:
         await let_wait(engine, account, 40)
-    claimer, served = Claimer(daemon_id="daemon-1"), Counter[int]()
+    claimer, served = Claimer(), Counter[int]()
 
     for _ in range(4):
-        claims = await claimer.claim(Wish(TELEGRAM.name, 25, engine.clock.now()))
+        claims = await claimer.claim(Wish(TELEGRAM.name, "daemon-1", 25, engine.clock.now()))
         served += Counter(claim.account_id for claim in claims)
         sent = [claim.delivery_id for claim in claims]
         await Delivery.filter(id__in=sent).update(status="delivered")  # and more waits behind each

@@ -7,6 +7,7 @@ import pytest
 from models import Account, Destination
 from pingpilot.accounts.quiet_hours import LONGEST_MUTE, mute, set_quiet_hours
 from pingpilot.channels import TELEGRAM
+from pingpilot.cluster.mandate import Always
 from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.delivery.dispatcher import CLOCK_CHECK, EXPIRY_CHECK, RELEASE_CHECK
 from pingpilot.delivery.queue import DeliveryQueue
@@ -63,7 +64,7 @@ async def test_a_wait_that_another_machine_began_ends_within_minutes(engine: Eng
         await eventually(statuses, ["delivered", "pending"])
     engine.clock.set_by(-AHEAD)
 
-    queue = DeliveryQueue(channel=TELEGRAM.name, daemon_id="daemon-1")
+    queue = DeliveryQueue(channel=TELEGRAM.name, mandate=Always("daemon-1"))
     count = await queue.bring_forward(engine.clock.now(), asked_for=CLOCK_CHECK)
 
     assert count == 1
@@ -134,7 +135,7 @@ async def test_a_mute_longer_than_any_can_be_is_none(
 
 async def test_a_lease_from_a_clock_ahead_is_over(engine: Engine, alice: Account) -> None:
     await engine.post(alice, "one")
-    await Claimer(daemon_id="daemon-1").claim(Wish(TELEGRAM.name, 50, engine.clock.now() + AHEAD))
+    await Claimer().claim(Wish(TELEGRAM.name, "daemon-1", 50, engine.clock.now() + AHEAD))
 
     async with engine.running("daemon-2"):
         engine.clock.advance(EXPIRY_CHECK)

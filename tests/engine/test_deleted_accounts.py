@@ -20,8 +20,8 @@ async def test_an_account_deleted_in_mid_send_keeps_no_outcome_from_being_record
 ) -> None:
     await engine.post(alice, "to alice")
     await engine.post(bob, "to bob")
-    claims = await Claimer(daemon_id="daemon-1").claim(Wish(TELEGRAM.name, 2, engine.clock.now()))
-    journal = Journal(daemon_id="daemon-1")
+    claims = await Claimer().claim(Wish(TELEGRAM.name, "daemon-1", 2, engine.clock.now()))
+    journal = Journal()
     attempts = [Attempt(claim, DELIVERED, engine.clock.now(), timedelta()) for claim in claims]
 
     await delete_account(alice, engine.clock.now())

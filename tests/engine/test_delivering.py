@@ -248,7 +248,7 @@ async def test_what_was_claimed_as_the_database_went_away_is_sent_once_it_is_bac
 ) -> None:
     await engine.post(alice, "Sold!")
     # It is stored, and the answer never came
-    assert await Claimer(daemon_id="daemon-1").claim(Wish(TELEGRAM.name, 50, engine.clock.now()))
+    assert await Claimer().claim(Wish(TELEGRAM.name, "daemon-1", 50, engine.clock.now()))
     await engine.post(bob, "Sold, too!")
     await rename("categories", "elsewhere")
 

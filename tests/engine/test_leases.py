@@ -14,7 +14,7 @@ from .scripted import Engine, delivery, history, outcomes
 
 async def die_while_sending(engine: Engine, daemon_id: str) -> None:
     """Claim what is due as a daemon does that never comes to record what came of it."""
-    claims = await Claimer(daemon_id=daemon_id).claim(Wish(TELEGRAM.name, 50, engine.clock.now()))
+    claims = await Claimer().claim(Wish(TELEGRAM.name, daemon_id, 50, engine.clock.now()))
     assert claims
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from pingpilot.channels import Rate, Window
-from pingpilot.delivery.pacing import Pacer
+from pingpilot.delivery.pacing import Pacer, Sent
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -163,3 +163,28 @@ async def test_recipients_nobody_writes_to_any_more_are_forgotten() -> None:
     times = await turns(pacer, clock, "one more", "one more", "0", "0")
 
     assert times == [0, 1, 1, 2]
+
+
+async def test_what_was_sent_by_another_daemon_counts_by_recipient() -> None:
+    clock = PassingClock()
+    rate = Rate(per_second=1 / 3, burst=3)
+    pacer = Pacer(overall=None, per_recipient=Rate(per_second=1, burst=2), per_room=rate, clock=clock)
+
+    pacer.begin(
+        [Sent("room", True, 2.5), Sent("room", True, 2), Sent("room", True, 1.5), Sent("a", False, 5)]
+    )
+    start = clock.monotonic()
+    async with pacer.turn("room", in_room=True):
+        in_room = clock.monotonic() - start
+
+    assert in_room == pytest.approx(3 - 2.5)
+    assert await turns(pacer, clock, "a", "a", "other") == [0, 0, 0]
+
+
+async def test_a_new_term_leaves_half_of_the_window_to_the_one_before() -> None:
+    clock = PassingClock()
+    pacer = windowed(clock, Window(most=4, seconds=1))
+
+    pacer.begin()
+
+    assert await turns(pacer, clock, *"abcde") == [0, 0, 1, 1, 2]

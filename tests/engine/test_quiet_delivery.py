@@ -78,7 +78,7 @@ async def test_what_waits_is_put_aside_in_one_go(engine: Engine, alice: Account)
     await set_quiet_hours(alice, "telegram", NOW_TO_ONE, silently=False, now=engine.clock.now())
     await engine.post(alice, *(f"number {number}" for number in range(5)))
 
-    [claim] = await Claimer(daemon_id="daemon-1").claim(Wish("telegram", 50, engine.clock.now()))
+    [claim] = await Claimer().claim(Wish("telegram", "daemon-1", 50, engine.clock.now()))
 
     assert sorted(claim.delivery_ids) == [each.id for each in await deliveries()]
     assert claim.hold_until == engine.clock.now() + HOUR

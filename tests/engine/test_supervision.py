@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from pingpilot.daemon.supervision import end
+from pingpilot.loops import end
 
 
 async def test_a_part_that_lost_its_cancellation_ends_all_the_same() -> None:

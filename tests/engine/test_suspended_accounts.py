@@ -6,6 +6,7 @@ from models import Account
 from pingpilot.accounts.accounts import resume_account, suspend_account
 from pingpilot.accounts.categories import change_category
 from pingpilot.accounts.quiet_hours import LOOKED_AT_AGAIN, set_quiet_hours
+from pingpilot.cluster.mandate import Always
 from pingpilot.delivery.queue import DeliveryQueue
 from tests.support.waiting import comes_true, eventually
 
@@ -33,7 +34,7 @@ async def test_what_waits_is_held_and_goes_out_afterwards(
         await eventually(statuses, ["held", "held", "delivered"])
         engine.clock.advance(LOOKED_AT_AGAIN + timedelta(seconds=1))  # looked at anew, and held again
         await comes_true(is_held_for_longer, "them to be held again")
-        queue = DeliveryQueue(channel="telegram", daemon_id="another")
+        queue = DeliveryQueue(channel="telegram", mandate=Always("another"))
         brought_forward = await queue.bring_forward(engine.clock.now(), asked_for=timedelta(hours=1))
         tried = list(engine.channel.tried)
         await resume_account(alice, engine.clock.now())

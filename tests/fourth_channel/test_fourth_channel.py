@@ -15,6 +15,7 @@ from pingpilot.accounts.accounts import NewAccount, create_account
 from pingpilot.channels import CHANNELS, AddressSource
 from pingpilot.config import load_settings, unknown_variables
 from pingpilot.daemon.daemon import Daemon
+from pingpilot.daemon.identity import Identity
 from pingpilot.doctor import Finding, Level, examine
 
 from . import KIND
@@ -69,7 +70,7 @@ async def a_program(account: NewAccount) -> AsyncIterator[ClientSession]:
     """The real daemon over the open database, and a program with the account's key."""
     stop = asyncio.Event()
     up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    daemon = Daemon(load_settings(), grace=timedelta(seconds=1))
+    daemon = Daemon(load_settings(), identity=Identity("box:0:1"), grace=timedelta(seconds=1))
     serving = asyncio.create_task(daemon.serve(stop, on_up=up.set_result))
     headers = {"Authorization": f"Bearer {account.api_key}", "Prefer": "wait=20"}
     async with ClientSession(await up, headers=headers) as program:

@@ -178,6 +178,13 @@ def _rows(large: int, medium: int, now: datetime) -> Rows:
             "channel user_id guessed_at",
             [("telegram", str(each), now - timedelta(minutes=5)) for each in others],
         ),
+        "incoming_updates": (
+            "bot update_id content received_at",
+            [
+                ("telegram:42", i, "sealed" if i > 1990 else None, now - timedelta(days=i % 3))
+                for i in range(2000)
+            ],
+        ),
         "failure_counts": (
             "hour channel final reason failures",
             [

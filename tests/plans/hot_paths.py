@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from api.app import CALLS
 from bots.commands import Commands
-from models import Account, Event, Plan
+from models import Account, Event, Fact, IncomingUpdate, Plan
 from models.ids import event_id_text
 from pingpilot.accounts.accounts import accounts_without_channel, has_operator
 from pingpilot.accounts.exporting import export_account
@@ -22,7 +22,7 @@ from pingpilot.accounts.quiet_hours import mute
 from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.rooms import Room, linked_rooms
 from pingpilot.accounts.sign_up import Newcomers, SignUp
-from pingpilot.channels import CHANNELS, TELEGRAM
+from pingpilot.channels import CHANNELS, TELEGRAM, Rate
 from pingpilot.delivery.channel import Recipient
 from pingpilot.errors import PermanentFailure, RateLimited, RecipientMoved, TemporaryFailure
 from pingpilot.events.deliveries import Selection, count_deliveries, list_deliveries, retry_deliveries
@@ -222,6 +222,11 @@ async def _talk_to_bots(api: Api, account: Account) -> None:
     await commands.rooms.link(user, room, code.code)
     await commands.rooms.unlink(user, room)
     await commands.rooms.suspend("telegram", "-6", "The bot was removed.")
+    await IncomingUpdate.keep("telegram:42", 5000, "sealed", api.clock.now())
+    await IncomingUpdate.count_waiting("telegram:42", 1000)
+    await IncomingUpdate.give_back(await IncomingUpdate.take("telegram:42", 8))
+    await Fact.take_turn("discord.session.42", timedelta(hours=1))
+    await Fact.take_turn("discord.session.42", timedelta(hours=1))
 
 
 async def _deliver(api: Api) -> None:
@@ -238,7 +243,11 @@ async def _deliver(api: Api) -> None:
             RecipientMoved("It moved.", address="-77", topic=None),
         )
         dispatcher = api.composition.dispatcher(
-            channel, predecessors=[DEAD_DAEMON], slots=5, poll=timedelta(milliseconds=10)
+            channel,
+            predecessors=[DEAD_DAEMON],
+            pace=(None, Rate(per_second=1000, burst=1000)),  # so that it looks at what was sent lately
+            slots=5,
+            poll=timedelta(milliseconds=10),
         )
         async with running(dispatcher, grace=timedelta(seconds=5)):
             if name in ("telegram", "email"):

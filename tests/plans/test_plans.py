@@ -34,7 +34,7 @@ MOST_ROWS = 5500
 """Rows of one table that PostgreSQL may read for a statement: a page of events looks at 5,000 at most."""
 MOST_STEPS = 90_000
 """Steps that SQLite may take: 5,000 events with the deliveries of each are nearly as many."""
-BOUNDED = {"facts"}
+BOUNDED = {"daemons", "facts", "leaders"}
 """Tables that have a handful of rows, whatever happens."""
 
 
@@ -80,6 +80,7 @@ EXEMPT = (
         scans=False,
         only="postgres",
     ),
+    Exempt("FROM delivery_attempts ORDER BY id DESC LIMIT", "the latest, by their ids", only="sqlite"),
     Exempt("SELECT group_concat(text, ?)", "a page of an export, as large as memory likes", only="sqlite"),
 )
 
@@ -88,7 +89,14 @@ NOT_RUN = {
     "SELECT * FROM unnest(": "PostgreSQL alone",
     "SELECT ? FROM destinations dest WHERE dest.account_id = deliveries.account_id": "a race, by ids",
     "SELECT id FROM deliveries WHERE id = ANY(?)": "a race, by ids",
-    "leased_by = ? AND id NOT IN (": "after the database was away: what one daemon is sending",
+    "AND NOT (id = ANY(?)) RETURNING id": "after the database was away: what one daemon is sending",
+    "FROM leaders": "PostgreSQL alone: one row",
+    "INTO leaders": "PostgreSQL alone: one row",
+    "UPDATE leaders": "PostgreSQL alone: one row",
+    "FROM daemons": "PostgreSQL alone: a row a daemon",
+    "INTO daemons": "PostgreSQL alone: a row a daemon",
+    "FROM unnest(": "PostgreSQL alone",
+    "delivered_at = ? WHERE id = ANY(?)": "SQLite alone: PostgreSQL has one for all of a batch",
     "SELECT name FROM": "asks which migrations were applied",
     "SELECT clock_timestamp()": "asks for the time",
     "SELECT ? FROM sqlite_master": "for a backup",

@@ -14,6 +14,7 @@ from pingpilot.accounts.keys import create_key
 from pingpilot.channels import DISCORD, TELEGRAM, direct_channels
 from pingpilot.config import Settings, load_settings
 from pingpilot.daemon.daemon import Daemon
+from pingpilot.daemon.identity import Identity
 from tests.channels.standins import keeping_discords_address, open_conversation
 from tests.support.accounts import link_chat, new_account
 from tests.support.clock import ManualClock
@@ -76,7 +77,8 @@ class InProcess:
 async def running(settings: Settings, clock: ManualClock) -> AsyncIterator[str]:
     """Run a daemon over the open database; gives its base URL."""
     stop, url = asyncio.Event(), asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(Daemon(settings, clock=clock).serve(stop, on_up=url.set_result))
+    made = Daemon(settings, identity=Identity("box:0:1"), clock=clock)
+    task = asyncio.create_task(made.serve(stop, on_up=url.set_result))
     try:
         yield await url
     finally:

@@ -6,14 +6,19 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
 
+from pingpilot.config import Settings
 from pingpilot.doctor import Finding, Level, examine
 from pingpilot.doctor.machine import clock
+from pingpilot.errors import SettingsError
+from pingpilot.storage.migrating import prepare_database
 from tests.support.daemon import Daemon, a_daemon, command, command_of_a_user, environment, free_port
-from tests.support.databases import SqliteCopies, locked
+from tests.support.databases import PostgresCopies, SqliteCopies, locked
+from tests.support.pgbouncer import a_pgbouncer
 from tests.support.platforms import SMTP_PASSWORD, TELEGRAM_TOKEN, Platforms
 from tests.support.waiting import until
 
@@ -149,6 +154,39 @@ async def test_a_postgresql_is_asked_for_its_clock_too(
     assert "None" not in report.text("database")
     assert report.text("schema").startswith("Up to date.")
     assert "Agrees with the database" in report.text("clock")
+
+
+async def test_the_way_past_a_pooler_is_tried(
+    doctor: Doctor, postgres_copies: PostgresCopies, tmp_path: Path
+) -> None:
+    direct, other = postgres_copies.new(tmp_path), postgres_copies.new(tmp_path)
+    async with a_pgbouncer(parse_qs(urlsplit(direct).query)["host"][0], tmp_path) as through:
+        pooled = through(direct)
+        ways = {"none": (pooled, ""), "direct": (pooled, direct), "elsewhere": (pooled, other)}
+        ways |= {"pooled": (pooled, pooled), "away": (pooled, "postgres://nobody@127.0.0.1:1/nothing")}
+        said = {}
+        for name, (url, way) in (ways | {"no pooler": (direct, "")}).items():
+            settings = {"PINGPILOT_DATABASE_URL": url, "PINGPILOT_DATABASE_DIRECT_URL": way}
+            report = await doctor(tmp_path, {**settings, "PINGPILOT_HTTP_PORT": str(free_port())})
+            said[name] = (report.levels.get("pooler"), "pooler" in report.levels and report.text("pooler"))
+        with pytest.raises(SettingsError, match="lead to different databases"):
+            await prepare_database(Settings(database_url=pooled, database_direct_url=other))
+    with pytest.raises(SettingsError, match="check PINGPILOT_DATABASE_URL"):  # the pooler has ended
+        await prepare_database(Settings(database_url=pooled, database_direct_url=direct))
+    for each in (direct, other):
+        postgres_copies.drop(each)
+
+    starts = {name: (level, " ".join(str(text).split()[:4])) for name, (level, text) in said.items()}
+    assert starts == {
+        "none": ("warning", "A pooler stands before"),
+        "direct": ("ok", "Daemons hear of each"),
+        "elsewhere": ("problem", "PINGPILOT_DATABASE_URL and PINGPILOT_DATABASE_DIRECT_URL lead"),
+        "pooled": ("warning", "A pooler stands before"),
+        "away": ("problem", "The way past the"),
+        "no pooler": (None, "False"),
+    }
+    assert "DIRECT_URL is not set:" in str(said["none"])
+    assert "DIRECT_URL leads to a pooler, too:" in str(said["pooled"])
 
 
 async def test_a_database_that_is_away_is_a_problem(doctor: Doctor, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Who a daemon is: no two share a name, and only who is certainly dead is taken for dead."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +14,9 @@ from models import Delivery
 from models.database import open_database
 from pingpilot.config import Settings
 from pingpilot.daemon.identity import Identity, new_identity
+from pingpilot.errors import SettingsError
 from pingpilot.sandbox.faults import Fault
-from tests.support.daemon import Daemon, environment
+from tests.support.daemon import Daemon, a_daemon, command, environment
 from tests.support.platforms import Platforms
 
 PROGRAM = """
@@ -64,6 +66,7 @@ def identity(here: Settings) -> Identity:
         return own
 
 
+@pytest.mark.parametrize("settings", ["postgres"], indirect=True)
 async def test_a_daemon_at_the_same_host_and_port_has_another_name_and_is_left_alone_while_it_lives(
     settings: dict[str, str], here: Settings
 ) -> None:
@@ -75,6 +78,26 @@ async def test_a_daemon_at_the_same_host_and_port_has_another_name_and_is_left_a
 
     assert name not in (beside.name, beside_a_frozen_one.name)
     assert beside.predecessors == beside_a_frozen_one.predecessors == ()
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+async def test_a_sqlite_file_has_one_daemon_whatever_leads_to_it(
+    settings: dict[str, str], here: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").symlink_to(tmp_path / "data")
+    (tmp_path / "file.sqlite3").symlink_to(tmp_path / "data" / "pingpilot.sqlite3")
+    paths = (tmp_path / "folder" / "pingpilot.sqlite3", tmp_path / "file.sqlite3")
+    others = [Settings(database_url=f"sqlite://{path}", http_port=9) for path in paths]
+    refused = f"Another daemon runs on {tmp_path}/data/pingpilot.sqlite3, and an SQLite file takes one"
+    async with another_daemon(settings) as (_, process):
+        process.suspend()
+        for each in (here, *others):
+            with pytest.raises(SettingsError, match=refused):
+                identity(each)
+        process.kill()
+        process.wait()
+
+    assert identity(others[1]).name
 
 
 async def test_who_was_killed_is_known_to_all_who_come_after(
@@ -95,6 +118,32 @@ async def test_a_folder_that_cannot_be_written_costs_the_knowledge_alone(
     (tmp_path / "data").write_text("no folder")
 
     assert identity(here).predecessors == ()
+
+
+async def test_what_is_in_the_place_of_the_lock_costs_the_knowledge_alone(
+    here: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("pingpilot.sqlite3.daemon-lock", "daemon-8080-lock"):
+        os.mkfifo(tmp_path / "data" / name)
+
+    assert identity(here).predecessors == ()
+
+
+async def test_a_second_daemon_on_a_sqlite_file_is_told_and_commands_go_on(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    async with a_daemon({}, database_url=sqlite_url, folder=tmp_path) as daemon:
+        await daemon.start()
+        there = {"PINGPILOT_DATABASE_URL": sqlite_url, "PINGPILOT_HTTP_PORT": "0"}
+        second, listed = await asyncio.gather(
+            command("run", settings=there, folder=tmp_path), daemon.command("account", "list")
+        )
+        ready = (await daemon.get("/readyz")).status
+
+    assert (second.code, listed.code, ready) == (2, 0, 200)
+    assert second.err.startswith(f"Error: Another daemon runs on {sqlite_url.removeprefix('sqlite://')}, and")
+    assert second.err.count("\n") == 1
 
 
 async def test_what_a_killed_daemon_was_sending_is_sent_again_soon(

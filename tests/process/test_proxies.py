@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tests.support.daemon import a_daemon, free_port
+from tests.support.executables import executable_of
 from tests.support.platforms import Platforms
 from tests.support.waiting import comes_true
 
@@ -53,13 +53,6 @@ def caddy(folder: Path, port: int, upstream: int) -> tuple[str, ...]:
     options = f"local_certs\nskip_install_trust\nadmin off\nhttps_port {port}\nhttp_port {free_port()}"
     (folder / "Caddyfile").write_text(f"{{\n{options}\n}}\n{sites.replace(':8080', f':{upstream}')}")
     return executable, "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")
-
-
-def executable_of(name: str) -> str:
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
-    if not found and os.environ.get("CI"):
-        pytest.fail(f"There is no {name}: .ci/run installs it.")
-    return found or pytest.skip(f"There is no {name} on this machine; install it to run this test.")
 
 
 class ThisMachine(AbstractResolver):

@@ -16,9 +16,8 @@ from models import Session
 from tests.http.api import Api, serving
 from tests.support.clock import ManualClock
 from tests.support.daemon import free_port
+from tests.support.executables import executable_of
 from tests.support.waiting import comes_true
-
-from .test_proxies import executable_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "accounts.md").read_text()
 PEOPLE = {"ada": "ada@example.com", "eve": "eve@example.com"}

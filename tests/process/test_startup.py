@@ -159,7 +159,7 @@ async def test_a_database_of_a_newer_version_is_left_alone(
     with closing(sqlite3.connect(file)) as database:
         database.execute(
             "INSERT INTO tortoise_migrations (app, name, applied_at) "
-            "SELECT app, '9999_of_tomorrow', applied_at FROM tortoise_migrations LIMIT 1"
+            "SELECT app, '9999_breaks_today', applied_at FROM tortoise_migrations LIMIT 1"
         )
         database.commit()
     settings = {"PINGPILOT_DATABASE_URL": sqlite_url}
@@ -169,7 +169,7 @@ async def test_a_database_of_a_newer_version_is_left_alone(
 
     assert ended.code == 1
     assert only_sentence(ended.err) == (
-        "Error: A newer PingPilot has changed this database (9999_of_tomorrow): run that version or a later "
+        "Error: A newer PingPilot has changed this database (9999_breaks_today): run that version or a later "
         "one, or put a backup from before the upgrade in its place."
     )
     schema = next(each for each in examined.json["findings"] if each["subject"] == "schema")

@@ -13,6 +13,8 @@ from pingpilot.telemetry.setting_warnings import setting_warnings
 WRONG = [
     ("DATABASE_URL", "mysql://localhost/db", "must be sqlite:///"),
     ("DATABASE_URL", "sqlite://relative.sqlite3", "must be sqlite:///"),
+    ("DATABASE_DIRECT_URL", "sqlite:////tmp/one.sqlite3", "it must be postgres://user:password@host"),
+    ("DATABASE_DIRECT_URL", "postgres://db.example.com", "must name the database at its end"),
     ("HTTP_PORT", "http", "it must be a whole number from 0 to 65535."),
     ("HTTP_PORT", "70000", "it must be a whole number from 0 to 65535."),
     ("EVENT_RETENTION_DAYS", "1.5", "it must be a whole number, 1 or more."),
@@ -138,6 +140,28 @@ def test_settings_that_need_each_other_say_so(
 
     with pytest.raises(SettingsError, match=f"PINGPILOT_{missing} is missing"):
         load_settings()
+
+
+def test_a_way_past_the_pooler_is_told_where_there_is_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PINGPILOT_DATABASE_DIRECT_URL", "postgres://ada:hunter2@db.example.com/shop")
+
+    with pytest.raises(SettingsError, match="PINGPILOT_DATABASE_URL names no PostgreSQL") as error:
+        load_settings()
+
+    assert "hunter2" not in str(error.value)
+
+
+def test_what_needs_a_session_goes_past_the_pooler(monkeypatch: pytest.MonkeyPatch) -> None:
+    pooler, server = "postgres://ada:hunter2@localhost:6432/shop", "postgres://ada:hunter3@localhost/shop"
+    monkeypatch.setenv("PINGPILOT_DATABASE_URL", pooler)
+
+    without = load_settings()
+    monkeypatch.setenv("PINGPILOT_DATABASE_DIRECT_URL", server)
+    settings = load_settings()
+
+    assert (without.database_direct, without.secrets) == (pooler, ("hunter2",))
+    assert (settings.database, settings.database_direct) == (pooler, server)
+    assert settings.secrets == ("hunter2", "hunter3")
 
 
 def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -210,3 +210,47 @@ async def test_nobody_hears_a_command_before_a_client_has_connected(
 
         with pytest.raises(RuntimeError, match="no client"):
             await discord_stand_in.command(ada, "/menu")
+
+
+async def begin(host: str, session: aiohttp.ClientSession) -> tuple[aiohttp.ClientWebSocketResponse, object]:
+    """Connect through this host and identify; return the socket and the opcode of the answer."""
+    socket = await session.ws_connect(f"ws://{host}/gateway")
+    await socket.receive_json()
+    await socket.send_json({"op": 2, "d": {"token": TOKEN, "intents": 1}})
+    answer = await socket.receive()
+    return socket, answer.json()["op"] if answer.type is aiohttp.WSMsgType.TEXT else answer.data
+
+
+async def test_sessions_are_limited_within_seconds_and_within_a_day() -> None:
+    async with (
+        DiscordStandIn(token=TOKEN) as stand_in,
+        aiohttp.ClientSession(headers={"Authorization": f"Bot {TOKEN}"}) as session,
+    ):
+        host = f"127.0.0.1:{stand_in.port}"
+        stand_in.session_limit.total, stand_in.session_limit.max_concurrency = 2, 1
+
+        answers = [(await begin(host, session))[1] for _ in range(3)]
+        async with session.get(f"{stand_in.url}/gateway/bot") as answer:
+            limit = (await answer.json())["session_start_limit"]
+
+    assert answers == [0, 9, 4004]  # READY, invalid session, closed
+    assert stand_in.exceeded == {"sessions at once": 1, "sessions a day": 1}
+    assert (limit["remaining"], limit["max_concurrency"]) == (0, 1)
+    assert 0 < limit["reset_after"] <= 86_400_000
+
+
+async def test_other_processes_are_told_of_two_clients_at_once() -> None:
+    async with (
+        DiscordStandIn(token=TOKEN, host="0.0.0.0") as stand_in,  # noqa: S104
+        aiohttp.ClientSession() as session,
+    ):
+        hosts = [f"127.0.0.{each}:{stand_in.port}" for each in (2, 3)]
+        connected = [await begin(host, session) for host in hosts]
+
+        async with session.get(f"http://{hosts[0]}/counts") as answer:
+            counts = await answer.json()
+
+    assert [opcode for _, opcode in connected] == [0, 0]
+    assert counts["takeovers"][0]["former"] == hosts[0]
+    assert counts["takeovers"][0]["later"] == hosts[1]
+    assert (counts["most_connections"], counts["sessions_begun"]) == (2, 2)

@@ -5,15 +5,17 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from time import monotonic
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+import asyncpg
 import pytest
 import trustme
 
-from models.database import connection, is_current, migrate, open_database
+from models.database import connection, is_current, migrate, open_database, transaction
 from pingpilot.errors import DatabaseUnavailable
 from tests.support.databases import PostgresCopies
 from tests.support.postgres_front import PostgresFront
+from tests.support.waiting import until
 
 LOGIN = "postgres:"
 
@@ -153,6 +155,26 @@ async def test_a_socket_is_named_as_a_parameter_or_in_place_of_the_host(folder: 
     assert await is_current(f"postgresql:///?dbname={name}&host={as_host}&user=postgres&port=5432")
 
 
+async def test_a_password_of_any_signs_is_taken_over_tcp_and_through_a_socket(
+    plain: PostgresFront, folder: str, name: str, postgres_copies: PostgresCopies
+) -> None:
+    user, password = "ada@home", "#/?[]@% :&+='\"\\é"
+    login, place = f"{quote(user, safe='')}:{quote(password, safe='')}", f"host={quote(folder, safe='')}"
+    query = urlencode({"user": user, "password": password}, quote_via=quote)
+    with postgres_copies.a_user(user, password):
+        for url in (
+            f"postgres://{login}@127.0.0.1:{plain.port}/{name}",
+            f"postgresql://{login}@{quote(folder, safe='')}/{name}?sslmode=require",
+            f"postgresql://{login}@/{name}?{place}",
+            f"postgres:///{name}?{place}&{query}",
+        ):
+            assert await is_current(url)
+        with pytest.raises(DatabaseUnavailable, match="password authentication failed") as failure:
+            await is_current(f"postgres://{login}x@127.0.0.1:{plain.port}/{name}")
+
+    assert password not in str(failure.value)
+
+
 async def test_the_second_of_two_hosts_is_used_where_the_first_is_away(
     plain: PostgresFront, name: str
 ) -> None:
@@ -161,9 +183,42 @@ async def test_the_second_of_two_hosts_is_used_where_the_first_is_away(
     assert await is_current(url)
 
 
+async def test_a_connection_whose_server_said_farewell_is_given_up(folder: str, name: str, url: str) -> None:
+    front = PostgresFront(f"{folder}/.s.PGSQL.5432", slow_to_close=True)
+    async with front.running(), open_database(f"postgres://{LOGIN}@127.0.0.1:{front.port}/{name}"):
+        other = await asyncpg.connect(url)
+        await other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await other.close()
+        await until(lambda: front.farewells > 0)
+        with pytest.raises(DatabaseUnavailable):
+            await connection().execute_query("SELECT 1")
+        await connection().execute_query("SELECT 1")
+
+
+async def test_whatever_comes_of_a_connection_that_goes_says_so(url: str) -> None:
+    async def stumble(*, lost: bool) -> None:
+        async with connection().acquire_connection() as held:
+            if lost:
+                held.terminate()
+            raise AttributeError("'NoneType' object has no attribute 'bind_execute'")
+
+    async with open_database(url):
+        with pytest.raises(AttributeError):
+            await stumble(lost=False)
+        with pytest.raises(DatabaseUnavailable, match="the connection was lost"):
+            await stumble(lost=True)
+        with pytest.raises(DatabaseUnavailable, match="the connection was lost"):
+            async with transaction():
+                await stumble(lost=True)
+        await connection().execute_query("SELECT 1")
+
+
 async def test_a_pooler_that_changes_sessions_is_told_as_such(url: str) -> None:
     async with open_database(url):
-        with pytest.raises(DatabaseUnavailable, match="PgBouncer needs pool_mode = session"):
+        with pytest.raises(DatabaseUnavailable, match="it has to keep sessions"):
             await connection().execute_query("EXECUTE of_another_session")
 
 

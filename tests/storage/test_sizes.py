@@ -20,7 +20,7 @@ def test_a_database_of_a_size_can_be_used(tmp_path: Path) -> None:
     async def used() -> None:
         async with open_database(f"sqlite://{file}"):
             caller = await Authenticator(limits=PlanLimits(), clock=SystemClock()).caller_of(keys[1])
-            claims = await Claimer(daemon_id="a").claim(Wish(WAITS_FOR, 9, datetime.now(UTC)))
+            claims = await Claimer().claim(Wish(WAITS_FOR, "a", 9, datetime.now(UTC)))
 
         assert caller is not None
         assert {target.name for target in caller.targets} == {"telegram", "room-2", "room-3"}

@@ -14,13 +14,15 @@ from pingpilot.accounts.quota import PlanLimits
 from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.channels import Rate, Window
 from pingpilot.clock import Clock
+from pingpilot.cluster.mandate import Always
+from pingpilot.cluster.news import Bulletin, News, Silence
 from pingpilot.delivery.backlog import Backlog
 from pingpilot.delivery.channel import Channel
 from pingpilot.delivery.claiming import Claimer
 from pingpilot.delivery.dispatcher import Dispatcher
 from pingpilot.delivery.journal import Journal
 from pingpilot.delivery.pacing import Pacer
-from pingpilot.delivery.settlement import Settlements
+from pingpilot.delivery.settlement import LOOK_AGAIN, Settlements
 from pingpilot.events.intake import Intake
 from pingpilot.events.live import Live
 from pingpilot.storage.watch import DatabaseWatch
@@ -43,14 +45,17 @@ class Composition:
     limits: PlanLimits = field(default_factory=PlanLimits)
     health: Health = field(default_factory=Health)
     metrics: Metrics = field(default_factory=Metrics)
-    live: Live = field(default_factory=Live)
+    news: News = field(default_factory=Silence)
+    live: Live = field(init=False)
     settlements: Settlements = field(init=False)
+    look_again: float = LOOK_AGAIN
     listeners: list[Dispatcher] = field(default_factory=list)
     database: DatabaseWatch = field(init=False)
     intake: Intake = field(init=False)
 
     def __post_init__(self) -> None:
-        self.settlements = Settlements(self.live)
+        self.live = Live(self.news)
+        self.settlements = Settlements(self.live, news=self.news, look_again=self.look_again)
         self.database = DatabaseWatch(clock=self.clock)
         self.intake = Intake(
             clock=self.clock,
@@ -96,8 +101,9 @@ class Composition:
         overall, per_recipient = pace
         return Dispatcher(
             channel,
-            claimer=Claimer(daemon_id=daemon_id),
-            journal=Journal(daemon_id=daemon_id),
+            mandate=Always(daemon_id),
+            claimer=Claimer(),
+            journal=Journal(),
             predecessors=predecessors,
             pacer=Pacer(overall=overall, per_recipient=per_recipient, clock=self.clock),
             settlements=self.settlements,
@@ -110,9 +116,10 @@ class Composition:
             poll=poll,
         )
 
-    def _wake(self, _channels: set[str]) -> None:
+    def _wake(self, channels: set[str]) -> None:
         for dispatcher in self.listeners:
             dispatcher.wake()
+        self.news.tell(Bulletin(channels=frozenset(channels)))
 
 
 @asynccontextmanager

@@ -120,6 +120,22 @@ class PostgresCopies:
                 with suppress(psutil.NoSuchProcess):
                     each.resume()
 
+    @contextmanager
+    def a_user(self, name: str, password: str) -> Iterator[None]:
+        """Have somebody who needs a password, until the block ends; all others need none."""
+        rules = self._server.pgdata / "pg_hba.conf"
+        former = rules.read_text()
+        rules.write_text(f'local all "{name}" scram-sha-256\n{former}')
+        self._execute("SELECT pg_reload_conf()")
+        quoted = password.replace("'", "''")
+        self._execute(f"CREATE ROLE \"{name}\" SUPERUSER LOGIN PASSWORD '{quoted}'")
+        try:
+            yield
+        finally:
+            rules.write_text(former)
+            self._execute("SELECT pg_reload_conf()")
+            self._execute(f'DROP ROLE "{name}"')
+
     def log_statements(self, url: str) -> Callable[[], str]:
         """Have those who connect to a database from now on have each statement logged.
 

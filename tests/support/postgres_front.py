@@ -17,19 +17,28 @@ _OF_PGBOUNCER = {
 class PostgresFront:
     """Takes connections over TCP and passes them on to a server's socket.
 
-    `serving` gives it TLS. As a `pooler` it refuses the parameters of a start that PgBouncer refuses.
+    `serving` gives it TLS. As a `pooler` it refuses the parameters of a start that PgBouncer refuses. One
+    that is `slow_to_close` passes the server's last words on, and leaves its client's connection open.
     """
 
     def __init__(
-        self, socket_path: str, *, serving: ssl.SSLContext | None = None, pooler: bool = False
+        self,
+        socket_path: str,
+        *,
+        serving: ssl.SSLContext | None = None,
+        pooler: bool = False,
+        slow_to_close: bool = False,
     ) -> None:
         self._socket_path = socket_path
         self._serving = serving
         self._pooler = pooler
+        self._slow_to_close = slow_to_close
         self.port = 0
         self.starts: list[dict[str, str]] = []
         """The parameters of each start that came."""
         self.encrypted = 0
+        self.farewells = 0
+        """How many connections a server has ended."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["PostgresFront"]:
@@ -68,9 +77,15 @@ class PostgresFront:
         server_reader, server_writer = await asyncio.open_unix_connection(self._socket_path)
         try:
             server_writer.write(message)
-            await asyncio.gather(_pass_on(reader, server_writer), _pass_on(server_reader, writer))
+            await asyncio.gather(_ask(reader, server_writer), self._answer(server_reader, writer))
         finally:
             server_writer.close()
+
+    async def _answer(self, server: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _pass_on(server, writer)
+        self.farewells += 1
+        if not self._slow_to_close:
+            writer.close()
 
 
 async def _message(reader: asyncio.StreamReader) -> bytes:
@@ -78,8 +93,12 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
     return head + await reader.readexactly(struct.unpack("!I", head)[0] - 4)
 
 
+async def _ask(reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
+    await _pass_on(reader, server)
+    server.close()
+
+
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while chunk := await reader.read(65536):
         writer.write(chunk)
         await writer.drain()
-    writer.close()

@@ -33,11 +33,12 @@ from pingpilot.telemetry.health import State
 A_PAGE = 25
 _MOST_REASONS = 20
 _LONGEST_FILTER = 254
-_TONES = {State.OFF: "off", State.UP: "good", State.PAUSED: "bad"}
+_TONES = {State.OFF: "off", State.UP: "good", State.STANDBY: "good", State.PAUSED: "bad"}
 _WORDS = {
     State.OFF: "not set up",
     State.CONNECTING: "connecting",
     State.UP: "working",
+    State.STANDBY: "standing by: another daemon leads",
     State.RETRYING: "away, and tried again",
     State.PAUSED: "needs you",
 }

@@ -5,16 +5,17 @@ Protocol: Discord's developer documentation, "Gateway"; frames are sent uncompre
 
 import asyncio
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
+from pingpilot.sandbox.discord.limits import OVER_A_DAY, SessionStartLimit
 from pingpilot.sandbox.discord.model import Json, snowflake
 from pingpilot.sandbox.inbox import Changes
-from pingpilot.sandbox.server import reset_connection
+from pingpilot.sandbox.server import Takeover, reset_connection
 
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 0, 1, 2, 6, 9, 10, 11
 UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED = 4001, 4002, 4003
@@ -84,18 +85,26 @@ class Connection:
 
 
 class Gateway:
-    """Keeps the clients' websockets and tells them what happens."""
+    """Keeps the clients' websockets and tells them what happens.
+
+    `takeovers` are the sessions that began, or were resumed, while another client of the token was connected.
+    """
 
     def __init__(
         self,
         *,
         accepts: Callable[[str], bool],
-        ready: Callable[[], Json],
+        ready: Callable[[str], Json],
+        exceeded: Counter[str],
         guilds: Callable[[], list[Json]],
         changes: Changes,
     ) -> None:
         self.heartbeat_interval = 41.25
         self.refusing = False
+        self.limit = SessionStartLimit()
+        self._exceeded = exceeded
+        self.takeovers: list[Takeover] = []
+        self.most_connections = 0
         self._accepts = accepts
         self._ready = ready
         self._guilds = guilds
@@ -174,9 +183,12 @@ class Gateway:
             if connection.session is not None:
                 raise _Close(ALREADY_AUTHENTICATED)
             self._check_token(data)
+            if not await self._may_begin(connection):
+                return
             session = Session(_checked_intents(data))
             self._sessions[session.id] = session
-            await connection.send(session.frame("READY", {**self._ready(), "session_id": session.id}))
+            ready = {**self._ready(connection.request.host), "session_id": session.id}
+            await connection.send(session.frame("READY", ready))
             self._attach(connection, session)
             for guild in self._guilds() if session.intents & GUILDS_INTENT else ():
                 await connection.send(session.frame("GUILD_CREATE", guild))
@@ -203,8 +215,25 @@ class Gateway:
         if not self._accepts(data.get("token", "")):
             raise _Close(AUTHENTICATION_FAILED)
 
+    async def _may_begin(self, connection: Connection) -> bool:
+        """Count a session that begins; False where too many have within a few seconds, of which its client is
+        told. Raises `_Close` where too many have within a day.
+        """
+        exceeded = self.limit.count()
+        if exceeded:
+            self._exceeded[exceeded] += 1
+        if exceeded == OVER_A_DAY:  # Discord resets the token, too
+            raise _Close(AUTHENTICATION_FAILED)
+        if exceeded:
+            await connection.send({"op": INVALID_SESSION, "d": False})
+        return not exceeded
+
     def _attach(self, connection: Connection, session: Session) -> None:
+        for other in self._live:
+            if other.session is not None and other is not connection:
+                self.takeovers.append(Takeover(other.request.host, connection.request.host))
         connection.session = session
+        self.most_connections = max(self.most_connections, self.connections)
         self._changes.announce()
 
 

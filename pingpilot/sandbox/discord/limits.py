@@ -10,6 +10,13 @@ from pingpilot.sandbox.server import TOO_MANY_REQUESTS, Refused
 VIA = {"Via": "1.1 google"}
 """On answers that come from Discord itself; discord.py takes a 429 without it for a ban."""
 
+IDENTIFY_SECONDS = 5.0
+"""Within which `max_concurrency` sessions may begin (Discord, "Session Start Limit Object")."""
+
+DAY_SECONDS = 86_400.0
+
+OVER_A_DAY, AT_ONCE = "sessions a day", "sessions at once"
+
 
 @dataclass(slots=True)
 class Window:
@@ -55,7 +62,7 @@ class RateLimits:
         self._second.limit = self.overall
         if not self._second.use():
             headers = {"X-RateLimit-Global": "true", "X-RateLimit-Scope": "global"}
-            raise _too_many(self._second.reset_after, headers, is_global=True)
+            raise _too_many(self._second.reset_after, headers, is_global=True, limit="requests of the bot")
 
     def count_message(self, channel_id: str) -> dict[str, str]:
         """Count a message against its channel and return the headers that say what is left.
@@ -76,8 +83,54 @@ class RateLimits:
             "X-RateLimit-Bucket": "sandbox-create-message",
         }
         if not taken:
-            raise _too_many(window.reset_after, headers | {"X-RateLimit-Scope": "user"})
+            headers |= {"X-RateLimit-Scope": "user"}
+            raise _too_many(window.reset_after, headers, limit="messages to a channel")
         return headers
+
+
+class SessionStartLimit:
+    """How many sessions a bot may begin: `total` a day, `max_concurrency` within `window_seconds`.
+
+    `begun` has the moments of all, by the monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self.total = 1000
+        self.max_concurrency = 16  # small bots have 1, with which each of a test's restarts would take 5 s
+        self.window_seconds = IDENTIFY_SECONDS
+        self.reset_seconds = DAY_SECONDS
+        self.begun: list[float] = []
+        self._day_began: float | None = None
+        self._used = 0
+
+    def count(self) -> str:
+        """Count a session that begins; return the limit that it exceeds, empty where it exceeds none."""
+        self._forget_yesterday()
+        now = time.monotonic()
+        if self._day_began is None:
+            self._day_began = now
+        at_once = sum(now - each < self.window_seconds for each in self.begun)
+        self.begun.append(now)
+        self._used += 1
+        if self._used > self.total:
+            return OVER_A_DAY
+        return AT_ONCE if at_once >= self.max_concurrency else ""
+
+    def as_json(self) -> Json:
+        """Return the object that `GET /gateway/bot` has it in."""
+        self._forget_yesterday()
+        began = self._day_began
+        reset_after = 0.0 if began is None else began + self.reset_seconds - time.monotonic()
+        return {
+            "total": self.total,
+            "remaining": max(0, self.total - self._used),
+            "reset_after": round(reset_after * 1000),
+            "max_concurrency": self.max_concurrency,
+        }
+
+    def _forget_yesterday(self) -> None:
+        if self._day_began is not None and time.monotonic() - self._day_began >= self.reset_seconds:
+            self._day_began, self._used = None, 0
 
 
 def throttle_body(retry_after: float | None, *, is_global: bool = False) -> Json:
@@ -93,7 +146,7 @@ def throttle_headers(retry_after: float | None) -> dict[str, str]:
     return VIA if retry_after is None else VIA | {"Retry-After": str(math.ceil(retry_after))}
 
 
-def _too_many(retry_after: float, headers: dict[str, str], *, is_global: bool = False) -> Refused:
+def _too_many(retry_after: float, headers: dict[str, str], *, is_global: bool = False, limit: str) -> Refused:
     seconds = math.ceil(retry_after * 1000) / 1000
     body = throttle_body(seconds, is_global=is_global)
-    return Refused(TOO_MANY_REQUESTS, body, headers | throttle_headers(seconds))
+    return Refused(TOO_MANY_REQUESTS, body, headers | throttle_headers(seconds), limit=limit)

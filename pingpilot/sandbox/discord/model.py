@@ -39,7 +39,7 @@ class DiscordMessage:
     """A message that the bot has sent.
 
     `user_id` is whom a direct message reached, empty in a server. `pinged` are those whom it called:
-    "everyone", "here", "role ID" and "user ID".
+    "everyone", "here", "role ID" and "user ID". `via` is the host and port that its request named.
     """
 
     id: str
@@ -52,6 +52,7 @@ class DiscordMessage:
     flags: int
     allowed_mentions: Json | None
     pinged: tuple[str, ...] = ()
+    via: str = ""
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

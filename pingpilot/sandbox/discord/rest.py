@@ -154,7 +154,8 @@ class RestApi:
         if channel and channel.is_thread:  # sending joins it, and opens one that was archived
             channel.members.add(self._bot()["id"])
             channel.archived = False
-        return json_answer(self._deliver(channel_id, user_id, payload, channel), headers=headers)
+        shown = self._deliver(channel_id, user_id, payload, channel, via=request.host)
+        return json_answer(shown, headers=headers)
 
     def _recipient(self, channel_id: str) -> str:
         user_id = self._dms.get(channel_id)
@@ -168,7 +169,9 @@ class RestApi:
                 return channel
         return None
 
-    def _deliver(self, channel_id: str, user_id: str, payload: Json, channel: GuildChannel | None) -> Json:
+    def _deliver(
+        self, channel_id: str, user_id: str, payload: Json, channel: GuildChannel | None, *, via: str
+    ) -> Json:
         shown = message_json(payload, channel_id=channel_id, author=self._bot())
         pinged = pinged_by(payload, self._bot()["id"], channel)
         shown["mention_everyone"] = "everyone" in pinged or "here" in pinged
@@ -187,6 +190,7 @@ class RestApi:
             flags=shown["flags"],
             allowed_mentions=payload.get("allowed_mentions"),
             pinged=pinged,
+            via=via,
         )
         self._posted.append(shown)
         self._inbox.take(message)

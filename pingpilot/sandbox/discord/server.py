@@ -10,12 +10,12 @@ from aiohttp.typedefs import Handler
 from pingpilot.sandbox.discord.gateway import AUTHENTICATION_FAILED, Gateway
 from pingpilot.sandbox.discord.guilds import Guild
 from pingpilot.sandbox.discord.interactions import Interactions
-from pingpilot.sandbox.discord.limits import RateLimits, throttle_body, throttle_headers
+from pingpilot.sandbox.discord.limits import RateLimits, SessionStartLimit, throttle_body, throttle_headers
 from pingpilot.sandbox.discord.model import DiscordMessage, Json, snowflake, user_json
 from pingpilot.sandbox.discord.rest import BASE, RestApi
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.inbox import Inbox
-from pingpilot.sandbox.server import TOO_MANY_REQUESTS, HttpStandIn, Refused, json_answer
+from pingpilot.sandbox.server import TOO_MANY_REQUESTS, HttpStandIn, Refused, Takeover, json_answer
 
 WITHOUT_TOKEN = ("interactions/", "webhooks/")
 """Routes that ask for no token, and don't count against the bot's overall limit."""
@@ -35,7 +35,11 @@ class DiscordServer(HttpStandIn):
         self._rest = RestApi(bot=self._bot, inbox=self._inbox, posted=self._posted, limits=self._limits)
         self._interactions = Interactions(author=self._bot, posted=self._posted, changes=self._changes)
         self._gateway = Gateway(
-            accepts=self._is_token, ready=self._ready, guilds=self._created, changes=self._changes
+            accepts=self._is_token,
+            ready=self._ready,
+            guilds=self._created,
+            exceeded=self.exceeded,
+            changes=self._changes,
         )
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -47,7 +51,7 @@ class DiscordServer(HttpStandIn):
     @property
     def gateway_url(self) -> str:
         """What takes the place of `wss://gateway.discord.gg`."""
-        return f"ws://{self.host}:{self.port}/gateway"
+        return _gateway_at(f"{self.host}:{self.port}")
 
     async def stop(self) -> None:
         """Vanish from the network, websockets included, without a close frame."""
@@ -103,6 +107,26 @@ class DiscordServer(HttpStandIn):
         return self._gateway.connections
 
     @property
+    def takeovers(self) -> list[Takeover]:
+        """Sessions that began, or were resumed, while another client was connected."""
+        return self._gateway.takeovers
+
+    @property
+    def session_limit(self) -> SessionStartLimit:
+        """How many sessions may begin, which may be changed, and how many have."""
+        return self._gateway.limit
+
+    @property
+    def counts(self) -> Json:
+        """What `GET /counts` shows."""
+        return {
+            **super().counts,
+            "sessions_begun": len(self.session_limit.begun),
+            "most_connections": self._gateway.most_connections,
+            "takeovers": [each.as_json() for each in self.takeovers],
+        }
+
+    @property
     def heartbeat_interval(self) -> float:
         """Seconds between the heartbeats that clients are asked for when they connect."""
         return self._gateway.heartbeat_interval
@@ -142,12 +166,12 @@ class DiscordServer(HttpStandIn):
     def _is_token(self, token: str) -> bool:
         return token.removeprefix("Bot ") == self.token
 
-    def _ready(self) -> Json:
+    def _ready(self, host: str) -> Json:
         return {
             "v": 10,
             "user": self._bot(),
             "guilds": [{"id": guild.id, "unavailable": True} for guild in self._joined()],
-            "resume_gateway_url": self.gateway_url,
+            "resume_gateway_url": _gateway_at(host),
             "application": {"id": self.application_id, "flags": 0},
         }
 
@@ -166,10 +190,9 @@ class DiscordServer(HttpStandIn):
         router.add_get("/gateway/", self._gateway.serve)
 
     async def _show_gateway(self, request: web.Request) -> web.Response:
-        answer: Json = {"url": self.gateway_url}
+        answer: Json = {"url": _gateway_at(request.host)}
         if request.path.endswith("/bot"):
-            limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
-            answer |= {"shards": 1, "session_start_limit": limit}
+            answer |= {"shards": 1, "session_start_limit": self.session_limit.as_json()}
         return json_answer(answer)
 
     def _route_of(self, request: web.Request) -> str | None:
@@ -215,3 +238,8 @@ class DiscordServer(HttpStandIn):
 
 def _below_base(path: str) -> str:
     return path.removeprefix(BASE).lstrip("/")
+
+
+def _gateway_at(host: str) -> str:
+    """Return the gateway's address at the host and port that a client has named: it is known by them."""
+    return f"ws://{host}/gateway"

@@ -50,22 +50,27 @@ class RateLimits:
     def count_message(self, chat_id: int) -> None:
         """Count a message; raises `Refused` (429) with the seconds to wait, and then counts nothing."""
         of_room = self.per_room if chat_id < 0 else None
-        limits = ((chat_id, self.per_chat), (chat_id, of_room), (None, self.overall))
-        buckets = [
-            self._buckets.setdefault((whose, limit), TokenBucket(*limit))
-            for whose, limit in limits
+        limits = {
+            "messages to a chat": (chat_id, self.per_chat),
+            "messages to a room": (chat_id, of_room),
+            "messages of the bot": (None, self.overall),
+        }
+        buckets = {
+            name: self._buckets.setdefault((whose, limit), TokenBucket(*limit))
+            for name, (whose, limit) in limits.items()
             if limit is not None
-        ]
-        wait = max((bucket.wait_named() for bucket in buckets), default=0)
-        if wait:
-            raise throttled(wait)
-        for bucket in buckets:
+        }
+        waits = {name: bucket.wait_named() for name, bucket in buckets.items()}
+        name = max(waits, key=lambda each: waits[each], default="")
+        if name and waits[name]:
+            raise throttled(waits[name], limit=name)
+        for bucket in buckets.values():
             bucket.use()
 
 
-def throttled(retry_after: float | None) -> Refused:
+def throttled(retry_after: float | None, *, limit: str | None = None) -> Refused:
     """Return Telegram's 429."""
     if retry_after is None:
         return refused(TOO_MANY_REQUESTS, "Too Many Requests")
-    parameters = {"retry_after": retry_after}
-    return refused(TOO_MANY_REQUESTS, f"Too Many Requests: retry after {retry_after}", parameters=parameters)
+    sentence = f"Too Many Requests: retry after {retry_after}"
+    return refused(TOO_MANY_REQUESTS, sentence, parameters={"retry_after": retry_after}, limit=limit)

@@ -13,6 +13,7 @@ from pingpilot.sandbox.telegram.html import BadMarkup, mentions, parse_html, tri
 from pingpilot.sandbox.telegram.limits import RateLimits
 from pingpilot.sandbox.telegram.model import CallbackAnswer, Json, TelegramMessage, message_json
 from pingpilot.sandbox.telegram.params import Params, refused
+from pingpilot.sandbox.telegram.webhook import WebhookPoster
 
 MAX_TEXT = 4096
 """After parsing, in UTF-16 code units (Bot API, "sendMessage")."""
@@ -40,7 +41,13 @@ class BotApi:
     """What the bot may call, and what it has done by that."""
 
     def __init__(
-        self, *, bot: Callable[[], Json], chats: Chats, limits: RateLimits, changes: Changes
+        self,
+        *,
+        bot: Callable[[], Json],
+        chats: Chats,
+        limits: RateLimits,
+        webhook: WebhookPoster,
+        changes: Changes,
     ) -> None:
         self.inbox = Inbox[TelegramMessage](changes)
         self.edits = Inbox[TelegramMessage](changes)
@@ -56,14 +63,16 @@ class BotApi:
         self._methods: dict[str, Callable[[Params], Any]] = {
             "answercallbackquery": self._answer_callback_query,
             "deletemessage": self._delete_message,
-            "deletewebhook": lambda _params: True,
+            "deletewebhook": webhook.delete,
             "editmessagetext": self._edit_message_text,
             "getchatmember": self._get_chat_member,
             "getme": lambda _params: self._bot() | ABILITIES,
             "getmycommands": lambda params: self.menus.get(_read_scope(params), []),
+            "getwebhookinfo": lambda _params: webhook.info(),
             "sendchataction": lambda params: bool(self._chats.open_for_bot(params.text("chat_id"))),
             "sendmessage": self._send_message,
             "setmycommands": self._set_my_commands,
+            "setwebhook": webhook.set,
         }
 
     def call(self, name: str, params: Params) -> Any:
@@ -110,6 +119,7 @@ class BotApi:
             reply_markup=_read_keyboard(params),
             previews_disabled=_disables_previews(params),
             topic=topic,
+            via=params.via,
         )
         self.inbox.take(message)
         return self.as_json(message)

@@ -37,7 +37,10 @@ class TelegramUser:
 
 @dataclass(frozen=True, slots=True)
 class TelegramMessage:
-    """A message that the bot has sent: as it reads (`text`, `entities`) and as it was sent (`html`)."""
+    """A message that the bot has sent: as it reads (`text`, `entities`) and as it was sent (`html`).
+
+    `via` is the host and port that its request named.
+    """
 
     message_id: int
     chat_id: int
@@ -49,6 +52,7 @@ class TelegramMessage:
     previews_disabled: bool
     topic: int | None = None
     edited: bool = False
+    via: str = ""
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

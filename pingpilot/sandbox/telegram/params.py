@@ -9,17 +9,27 @@ from aiohttp import web
 from pingpilot.sandbox.server import Refused
 
 
-def refused(status: int, description: str, *, parameters: Mapping[str, Any] | None = None) -> Refused:
+def refused(
+    status: int,
+    description: str,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    limit: str | None = None,
+) -> Refused:
     """Return the Bot API's way of saying no."""
     body: dict[str, Any] = {"ok": False, "error_code": status, "description": description}
-    return Refused(status, body | {"parameters": parameters} if parameters else body)
+    return Refused(status, body | {"parameters": parameters} if parameters else body, limit=limit)
 
 
 class Params:
-    """Parameters by name; forms carry everything as text, and structures as JSON in text."""
+    """Parameters by name; forms carry everything as text, and structures as JSON in text.
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    `via` is the host and port that the request named.
+    """
+
+    def __init__(self, values: Mapping[str, Any], *, via: str = "") -> None:
         self._values = values
+        self.via = via
 
     @classmethod
     async def of(cls, request: web.Request) -> "Params":
@@ -29,7 +39,7 @@ class Params:
             values |= await request.json()
         else:
             values |= await request.post()
-        return cls(values)
+        return cls(values, via=request.host)
 
     def __contains__(self, name: str) -> bool:
         return self._values.get(name) not in (None, "")

@@ -2,18 +2,20 @@
 
 import secrets
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from pingpilot.sandbox.faults import Fault
-from pingpilot.sandbox.server import TOO_MANY_REQUESTS, HttpStandIn, json_answer
+from pingpilot.sandbox.server import TOO_MANY_REQUESTS, HttpStandIn, Takeover, json_answer
 from pingpilot.sandbox.telegram.chats import Chats
 from pingpilot.sandbox.telegram.limits import RateLimits, throttled
 from pingpilot.sandbox.telegram.methods import BotApi
 from pingpilot.sandbox.telegram.model import Json
 from pingpilot.sandbox.telegram.params import Params, refused
 from pingpilot.sandbox.telegram.updates import UpdateQueue
+from pingpilot.sandbox.telegram.webhook import WebhookPoster
 
 DEFAULT_BOT_ID = 7_000_000_001
 
@@ -32,18 +34,51 @@ class TelegramServer(HttpStandIn):
         self._chats = Chats()
         self._limits = RateLimits()
         self._updates = UpdateQueue(self._changes)
-        self._api = BotApi(bot=self._bot, chats=self._chats, limits=self._limits, changes=self._changes)
+        self.webhook = WebhookPoster(self._updates)
+        self._api = BotApi(
+            bot=self._bot,
+            chats=self._chats,
+            limits=self._limits,
+            webhook=self.webhook,
+            changes=self._changes,
+        )
 
     @property
     def url(self) -> str:
         """What takes the place of `https://api.telegram.org`; requests go to {url}/bot<token>/<method>."""
         return f"http://{self.host}:{self.port}"
 
+    async def start(self) -> None:
+        """Listen, and post what waits for a webhook that was set before."""
+        await super().start()
+        self.webhook.resume()
+
     async def stop(self) -> None:
         """Vanish from the network; long polls end without an answer."""
         self._halted.set()
         self._changes.announce()
+        await self.webhook.pause()
         await super().stop()
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What `GET /counts` shows; `conflicts` are polls that another one ended."""
+        return {
+            **super().counts,
+            "conflicts": [each.as_json() for each in self.conflicts],
+            "refused_polls": self.refused_polls,
+            "webhook_answers": dict(self.webhook.answers),
+        }
+
+    @property
+    def conflicts(self) -> list[Takeover]:
+        """Polls that ended with 409 because another one came in, while their client was still there."""
+        return self._updates.conflicts
+
+    @property
+    def refused_polls(self) -> int:
+        """How many polls came while a webhook was set."""
+        return self._updates.refused_polls
 
     def revoke_token(self) -> None:
         """Take the token away at once; a long poll ends with a 401."""

@@ -90,6 +90,10 @@ class TelegramStandIn(TelegramServer):
         """Return once somebody is long polling; raises `TimeoutError`."""
         await self._changes.until(lambda: self._updates.is_polled, timeout=timeout, what="a long poll")
 
+    async def wait_listening(self, timeout: float = 10) -> None:
+        """Return once somebody is long polling or has set a webhook; raises `TimeoutError`."""
+        await self._changes.until(lambda: self._updates.has_listener, timeout=timeout, what="a bot")
+
     # How it behaves
 
     @property

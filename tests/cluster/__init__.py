@@ -1,0 +1,1 @@
+"""Several daemons on one PostgreSQL: who leads, what they tell each other, what faults do to them."""

@@ -1,0 +1,205 @@
+"""Two daemons on one PostgreSQL, in processes of their own: one leads, and the other one follows it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from yarl import URL
+
+from pingpilot.channels import EMAIL
+from pingpilot.sandbox.faults import Fault
+from tests.support.crowd import linked_accounts
+from tests.support.daemon import Daemon, environment
+from tests.support.databases import PostgresCopies
+from tests.support.platforms import Platforms, running_platforms
+from tests.support.waiting import eventually, until
+
+from .relay import Relay
+
+HASTY = (sys.executable, "-m", "tests.cluster.hasty")
+
+
+class HastyDaemon(Daemon):
+    """A daemon whose leases last two seconds."""
+
+    async def launch(self) -> None:
+        with self._log_file.open("a") as log:
+            root = Path(__file__).parents[2]
+            own = {**environment(self.settings), "PINGPILOT_DATA_DIR": str(self.folder / "data")}
+            self._process = await asyncio.create_subprocess_exec(*HASTY, env=own, cwd=root, stderr=log)
+
+    async def mails_sent(self) -> int:
+        """Return how many mails this one has handed in."""
+        metrics = await self.metrics()
+        return int(metrics.of("pingpilot_deliveries_total", channel=EMAIL.name, outcome="delivered") or 0)
+
+
+@dataclass
+class Cluster:
+    """Two daemons, the platforms, and accounts that are linked to all of them.
+
+    `way` is that of the first daemon to Telegram.
+    """
+
+    url: str
+    daemons: list[HastyDaemon]
+    platforms: Platforms
+    keys: list[str]
+    way: Relay
+    events: int = 0
+
+    async def leader(self) -> HastyDaemon | None:
+        """Return who leads the Telegram bot, None while nobody does; Discord's may be led by the other."""
+        holder = await self._read("SELECT holder FROM leaders WHERE token LIKE 'telegram:%'") or ""
+        return next(
+            (each for each in self.daemons if f":{each.base_url.rpartition(':')[2]}:" in holder), None
+        )
+
+    async def unsettled(self) -> int:
+        """Return how many deliveries have no outcome yet."""
+        return int(await self._read("SELECT count(*) FROM deliveries WHERE status <> 'delivered'"))
+
+    async def _read(self, sql: str) -> Any:
+        database = await asyncpg.connect(self.url)
+        try:
+            return await database.fetchval(sql)
+        finally:
+            await database.close()
+
+    async def wait_for_leader(self, *, other_than: HastyDaemon | None = None) -> HastyDaemon:
+        found: HastyDaemon | None = None
+
+        async def is_led() -> bool:
+            nonlocal found
+            found = await self.leader()
+            return found not in (None, other_than)
+
+        await eventually(is_led, True)
+        assert found
+        return found
+
+    async def post(self, count: int, *daemons: HastyDaemon) -> None:
+        """Have these daemons accept so many events in turn, each of another account."""
+        for number in range(self.events, self.events + count):
+            daemon = daemons[number % len(daemons)]
+            body = {"category": "sale", "description": f"event {number}"}
+            answer = await daemon.post(self.keys[number % len(self.keys)], body)
+            assert answer.status == 200, answer.body
+        self.events += count
+
+    async def wait_for_arrivals(self) -> None:
+        """Return once as many messages have arrived on each channel as events were posted."""
+        telegram, discord, mail = self.platforms.telegram, self.platforms.discord, self.platforms.mail
+        await until(
+            lambda: min(len(telegram.messages), len(discord.messages), len(mail.mails)) >= self.events
+        )
+
+    def doubled(self) -> int:
+        """Return how many messages came more than once."""
+        texts = Counter(each.text for each in self.platforms.telegram.messages)
+        texts += Counter(str(each.embeds[0]["description"]) for each in self.platforms.discord.messages)
+        texts += Counter(str(each.message["Subject"]) for each in self.platforms.mail.mails)
+        return sum(count - 1 for count in texts.values())
+
+
+@pytest.fixture
+async def cluster(postgres_copies: PostgresCopies, tmp_path: Path) -> AsyncIterator[Cluster]:
+    url = postgres_copies.new(tmp_path)
+    async with running_platforms() as platforms:
+        platforms.lift_limits()
+        async with Relay(URL(platforms.telegram.url).port or 0) as way:
+            daemons = []
+            for name, port in (("a", way.port), ("b", None)):
+                (tmp_path / name).mkdir()
+                own = dict(platforms.settings)
+                if port:
+                    own["PINGPILOT_TELEGRAM_API_URL"] = str(URL(platforms.telegram.url).with_port(port))
+                daemons.append(HastyDaemon(own, database_url=url, folder=tmp_path / name))
+            try:
+                keys = await linked_accounts(url, platforms)
+                await asyncio.gather(*(each.start() for each in daemons))
+                yield Cluster(url, daemons, platforms, keys, way)
+            finally:
+                for each in daemons:
+                    await each.close()
+    postgres_copies.drop(url)
+
+
+async def test_one_leads_both_send_mails_and_the_other_follows_a_leader_that_is_killed(
+    cluster: Cluster,
+) -> None:
+    leader = await cluster.wait_for_leader()
+    [other] = [each for each in cluster.daemons if each is not leader]
+    await cluster.post(40, leader, other)
+    await cluster.wait_for_arrivals()
+    doubled, mails = cluster.doubled(), [await each.mails_sent() for each in cluster.daemons]
+    parts = await other.parts()
+
+    await leader.kill()
+    async with asyncio.timeout(10):
+        await cluster.post(5, other)
+        await cluster.wait_for_arrivals()
+
+    assert parts["telegram"] == "standby"
+    assert sum(mails) == 40
+    assert min(mails) > 0
+    assert doubled == cluster.doubled() == 0
+    assert await cluster.leader() is other
+    await cluster.platforms.telegram.wait_polling()
+
+
+async def test_a_leader_that_was_stopped_sends_nothing_when_it_goes_on_and_one_that_ends_hands_over(
+    cluster: Cluster,
+) -> None:
+    leader = await cluster.wait_for_leader()
+    [other] = [each for each in cluster.daemons if each is not leader]
+    telegram, held = cluster.platforms.telegram, asyncio.Event()
+    telegram.faults.add(Fault.hold(held), times=2, route="sendMessage")
+    await cluster.post(6, other)
+    await until(lambda: telegram.faults.taken == 2)
+    await eventually(cluster.unsettled, 2)
+
+    os.kill(leader.pid, signal.SIGSTOP)
+    await cluster.post(6, other)
+    await cluster.wait_for_arrivals()
+    calls = dict(telegram.calls)
+    os.kill(leader.pid, signal.SIGCONT)
+    await until(lambda: "This daemon leads no longer" in leader.log)
+    held.set()  # answers what it had asked for before
+    await until(lambda: len(telegram.messages) == cluster.events + 2)
+
+    assert telegram.calls["sendMessage"] == calls["sendMessage"]
+    assert cluster.doubled() == 2  # what was on its way when the leader was stopped
+    assert await cluster.wait_for_leader() is other
+
+    assert await other.stop() == 0
+    assert await cluster.wait_for_leader(other_than=other) is leader
+    await cluster.post(4, leader)
+    await until(lambda: len(telegram.messages) == cluster.events + 2)
+    await telegram.wait_polling()
+
+
+async def test_a_leader_that_does_not_reach_its_platform_steps_aside(cluster: Cluster) -> None:
+    first, second = cluster.daemons
+    if await cluster.wait_for_leader() is second:
+        await second.stop()
+        await cluster.wait_for_leader(other_than=second)
+        await second.start()
+    await cluster.post(2, first)
+    await cluster.wait_for_arrivals()
+
+    cluster.way.cut()
+    await cluster.post(3, first, second)
+    await cluster.wait_for_arrivals()
+
+    assert await cluster.leader() is second
+    assert "This daemon steps aside" in first.log
+    assert cluster.doubled() == 0
