@@ -4,7 +4,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.results import GROWTH, HEADINGS, OF_EMPTY, SCALING, Results, beside, load, number, rows, spread
+from benchmarks.results import (
+    GROWTH,
+    HEADINGS,
+    OF_EMPTY,
+    SCALING,
+    Results,
+    beside,
+    load,
+    number,
+    rows,
+    spread,
+)
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 SCALING_PAGE = PAGE.with_name("scaling.md")

@@ -40,7 +40,7 @@ class Postgres:
         """Return the processor time of all its processes, those that have ended included."""
         postmaster = int((self._data / "postmaster.pid").read_text().splitlines()[0])
         times = psutil.Process(postmaster).cpu_times()
-        found = times.user + times.system + times.children_user + times.children_system
+        found: float = times.user + times.system + times.children_user + times.children_system
         for child in psutil.Process(postmaster).children():
             times = child.cpu_times()
             found += times.user + times.system

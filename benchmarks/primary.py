@@ -1,4 +1,4 @@
-"""The intake's batches without HTTP, as fast as PostgreSQL takes them: what benchmarks/scaling.py fills it with.
+"""The intake's batches without HTTP, as fast as PostgreSQL takes them: benchmarks/scaling.py fills it so.
 
     .venv/bin/python -m benchmarks.primary DATABASE_URL SECONDS
 
@@ -17,7 +17,7 @@ from tests.support.composition import Composition
 from tests.support.events import caller_for
 
 TOGETHER = 128
-"""Events handed in at once: as many as share a commit of a daemon with twice the connections of our benchmarks."""
+"""Events handed in at once, to share a commit."""
 
 
 async def main(url: str, seconds: float) -> None:
@@ -27,7 +27,9 @@ async def main(url: str, seconds: float) -> None:
     async with open_database(url):
         intake = Composition(clock=clock).intake
         caller = await caller_for(await Account.get(), clock)
-        post = Submission(caller, "sale", "Somebody bought a lamp", '{"amount":99.99}', numbers=(("amount", 99.99),))
+        post = Submission(
+            caller, "sale", "Somebody bought a lamp", '{"amount":99.99}', numbers=(("amount", 99.99),)
+        )
         stored, began = 0, loop.time()
         while loop.time() < began + seconds:
             await asyncio.gather(*(intake.submit(post) for _ in range(TOGETHER)))

@@ -2,15 +2,15 @@
 
     .venv/bin/python -m benchmarks.scaling [ROUNDS]
 
-Needs `wrk`. Everything shares the machine's cores: the ratios say what another daemon brings where nothing else is
-added. Five rounds or more are kept, in benchmarks/scaling.json and docs/scaling.md.
+Needs `wrk`. Everything shares the machine's cores: the ratios say what another daemon brings where nothing
+else is added. Five rounds or more are kept, in benchmarks/scaling.json and docs/scaling.md.
 
 - Intake: 64 connections at full speed, spread over the daemons.
 - Drain: a backlog of e-mails of 40 accounts, from the first to the last; none may come twice.
-- The wire: statements and round trips of an event, and of an e-mail with its claim and its record, counted by a
-  proxy between a daemon and the server.
-- The primary: the intake's transactions without HTTP and without a daemon, from more and more processes, until the
-  server takes no more.
+- The wire: statements and round trips of an event, and of an e-mail with its claim and its record, counted by
+  a proxy between a daemon and the server.
+- The primary: the intake's transactions without HTTP and without a daemon, from more and more processes, until
+  the server takes no more.
 """
 
 import asyncio
@@ -24,11 +24,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from time import monotonic
-
-import psutil
 
 from benchmarks import page, postgres, processes, wire
 from benchmarks.backlog import Waiting, fill
@@ -105,7 +102,9 @@ def _drain(server: postgres.Postgres, folder: Path, rounds: int) -> Iterator[Fig
                 if sink.taken().count != MAILS:
                     sys.exit("Mails came twice.")
                 rates[daemons].append((taken.count - 1) / (taken.last - taken.first))
-    bound = "As above; each daemon has its part of the mail server's connections, and claims what others don't."
+    bound = (
+        "As above; each daemon has its part of the mail server's connections, and claims what others don't."
+    )
     yield from _ratios("Drain of e-mails, {} daemons", rates, "mails/s", bound)
 
 
@@ -163,7 +162,7 @@ def _wire(server: postgres.Postgres, folder: Path, rounds: int) -> Iterator[Figu
 
 
 def _primary(server: postgres.Postgres, folder: Path, rounds: int) -> Iterator[Figure]:
-    database = server.create("primary")
+    database = server.create("filled")
     create_account(_environment(folder, database))
     rates, costs = defaultdict[int, list[float]](list), defaultdict[int, list[float]](list)
     for _ in range(rounds):
