@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from pingpilot.delivery.pacing import at_the_last_moment
 from pingpilot.errors import NotLeading
 
 LONGEST_ANSWER = 16 * 1024 * 1024
@@ -48,15 +49,19 @@ def guard_requests(trace: aiohttp.TraceConfig, may_act: Callable[[], bool]) -> a
     """Make a client's trace raise `NotLeading` for what is to be sent once `may_act` says no; return it.
 
     It looks before a connection is waited for, and before each part that is written: discord.py may have
-    slept in between, or the whole process. What stops a body comes out of aiohttp as the cause of a
-    `ClientError`.
+    slept in between, or the whole process. So a message takes its turn anew, where that is long past. What
+    stops a body comes out of aiohttp as the cause of a `ClientError`.
     """
+
+    async def wait(*_traced: Any) -> None:
+        await at_the_last_moment()
 
     async def look(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: Any) -> None:
         if not may_act():
             raise NotLeading
 
     trace.on_request_start.append(look)
+    trace.on_request_headers_sent.append(wait)
     trace.on_request_headers_sent.append(look)
     trace.on_request_chunk_sent.append(look)
     return trace

@@ -11,6 +11,8 @@ import httpx
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
+from pingpilot.delivery.pacing import at_the_last_moment
+
 LONGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of an answer; a hundred of the longest updates are a few million."""
 _KEPT_OPEN = (
@@ -59,12 +61,14 @@ def _tls() -> ssl.SSLContext:
 
 # A request has been waiting for a connection when it gets there; without its body it asks for nothing.
 # https://www.encode.io/httpcore/extensions/#trace
-_JUST_BEFORE = ("send_request_headers.started", "send_request_body.started")
+_HEADERS, _BODY = "send_request_headers.started", "send_request_body.started"
 
 
 async def _guard(may_act: Callable[[], bool], request: httpx.Request) -> None:
     async def look(event: str, _info: Any) -> None:
-        if event.endswith(_JUST_BEFORE) and not may_act():
+        if event.endswith(_HEADERS):
+            await at_the_last_moment()
+        if event.endswith((_HEADERS, _BODY)) and not may_act():
             raise LeadsNoLonger
 
     if not may_act():

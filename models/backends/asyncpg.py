@@ -364,9 +364,12 @@ class Hold:
         """
         if isinstance(error, asyncpg.InternalClientError):
             self._terminate()  # of no use to the pool any more
-        if self._is_over and self._patience and isinstance(error, _NO_ANSWER):
+        if isinstance(error, PingPilotError) or not isinstance(error, Exception):
+            return
+        is_known = isinstance(error, _FAILURES)
+        if self._is_over and self._patience and (isinstance(error, _NO_ANSWER) or not is_known):
             raise no_answer_within(self._patience) from error
-        if not isinstance(error, Exception) or isinstance(error, (PingPilotError, *_FAILURES)):
+        if is_known:
             return
         try:
             is_lost = self.connection.is_closed()

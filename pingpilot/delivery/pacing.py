@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from pingpilot.channels import Rate, Window
@@ -12,10 +13,18 @@ _MOST_REMEMBERED = 10_000  # recipients
 _LONGEST_WAY = 0.5
 """Seconds that a message takes to its platform at most. One that is answered later was waiting elsewhere, as
 discord.py does for a conversation's own limit."""
+_LONGEST_ANSWER = 5.0
+"""Seconds for which a request counts as on its way that is known to have gone out."""
+_LOOKS_EVERY = 0.05  # seconds between looks for answers
 _SHORTEST_WAIT = 0.001  # seconds; what rounding leaves of a wait is none that a timer knows
 _START = 3.0
 """Seconds in which half of a window is left alone: the bot logs in and registers its commands, and a daemon
 before this one may have sent a moment ago."""
+
+
+_STALE = 0.25
+"""Seconds after which a turn says nothing of when its message goes out: what it goes by was not ready yet, it
+waited for something else, or the machine stood still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +81,13 @@ class Pacer:
         if self._overall is None:
             yield
             return
-        place = await self._overall.take()
+        turn = _Turn(self._overall, await self._overall.take())
+        token = _present.set(turn)
         try:
             yield
         finally:
-            self._overall.answered(place)
+            _present.reset(token)
+            turn.end()
 
     async def _wait_for_recipient(self, address: str, rate: Rate) -> None:
         """Wait by the generic cell rate algorithm (ITU-T I.371): one number a recipient, no timer."""
@@ -99,10 +110,11 @@ class Pacer:
 class _Place:
     """A message's place in a window, from its turn on."""
 
-    __slots__ = ("began", "took")
+    __slots__ = ("began", "is_asked", "took")
 
     def __init__(self, began: float, took: float | None = None) -> None:
         self.began = began
+        self.is_asked = False  # whether a request of it is known to be on its way since then
         self.took = took
 
 
@@ -139,9 +151,22 @@ class _Places:
             self._taken.append(place)
         return place
 
+    async def ask(self, place: _Place) -> _Place:
+        """Return the place of a request that goes out now: this one, if it was taken just now and for it."""
+        if place.is_asked:  # the one before it has gone out, and had its answer
+            self.answered(place)
+            place = await self.take()
+        while self._clock.monotonic() - place.began > _STALE:
+            if place in self._taken:
+                self._taken.remove(place)
+            place = await self.take()
+        place.began, place.is_asked = self._clock.monotonic(), True
+        return place
+
     def answered(self, place: _Place) -> None:
         """Count the window of a place's message from now on."""
-        place.took = min(self._clock.monotonic() - place.began, _LONGEST_WAY)
+        longest = _LONGEST_ANSWER if place.is_asked else _LONGEST_WAY
+        place.took = min(self._clock.monotonic() - place.began, longest)
 
     def _wait(self, now: float) -> float:
         """Return the seconds until one place is free at the earliest."""
@@ -151,11 +176,42 @@ class _Places:
             until = place.began + self._window.seconds
             if place.took is not None:
                 until += place.took - quickest
-            elif until <= now:
+            elif until <= now and not place.is_asked:
                 until += _LONGEST_WAY
+            elif until <= now < until + _LONGEST_ANSWER:
+                until = now + _LOOKS_EVERY
             return until - now
 
         self._taken = [each for each in self._taken if left(each) > 0]
         if len(self._taken) < self._window.most:
             return 0.0
         return min(map(left, self._taken))
+
+
+class _Turn:
+    """A message's turn in a window."""
+
+    def __init__(self, places: _Places, place: _Place) -> None:
+        self._places = places
+        self._place = place
+
+    async def ask(self) -> None:
+        """Return when a request may go out, at once where this turn is of this very moment."""
+        self._place = await self._places.ask(self._place)
+
+    def end(self) -> None:
+        self._places.answered(self._place)
+
+
+_present: ContextVar[_Turn | None] = ContextVar("turn", default=None)
+"""The turn of the message that the present task sends."""
+
+
+async def at_the_last_moment() -> None:
+    """Wait again for a turn where that of the message which is just going out is long past.
+
+    Channels call it for each request, as late as they can: otherwise all that was held up together would go
+    out at once, whatever the platform's window.
+    """
+    if turn := _present.get():
+        await turn.ask()

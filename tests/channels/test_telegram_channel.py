@@ -10,7 +10,10 @@ from pydantic import SecretStr
 
 from bots.telegram.channel import TelegramChannel
 from models import DestinationKind
+from pingpilot.channels import Window
+from pingpilot.clock import SystemClock
 from pingpilot.delivery.channel import Recipient
+from pingpilot.delivery.pacing import Pacer
 from pingpilot.errors import (
     ChannelUnavailable,
     DeliveryFailure,
@@ -23,6 +26,7 @@ from pingpilot.errors import (
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.telegram import TelegramRoom, TelegramStandIn, TelegramUser
 from pingpilot.sandbox.telegram.rooms import RoomType
+from tests.support.waiting import until
 
 from .notifications import OTHER, SALE
 from .standins import TOKEN
@@ -443,3 +447,29 @@ async def test_nothing_is_asked_for_once_another_daemon_may_lead(
         await channel.close()
 
     assert len(telegram_stand_in.messages) == (0 if looks < 3 else 1)
+
+
+async def test_messages_that_were_held_up_together_do_not_go_out_at_once(
+    telegram_stand_in: TelegramStandIn, channel: TelegramChannel, grace: Recipient
+) -> None:
+    """As by a client that was not ready, or by a machine that stood still."""
+    pacer = Pacer(overall=Window(most=2, seconds=1), per_recipient=None, clock=SystemClock())
+    turns, may_go = 0, asyncio.Event()
+
+    async def send() -> None:
+        nonlocal turns
+        async with pacer.turn(grace.address):
+            turns += 1
+            await may_go.wait()
+            await channel.send(grace, SALE)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(6):
+            tasks.create_task(send())
+        await until(lambda: turns >= 4)
+        may_go.set()
+
+    times = [message.received_at for message in telegram_stand_in.messages]
+    spans = [later - earlier for earlier, later in zip(times, times[2:], strict=False)]
+    assert len(times) == 6
+    assert min(spans) > timedelta(seconds=0.9)

@@ -24,7 +24,7 @@ from tests.support.waiting import comes_true
 BUSY = 4
 """Accounts with a group on Telegram beside their chats."""
 _ACCOUNTS = 44
-_LED_WITHIN = 60.0  # seconds
+_CALM_WITHIN = 90.0  # seconds
 _CUT_OFF = """
 SELECT a.id, d.channel, d.destination, e.description FROM delivery_attempts a
 JOIN deliveries d ON d.id = a.delivery_id JOIN events e ON e.id = d.event_id
@@ -78,14 +78,18 @@ class Cluster:
         await self.start(*ended)
         return said
 
-    async def calm(self) -> None:
-        """Return once all daemons are ready and each channel has a leader."""
-        await asyncio.gather(*(each.wait_until_ready(self._http) for each in self.daemons))
+    async def calm(self) -> list[str]:
+        """Return once all daemons are ready and each channel has a leader; return what `revive` did."""
+        said: list[str] = []
 
-        async def are_led() -> bool:
-            return all(self.leaders.leader(channel) for channel in LED)
+        async def is_calm() -> bool:
+            said.extend(await self.revive())
+            parts = await asyncio.gather(*(each.parts(self._http) for each in self.daemons))
+            are_ready = all(each.get("status") == 200 for each in parts)
+            return are_ready and all(self.leaders.leader(channel) for channel in LED)
 
-        await comes_true(are_led, "leaders of all channels", timeout=_LED_WITHIN)
+        await comes_true(is_calm, "all daemons to be ready and all channels to be led", timeout=_CALM_WITHIN)
+        return said
 
     def leading(self, channel: str) -> Daemon:
         """Return the daemon that leads a channel."""

@@ -59,8 +59,7 @@ async def play(
     cluster: Cluster, number: int, kind: Kind, random: Random, *, frozen: float, burst: int
 ) -> Outcome:
     """Let one fault come over the leader of one channel, any moment, and return what came of it."""
-    ended = await cluster.revive()
-    await cluster.calm()
+    ended = await cluster.calm()
     channel = random.choice(LED)
     doubled_before = _doubled(cluster)
     await cluster.cut_off()
