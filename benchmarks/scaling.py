@@ -9,8 +9,8 @@ else is added. Five rounds or more are kept, in benchmarks/scaling.json and docs
 - Drain: a backlog of e-mails of 40 accounts, from the first to the last; none may come twice.
 - The wire: statements and round trips of an event, and of an e-mail with its claim and its record, counted by
   a proxy between a daemon and the server.
-- The primary: the intake's transactions without HTTP and without a daemon, from more and more processes, until
-  the server takes no more.
+- The primary: the intake's transactions without HTTP and without a daemon, from more and more processes,
+  until the server takes no more.
 """
 
 import asyncio

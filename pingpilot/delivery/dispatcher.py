@@ -24,6 +24,7 @@ from pingpilot.delivery.reporting import Reporter
 from pingpilot.delivery.sending import Sender
 from pingpilot.delivery.settlement import Settlements
 from pingpilot.errors import DatabaseUnavailable
+from pingpilot.loops import CANCELLED_AGAIN_AFTER
 from pingpilot.storage.watch import DatabaseWatch
 from pingpilot.telemetry.health import Health
 from pingpilot.telemetry.metrics import Metrics
@@ -39,7 +40,6 @@ STRAYS_CHECK = timedelta(seconds=1)
 CLOCK_CHECK = timedelta(minutes=10)
 """How often deliveries are looked for that another machine's clock made wait too long."""
 _DATABASE_PAUSE = 1.0  # seconds between tries while the database is away
-_LAST_ANSWERS = 1.0  # seconds that the platform may take to answer what was sent before a term was over
 # A stop waits so many seconds for outcomes to be stored: a database that is away may take for ever
 _LAST_WRITES = 2.0
 
@@ -169,14 +169,15 @@ class Dispatcher:
         self._cancel_sending()
         await self._journal.idle()
 
-    async def end_term(self) -> None:
+    async def end_term(self, patience: float) -> None:
         """Send nothing more by a mandate that is over, once `run` was cancelled.
 
-        What the platform has may still be answered for a moment, the rest goes back. An answer is written
-        down however long that takes: without it, the message would be sent again.
+        What the platform has may still be answered for so many seconds, the rest goes back. An answer is
+        written down however long that takes: without it, the message would be sent again.
         """
         while self._sending:
-            await asyncio.wait(self._sending, timeout=_LAST_ANSWERS)
+            await asyncio.wait(self._sending, timeout=patience)
+            patience = CANCELLED_AGAIN_AFTER
             for task in self._sending.keys() - self._answered:
                 task.cancel()
 
@@ -191,12 +192,18 @@ class Dispatcher:
     def _under_way(self) -> list[int]:
         return [each for ids in self._sending.values() for each in ids]
 
+    def _most(self) -> int:
+        """Return how many messages may be under way: where all daemons send, this one's part of the slots, or
+        it would take all that waits and the others nothing.
+        """
+        return max(1, self._slots // (len(self._mandate.living) or 1))
+
     async def _fill_slots(self) -> None:
         """Begin to send what is due, as far as there are slots."""
         under_way = len(self._sending)
         if not self._mandate.may_act():
             return
-        free = self._sender.allowed(self._slots - under_way, under_way=under_way)
+        free = self._sender.allowed(self._most() - under_way, under_way=under_way)
         if free <= 0:
             self._is_short = True
             return
@@ -213,7 +220,7 @@ class Dispatcher:
                 task.add_done_callback(self._sending.pop)
                 task.add_done_callback(self._answered.discard)
             self._is_short = len(claims) == free
-            if self._is_short and len(self._sending) < self._slots:  # some have ended since it asked
+            if self._is_short and len(self._sending) < self._most():  # some have ended since it asked
                 self.wake()
         if self._clock.monotonic() >= self._next_expiry_check:
             check = STRAYS_CHECK if self._mandate.is_exclusive else EXPIRY_CHECK
@@ -224,14 +231,16 @@ class Dispatcher:
     async def _mind_the_clock(self) -> None:
         """At the start, when the clock was set and now and then, bring forward what waits for no reason.
 
-        A platform that is asked early, once, just names its wait again; another daemon's word is believed.
+        A platform that is asked early, once, just names its wait again; another daemon's word is believed, so
+        that no take-over asks early.
         """
         is_first, was_set = self._next_bring_forward is None, self._steps.noticed()
         if not (is_first or was_set or self._clock.monotonic() >= (self._next_bring_forward or 0)):
             return
         # First: a database that takes too long for it shall not be asked again before it sends anything
         self._next_bring_forward = self._clock.monotonic() + CLOCK_CHECK.total_seconds()
-        asked_for = timedelta() if is_first or was_set else ASKED_FOR
+        has_others = self._mandate.is_exclusive or len(self._mandate.living) > 1
+        asked_for = timedelta() if was_set or (is_first and not has_others) else ASKED_FOR
         if count := await self._queue.bring_forward(self._clock.now(), asked_for=asked_for):
             # Mostly since a clock was ahead; at the start, a platform's wish for a pause is tried out as well
             log.info("Deliveries brought forward", channel=self._channel.name, count=count)
