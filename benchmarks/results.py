@@ -14,6 +14,8 @@ from benchmarks.machine import Machine
 FILE = Path(__file__).parent / "results.json"
 GROWTH = Path(__file__).parent / "growth.json"
 """Of benchmarks/growth.py, whose sections are the sizes of databases."""
+SCALING = Path(__file__).parent / "scaling.json"
+"""Of benchmarks/scaling.py, whose sections are its parts."""
 OF_EMPTY = "of the empty database"
 MOST_SHOWN = 4.0
 """So many times better or worse than what to reach: a picture shows no more."""
@@ -78,10 +80,15 @@ def rows(sections: Sequence[Section]) -> Iterator[tuple[str, ...]]:
                 f"{number(figure.value)} {figure.unit}",
                 to_reach(figure),
                 {True: "yes", False: "no", None: "–"}[figure.is_reached],
-                f"{number(min(figure.rounds))}–{number(max(figure.rounds))}",
+                spread(figure),
             )
         if section.error is not None:
             yield f"({section.module})", f"failed: {section.error}", "", "no", ""
+
+
+def spread(figure: Figure) -> str:
+    """Return the least and the most of a figure's rounds."""
+    return f"{number(min(figure.rounds))}–{number(max(figure.rounds))}"
 
 
 def to_reach(figure: Figure) -> str:

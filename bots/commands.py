@@ -93,7 +93,7 @@ class Commands:
 
     `on_deliveries` is told the channels that have something to do. `send` sends to a chat of the platform,
     whether an account leads there or not, as `Channel.send`. `base_url` is where people reach the dashboard.
-    `rooms` answers where others read along.
+    `rooms` answers where others read along. What is linked here is the bot's of this `lane`.
     """
 
     def __init__(
@@ -104,7 +104,9 @@ class Commands:
         on_deliveries: Callable[[set[str]], None],
         send: Send,
         base_url: str = "",
+        lane: int = 0,
     ) -> None:
+        self._lane = lane
         self._limits = limits
         self._base_url = base_url
         self._clock = clock
@@ -112,7 +114,7 @@ class Commands:
         self._send = send
         self._under_way = set[asyncio.Task[None]]()
         self._failures = Failures(clock=clock, on_deliveries=on_deliveries)
-        self.rooms = RoomCommands(clock=clock, on_deliveries=on_deliveries)
+        self.rooms = RoomCommands(clock=clock, on_deliveries=on_deliveries, lane=lane)
 
     async def link(self, user: ChatUser, code: str, *, address: str) -> Reply:
         """Link this chat with a one-time code or an API key, and send it a first test notification."""
@@ -123,7 +125,7 @@ class Commands:
             )
         now = self._clock.now()
         try:
-            linked = await linking.link(user, code, address=address, now=now)
+            linked = await linking.link(user, code, address=address, now=now, lane=self._lane)
         except LinkRefused as exc:
             return Reply.of(str(exc))
         account, label = linked.account, CHANNELS[user.channel].label

@@ -33,10 +33,12 @@ LONGEST_SHOWN_TITLE = 60
 class RoomCommands:
     """Answers in rooms. Every method returns a reply and raises nothing a user could cause.
 
-    `on_deliveries` is told the channels that have something to do.
+    `on_deliveries` is told the channels that have something to do. The bot of this `lane` is spoken to: rooms
+    are linked with it, and what it loses are those.
     """
 
-    def __init__(self, *, clock: Clock, on_deliveries: Callable[[set[str]], None]) -> None:
+    def __init__(self, *, clock: Clock, on_deliveries: Callable[[set[str]], None], lane: int = 0) -> None:
+        self._lane = lane
         self._clock = clock
         self._on_deliveries = on_deliveries
 
@@ -49,7 +51,7 @@ class RoomCommands:
             )
         now = self._clock.now()
         try:
-            linked = await link_room(user, room, code, now=now)
+            linked = await link_room(user, room, code, now=now, lane=self._lane)
         except LinkRefused as exc:
             return Reply.of(str(exc))
         account, name = linked.account, linked.destination
@@ -119,15 +121,15 @@ class RoomCommands:
 
         `reason` is a sentence: "The bot was removed from the group."
         """
-        self._on_deliveries(await _suspend_and_tell(channel, address, reason, self._clock.now()))
+        self._on_deliveries(await _suspend_and_tell(channel, self._lane, address, reason, self._clock.now()))
 
 
 @unit_of_work
-async def _suspend_and_tell(channel: str, address: str, reason: str, now: datetime) -> set[str]:
+async def _suspend_and_tell(channel: str, lane: int, address: str, reason: str, now: datetime) -> set[str]:
     """Suspend a room and queue what tells the owners, both or neither; return the channels to wake."""
     woken = set[str]()
     async with transaction():
-        for each in await suspend_rooms(channel, address, reason):
+        for each in await suspend_rooms(channel, address, reason, lane=lane):
             text = (
                 f"The destination '{each.name}' ({CHANNELS[channel].label}) is suspended: {reason} To go on, "
                 "let the bot write there again, then switch it on or link it again."

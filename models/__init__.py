@@ -6,6 +6,7 @@ Importing this package brings in no platform and opens no connection; `models.da
 from models.account import Account, Plan
 from models.activity import CategoryActivity, DeliveryActivity, NumberTotals
 from models.api_key import ApiKey, KeyScope
+from models.bot import Bot
 from models.category import Category
 from models.category_usage import CategoryUsage
 from models.delivery import OPEN_STATUSES, Delivery, DeliveryStatus
@@ -30,6 +31,7 @@ __all__ = [
     "Account",
     "ApiKey",
     "AttemptOutcome",
+    "Bot",
     "Category",
     "CategoryActivity",
     "CategoryUsage",

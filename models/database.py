@@ -29,6 +29,7 @@ _MODULES = [
     "models.account",
     "models.activity",
     "models.api_key",
+    "models.bot",
     "models.category",
     "models.category_usage",
     "models.delivery",

@@ -9,8 +9,10 @@ from tortoise.indexes import PartialIndex
 from tortoise.models import Model
 
 from models.account import Account
+from models.database import connection
 from models.event import Event
 from models.indexes import IndexWhere
+from models.sql import query
 
 
 class DeliveryStatus(StrEnum):
@@ -50,13 +52,21 @@ def select_with_statuses(columns: str, statuses: Sequence[DeliveryStatus], condi
     )
 
 
+OF_DESTINATION = "channel = ? AND lane = ? AND account_id = ? AND destination = ?"
+"""As a condition in SQL: what goes to one destination, by the bot of its lane."""
+_MOVE_WAITING = f"""
+UPDATE deliveries SET lane = ?
+WHERE id IN ({select_with_statuses("id", WAITING_STATUSES, OF_DESTINATION)}) RETURNING id
+"""  # noqa: S608
+
+
 class Delivery(Model):
     """One event on its way to one destination of its account, over the destination's channel.
 
     `attempts` counts the tries that count towards giving up, less the `forgiven` ones before somebody
     asked for another round. `leased_by` names the daemon that is sending it, `lease_until` when that claim
-    runs out. A fallback delivery goes to its category's fallback, and `fallback_for` is the id of the failed
-    delivery it replaces; null for all others.
+    runs out. `lane` is its destination's (`models.bot`): which bot sends it. A fallback delivery goes to its
+    category's fallback, and `fallback_for` is the id of the failed delivery it replaces; null for all others.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -68,6 +78,7 @@ class Delivery(Model):
     )
     channel = fields.CharField(max_length=16)
     destination = fields.CharField(max_length=32, db_default="")
+    lane = fields.SmallIntField(default=0, db_default=0)
     status = fields.CharField(max_length=16)
     attempts = fields.IntField(default=0, db_default=0)
     forgiven = fields.IntField(default=0, db_default=0)
@@ -80,6 +91,15 @@ class Delivery(Model):
 
     event_id: str
     account_id: int
+
+    @classmethod
+    async def move_waiting(
+        cls, account_id: int, channel: str, destination: str, *, lane: int, to: int
+    ) -> None:
+        """Have what waits for a destination, for the bot of one lane, sent by that of another."""
+        if lane != to:
+            own = [channel, lane, account_id, destination]
+            await query(connection(), _MOVE_WAITING, [to, *own * len(WAITING_STATUSES)])
 
     @staticmethod
     def failed_for_good(deliveries: Collection["Delivery"]) -> "list[Delivery]":
@@ -111,13 +131,13 @@ class Delivery(Model):
             PartialIndex(fields=("account_id", "status", "event_id"), condition={"status": "failed"}),
             IndexWhere(
                 "status = 'pending'",
-                name="idx_deliveries_pending",
-                fields=("channel", "account_id", "destination", "id", "attempts", "status"),
+                name="idx_deliveries_pending_of",
+                fields=("channel", "lane", "account_id", "destination", "id", "attempts", "status"),
             ),
             IndexWhere(
                 f"status = 'pending' AND attempts > {STEPS_ASIDE_AFTER}",
-                name="idx_deliveries_aside",
-                fields=("channel", "next_attempt_at"),
+                name="idx_deliveries_aside_of",
+                fields=("channel", "lane", "next_attempt_at"),
             ),
             IndexWhere(
                 "status = 'sending'",

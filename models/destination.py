@@ -65,6 +65,8 @@ class Destination(Model):
     zone; `quiet_silently` sends without a sound then, instead of waiting. `muted_until` does the same
     until an instant. `mention` is whom a message calls: null for nobody, `here`, or a role's id.
 
+    `lane` is that of the bot that it was linked with (`models.bot`): no other one can write there.
+
     A webhook signs with its `secret`, and until `former_secret_until` with the former one as well.
     """
 
@@ -91,6 +93,7 @@ class Destination(Model):
     secret = fields.CharField(max_length=128, null=True)
     former_secret = fields.CharField(max_length=128, null=True)
     former_secret_until = fields.DatetimeField(null=True)
+    lane = fields.SmallIntField(default=0, db_default=0)
 
     account_id: int
 
@@ -98,7 +101,7 @@ class Destination(Model):
         table = "destinations"
         table_description = "Destinations"  # explicit: the docstring would break SQL
         unique_together = (("account_id", "name"),)
-        indexes = (("channel", "user_id"), ("channel", "address"))
+        indexes = (("channel", "user_id"), ("channel", "address"), ("channel", "lane"))
 
     @property
     def is_unconfirmed(self) -> bool:
@@ -114,7 +117,15 @@ class Destination(Model):
 
     @classmethod
     async def link(
-        cls, account_id: int, channel: str, *, address: str, user_id: str, username: str | None, at: datetime
+        cls,
+        account_id: int,
+        channel: str,
+        *,
+        address: str,
+        user_id: str,
+        username: str | None,
+        at: datetime,
+        lane: int = 0,
     ) -> None:
         """Point the channel's direct destination at a chat, switch it on, lift a suspension, end a mute."""
         values: dict[str, Any] = {
@@ -123,6 +134,7 @@ class Destination(Model):
             "user_id": user_id,
             "username": username,
             "linked_at": at,
+            "lane": lane,
             "suspended_reason": None,
             "muted_until": None,
         }

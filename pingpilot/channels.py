@@ -179,6 +179,14 @@ def check_direct(names: Iterable[str]) -> None:
             raise InvalidInput(f"{problem}: choose from {', '.join(direct_channels())}.")
 
 
+def name_of_lane(channel: str, lane: int) -> str:
+    """Return what is a bot's own among those of its channel goes by: `telegram`, `telegram-1`, …
+
+    The first one's is the channel's: before there could be several, there was no other.
+    """
+    return f"{channel}-{lane}" if lane else channel
+
+
 def load(entry: str) -> Any:
     """Return the object that a record names as `module:object`."""
     module, _, name = entry.partition(":")

@@ -10,7 +10,7 @@ from functools import cached_property
 from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from annotated_types import Ge, Le
 from dotenv.parser import parse_stream
@@ -39,6 +39,8 @@ from pingpilot.listening import ANY_IPV6
 
 PREFIX = "PINGPILOT_"
 MOST_CONTACT = 200
+MOST_BOTS = 20
+"""Tokens of one channel."""
 _FILE = ".env"
 _ENCODING = "utf-8-sig"  # some editors write a byte order mark, which would be part of the first name
 _OF_THE_CLIENT = ("url", "api_key")
@@ -66,14 +68,16 @@ def lowered(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-def _token(value: Any) -> Any:
-    """Take off what comes along when a token is copied; nothing left is no token."""
+def _tokens(value: Any) -> Any:
+    """Return tokens with a comma between them, without what comes along when they are copied; nothing left is
+    no token.
+    """
     if not isinstance(value, str):
         return value
-    token = value.strip()
-    if re.search(r"[^!-~]", token):
-        raise ValueError("must be the token alone, without spaces or other signs")
-    return token or None
+    tokens = [token for each in value.split(",") if (token := each.strip())]
+    if any(re.search(r"[^!-~]", each) for each in tokens):
+        raise ValueError("must be the token alone, without spaces or other signs; of several, with commas")
+    return ",".join(tokens) or None
 
 
 def networks(value: Any) -> Any:
@@ -118,7 +122,7 @@ def _origins(value: Any) -> Any:
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Token = Annotated[SecretStr | None, BeforeValidator(_token)]
+Tokens = Annotated[SecretStr | None, BeforeValidator(_tokens)]
 
 
 class ChannelSettings(BaseSettings):
@@ -135,8 +139,16 @@ class ChannelSettings(BaseSettings):
 
     @property
     def bot(self) -> str | None:
-        """The name of the bot that sends, which one daemon at a time leads; None where all send alike."""
+        """The name of the bot that sends, which one daemon at a time leads; None where all send alike.
+
+        Only settings with one token are asked: see `bots`.
+        """
         return None
+
+    @property
+    def bots(self) -> tuple[Self, ...]:
+        """These settings once for each bot that sends, with its token alone."""
+        return (self,)
 
     def check_address(self, text: str) -> str:
         """Return the address of a new destination as it is stored. Raises `InvalidInput`.
@@ -155,6 +167,36 @@ class ChannelSettings(BaseSettings):
     def variable(cls, field: str) -> str:
         """Return the name of a field's environment variable."""
         return _variable(cls, field)
+
+
+class BotSettings(ChannelSettings):
+    """Base of the settings of a channel whose messages bots send: one token, or several with commas between
+    them.
+    """
+
+    token: Tokens = None
+
+    @property
+    def missing(self) -> str | None:
+        return None if self.token else self.variable("token")
+
+    @property
+    def bots(self) -> tuple[Self, ...]:
+        own = self.token.get_secret_value().split(",") if self.token else ()
+        return tuple(self.model_copy(update={"token": SecretStr(each)}) for each in own)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(each for value in super().secrets for each in value.split(","))
+
+    @model_validator(mode="after")
+    def _names_each_bot_once(self) -> Self:
+        names = [each.bot for each in self.bots]
+        if len(names) > MOST_BOTS:
+            raise SettingsError(f"{self.variable('token')} has more than {MOST_BOTS} tokens: take some out.")
+        if len(set(names)) < len(names):
+            raise SettingsError(f"{self.variable('token')} has two tokens of one bot: take one of them out.")
+        return self
 
 
 def unnamed_bot(channel: str, token: SecretStr) -> str:
@@ -272,7 +314,7 @@ class Settings(BaseSettings):
     @property
     def bots(self) -> list[str]:
         """The names of the bots that speak for it, which say nothing of their tokens."""
-        return [own.bot for own in self.channels.values() if own.bot]
+        return [each.bot for own in self.channels.values() for each in own.bots if each.bot]
 
     @property
     def environment(self) -> dict[str, str]:

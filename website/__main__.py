@@ -56,6 +56,7 @@ _NAVIGATION: list[dict[str, Any]] = [
             {"Accounts": "accounts.md"},
             {"Operations": "operations.md"},
             {"Performance": "performance.md"},
+            {"Many daemons": "scaling.md"},
             {"Security": "security.md"},
             {"Changes": "changelog.md"},
             {"Beside other programs": "comparison.md"},

@@ -18,7 +18,7 @@ from bots.discord.gateway import GatewayHttp
 from bots.discord.rooms import lose
 from bots.discord.sessions import SessionStarts
 from models import Fact
-from pingpilot.accounts.linking import DISCORD_INSTALL
+from pingpilot.accounts.linking import DISCORD_INSTALL, fact_of_bot
 from pingpilot.channels import DISCORD
 from pingpilot.errors import Misconfigured
 from pingpilot.telemetry.health import Health, State
@@ -52,8 +52,10 @@ class DiscordBot:
         health: Health,
         starts: SessionStarts,
         may_act: Callable[[], bool] = lambda: True,
+        lane: int = 0,
         gives_up_after: timedelta | None = None,
     ) -> None:
+        self._lane = lane
         self._token = token
         self._may_act = may_act
         self._gives_up_after = gives_up_after
@@ -72,7 +74,7 @@ class DiscordBot:
         )
         try:
             await client.login(self._token.get_secret_value())
-            await Fact.keep(DISCORD_INSTALL, f"{_INSTALL}{client.application_id}")
+            await Fact.keep(fact_of_bot(DISCORD_INSTALL, self._lane), f"{_INSTALL}{client.application_id}")
             gateway = await self._starts.wait_for_room(client.http)
             DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway)  # kept on a class, too
             await client.connect()

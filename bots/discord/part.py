@@ -21,6 +21,7 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
         on_deliveries=around.on_deliveries,
         send=channel.send,
         base_url=around.base_url,
+        lane=around.lane,
     )
     bot = DiscordBot(
         token=settings.token,
@@ -28,6 +29,7 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
         health=around.health,
         starts=SessionStarts(health=around.health, clock=around.clock),
         may_act=around.may_act,
+        lane=around.lane,
         gives_up_after=around.gives_up_after,
     )
     return ChannelParts(channel, bot, channel.close, channel.reach)

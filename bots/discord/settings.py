@@ -6,17 +6,16 @@ from base64 import b64decode
 from pydantic_settings import SettingsConfigDict
 
 from pingpilot.channels import DISCORD
-from pingpilot.config import PREFIX, ChannelSettings, HttpUrl, Token, unnamed_bot
+from pingpilot.config import PREFIX, BotSettings, HttpUrl, unnamed_bot
 
 DISCORD_API = "https://discord.com/api/v10"
 
 
-class DiscordSettings(ChannelSettings):
-    """Which bot speaks for PingPilot on Discord."""
+class DiscordSettings(BotSettings):
+    """Which bots speak for PingPilot on Discord."""
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}DISCORD_")
 
-    token: Token = None
     api_url: HttpUrl = DISCORD_API
 
     @property
@@ -31,7 +30,3 @@ class DiscordSettings(ChannelSettings):
             number = ""
         is_id = secret and re.fullmatch("[0-9]{1,20}", number)
         return f"{DISCORD.name}:{number}" if is_id else unnamed_bot(DISCORD.name, self.token)
-
-    @property
-    def missing(self) -> str | None:
-        return None if self.token else self.variable("token")

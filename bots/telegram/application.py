@@ -20,7 +20,7 @@ from bots.telegram.requests import new_request
 from bots.telegram.updates import WANTED, BotRequests
 from bots.telegram.webhook import MOST_WAITING, App, Webhook
 from models import Fact
-from pingpilot.accounts.linking import TELEGRAM_USERNAME
+from pingpilot.accounts.linking import TELEGRAM_USERNAME, fact_of_bot
 from pingpilot.channels import TELEGRAM
 from pingpilot.errors import Misconfigured
 from pingpilot.telemetry.health import Health, State
@@ -54,9 +54,11 @@ class TelegramBot:
         webhook: Webhook,
         polls: bool = True,
         may_act: Callable[[], bool] = lambda: True,
+        lane: int = 0,
         gives_up_after: timedelta | None = None,
         place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
+        self._lane = lane
         self._token = token
         self._may_act = may_act
         self._gives_up_after = gives_up_after
@@ -79,7 +81,7 @@ class TelegramBot:
             await bot.set_my_commands([BotCommand(each.name, each.description) for each in MENU])
             in_groups = [BotCommand(each.name, each.description) for each in ROOM_MENU]
             await bot.set_my_commands(in_groups, scope=BotCommandScopeAllGroupChats())
-            await Fact.keep(TELEGRAM_USERNAME, bot.username)
+            await Fact.keep(fact_of_bot(TELEGRAM_USERNAME, self._lane), bot.username)
             await application.start()
             if self._polls:
                 await self._poll(application)

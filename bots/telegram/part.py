@@ -5,7 +5,6 @@ from bots.telegram.application import TelegramBot
 from bots.telegram.channel import TelegramChannel
 from bots.telegram.settings import TELEGRAM_API, TelegramSettings
 from bots.telegram.webhook import Webhook
-from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 
 
@@ -24,16 +23,18 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
         on_deliveries=around.on_deliveries,
         send=channel.send,
         base_url=around.base_url,
+        lane=around.lane,
     )
     webhook = Webhook(
         token=settings.token,
         bot=settings.bot or "",
         base_url=around.base_url,
+        lane=around.lane,
         needs_https=settings.api_url == TELEGRAM_API,  # a Bot API server of one's own takes http, too
         clock=around.clock,
         health=around.health,
         may_act=around.may_act,
-        on_incoming=lambda: around.on_incoming(TELEGRAM.name),
+        on_incoming=around.on_incoming,
     )
     bot = TelegramBot(
         token=settings.token,
@@ -43,6 +44,7 @@ def build(settings: TelegramSettings, around: Surroundings) -> ChannelParts:
         webhook=webhook,
         polls=not settings.webhook,
         may_act=around.may_act,
+        lane=around.lane,
         gives_up_after=around.gives_up_after,
         place=around.place,
     )

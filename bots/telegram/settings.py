@@ -5,17 +5,16 @@ import re
 from pydantic_settings import SettingsConfigDict
 
 from pingpilot.channels import TELEGRAM
-from pingpilot.config import PREFIX, ChannelSettings, HttpUrl, Token, unnamed_bot
+from pingpilot.config import PREFIX, BotSettings, HttpUrl, unnamed_bot
 
 TELEGRAM_API = "https://api.telegram.org"
 
 
-class TelegramSettings(ChannelSettings):
-    """Which bot speaks for PingPilot on Telegram."""
+class TelegramSettings(BotSettings):
+    """Which bots speak for PingPilot on Telegram."""
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}TELEGRAM_")
 
-    token: Token = None
     api_url: HttpUrl = TELEGRAM_API
     webhook: bool = False
 
@@ -27,7 +26,3 @@ class TelegramSettings(ChannelSettings):
         number, _, secret = self.token.get_secret_value().partition(":")
         is_id = secret and re.fullmatch("[0-9]{1,20}", number)
         return f"{TELEGRAM.name}:{number}" if is_id else unnamed_bot(TELEGRAM.name, self.token)
-
-    @property
-    def missing(self) -> str | None:
-        return None if self.token else self.variable("token")

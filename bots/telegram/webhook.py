@@ -25,7 +25,7 @@ from bots.telegram.sealing import Seal
 from bots.telegram.updates import IDS_END, WANTED, checked
 from models import Fact
 from models.incoming_update import IncomingUpdate, TakenUpdate
-from pingpilot.channels import TELEGRAM
+from pingpilot.channels import TELEGRAM, name_of_lane
 from pingpilot.clock import Clock
 from pingpilot.config import PREFIX
 from pingpilot.errors import DatabaseUnavailable, InvalidInput, Misconfigured
@@ -69,6 +69,7 @@ class Webhook:
         token: SecretStr,
         bot: str,
         base_url: str,
+        lane: int = 0,
         needs_https: bool,
         clock: Clock,
         health: Health,
@@ -77,7 +78,7 @@ class Webhook:
         look_every: timedelta = LOOK_EVERY,
         ask_every: timedelta = ASK_EVERY,
     ) -> None:
-        self.url = f"{base_url}/incoming/{TELEGRAM.name}"
+        self.url = f"{base_url}/incoming/{name_of_lane(TELEGRAM.name, lane)}"
         self._token = token.get_secret_value()
         self._bot = bot
         self._needs_https = needs_https

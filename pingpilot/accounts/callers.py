@@ -26,7 +26,8 @@ _NOTED_WITHIN = 0.25  # seconds that a caller waits for that
 _IN_FORCE = "k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ? AND k.expires_at <= ?)"
 _KEYS = f"""
 SELECT k.id, k.hash, k.scope, k.categories, k.last_used_at, a.id AS account_id, a.email, a.plan,
-       a.suspended_at, a.monthly_events, u.events, d.channel, d.name, d.kind, d.address, d.suspended_reason
+       a.suspended_at, a.monthly_events, u.events, d.channel, d.name, d.kind, d.address,
+       d.suspended_reason, d.lane
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 LEFT JOIN monthly_usage u ON u.account_id = a.id AND u.month = ?
@@ -36,11 +37,11 @@ ORDER BY d.name
 """  # noqa: S608
 _COMPARED = (
     *("scope", "categories", "plan", "suspended_at", "monthly_events"),
-    *("channel", "name", "kind", "address", "suspended_reason"),
+    *("channel", "name", "kind", "address", "suspended_reason", "lane"),
 )
 _STILL = f"""
 SELECT k.id, k.scope, k.categories, a.plan, a.suspended_at, a.monthly_events,
-       d.channel, d.name, d.kind, d.address, d.suspended_reason
+       d.channel, d.name, d.kind, d.address, d.suspended_reason, d.lane
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 LEFT JOIN destinations d ON d.account_id = a.id AND d.enabled
@@ -51,11 +52,12 @@ _MOST_REMEMBERED = 2048
 
 
 class Target(NamedTuple):
-    """A destination that events may go to: its name, and the channel that leads there."""
+    """A destination that events may go to: its name, the channel that leads there, its bot's lane."""
 
     name: str
     channel: str
     is_direct: bool = True
+    lane: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ async def _read_keys(prefixes: list[str], now: datetime) -> list[_KeyInForce]:
             )
         keys[row["id"]].rows.append(tuple(row[column] for column in _COMPARED))
         if name := row["name"]:
-            target = Target(name, row["channel"], is_direct=row["kind"] == DestinationKind.DIRECT)
+            is_direct = row["kind"] == DestinationKind.DIRECT
+            target = Target(name, row["channel"], is_direct, row["lane"])
             keys[row["id"]].obstacles[target] = obstacle_to(
                 enabled=True, address=row["address"], suspended_reason=row["suspended_reason"]
             )
@@ -202,7 +205,7 @@ class Authenticator:
                 monthly_events=account.monthly_events,
                 events_used=usage.events if usage else 0,
                 obstacles={
-                    Target(row.name, row.channel, is_direct=row.kind == DestinationKind.DIRECT): obstacle_to(
+                    Target(row.name, row.channel, row.kind == DestinationKind.DIRECT, row.lane): obstacle_to(
                         enabled=True, address=row.address, suspended_reason=row.suspended_reason
                     )
                     for row in rows

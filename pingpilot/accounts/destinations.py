@@ -5,11 +5,11 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import OPEN_STATUSES, Account, Category, Destination, DestinationKind
+from models import OPEN_STATUSES, Account, Bot, Category, Destination, DestinationKind
 from models.database import connection, transaction, unit_of_work
-from models.delivery import WAITING_STATUSES, select_with_statuses, with_statuses
+from models.delivery import OF_DESTINATION, WAITING_STATUSES, select_with_statuses, with_statuses
 from models.names import split
-from models.sql import query
+from models.sql import marks, query
 from pingpilot.accounts.accounts import direct_destinations
 from pingpilot.accounts.quiet_hours import reconsider, set_quiet_hours
 from pingpilot.accounts.webhooks import new_webhook_secret
@@ -25,10 +25,10 @@ SECRET_OVERLAP = timedelta(days=1)
 """How long the former secret of a webhook signs beside the new one."""
 ALL, NONE = "all", "none"
 """What people write instead of a name, where a category's channels, its fallback or a mention is set."""
-_OWN = "channel = ? AND account_id = ? AND destination = ?"
+_OF_NAME = "channel = ? AND lane IN ({lanes}) AND account_id = ? AND destination = ?"
 _MAKE_DUE = with_statuses(f"""
 UPDATE deliveries SET status = :pending, next_attempt_at = ?
-WHERE id IN ({select_with_statuses("id", WAITING_STATUSES, _OWN)}) RETURNING id
+WHERE id IN ({select_with_statuses("id", WAITING_STATUSES, OF_DESTINATION)}) RETURNING id
 """)  # noqa: S608
 
 
@@ -202,14 +202,15 @@ async def check_new(account: Account, name: str, *, channel: str | None = None) 
         raise AlreadyExists(
             f"There is a destination '{name}' already: choose another name, or remove that one first."
         )
-    own = [channel, account.id, name] * len(OPEN_STATUSES)
-    if channel and await query(
-        connection(), f"{select_with_statuses('id', OPEN_STATUSES, _OWN)} LIMIT 1", own
-    ):
-        raise AlreadyExists(
-            f"Messages wait still for the '{name}' that was removed, and fail once the daemon sees them: try "
-            "again in a moment, or choose another name."
-        )
+    if channel:
+        lanes = await Bot.lanes(channel)
+        waiting = select_with_statuses("id", OPEN_STATUSES, _OF_NAME.format(lanes=marks(lanes)))
+        own = [channel, *lanes, account.id, name] * len(OPEN_STATUSES)
+        if await query(connection(), f"{waiting} LIMIT 1", own):
+            raise AlreadyExists(
+                f"Messages wait still for the '{name}' that was removed, and fail once the daemon sees them: "
+                "try again in a moment, or choose another name."
+            )
     # Direct ones count whether they are there or not: each account may have them
     direct = sum(kind.has_direct for kind in CHANNELS.values())
     others = Destination.filter(account_id=account.id).exclude(kind=DestinationKind.DIRECT)
@@ -223,7 +224,7 @@ async def delete_destination(destination: Destination, now: datetime) -> list[st
     What waits for it fails at once, and goes to its category's fallback. Returns the categories that name
     it still: they keep the name, so that events find their way again once there is one of that name.
     """
-    own = [destination.channel, destination.account_id, destination.name]
+    own = [destination.channel, destination.lane, destination.account_id, destination.name]
     await query(connection(), _MAKE_DUE, [now, *own * len(WAITING_STATUSES)])
     await destination.delete()
     named = await Category.filter(account_id=destination.account_id).order_by("name")

@@ -56,7 +56,7 @@ SHARE = 0.32
 """Of the time, how much an export reads; the rest is everybody else's."""
 
 # Hashes of keys and codes help nobody but a guesser, and a secret is shown once
-_LEFT_OUT = {"account_id", "hash", "body_hash", "secret", "former_secret"}
+_LEFT_OUT = {"account_id", "hash", "body_hash", "lane", "secret", "former_secret"}
 _LISTS = {"channels", "categories"}  # see `models.names`
 _RENAMED = {"fields_json": "fields", "fallback_for": "stands_in_for"}  # the latter as it was always exported
 _NOTHING: Mapping[str, str] = MappingProxyType({})

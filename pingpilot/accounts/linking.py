@@ -8,14 +8,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import Account, ApiKey, Destination, DestinationKind, Fact, KeyScope, LinkCode, LinkGuess
+from models import (
+    Account,
+    ApiKey,
+    Bot,
+    Delivery,
+    Destination,
+    DestinationKind,
+    Fact,
+    KeyScope,
+    LinkCode,
+    LinkGuess,
+)
 from models.database import transaction, unit_of_work
 from models.link_code import CODE_LIFETIME
 from models.sql import is_postgres, query
 from pingpilot.accounts.destinations import check_new
 from pingpilot.accounts.keys import KEY_PREFIX, key_hash, looks_like_key
 from pingpilot.accounts.quiet_hours import reconsider
-from pingpilot.channels import CHANNELS
+from pingpilot.channels import CHANNELS, DISCORD, TELEGRAM
 from pingpilot.clock import SKEW
 from pingpilot.errors import LinkRefused, TooMany
 
@@ -59,7 +70,9 @@ class NewLinkCode:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """The account a chat was linked to; `old_address` is where its channel went before, None for nowhere."""
+    """The account a chat was linked to; `old_address` is where its channel went before, None for nowhere
+    or to the same person.
+    """
 
     account: Account
     old_address: str | None
@@ -72,6 +85,24 @@ class ChatUser:
     channel: str
     user_id: str
     username: str | None
+
+
+def fact_of_bot(fact: str, lane: int) -> str:
+    """Return the name of a fact about the bot of a lane; the first one's has none in it."""
+    return f"{fact}.{lane}" if lane else fact
+
+
+async def bot_of(account: Account, channel: str) -> int:
+    """Return the lane of the bot that an account is to link its chats with.
+
+    It stays with the one that it has linked any with already, as long as that is in use; others are spread.
+    """
+    lanes = await Bot.lanes(channel, in_use=True)
+    if len(lanes) > 1:
+        own = Destination.filter(account_id=account.id, channel=channel, lane__in=lanes)
+        if linked := await own.filter(address__isnull=False).values_list("id", "lane"):
+            return int(min(linked)[1])
+    return lanes[account.id % len(lanes)] if lanes else 0
 
 
 @unit_of_work
@@ -99,23 +130,24 @@ async def create_link_code(account: Account, now: datetime, *, room: str | None 
         row = await LinkCode.create(
             account_id=account.id, hash=_code_hash(code), room=room, created_at=now, expires_at=expires_at
         )
-    bot = await Fact.read(TELEGRAM_USERNAME)
+    bot = await Fact.read(fact_of_bot(TELEGRAM_USERNAME, await bot_of(account, TELEGRAM.name)))
     opens = "start" if room is None else "startgroup"  # asks in which group, and adds the bot to it
     return NewLinkCode(
         row.id,
         code,
         expires_at,
         telegram_url=f"https://t.me/{bot}?{opens}={code}" if bot else None,
-        discord_url=await Fact.read(DISCORD_INSTALL),
+        discord_url=await Fact.read(fact_of_bot(DISCORD_INSTALL, await bot_of(account, DISCORD.name))),
         in_groups=f"/link@{bot} {code}" if bot else f"/link {code}",
     )
 
 
 @unit_of_work
-async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime) -> Linked:
+async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime, lane: int = 0) -> Linked:
     """Link the chat user to the account that the code or API key belongs to.
 
-    `address` is where messages for them go: a Discord DM channel id, a Telegram chat id.
+    `address` is where messages for them go: a Discord DM channel id, a Telegram chat id; `lane` is the bot's
+    that they talk to, the only one that can write there.
     Raises `LinkRefused` with a sentence for the user; each refusal of a wrong one counts as a guess.
     """
     guess = await count_guess(user, now)
@@ -142,9 +174,14 @@ async def link(user: ChatUser, code_or_key: str, *, address: str, now: datetime)
             user_id=user.user_id,
             username=user.username,
             at=now,
+            lane=lane,
         )
+        if before:
+            await Delivery.move_waiting(account.id, user.channel, user.channel, lane=before.lane, to=lane)
         await reconsider(account, user.channel, now)
-    return Linked(account, before.address if before else None)
+    # The same person with another bot has moved nowhere
+    is_other = before and (before.lane == lane or before.user_id != user.user_id)
+    return Linked(account, before.address if before and is_other else None)
 
 
 async def count_guess(user: ChatUser, now: datetime) -> LinkGuess:

@@ -7,8 +7,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from models import Account, Destination, DestinationKind
+from models import Account, Delivery, Destination, DestinationKind
 from models.database import connection, transaction, unit_of_work
 from models.sql import is_postgres, marks, query
 from pingpilot.accounts.destinations import ALL, NONE, check_new, delete_destination
@@ -54,8 +55,8 @@ class LinkedRoom:
 
 
 @unit_of_work
-async def link_room(user: ChatUser, room: Room, code: str, *, now: datetime) -> LinkedRoom:
-    """Link the room to the account that the code belongs to.
+async def link_room(user: ChatUser, room: Room, code: str, *, now: datetime, lane: int = 0) -> LinkedRoom:
+    """Link the room to the account that the code belongs to, by the bot of this lane.
 
     It is called as the code says, or after its title. One that is linked to that account and was suspended or
     switched off is used again. Raises `LinkRefused` with a sentence for everybody in the room; each wrong
@@ -80,7 +81,9 @@ async def link_room(user: ChatUser, room: Room, code: str, *, now: datetime) -> 
             for each in known:
                 await Destination.switch(account.id, each.name, on=True)
                 await reconsider(account, each.name, now)
-            linked_by = {"user_id": user.user_id, "username": user.username, "linked_at": now}
+                await Delivery.move_waiting(account.id, room.channel, each.name, lane=each.lane, to=lane)
+            linked_by: dict[str, Any] = {"user_id": user.user_id, "username": user.username}
+            linked_by |= {"linked_at": now, "lane": lane}
             own = Destination.filter(id__in=[each.id for each in known])
             await own.update(title=room.title[:LONGEST_TITLE], **linked_by)
             return LinkedRoom(account, known[0].name, again=True)
@@ -97,6 +100,7 @@ async def link_room(user: ChatUser, room: Room, code: str, *, now: datetime) -> 
             user_id=user.user_id,
             username=user.username,
             linked_at=now,
+            lane=lane,
         )
     return LinkedRoom(account, name)
 
@@ -133,17 +137,17 @@ def begins_a_key(words: str) -> bool:
 
 
 @unit_of_work
-async def suspend_rooms(channel: str, address: str, reason: str) -> list[Destination]:
-    """Suspend all destinations that lead to a room or its topics, since the bot can't send there any more.
+async def suspend_rooms(channel: str, address: str, reason: str, *, lane: int = 0) -> list[Destination]:
+    """Suspend all destinations that lead to a room or its topics by one bot, which can't send there any more.
 
     Returns those that were not suspended before, whose owners are to be told.
     """
     async with transaction():
         changed = await query(
             connection(),
-            "UPDATE destinations SET suspended_reason = ? WHERE channel = ? AND address = ? "  # noqa: S608
+            "UPDATE destinations SET suspended_reason = ? WHERE channel = ? AND address = ? AND lane = ? "  # noqa: S608
             f"AND suspended_reason IS NULL AND kind IN ({marks(_KINDS)}) RETURNING id",
-            [reason, channel, address, *_KINDS],
+            [reason, channel, address, lane, *_KINDS],
         )
         return await Destination.filter(id__in=[row["id"] for row in changed]).order_by("id")
 

@@ -34,6 +34,7 @@ from pingpilot.cluster.membership import Membership
 from pingpilot.cluster.news import Bulletin, news_of
 from pingpilot.cluster.times import Times
 from pingpilot.config import PREFIX, Settings
+from pingpilot.daemon.bots import mind_former_bots, register_bots
 from pingpilot.daemon.examining import Examiner
 from pingpilot.daemon.hearing import DaemonHearer
 from pingpilot.daemon.identity import Identity, new_identity
@@ -104,7 +105,7 @@ class Daemon:
             clock=self._clock, retention=timedelta(days=settings.event_retention_days)
         )
         self._examiner = Examiner(settings, clock=self._clock)
-        self._parts: dict[str, Part] = {}
+        self._parts: list[Part] = []
 
     async def serve(self, stop: asyncio.Event, *, on_up: Callable[[str], None] | None = None) -> None:
         """Serve until `stop` is set, then stop in order within the grace.
@@ -134,8 +135,9 @@ class Daemon:
                     on_deliveries=self._wake,
                     base_url=base_url,
                     share=membership.share,
-                    on_incoming=self._take_incoming,
                 ),
+                lanes=await register_bots(self._settings),
+                on_incoming=self._take_incoming,
                 identity=self._identity,
                 intake=self._intake,
                 membership=membership,
@@ -146,7 +148,7 @@ class Daemon:
             services = self._services(unsubscriber, membership, base_url)
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._database.close)
-                for part in self._parts.values():
+                for part in self._parts:
                     stack.push_async_callback(part.channel.close)
                 runner = ApiRunner(create_app(services))
                 await runner.setup()
@@ -164,54 +166,58 @@ class Daemon:
         What is not done within the grace stays pending.
         """
         hearer = DaemonHearer(
-            {name: part.dispatcher for name, part in self._parts.items()},
+            {part.name: part.dispatcher for part in self._parts},
             settlements=self._settlements,
             live=self._live,
-            on_incoming=lambda name: self._parts[name].channel.wake(),
+            on_incoming=self._wake_component,
             on_let_go=membership.look_now,
         )
         async with asyncio.TaskGroup() as tasks:
             side_tasks = [
                 tasks.create_task(self._housekeeper.run(), name="housekeeping"),
                 tasks.create_task(self._look_at_accounts(), name="look at accounts"),
+                tasks.create_task(
+                    mind_former_bots(
+                        self._settings,
+                        clock=self._clock,
+                        database=self._database,
+                        on_deliveries=self._wake,
+                    ),
+                    name="former bots",
+                ),
                 tasks.create_task(self._deletions.run(), name="deletions"),
                 tasks.create_task(self._database.run(), name="database watch"),
                 tasks.create_task(self._end_the_start(), name="the start's end"),
                 tasks.create_task(membership.run(), name="heartbeats"),
                 tasks.create_task(self._news.run(hearer), name="news"),
             ]
-            serving = {
-                name: tasks.create_task(part.run(), name=f"serve {name}")
-                for name, part in self._parts.items()
-            }
+            serving = [tasks.create_task(part.run(), name=f"serve {part.name}") for part in self._parts]
             await stop.wait()
             log.info("PingPilot is stopping")
             services.stopping = True
             self._settlements.close()
             await self._examiner.close()
-            for part in self._parts.values():
+            for part, task in zip(self._parts, serving, strict=True):
                 part.dispatcher.stop()
-            for name, part in self._parts.items():
                 if not part.mandate.may_act():
-                    serving[name].cancel()  # lest it leads while it stops
+                    task.cancel()  # lest it leads while it stops
             left = max(0.0, self._grace.total_seconds() - PATIENCE)
             asyncio.get_running_loop().call_later(left, be_impatient, _PATIENCE_AT_THE_END)
             await asyncio.gather(
                 services.in_flight.none(self._grace),
-                *(part.dispatcher.drain(self._grace) for part in self._parts.values()),
+                *(part.dispatcher.drain(self._grace) for part in self._parts),
             )
-            await end(serving.values())
+            await end(serving)
             # Others take over what was put back, and the bots
-            self._news.tell(Bulletin(channels=frozenset(self._parts), let_go=True))
+            channels = frozenset(part.channel.name for part in self._parts)
+            self._news.tell(Bulletin(channels=channels, let_go=True))
             await self._news.told(_LAST_NEWS)
             await end(side_tasks)
         await membership.leave()
 
     async def _end_the_start(self) -> None:
         """Take what is loaded out of garbage collection, since it stays: a full one would take 70 ms."""
-        await asyncio.gather(
-            *(part.channel.loaded() for part in self._parts.values()), return_exceptions=True
-        )
+        await asyncio.gather(*(part.channel.loaded() for part in self._parts), return_exceptions=True)
         gc.collect()
         gc.freeze()
         gc.set_threshold(_YOUNG_OBJECTS)
@@ -254,8 +260,8 @@ class Daemon:
             examiner=self._examiner,
             newcomers=Newcomers.of(self._settings),
             channel_settings=self._settings.channels,
-            senders={name: part.channel for name, part in self._parts.items()},
-            receivers={name: part.channel.receiver for name, part in self._parts.items()},
+            senders={part.channel.name: part.channel for part in self._parts},
+            receivers={part.name: part.channel.receiver for part in self._parts},
             sign_in_header=self._settings.sign_in_header,
             proxies=TrustedProxies(self._settings.trusted_proxies),
             cors=Cors(self._settings.cors_origins),
@@ -263,14 +269,24 @@ class Daemon:
 
     def _take_incoming(self, name: str) -> None:
         """Have what a platform posted here looked at, by whichever daemon leads its bot."""
-        self._parts[name].channel.wake()
+        self._wake_component(name)
         self._news.tell(Bulletin(incoming=frozenset({name})))
 
+    def _wake_component(self, name: str) -> None:
+        for part in self._parts:
+            if part.name == name:
+                part.channel.wake()
+
     def _wake(self, names: set[str]) -> None:
-        for name in sorted(names & self._parts.keys()):
-            self._parts[name].dispatcher.wake()
-        ours = {name for name, part in self._parts.items() if part.dispatcher.has_room}
-        self._news.tell(Bulletin(channels=frozenset(names - ours)))
+        elsewhere = set[str]()
+        for name in sorted(names):
+            for part in self._parts:
+                if part.channel.name == name:
+                    part.dispatcher.wake()
+            ours = [part.dispatcher.has_room for part in self._parts if part.channel.name == name]
+            if not (ours and all(ours)):
+                elsewhere.add(name)
+        self._news.tell(Bulletin(channels=frozenset(elsewhere)))
 
 
 def _listen(settings: Settings) -> socket.socket:

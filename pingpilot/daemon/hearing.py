@@ -11,8 +11,8 @@ from pingpilot.events.live import Live
 class DaemonHearer:
     """Has the daemon's dispatchers, open pages and waiting requests look again at what others changed.
 
-    `on_incoming` is told a channel for which another daemon took something that its platform posted,
-    `on_let_go` called when one leads its bots no more.
+    The dispatchers go by their parts' names. `on_incoming` is told a part for which another daemon took
+    something that its platform posted, `on_let_go` called when one leads its bots no more.
     """
 
     def __init__(
@@ -32,8 +32,9 @@ class DaemonHearer:
 
     def hear(self, bulletin: Bulletin) -> None:
         """Look again at what a bulletin names, as far as there is any of it here."""
-        for name in bulletin.channels & self._dispatchers.keys():
-            self._dispatchers[name].wake()
+        for dispatcher in self._dispatchers.values():
+            if dispatcher.channel in bulletin.channels:
+                dispatcher.wake()
         for name in bulletin.incoming & self._dispatchers.keys():
             self._on_incoming(name)
         if bulletin.let_go:

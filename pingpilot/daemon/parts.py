@@ -1,12 +1,12 @@
 """The parts of the daemon: each channel that has its settings, made from its record, with its dispatcher."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from pingpilot.channels import CHANNELS, ChannelKind, load
+from pingpilot.channels import CHANNELS, ChannelKind, load, name_of_lane
 from pingpilot.clock import Clock
 from pingpilot.cluster.leading import StepAside
 from pingpilot.cluster.mandate import Mandate
@@ -92,8 +92,13 @@ class LateChannel:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A channel, the dispatcher that delivers through it, and the right by which this daemon does."""
+    """A channel's bot (or the channel, where there is none), the dispatcher that delivers through it, and the
+    right by which this daemon does.
 
+    `name` is what it goes by among the daemons: see `name_of_lane`.
+    """
+
+    name: str
     dispatcher: Dispatcher
     channel: LateChannel
     mandate: Mandate
@@ -123,8 +128,7 @@ class Part:
         """
         while True:
             await self.clock.sleep(_WAY_LOOKED_AT_EVERY)
-            state = self.health.parts.get(self.channel.name)
-            is_away = state is not None and state.state is State.RETRYING
+            is_away = self.health.state_of(self.channel.name) is State.RETRYING
             silent_for = self.dispatcher.platform_silent_for
             if not self.has_others() or (silent_for < _SILENT_FOR and not is_away):
                 continue
@@ -142,15 +146,19 @@ def build_parts(
     settings: Settings,
     around: Surroundings,
     *,
+    lanes: Mapping[str, int],
+    on_incoming: Callable[[str], None],
     identity: Identity,
     intake: Intake,
     membership: Membership,
     settlements: Settlements,
     database: DatabaseWatch,
     metrics: Metrics,
-) -> dict[str, Part]:
-    """Return each channel that has its settings, by name; the others are reported as off, and why."""
-    parts = {}
+) -> list[Part]:
+    """Return each channel that has its settings, once for each of its bots; the others are reported as off,
+    and why. `lanes` are the bots', by name; `on_incoming` is told the part for which something was posted.
+    """
+    parts = []
     claimer = Claimer()
     journal = Journal(gives_way=lambda: intake.is_busy)
     turn = asyncio.Lock()
@@ -158,41 +166,58 @@ def build_parts(
         if own_settings.missing:
             around.health.report(name, State.OFF, f"Set {own_settings.missing} to switch it on.")
             continue
-        kind = CHANNELS[name]
-        mandate = membership.mandate(
-            own_settings.bot,
-            take_over=partial(taking_over, name, around.clock),
-            on_change=partial(_show_standby, around.health, name),
-        )
-        pacer = Pacer(
-            overall=kind.pace,
-            per_recipient=kind.recipient_pace,
-            per_room=kind.room_pace,
-            clock=around.clock,
-        )
-        own = replace(
-            around,
-            may_act=mandate.may_act,
-            gives_up_after=_GIVES_UP_AFTER if mandate.is_exclusive else None,
-            place=pacer.place,
-        )
-        channel = LateChannel(kind, own_settings, own, turn=turn)
-        dispatcher = Dispatcher(
-            channel,
-            mandate=mandate,
-            claimer=claimer,
-            journal=journal,
-            predecessors=identity.predecessors,
-            pacer=pacer,
-            settlements=settlements,
-            health=around.health,
-            database=database,
-            metrics=metrics,
-            clock=around.clock,
-        )
-        parts[name] = Part(
-            dispatcher, channel, mandate, around.health, around.clock, lambda: membership.has_others
-        )
+        kind, several = CHANNELS[name], len(own_settings.bots) > 1
+        for own in own_settings.bots:
+            lane = lanes.get(own.bot or "", 0)
+            health = around.health.of_bot(name, own.bot) if several and own.bot else around.health
+            mandate = membership.mandate(
+                own.bot,
+                take_over=partial(taking_over, name, around.clock, lane=lane),
+                on_change=partial(_show_standby, health, name),
+            )
+            pacer = Pacer(
+                overall=kind.pace,
+                per_recipient=kind.recipient_pace,
+                per_room=kind.room_pace,
+                clock=around.clock,
+            )
+            part = name_of_lane(name, lane)
+            own_around = replace(
+                around,
+                health=health,
+                lane=lane,
+                may_act=mandate.may_act,
+                gives_up_after=_GIVES_UP_AFTER if mandate.is_exclusive else None,
+                on_incoming=partial(on_incoming, part),
+                place=pacer.place,
+            )
+            channel = LateChannel(kind, own, own_around, turn=turn)
+            dispatcher = Dispatcher(
+                channel,
+                lane=lane,
+                shown_as=own.bot if several else None,
+                mandate=mandate,
+                claimer=claimer,
+                journal=journal,
+                predecessors=identity.predecessors,
+                pacer=pacer,
+                settlements=settlements,
+                health=health,
+                database=database,
+                metrics=metrics,
+                clock=around.clock,
+            )
+            parts.append(
+                Part(
+                    part,
+                    dispatcher,
+                    channel,
+                    mandate,
+                    health,
+                    around.clock,
+                    lambda: membership.has_others,
+                )
+            )
     return parts
 
 

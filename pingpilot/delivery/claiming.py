@@ -1,7 +1,7 @@
 """Claiming: what is due is leased to this daemon, for all channels that ask at once."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from models.work import Ask, Work
 from pingpilot.batching import Batcher
 from pingpilot.delivery.attempts import HOLDS_BACK
 from pingpilot.delivery.claims import Claim, Companion, claim_over, companions_wanted
-from pingpilot.delivery.due import DueDelivery, Place, read_due
+from pingpilot.delivery.due import DueDelivery, Place, Way, read_due
 
 LEASE = timedelta(minutes=3)
 """Longer than any send takes with its wait for a turn: a lease that runs out belongs to a dead daemon."""
@@ -23,7 +23,7 @@ MOST_SEEN = 128
 """Destinations with something due that one look at the queue finds; the next look goes on behind them."""
 _MOST_OF_AN_ACCOUNT = 50  # of them: one that has very many hides no other
 
-_WAITING = f"channel = ? AND status = :pending AND attempts <= {HOLDS_BACK}"
+_WAITING = f"channel = ? AND lane = ? AND status = :pending AND attempts <= {HOLDS_BACK}"
 _FIRST = "ORDER BY account_id, destination, id LIMIT 1"
 _IS_FREE = """
 CASE WHEN d.next_attempt_at <= ? AND NOT EXISTS (
@@ -68,12 +68,15 @@ WHERE is_free = 1 AND NOT (is_round = 1 AND account_id > ?) ORDER BY found
 _ASIDE = with_statuses(f"""
 SELECT d.id, d.account_id, d.destination, d.next_attempt_at, {_BUSY.format(account="d.account_id")}
 FROM deliveries d
-WHERE d.channel = ? AND d.status = :pending AND d.attempts > {HOLDS_BACK} AND {_IS_FREE} = 1
+WHERE d.channel = ? AND d.lane = ? AND d.status = :pending AND d.attempts > {HOLDS_BACK} AND {_IS_FREE} = 1
 ORDER BY d.id
 """)  # noqa: S608
 _RELEASE = with_statuses("""
 UPDATE deliveries SET status = :pending
 WHERE channel = ? AND status = :held AND next_attempt_at <= ? RETURNING id
+""")
+_CHANGE_LANE = with_statuses("""
+UPDATE deliveries SET lane = ? WHERE id = ANY(?) AND status = :pending RETURNING id
 """)
 _LEASE = with_statuses("""
 UPDATE deliveries SET status = :sending, leased_by = ?, lease_until = ?
@@ -97,7 +100,8 @@ _COMPANIONS = with_statuses("""
 SELECT w.id, w.event_id, e.category, (e.notice OR COALESCE(c.urgent, FALSE)) AS passes FROM deliveries w
 JOIN events e ON e.id = w.event_id
 LEFT JOIN categories c ON c.account_id = w.account_id AND c.name = e.category
-WHERE w.channel = ? AND w.status = :pending AND w.account_id = ? AND w.destination = ? AND w.attempts = ?
+WHERE w.channel = ? AND w.lane = ? AND w.status = :pending AND w.account_id = ? AND w.destination = ?
+    AND w.attempts = ?
     AND w.next_attempt_at <= ? AND (w.next_attempt_at = ? OR ? AND w.last_error IS NULL)
 ORDER BY w.account_id, w.destination, w.id LIMIT ?
 """)  # in the index's order, lest PostgreSQL walk through all deliveries by their ids
@@ -105,9 +109,10 @@ ORDER BY w.account_id, w.destination, w.id LIMIT ?
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a channel asks for: up to so many messages of what is due `now`, to be leased by that name.
+    """What a channel's bot asks for: up to so many messages of what is due `now`, to be leased by that name.
 
-    `releases` has those put back in the queue first whose quiet hours are over.
+    `lane` is the bot's, 0 where the channel has one. `releases` has those put back in the queue first whose
+    quiet hours are over.
     """
 
     channel: str
@@ -115,6 +120,12 @@ class Wish:
     most: int
     now: datetime
     releases: bool = False
+    lane: int = 0
+
+    @property
+    def way(self) -> Way:
+        """By which bot of which channel it goes."""
+        return self.channel, self.lane
 
 
 class Claimer:
@@ -125,7 +136,7 @@ class Claimer:
     """
 
     def __init__(self) -> None:
-        self._ends: defaultdict[str, int] = defaultdict(int)  # by channel: the account where a look ended
+        self._ends: defaultdict[Way, int] = defaultdict(int)  # the account where a look ended
         self._wishes: Batcher[Wish, list[Claim]] = Batcher(self._claim)
 
     async def claim(self, wish: Wish) -> list[Claim]:
@@ -140,16 +151,17 @@ class Claimer:
 
     def _claiming(self, wishes: Sequence[Wish], locks: bool) -> Work[list[list[Claim] | Exception]]:
         chosen: list[int] = []
-        for wish in sorted(wishes, key=lambda each: each.channel):  # two daemons in the same order
+        for wish in sorted(wishes, key=lambda each: each.way):  # two daemons in the same order
             if wish.releases:
                 yield Ask(_RELEASE, [wish.channel, wish.now])
             chosen += yield from self._choose(wish)
-        claims: defaultdict[str, list[Claim]] = defaultdict(list)
+        claims: defaultdict[Way, list[Claim]] = defaultdict(list)
         if chosen:
             now = max(wish.now for wish in wishes)
-            names = {wish.channel: wish.leased_by for wish in wishes}
+            names = {wish.way: wish.leased_by for wish in wishes}
             heads = yield from read_due(chosen, now, locks=locks)
-            leased = yield from _lease([(head.id, names[head.channel]) for head in heads], now, locks)
+            heads = yield from _own_heads(heads, names)
+            leased = yield from _lease([(head.id, names[head.way]) for head in heads], now, locks)
             heads = [head for head in heads if head.id in leased]
             behind = yield from self._lease_companions(heads, now, names)
             last = [companions[-1].id for companions in behind.values()]
@@ -158,9 +170,9 @@ class Claimer:
                 shown, older = head, list[DueDelivery | Companion]()
                 if companions := behind.get(head.place):
                     shown, older = newest[head.place], [head, *companions[:-1]]
-                name = names[head.channel]
-                claims[head.channel].append(claim_over(shown, older, now, leased_by=name))
-        return [claims.pop(wish.channel, []) for wish in wishes]
+                name = names[head.way]
+                claims[head.way].append(claim_over(shown, older, now, leased_by=name))
+        return [claims.pop(wish.way, []) for wish in wishes]
 
     def _choose(self, wish: Wish) -> Work[list[int]]:
         """Return the deliveries to lease: one of each destination that has none being sent.
@@ -168,10 +180,10 @@ class Claimer:
         No account's second before all others' first, those being sent counted: slow destinations, of which
         one may have many, leave slots to the other accounts, however much waits for them.
         """
-        name, now, end = wish.channel, wish.now, self._ends[wish.channel]
-        values = [now, name, end, name, end, name, now, name, name, name, name, end, name, end]
+        name, way, now, end = wish.channel, wish.way, wish.now, self._ends[wish.way]
+        values = [now, name, end, *way, end, *way, now, name, *way, *way, *way, end, name, end]
         walked = yield Ask(_WALK, values)
-        aside = yield Ask(_ASIDE, [name, name, now, name])
+        aside = yield Ask(_ASIDE, [name, *way, now, name])
         heads: dict[Place, Any] = {}
         for row in (*walked, *aside):
             place = (name, row["account_id"], row["destination"])
@@ -186,25 +198,27 @@ class Claimer:
             order = sorted(
                 heads.values(), key=lambda row: (turns[row["id"]], row["next_attempt_at"], row["id"])
             )
-            self._ends[name] = 0
+            self._ends[way] = 0
         else:  # the accounts in turn, as the walk goes
             order = sorted(heads.values(), key=lambda row: turns[row["id"]])
             taken = {row["id"] for row in order[: wish.most]}
             if passed := [row["account_id"] for row in walked if row["id"] in taken]:
-                self._ends[name] = passed[-1]
+                self._ends[way] = passed[-1]
         return [row["id"] for row in order[: wish.most]]
 
     def _lease_companions(
-        self, heads: Sequence[DueDelivery], now: datetime, names: Mapping[str, str]
+        self, heads: Sequence[DueDelivery], now: datetime, names: Mapping[Way, str]
     ) -> Work[dict[Place, list[Companion]]]:
         """Lease what goes along with the heads, one a destination; return it by destination, oldest first."""
         behind: dict[Place, list[Companion]] = {}
         chosen: list[int] = []
+        leased_by = {head.place: names[head.way] for head in heads}
         for head in heads:
             wanted = companions_wanted(head, now)
             if wanted is None or len(chosen) >= MOST_COMBINED:
                 continue
-            values = [*head.place, head.attempts + head.forgiven, now, head.next_attempt_at, head.is_new]
+            values: list[Any] = [*head.way, head.account_id, head.destination, head.attempts + head.forgiven]
+            values += [now, head.next_attempt_at, head.is_new]
             rows = yield Ask(_COMPANIONS, [*values, MOST_COMBINED - len(chosen)])
             found = [
                 Companion(row["id"], as_uuid(row["event_id"]), row["category"], bool(row["passes"]))
@@ -217,11 +231,24 @@ class Claimer:
         if not chosen:
             return behind
         leased = set[int]()
-        for name in sorted({names[place[0]] for place in behind}):
-            ids = [each.id for place, found in behind.items() if names[place[0]] == name for each in found]
+        for name in sorted({leased_by[place] for place in behind}):
+            ids = [each.id for place, found in behind.items() if leased_by[place] == name for each in found]
             leased |= {row["id"] for row in (yield Ask(_LEASE, [name, now + LEASE, ids]))}
         own = {place: [each for each in found if each.id in leased] for place, found in behind.items()}
         return {place: found for place, found in own.items() if found}
+
+
+def _own_heads(heads: Sequence[DueDelivery], ways: Collection[Way]) -> Work[list[DueDelivery]]:
+    """Return what can be sent by these ways; the rest, whose destination was linked with another bot since,
+    goes over to that one.
+    """
+    strays = defaultdict[int, list[int]](list)
+    for head in heads:
+        if head.lane != head.lane_of_destination:
+            strays[head.lane_of_destination].append(head.id)
+    for lane, ids in strays.items():
+        yield Ask(_CHANGE_LANE, [lane, ids])
+    return [head for head in heads if head.lane == head.lane_of_destination and head.way in ways]
 
 
 def _lease(named: Sequence[tuple[int, str]], now: datetime, is_shared: bool) -> Work[set[int]]:

@@ -30,6 +30,7 @@ class Claim:
     event_id: UUID
     account_id: int
     channel: str
+    lane: int
     destination: str
     attempts: int
     notification: Notification
@@ -94,6 +95,7 @@ def claim_over(
         event_id=shown.event_id,
         account_id=shown.account_id,
         channel=shown.channel,
+        lane=shown.lane,
         destination=shown.destination,
         attempts=shown.attempts,
         companions=tuple((each.id, each.event_id) for each in older),

@@ -45,10 +45,12 @@ _LAST_WRITES = 2.0
 
 
 class Dispatcher:
-    """Delivers through one channel: up to `slots` messages at a time, one a recipient, at the pacer's pace.
+    """Delivers through one channel, by the bot of one `lane`: up to `slots` messages at a time, one a
+    recipient, at the pacer's pace.
 
     `claimer` and `journal` are those of all channels of the daemon, `mandate` is its right to send;
-    `predecessors` are the ids of daemons that are certainly dead.
+    `predecessors` are the ids of daemons that are certainly dead. `shown_as` is the bot's name in the
+    metrics, where its channel has several.
     `send_timeout` ends a send that hangs; `poll`, up to twice as much, is how long the database is not asked
     without a wake-up, for what other processes put there.
     """
@@ -57,6 +59,8 @@ class Dispatcher:
         self,
         channel: Channel,
         *,
+        lane: int = 0,
+        shown_as: str | None = None,
         mandate: Mandate,
         claimer: Claimer,
         journal: Journal,
@@ -72,16 +76,17 @@ class Dispatcher:
         poll: timedelta = timedelta(seconds=1),
     ) -> None:
         self._channel = channel
+        self._lane = lane
         self._predecessors = predecessors
         self._claimer = claimer
         self._mandate = mandate
         self._pacer = pacer
-        self._queue = DeliveryQueue(channel=channel.name, mandate=mandate)
+        self._queue = DeliveryQueue(channel=channel.name, mandate=mandate, lane=lane)
         self._journal = journal
         self._sender = Sender(
             channel, mandate=mandate, pacer=pacer, health=health, clock=clock, timeout=send_timeout
         )
-        metrics.circuit_open.labels(channel.name).set_function(lambda: self._sender.is_away)
+        metrics.circuit_open.labels(shown_as or channel.name).set_function(lambda: self._sender.is_away)
         self._reporter = Reporter(channel.name, metrics=metrics)
         self._settlements = settlements
         self._database = database
@@ -108,6 +113,11 @@ class Dispatcher:
     def platform_was_heard_of(self) -> None:
         """Take note that the platform can be reached all the same."""
         self._sender.was_heard_of()
+
+    @property
+    def channel(self) -> str:
+        """The name of its channel."""
+        return self._channel.name
 
     def wake(self) -> None:
         """Look for due deliveries now."""
@@ -212,7 +222,7 @@ class Dispatcher:
         if releases:
             self._next_release = self._clock.monotonic() + RELEASE_CHECK.total_seconds()
         async with self._claiming:
-            wish = Wish(self._channel.name, self._mandate.name, free, self._clock.now(), releases)
+            wish = Wish(self._channel.name, self._mandate.name, free, self._clock.now(), releases, self._lane)
             claims = [] if self._stopping else await self._claimer.claim(wish)
             for claim in claims:
                 task = asyncio.create_task(self._deliver(claim), name=f"deliver {claim.delivery_id}")

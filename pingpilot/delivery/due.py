@@ -20,16 +20,19 @@ DEFAULT_COLOR = 0x7F8C8D
 """Of a category that was removed after its event came in."""
 Place = tuple[str, int, str]
 """A destination: its channel, its account and its name."""
+Way = tuple[str, int]
+"""By which bot it goes: its channel and the bot's lane."""
 _DUE = with_statuses("""
-SELECT d.id, d.event_id, d.account_id, d.channel, d.destination, d.attempts, d.forgiven, d.last_error,
+SELECT d.id, d.event_id, d.account_id, d.channel, d.lane, d.destination, d.attempts, d.forgiven, d.last_error,
        d.next_attempt_at,
        e.category, e.title, e.url, e.description, e.fields_json, e.notice, e.created_at,
        c.color, c.emoji, c.urgent, a.time_zone, a.combine, a.suspended_at,
+       dest.lane AS lane_of_destination,
        dest.kind, dest.enabled, dest.address, dest.topic, dest.suspended_reason,
        dest.quiet_from, dest.quiet_until, dest.quiet_silently, dest.muted_until, dest.mention,
        dest.secret, dest.former_secret, dest.former_secret_until,
        EXISTS (
-           SELECT 1 FROM deliveries w WHERE w.channel = d.channel AND w.status = :pending
+           SELECT 1 FROM deliveries w WHERE w.channel = d.channel AND w.lane = d.lane AND w.status = :pending
                AND w.account_id = d.account_id AND w.destination = d.destination AND w.id <> d.id
        ) AS is_followed
 FROM deliveries d
@@ -54,15 +57,18 @@ class DueDelivery:
     """One delivery with its event, and its account's choices as they are now.
 
     `attempts` are those of the present round, `forgiven` those before it; one that `is_new` was never tried.
-    `color` is 0xRRGGBB. `recipient` is None where its
-    destination can't be used, for the `obstacle` given, which has a reason of its own where it is a
-    suspension. `is_followed` tells whether others wait for the same destination.
+    `lane` is that of the bot which is to send it, `lane_of_destination` of the one that can; the same where
+    nobody can. `color` is 0xRRGGBB. `recipient` is None where its destination can't be used, for the
+    `obstacle` given, which has a reason of its own where it is a suspension. `is_followed` tells whether
+    others wait for the same destination.
     """
 
     id: int
     event_id: UUID
     account_id: int
     channel: str
+    lane: int
+    lane_of_destination: int
     destination: str
     attempts: int
     forgiven: int
@@ -88,6 +94,11 @@ class DueDelivery:
     def place(self) -> Place:
         """Which destination it goes to."""
         return self.channel, self.account_id, self.destination
+
+    @property
+    def way(self) -> Way:
+        """By which bot it goes."""
+        return self.channel, self.lane
 
 
 def read_due(ids: Sequence[int], now: datetime, *, locks: bool = False) -> Work[list[DueDelivery]]:
@@ -128,6 +139,8 @@ def _due_delivery(row: Row, now: datetime) -> DueDelivery:
         event_id=as_uuid(row["event_id"]),
         account_id=row["account_id"],
         channel=row["channel"],
+        lane=row["lane"],
+        lane_of_destination=row["lane"] if obstacle else row["lane_of_destination"],
         destination=row["destination"],
         attempts=row["attempts"] - row["forgiven"],
         forgiven=row["forgiven"],

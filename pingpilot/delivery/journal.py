@@ -9,7 +9,7 @@ from uuid import UUID
 from models import AttemptOutcome, DeliveryStatus, Destination
 from models.activity import slot_of
 from models.database import connection, in_one_go, transaction, unit_of_work, within
-from models.delivery import WAITING_STATUSES, select_with_statuses, with_statuses
+from models.delivery import OF_DESTINATION, WAITING_STATUSES, select_with_statuses, with_statuses
 from models.destination import USABLE
 from models.sql import as_datetime, as_uuid, is_postgres, query
 from models.work import Ask, Insert, Work
@@ -23,7 +23,7 @@ from pingpilot.events import notices
 # A statement of its own: SQLite uses no index on texts for what stands behind RETURNING
 _FOLLOWED = with_statuses("""
 SELECT d.id FROM deliveries d WHERE d.id = ANY(?) AND EXISTS (
-    SELECT 1 FROM deliveries w WHERE w.channel = d.channel AND w.status = :pending
+    SELECT 1 FROM deliveries w WHERE w.channel = d.channel AND w.lane = d.lane AND w.status = :pending
         AND w.account_id = d.account_id AND w.destination = d.destination
 )
 """)
@@ -45,11 +45,11 @@ UPDATE deliveries SET status = ?, attempts = attempts + ?, next_attempt_at = ?, 
     lease_until = NULL, last_error = CASE WHEN ? THEN ? ELSE last_error END, delivered_at = NULL
 WHERE id = ANY(?) AND status = :sending AND leased_by = ? RETURNING id
 """)
-_OWN = "channel = ? AND account_id = ? AND destination = ?"
 _FAIL_WAITING = with_statuses(f"""
 UPDATE deliveries SET status = :failed, next_attempt_at = NULL, last_error = ?
 WHERE id IN (
-    SELECT id FROM ({select_with_statuses("id", WAITING_STATUSES, _OWN)}) AS waiting ORDER BY id LIMIT ?
+    SELECT id FROM ({select_with_statuses("id", WAITING_STATUSES, OF_DESTINATION)}) AS waiting
+    ORDER BY id LIMIT ?
 ) RETURNING id, event_id
 """)  # noqa: S608
 # In one transaction, whose time is limited; those beyond fail one by one when it is their turn
@@ -57,8 +57,9 @@ MOST_FAILED_AT_ONCE = 5000
 # One an event: two destinations may fail at the same time. Notices go to every one anyway.
 _ADD_FALLBACKS = with_statuses(f"""
 INSERT INTO deliveries
-  (event_id, account_id, channel, destination, status, attempts, forgiven, next_attempt_at, stands_in_for)
-SELECT e.id, e.account_id, dest.channel, dest.name, :pending, 0, 0, e.created_at, MIN(d.id)
+  (event_id, account_id, channel, lane, destination, status, attempts, forgiven, next_attempt_at,
+   stands_in_for)
+SELECT e.id, e.account_id, dest.channel, dest.lane, dest.name, :pending, 0, 0, e.created_at, MIN(d.id)
 FROM deliveries d
 JOIN events e ON e.id = d.event_id
 JOIN categories c ON c.account_id = e.account_id AND c.name = e.category
@@ -67,7 +68,7 @@ WHERE d.id = ANY(?) AND d.status = :failed AND NOT e.notice AND {USABLE}
   AND NOT EXISTS (
     SELECT 1 FROM deliveries other WHERE other.event_id = e.id AND other.destination = c.fallback
   )
-GROUP BY e.id, e.account_id, dest.channel, dest.name, e.created_at
+GROUP BY e.id, e.account_id, dest.channel, dest.lane, dest.name, e.created_at
 RETURNING id
 """)  # noqa: S608
 _DUE_WHERE_REMOVED = with_statuses("""
@@ -288,7 +289,7 @@ class Journal:
             _FAIL_WAITING,
             [
                 reason,
-                *[claim.channel, claim.account_id, claim.destination] * len(WAITING_STATUSES),
+                *[claim.channel, claim.lane, claim.account_id, claim.destination] * len(WAITING_STATUSES),
                 MOST_FAILED_AT_ONCE,
             ],
         )

@@ -43,11 +43,12 @@ class Receiver(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do;
-    `base_url` is where people reach the API and the dashboard. `may_act` says whether this daemon leads the
-    channel's bot, and is asked just before each request that carries its token; `share` what part of so many
-    connections is this daemon's; `on_incoming` is told the channel whose platform has posted something.
-    `place` is entered for each message of the channel's bot that no delivery stands for: they share its pace.
-    `gives_up_after` is how long what was written may wait for the network, where another daemon may lead.
+    `base_url` is where people reach the API and the dashboard. Of several bots, it is the one of this `lane`.
+    `may_act` says whether this daemon leads it, and is asked just before each request that carries its token;
+    `share` what part of so many connections is this daemon's; `on_incoming` is called when the bot's platform
+    has posted something. `place` is entered for each message of the bot that no delivery stands for: they
+    share its pace. `gives_up_after` is how long what was written may wait for the network, where another
+    daemon may lead.
 
     Without an `unsubscriber`, e-mails have no link that ends them: their reader may have no account.
     """
@@ -58,10 +59,11 @@ class Surroundings:
     unsubscriber: Unsubscriber | None
     on_deliveries: Callable[[set[str]], None]
     base_url: str = ""
+    lane: int = 0
     may_act: Callable[[], bool] = lambda: True
     gives_up_after: timedelta | None = None
     share: Callable[[int], int] = lambda most: most
-    on_incoming: Callable[[str], None] = lambda _channel: None
+    on_incoming: Callable[[], None] = lambda: None
     place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
 

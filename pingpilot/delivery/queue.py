@@ -18,11 +18,11 @@ from pingpilot.delivery.pacing import Sent
 
 _PUT_BACK = with_statuses("""
 UPDATE deliveries SET status = :pending, leased_by = NULL, lease_until = NULL
-WHERE channel = ? AND status = :sending AND {own} AND NOT (id = ANY(?)) RETURNING id
+WHERE channel = ? AND lane = ? AND status = :sending AND {own} AND NOT (id = ANY(?)) RETURNING id
 """)
 _BRING_FORWARD = with_statuses("""
 UPDATE deliveries SET next_attempt_at = ?
-WHERE channel = ? AND status = :pending AND ({too_late}) RETURNING id
+WHERE channel = ? AND lane = ? AND status = :pending AND ({too_late}) RETURNING id
 """)
 _HELD = with_statuses("""
 SELECT d.account_id, d.destination, MAX(d.next_attempt_at) AS latest, a.time_zone, a.suspended_at,
@@ -30,7 +30,7 @@ SELECT d.account_id, d.destination, MAX(d.next_attempt_at) AS latest, a.time_zon
 FROM deliveries d
 JOIN accounts a ON a.id = d.account_id
 JOIN destinations dest ON dest.account_id = d.account_id AND dest.name = d.destination
-WHERE d.channel = ? AND d.status = :held
+WHERE d.channel = ? AND d.lane = ? AND d.status = :held
 GROUP BY d.account_id, d.destination, a.time_zone, a.suspended_at, dest.quiet_from, dest.quiet_until,
          dest.quiet_silently, dest.muted_until
 """)
@@ -56,29 +56,30 @@ SELECT dest.address, dest.kind, a.started_at FROM (
 ) AS a JOIN deliveries d ON d.id = a.delivery_id
 JOIN destinations dest ON dest.account_id = d.account_id AND dest.name = d.destination
     AND dest.channel = d.channel
-WHERE d.channel = ? AND a.started_at > ? AND dest.address IS NOT NULL
+WHERE d.channel = ? AND d.lane = ? AND a.started_at > ? AND dest.address IS NOT NULL
 GROUP BY dest.address, dest.kind, a.started_at ORDER BY a.started_at
 """  # noqa: S608
 
 
 class DeliveryQueue:
-    """One channel's deliveries, as this daemon looks after them by its `mandate`."""
+    """The deliveries of one channel's bot, as this daemon looks after them by its `mandate`."""
 
-    def __init__(self, *, channel: str, mandate: Mandate) -> None:
+    def __init__(self, *, channel: str, mandate: Mandate, lane: int = 0) -> None:
         self._channel = channel
+        self._way = (channel, lane)
         self._mandate = mandate
 
     async def recover(self, dead: Sequence[str], now: datetime) -> int:
         """Take back what daemons that are certainly dead were sending; return how many."""
         if not dead:
             return 0
-        condition = f"channel = ? AND ({_of_daemons()})"
+        condition = f"channel = ? AND ({_of_daemons()})"  # by whichever bot: its token may be gone since
         return await in_one_go(_taking_back(condition, [self._channel, list(dead)], now))
 
     async def put_back(self, *, sparing: Sequence[int]) -> None:
         """Put back what this daemon leased and never began to send; `sparing` are those it is sending."""
         sql = _PUT_BACK.format(own=_of_daemons())
-        values = [self._channel, [self._identity], list(sparing)]
+        values = [*self._way, [self._identity], list(sparing)]
 
         def putting_back() -> Work[None]:
             yield Ask(sql, values)
@@ -93,8 +94,8 @@ class DeliveryQueue:
         however long that takes. Where this daemon alone sends, every other lease is of a term that is over:
         it was written late, or locked while this one began.
         """
-        condition = "channel = ? AND NOT (id = ANY(?)) AND (lease_until < ? OR lease_until > ?"
-        values: list[Any] = [self._channel, list(sparing), now, now + LEASE + SKEW]
+        condition = "channel = ? AND lane = ? AND NOT (id = ANY(?)) AND (lease_until < ? OR lease_until > ?"
+        values: list[Any] = [*self._way, list(sparing), now, now + LEASE + SKEW]
         if self._mandate.is_exclusive:
             condition += f" OR leased_by LIKE '%{TERM}%' AND leased_by <> ?)"
             values.append(self._mandate.name)
@@ -108,7 +109,7 @@ class DeliveryQueue:
     @unit_of_work
     async def sent_lately(self, now: datetime) -> list[Sent]:
         """Return what was sent within the last minute, by whichever daemon, the oldest first."""
-        rows = await query(connection(), _SENT_LATELY, [self._channel, now - _LONGEST_WINDOW])
+        rows = await query(connection(), _SENT_LATELY, [*self._way, now - _LONGEST_WINDOW])
         return [
             Sent(
                 row["address"],
@@ -132,8 +133,8 @@ class DeliveryQueue:
         parts.append(f"attempts - forgiven >= {len(RETRY_DELAYS)} AND next_attempt_at > ?")
         latest.append(now + max(longest_wait(len(RETRY_DELAYS)), asked_for) + SKEW)
         sql = _BRING_FORWARD.format(too_late=" OR ".join(f"({part})" for part in parts))
-        changed = len(await query(connection(), sql, [now, self._channel, *latest]))
-        for row in await query(connection(), _HELD, [self._channel]):
+        changed = len(await query(connection(), sql, [now, *self._way, *latest]))
+        for row in await query(connection(), _HELD, self._way):
             until = quiet_hours_of(row).quiet_until(now) or now
             if as_datetime(row["latest"]) > until:
                 values = [until, self._channel, row["account_id"], row["destination"], until]
@@ -145,14 +146,14 @@ class DeliveryQueue:
         return self._mandate.name.partition(TERM)[0]
 
 
-def taking_over(channel: str, clock: Clock) -> Work[int]:
+def taking_over(channel: str, clock: Clock, *, lane: int = 0) -> Work[int]:
     """Take back what former leaders of a channel's bot were sending; return how many.
 
     Within the transaction that makes this daemon the leader. What one of them has locked just now is passed
     over: its outcome is about to be written, or it is found by `expire_leases`.
     """
-    condition = f"channel = ? AND leased_by LIKE '%{TERM}%'"
-    return _taking_back(condition, [channel], clock.now())
+    condition = f"channel = ? AND lane = ? AND leased_by LIKE '%{TERM}%'"
+    return _taking_back(condition, [channel, lane], clock.now())
 
 
 async def take_back_of(dead: Sequence[str], clock: Clock) -> int:

@@ -1,6 +1,7 @@
 """The examination: every check in the order a newcomer would mend things."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from pingpilot.channels import CHANNELS, load
 from pingpilot.config import load_settings
@@ -48,5 +49,7 @@ async def examine() -> AsyncIterator[Finding]:
         if own.missing:
             yield Finding(name, Level.OFF, f"Set {own.missing} to switch it on.")
         else:
-            yield await load(CHANNELS[name].doctor)(own, dates)
+            for each in own.bots:
+                finding = await load(CHANNELS[name].doctor)(each, dates)
+                yield replace(finding, subject=each.bot) if len(own.bots) > 1 else finding
     yield machine.clock(await machine.database_time(settings), *dates.seen)

@@ -9,17 +9,20 @@ from uuid import UUID
 
 from models import OPEN_STATUSES, Delivery, DeliveryStatus
 from models.database import connection, unit_of_work
-from models.delivery import select_with_statuses, with_statuses
+from models.delivery import OF_DESTINATION, select_with_statuses, with_statuses
 from models.sql import as_datetime, as_uuid, marks, query
 
 MOST_LISTED = 500
 _TRY_AGAIN = with_statuses("""
-UPDATE deliveries SET status = :pending, next_attempt_at = ?, forgiven = attempts
+UPDATE deliveries SET status = :pending, next_attempt_at = ?, forgiven = attempts, lane = COALESCE(
+    (SELECT dest.lane FROM destinations dest
+     WHERE dest.account_id = deliveries.account_id AND dest.name = deliveries.destination), lane
+)
 WHERE id IN (SELECT d.id FROM deliveries d WHERE {condition}) RETURNING channel
 """)
 
 
-_AHEAD = "channel = ? AND account_id = ? AND destination = ? AND id < ? AND last_error IS NOT NULL"
+_AHEAD = f"{OF_DESTINATION} AND id < ? AND last_error IS NOT NULL"
 _TROUBLE_AHEAD = f"""
 SELECT last_error FROM ({select_with_statuses("id, last_error", OPEN_STATUSES, _AHEAD)}) AS ahead
 ORDER BY id LIMIT 1
@@ -151,6 +154,6 @@ async def trouble_of(delivery: Delivery) -> str | None:
     """
     if delivery.last_error:
         return delivery.last_error
-    own = [delivery.channel, delivery.account_id, delivery.destination, delivery.id]
+    own = [delivery.channel, delivery.lane, delivery.account_id, delivery.destination, delivery.id]
     first = await query(connection(), _TROUBLE_AHEAD, own * len(OPEN_STATUSES))
     return f"it waits behind an earlier message. {first[0]['last_error']}" if first else None

@@ -136,14 +136,14 @@ def _inserts(accepted: Accepted, now: datetime) -> list[Insert]:
         said = (each.title, each.url, each.description, each.fields_json)
         events.append((event, account, each.category, *said, acceptance.goes_nowhere, now))
         for target in acceptance.targets:
-            place = (target.channel, target.name)
+            place = (target.channel, target.name, target.lane)
             deliveries.append((event, account, *place, DeliveryStatus.PENDING.value, now))
         if each.idempotency_key:
             keys.append((account, each.idempotency_key, each.body_hash, event, now))
     columns: tuple[str, ...] = ("id", "account_id", "category")
     columns += ("title", "url", "description", "fields_json", "goes_nowhere", "created_at")
     inserts = [Insert("events", columns, events)]
-    columns = ("event_id", "account_id", "channel", "destination", "status", "next_attempt_at")
+    columns = ("event_id", "account_id", "channel", "destination", "lane", "status", "next_attempt_at")
     inserts.append(Insert("deliveries", columns, deliveries))
     columns = ("account_id", "key", "body_hash", "event_id", "created_at")
     # Where there is one already, its 24 hours are over

@@ -96,6 +96,7 @@ async def _queue(account_id: int, text: str, targets: Sequence[Destination], now
             account_id=account_id,
             channel=target.channel,
             destination=target.name,
+            lane=target.lane,
             status=DeliveryStatus.PENDING,
             next_attempt_at=now,
         )

@@ -30,6 +30,10 @@ class PartState:
     reason: str | None = None
 
 
+# What shows of a channel with several bots: what needs somebody, before what runs
+_BEFORE = (State.PAUSED, State.RETRYING, State.CONNECTING, State.UP, State.STANDBY, State.OFF)
+
+
 class Health:
     """The board every part writes its state on; a change is logged once.
 
@@ -41,6 +45,7 @@ class Health:
         self.parts: dict[str, PartState] = {}
         self._reported: dict[str, PartState] = {}
         self._obstacles: dict[str, PartState] = {}
+        self._bots: dict[str, set[str]] = {}
 
     def report(self, part: str, state: State, reason: str | None = None) -> None:
         """Note the state of a part's connection."""
@@ -57,6 +62,17 @@ class Health:
         if self._obstacles.pop(part, None):
             self._show(part)
 
+    def of_bot(self, channel: str, bot: str) -> "Health":
+        """Return the board for one of a channel's several bots: what is reported of the channel there stands
+        under the bot's name here, and the channel shows the state of the one that is worst off.
+        """
+        self._bots.setdefault(channel, set()).add(bot)
+        return _BotsHealth(self, channel, bot)
+
+    def state_of(self, part: str) -> State | None:
+        """Return how a part stands, None where it has reported nothing yet."""
+        return self.parts[part].state if part in self.parts else None
+
     def is_off(self, part: str) -> bool:
         """Return whether the part is known to lack its settings."""
         return part in self.parts and self.parts[part].state is State.OFF
@@ -66,6 +82,32 @@ class Health:
         if self.parts.get(part) == new:
             return
         self.parts[part] = new
+        for channel, bots in self._bots.items():
+            if part in bots:
+                shown = {name: self.parts[name] for name in sorted(bots) if name in self.parts}
+                worst = min(shown, key=lambda name: _BEFORE.index(shown[name].state))
+                self.parts[channel] = shown[worst]
         state, reason = new.state, new.reason
         level = log.warning if state in (State.RETRYING, State.PAUSED) else log.info
         level(f"{part} is {state}", **({"reason": reason} if reason else {}))
+
+
+class _BotsHealth(Health):
+    """The board as one of several bots of a channel sees it."""
+
+    def __init__(self, board: Health, channel: str, bot: str) -> None:
+        self._board = board
+        self._names = {channel: bot}
+        self.parts = board.parts
+
+    def report(self, part: str, state: State, reason: str | None = None) -> None:
+        self._board.report(self._names.get(part, part), state, reason)
+
+    def cannot_send(self, part: str, reason: str) -> None:
+        self._board.cannot_send(self._names.get(part, part), reason)
+
+    def can_send(self, part: str) -> None:
+        self._board.can_send(self._names.get(part, part))
+
+    def state_of(self, part: str) -> State | None:
+        return self._board.state_of(self._names.get(part, part))

@@ -46,6 +46,7 @@ class Bots:
     woken: list[str] = field(default_factory=list)
     base_url: str = "http://localhost:8080"
     told: list[tuple[str, str]] = field(default_factory=list)
+    lane: int = 0
     session_window: timedelta = WINDOW
 
     def discord(
@@ -53,7 +54,12 @@ class Bots:
     ) -> DiscordBot:
         starts = SessionStarts(health=self.health, clock=SystemClock(), window=self.session_window)
         return DiscordBot(
-            token=SecretStr(token), commands=self.commands, health=self.health, starts=starts, may_act=may_act
+            token=SecretStr(token),
+            commands=self.commands,
+            health=self.health,
+            starts=starts,
+            may_act=may_act,
+            lane=self.lane,
         )
 
     def telegram(
@@ -73,6 +79,7 @@ class Bots:
             webhook=webhook or self.webhook(),
             polls=webhook is None,
             may_act=may_act,
+            lane=self.lane,
             place=place,
         )
 
@@ -104,6 +111,7 @@ class Bots:
             on_deliveries=self.woken.extend,
             send=self._send,
             base_url=self.base_url,
+            lane=self.lane,
         )
 
     async def _send(self, recipient: Recipient, notification: Notification) -> None:

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 from telegram import Bot
 
 from bots.telegram.sealing import Seal
-from bots.telegram.webhook import MOST_WAITING, Webhook
+from bots.telegram.webhook import MOST_WAITING, SECRET_HEADER, Webhook
 from models import IncomingUpdate
 from pingpilot.sandbox.faults import Fault
 from pingpilot.sandbox.telegram import TelegramStandIn
@@ -65,6 +66,27 @@ def update(number: int, text: str = "/help") -> bytes:
         "entities": [{"type": "bot_command", "offset": 0, "length": len(text)}],
     }
     return json.dumps({"update_id": number, "message": message}).encode()
+
+
+async def test_each_of_several_bots_has_an_address_and_a_secret_of_its_own(storage: str, bots: Bots) -> None:
+    first, second = (
+        Webhook(
+            token=SecretStr(token),
+            bot=f"telegram:{token[:2]}",
+            base_url="https://ping.example.com",
+            lane=lane,
+            needs_https=True,
+            clock=bots.clock,
+            health=bots.health,
+        )
+        for lane, token in enumerate(("42:AAG", "43:AAG"))
+    )
+
+    shown = {SECRET_HEADER: await first.secret_token()}
+
+    assert first.url == "https://ping.example.com/incoming/telegram"
+    assert second.url == "https://ping.example.com/incoming/telegram-1"
+    assert (await first.vouches_for(shown), await second.vouches_for(shown)) == (True, False)
 
 
 @ON_BOTH_DATABASES

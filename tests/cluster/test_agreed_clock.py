@@ -35,6 +35,7 @@ def test_a_small_difference_leaves_the_machines_clock_alone(by: timedelta) -> No
     compare(clock, datetime.now(UTC) + by)
 
     assert apart(clock) == pytest.approx(0, abs=0.2)
+    assert clock.apart == timedelta()
 
 
 @pytest.mark.parametrize("by", [HOUR, -HOUR])
@@ -47,6 +48,7 @@ def test_where_they_differ_the_databases_is_believed(by: timedelta) -> None:
 
     assert before == pytest.approx(by.total_seconds(), abs=0.2)
     assert apart(clock) == pytest.approx(0, abs=0.2)
+    assert clock.apart.total_seconds() == pytest.approx(-by.total_seconds(), abs=0.2)
 
 
 @pytest.mark.parametrize("by", [HOUR, -HOUR])

@@ -1,4 +1,4 @@
-"""docs/performance.md shows what benchmarks/results.json and growth.json hold. Nothing is measured here."""
+"""docs/performance.md and scaling.md show what benchmarks/*.json hold. Nothing is measured here."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -57,6 +57,21 @@ def test_the_page_and_its_pictures_are_of_the_results_that_are_kept() -> None:
     )
     for scheme in ("light", "dark"):
         assert kept.stamp in (IMAGES / f"performance-{scheme}.svg").read_text()
+
+
+def test_the_page_on_many_daemons_is_of_the_results_that_are_kept() -> None:
+    text = page.SCALING_PAGE.read_text()
+
+    assert page.with_scaling(text, load(results.SCALING)) == text
+
+
+def test_the_page_on_many_daemons_gets_what_was_measured_beside_a_figure() -> None:
+    text = f"# Many\n{page.SCALED}\nold\n{page.END}\nEnd\n"
+
+    shown = page.with_scaling(text, RESULTS)
+
+    assert "old" not in shown
+    assert "| durable intake | 0.52 of the bare handler | 0.49–0.53 | events/s 8,123 |" in shown
 
 
 def test_a_row_says_what_was_measured_and_whether_that_is_enough() -> None:

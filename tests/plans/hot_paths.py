@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from api.app import CALLS
 from bots.commands import Commands
-from models import Account, Event, Fact, IncomingUpdate, Plan
+from models import Account, Bot, Destination, Event, Fact, IncomingUpdate, Plan
 from models.ids import event_id_text
 from pingpilot.accounts.accounts import accounts_without_channel, has_operator
 from pingpilot.accounts.exporting import export_account
@@ -26,6 +26,7 @@ from pingpilot.channels import CHANNELS, TELEGRAM, Rate
 from pingpilot.delivery.channel import Recipient
 from pingpilot.errors import PermanentFailure, RateLimited, RecipientMoved, TemporaryFailure
 from pingpilot.events.deliveries import Selection, count_deliveries, list_deliveries, retry_deliveries
+from pingpilot.events.former_bots import look_after_former_bots, welcome_back
 from pingpilot.events.history import EventStatus
 from pingpilot.events.offers import offer_channels
 from pingpilot.storage.housekeeping import Housekeeper
@@ -192,6 +193,12 @@ async def _look_after_accounts(api: Api, account: Account) -> None:
     await mute(account, "telegram", None, now=now)
     await switch_channel(account, "email", on=True, now=now)
     await linked_rooms("telegram")
+    await Bot.register("telegram", ["telegram:1", "telegram:2"])
+    await Bot.register("telegram", ["telegram:1"])
+    await Destination.filter(account_id=account.id, name="place-1").update(lane=1)
+    await look_after_former_bots("telegram", now)
+    await Bot.register("telegram", ["telegram:1", "telegram:2"])
+    await welcome_back("telegram")
     await api.services.backlog.refresh()
     await offer_channels(configured, now)
 
@@ -218,6 +225,13 @@ async def _talk_to_bots(api: Api, account: Account) -> None:
     await commands.mute(user, "1h")
     await commands.unmute(user)
     await commands.retry(user, "retry:all")
+    others = Commands(
+        limits=PlanLimits(), clock=api.clock, on_deliveries=lambda _: None, send=send, base_url="", lane=1
+    )
+    code = await create_link_code(account, api.clock.now())
+    await others.link(user, code.code, address="4711")
+    code = await create_link_code(account, api.clock.now())
+    await commands.link(user, code.code, address="4711")
     code = await create_link_code(account, api.clock.now(), room="team")
     await commands.rooms.link(user, room, code.code)
     await commands.rooms.unlink(user, room)

@@ -34,7 +34,7 @@ MOST_ROWS = 5500
 """Rows of one table that PostgreSQL may read for a statement: a page of events looks at 5,000 at most."""
 MOST_STEPS = 90_000
 """Steps that SQLite may take: 5,000 events with the deliveries of each are nearly as many."""
-BOUNDED = {"daemons", "facts", "leaders"}
+BOUNDED = {"bots", "daemons", "facts", "leaders"}
 """Tables that have a handful of rows, whatever happens."""
 
 
@@ -56,7 +56,9 @@ EXEMPT = (
         "SELECT channel, ? AS status, COUNT(*) AS depth", "counts what is open, when somebody scrapes", False
     ),
     Exempt(
-        "SET next_attempt_at = ? WHERE channel = ? AND status = ? AND ((attempts", "every ten minutes", False
+        "SET next_attempt_at = ? WHERE channel = ? AND lane = ? AND status = ? AND ((attempts",
+        "every ten minutes",
+        False,
     ),
     Exempt("MAX(d.next_attempt_at) AS latest", "every ten minutes: all that is held, with its destination"),
     Exempt(
@@ -89,6 +91,7 @@ NOT_RUN = {
     "SELECT * FROM unnest(": "PostgreSQL alone",
     "SELECT ? FROM destinations dest WHERE dest.account_id = deliveries.account_id": "a race, by ids",
     "SELECT id FROM deliveries WHERE id = ANY(?)": "a race, by ids",
+    "SET lane = ? WHERE id = ANY(?)": "a race, by ids",
     "AND NOT (id = ANY(?)) RETURNING id": "after the database was away: what one daemon is sending",
     "FROM leaders": "PostgreSQL alone: one row",
     "INTO leaders": "PostgreSQL alone: one row",
@@ -97,6 +100,7 @@ NOT_RUN = {
     "INTO daemons": "PostgreSQL alone: a row a daemon",
     "FROM unnest(": "PostgreSQL alone",
     "delivered_at = ? WHERE id = ANY(?)": "SQLite alone: PostgreSQL has one for all of a batch",
+    "UPDATE bots SET name": "where one bot takes the place of another: a row",
     "SELECT name FROM": "asks which migrations were applied",
     "SELECT clock_timestamp()": "asks for the time",
     "SELECT ? FROM sqlite_master": "for a backup",

@@ -56,6 +56,34 @@ def test_a_wrong_value_is_one_sentence_that_names_the_variable(
     assert "\n" not in str(error.value)
 
 
+def test_tokens_of_several_bots_have_commas_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PINGPILOT_TELEGRAM_TOKEN", " 42:AAG-one, 43:AAG-two ,")
+    monkeypatch.setenv("PINGPILOT_DISCORD_TOKEN", "MTA0ODU3Ng.GhXwYz.one,MTA0ODU3Nw.GhXwYz.two")
+
+    settings = load_settings()
+
+    bots = [each.bot for own in settings.channels.values() for each in own.bots if each.bot]
+    assert bots == ["discord:1048576", "discord:1048577", "telegram:42", "telegram:43"]
+    assert {"42:AAG-one", "43:AAG-two"} < set(settings.secrets)
+    assert settings.environment["PINGPILOT_TELEGRAM_TOKEN"] == "42:AAG-one,43:AAG-two"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        ("42:AAG-one,42:AAG-two", "has two tokens of one bot"),
+        (",".join(f"{number}:AAG" for number in range(21)), "has more than 20 tokens"),
+    ],
+)
+def test_tokens_that_make_no_sense_together_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tokens: str, said: str
+) -> None:
+    monkeypatch.setenv("PINGPILOT_TELEGRAM_TOKEN", tokens)
+
+    with pytest.raises(SettingsError, match=f"PINGPILOT_TELEGRAM_TOKEN {said}"):
+        load_settings()
+
+
 def test_all_that_is_wrong_is_told_at_once_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
     given = {
         "HTTP_PORT": "http",

@@ -22,8 +22,10 @@ async def new_account(
     return new.account
 
 
-async def link_chat(account: Account, channel: str, clock: Clock, address: str = "4711") -> None:
-    """Link a chat to the account without a bot."""
+async def link_chat(
+    account: Account, channel: str, clock: Clock, address: str = "4711", *, lane: int = 0
+) -> None:
+    """Link a chat to the account without a bot, as if with that of the lane."""
     await Destination.link(
-        account.id, channel, address=address, user_id=address, username="alice", at=clock.now()
+        account.id, channel, address=address, user_id=address, username="alice", at=clock.now(), lane=lane
     )

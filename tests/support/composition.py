@@ -106,6 +106,7 @@ class Composition:
         self,
         channel: Channel,
         *,
+        lane: int = 0,
         daemon_id: str = "daemon-1",
         mandate: Mandate | None = None,
         predecessors: Sequence[str] = (),
@@ -118,6 +119,7 @@ class Composition:
         overall, per_recipient = pace
         return Dispatcher(
             channel,
+            lane=lane,
             mandate=mandate or Always(daemon_id),
             claimer=Claimer(),
             journal=Journal(),

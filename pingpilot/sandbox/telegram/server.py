@@ -21,7 +21,10 @@ DEFAULT_BOT_ID = 7_000_000_001
 
 
 class TelegramServer(HttpStandIn):
-    """The network side of the stand-in."""
+    """The network side of the stand-in.
+
+    `others` are bots of their own that are reached at this one's address, as at the real platform.
+    """
 
     def __init__(
         self, *, token: str, username: str = "pingpilot_bot", host: str = "127.0.0.1", port: int = 0
@@ -31,6 +34,7 @@ class TelegramServer(HttpStandIn):
         self.username = username
         bot_id = token.partition(":")[0]  # real tokens begin with the bot's id
         self.bot_id = int(bot_id) if bot_id.isdigit() else DEFAULT_BOT_ID
+        self.others: list[TelegramServer] = []
         self._chats = Chats()
         self._limits = RateLimits()
         self._updates = UpdateQueue(self._changes)
@@ -107,6 +111,9 @@ class TelegramServer(HttpStandIn):
             raise refused(404, "Not Found") from None
 
     async def _call(self, request: web.Request) -> web.Response:
+        for other in self.others:
+            if request.match_info["token"] == other.token:
+                return await other._call(request)
         self._check_token(request)
         params = await Params.of(request)
         method = request.match_info["method"]
