@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NoReturn
 
 from tests.support.daemon import free_port
@@ -22,6 +23,10 @@ _DATABASE = "10.79.0.1"
 _FIRST_PORT = 8100
 _INSIDE = "FAULTS_INSIDE"
 _APART = ("unshare", "--net", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc")
+_KEEPALIVE = {"time": 8, "intvl": 3, "probes": 2}
+"""Seconds, and how often: of connections on the platforms' side. They end those that a cut has left without a
+peer, as real platforms do that hear no heartbeat; nobody else would ever.
+"""
 _OWN_SHARED_MEMORY = "mount -t tmpfs tmpfs /dev/shm && exec "
 """A killed process leaves its shared memory there, under its number; another one of that number stumbles."""
 
@@ -95,6 +100,8 @@ def namespaces(count: int) -> Iterator[Network]:
     """A namespace for each daemon, within those of `go_inside`; they end with the block."""
     with ExitStack() as stack:
         _ip("link set lo up", f"address add {_DATABASE}/32 dev lo")
+        for name, value in _KEEPALIVE.items():  # of this namespace alone
+            Path(f"/proc/sys/net/ipv4/tcp_keepalive_{name}").write_text(f"{value}")
         places = []
         for number in range(1, count + 1):
             # A process that does nothing keeps the namespace, whatever becomes of the daemon

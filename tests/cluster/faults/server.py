@@ -11,6 +11,8 @@ import psutil
 
 _ANSWERS_WITHIN = 60.0  # seconds, recovery included
 _NAME = "pingpilot"
+_USUAL_KEEPALIVE = ("-c", "tcp_keepalives_idle=7200", "-c", "tcp_keepalives_interval=75")
+"""A connection that was cut stays for hours, as on most machines, whatever holds in this network."""
 
 
 class DatabaseServer:
@@ -28,7 +30,8 @@ class DatabaseServer:
         with (made.pgdata / "pg_hba.conf").open("a") as rules:
             rules.write("host all all 10.0.0.0/8 trust\n")
         program = str(made.bin_path / "postgres")
-        self._command = [program, "-D", str(made.pgdata), "-h", host, "-p", str(port), "-k", ""]
+        place = ["-D", str(made.pgdata), "-h", host, "-p", str(port), "-k", ""]
+        self._command = [program, *place, *_USUAL_KEEPALIVE]
         self._user = made.system_user  # PostgreSQL refuses to run as root
         self._log = folder / "postgres.log"
         self._server = f"postgres://postgres@{host}:{port}"
