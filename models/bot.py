@@ -8,7 +8,11 @@ from tortoise.models import Model
 from models.database import reader, transaction, unit_of_work
 from models.sql import is_postgres, marks, query
 
-_LED = "EXISTS (SELECT 1 FROM leaders led WHERE led.token = bots.name AND led.expires_at > clock_timestamp())"
+# Who let go of it in order leaves a row that names nobody
+_LED = """EXISTS (
+    SELECT 1 FROM leaders led
+    WHERE led.token = bots.name AND led.holder <> '' AND led.expires_at > clock_timestamp()
+)"""
 
 
 class Bot(Model):

@@ -12,6 +12,7 @@ from pingpilot.events.former_bots import look_after_former_bots, welcome_back
 from pingpilot.storage.watch import DatabaseWatch
 
 _LOOKED_AT_EVERY = 60.0  # seconds
+_LED_FOR = 10.0  # seconds at most for which a bot counts as led whose daemon was killed
 
 
 async def register_bots(settings: Settings) -> dict[str, int]:
@@ -30,15 +31,17 @@ async def mind_former_bots(
 ) -> None:
     """Suspend what was linked with bots that no daemon has a token of any more, for ever."""
     while True:
+        wait = _LOOKED_AT_EVERY
         try:
             for channel, names in _bots_of(settings).items():
                 if await Bot.has_others(channel, names):
                     await Bot.register(channel, names)  # another daemon may have led one until now
+                    wait = _LED_FOR
                 if woken := await look_after_former_bots(channel, clock.now()):
                     on_deliveries(woken)
         except (DatabaseUnavailable, IntegrityConflict) as exc:
             database.failed(exc, "Former bots could not be looked after")
-        await clock.sleep(_LOOKED_AT_EVERY * random.uniform(0.8, 1.2))  # noqa: S311  # spreads load
+        await clock.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311  # spreads load
 
 
 def _bots_of(settings: Settings) -> dict[str, list[str]]:
