@@ -90,7 +90,7 @@
     const box = dialog.querySelector("#keys-on");
     box.checked = !keysAreOff();
     box.addEventListener("change", () => box.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "1"));
-    dialog.addEventListener("close", () => dialog.remove());
+    for (const end of ["cancel", "close"]) dialog.addEventListener(end, () => dialog.remove()); // at once, or its box still has the keys
     document.body.append(dialog);
     dialog.showModal();
   }
