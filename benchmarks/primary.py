@@ -1,6 +1,6 @@
 """The intake's batches without HTTP, as fast as PostgreSQL takes them: benchmarks/scaling.py fills it so.
 
-    .venv/bin/python -m benchmarks.primary DATABASE_URL SECONDS
+    .venv/bin/python -m benchmarks.primary DATABASE_URL KEY SECONDS
 
 Prints how many events were stored, and in how many seconds.
 """
@@ -8,25 +8,27 @@ Prints how many events were stored, and in how many seconds.
 import asyncio
 import sys
 
-from models import Account
 from models.database import open_database
+from pingpilot.accounts.callers import Authenticator
+from pingpilot.accounts.quota import PlanLimits
 from pingpilot.clock import SystemClock
 from pingpilot.events.submission import Submission
 from pingpilot.telemetry.logs import configure_logging
 from tests.support.composition import Composition
-from tests.support.events import caller_for
 
 TOGETHER = 128
 """Events handed in at once, to share a commit."""
 
 
-async def main(url: str, seconds: float) -> None:
+async def main(url: str, key: str, seconds: float) -> None:
     """Store events for so long."""
     configure_logging(level="ERROR", format_="console", secrets=())
     loop, clock = asyncio.get_running_loop(), SystemClock()
     async with open_database(url):
         intake = Composition(clock=clock).intake
-        caller = await caller_for(await Account.get(), clock)
+        caller = await Authenticator(limits=PlanLimits(), clock=clock).caller_of(key)
+        if caller is None:
+            sys.exit("Nobody has this key.")
         post = Submission(
             caller, "sale", "Somebody bought a lamp", '{"amount":99.99}', numbers=(("amount", 99.99),)
         )
@@ -38,4 +40,4 @@ async def main(url: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], float(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))

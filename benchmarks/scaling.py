@@ -163,12 +163,12 @@ def _wire(server: postgres.Postgres, folder: Path, rounds: int) -> Iterator[Figu
 
 def _primary(server: postgres.Postgres, folder: Path, rounds: int) -> Iterator[Figure]:
     database = server.create("filled")
-    create_account(_environment(folder, database))
+    key = create_account(_environment(folder, database))
     rates, costs = defaultdict[int, list[float]](list), defaultdict[int, list[float]](list)
     for _ in range(rounds):
         for writers in WRITERS:
             began = server.processor_seconds()
-            command = [sys.executable, "-m", "benchmarks.primary", database, str(SECONDS)]
+            command = [sys.executable, "-m", "benchmarks.primary", database, key, str(SECONDS)]
             running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(writers)]
             stored = [tuple(map(float, each.communicate()[0].split())) for each in running]
             rates[writers].append(sum(events / seconds for events, seconds in stored))
