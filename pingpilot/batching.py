@@ -1,7 +1,7 @@
 """Many callers, one round trip: whatever arrives while a batch is under way shares the next one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeAlias, TypeVar
 
 import structlog
@@ -11,7 +11,6 @@ from pingpilot.errors import DatabaseUnavailable
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Batch: TypeAlias = list[tuple[Item, asyncio.Future[Result]]]
-Told: TypeAlias = tuple[Batch[Item, Result], Sequence[Result | Exception]]
 
 
 PATIENCE = 4.5
@@ -89,7 +88,7 @@ class Batcher(Generic[Item, Result]):
                     await asyncio.sleep(wait)
                 self._began = loop.time()
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                _tell(*await self._outcome_of(batch))
+                await self._handle_batch(batch)
         finally:
             self._worker = None
 
@@ -104,21 +103,28 @@ class Batcher(Generic[Item, Result]):
             count = len(self._waiting)
             await asyncio.sleep(0)
 
-    async def _outcome_of(self, batch: Batch[Item, Result]) -> Told[Item, Result]:
-        """Return who is to be told, and what; of a failure that took long, those who wait are told too."""
+    async def _handle_batch(self, batch: Batch[Item, Result]) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         limit = loop.call_later(self._patience, self._give_up, batch)
+        results: list[Result | Exception]
         try:
-            return batch, await self._handle([item for item, _ in batch])
+            results = await self._handle([item for item, _ in batch])
         except Exception as exc:  # noqa: BLE001  # whatever it is, it is the callers' to see
             if loop.time() - began > self._slow:
                 batch = batch + self._waiting
                 self._waiting = []
-            return batch, [exc] * len(batch)
+            results = [exc] * len(batch)
         finally:
             limit.cancel()
             self._is_stuck = False
+        for (_, future), result in zip(batch, results, strict=True):
+            if future.done():  # its caller was cancelled meanwhile, or told that it is stuck
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
 
     def _give_up(self, batch: Batch[Item, Result]) -> None:
         """Let nobody wait any longer for a batch that is under way."""
@@ -127,16 +133,6 @@ class Batcher(Generic[Item, Result]):
         for _, future in batch + waiting:
             if not future.done():
                 future.set_exception(_stuck())
-
-
-def _tell(batch: Batch[Item, Result], results: Sequence[Result | Exception]) -> None:
-    for (_, future), result in zip(batch, results, strict=True):
-        if future.done():  # its caller was cancelled meanwhile, or told that it is stuck
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
 
 
 def _stuck() -> Stuck:
