@@ -252,6 +252,22 @@ async def test_the_server_page_tells_what_waits_and_fails_and_nothing_of_events(
 
 
 @ON_SQLITE
+@pytest.mark.parametrize("bot", ["telegram", "telegram:7000000042"])
+async def test_a_platform_that_counts_as_away_for_one_of_its_bots_is_told(
+    api: Api, person: Person, operator: Account, bot: str
+) -> None:
+    for name in ("telegram", "discord"):
+        api.services.health.report(name, State.UP)
+    api.services.metrics.circuit_open.labels(bot).set(1)
+    await person.sign_in(operator)
+
+    told = text_of(await person.get(SERVER))
+
+    assert "Telegram away, and probed now and then" in told
+    assert "Discord working" in told
+
+
+@ON_SQLITE
 async def test_the_doctor_looks_when_asked_and_its_findings_stay(
     api: Api, person: Person, operator: Account
 ) -> None:
