@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,24 +16,18 @@ from yarl import URL
 from pingpilot.channels import EMAIL
 from pingpilot.sandbox.faults import Fault
 from tests.support.crowd import linked_accounts
-from tests.support.daemon import Daemon, environment
+from tests.support.daemon import Daemon
 from tests.support.databases import PostgresCopies
 from tests.support.platforms import Platforms, running_platforms
 from tests.support.waiting import eventually, until
 
 from .relay import Relay
 
-HASTY = (sys.executable, "-m", "tests.cluster.hasty")
-
 
 class HastyDaemon(Daemon):
     """A daemon whose leases last two seconds."""
 
-    async def launch(self) -> None:
-        with self._log_file.open("a") as log:
-            root = Path(__file__).parents[2]
-            own = {**environment(self.settings), "PINGPILOT_DATA_DIR": str(self.folder / "data")}
-            self._process = await asyncio.create_subprocess_exec(*HASTY, env=own, cwd=root, stderr=log)
+    MODULE = "tests.cluster.hasty"
 
     async def mails_sent(self) -> int:
         """Return how many mails this one has handed in."""

@@ -5,10 +5,9 @@ import os
 import pty
 import re
 import signal
-import sys
 from pathlib import Path
 
-from tests.support.daemon import ENDS_WITHIN, environment, free_port
+from tests.support.daemon import ENDS_WITHIN, Process, free_port, started
 from tests.support.waiting import comes_true
 
 _PATIENCE = 45.0  # seconds, on a machine that is busy
@@ -23,7 +22,7 @@ class Sandbox:
         self.base_url = f"http://127.0.0.1:{free_port()}"
         self._folder = folder
         self._master, self._slave = pty.openpty()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
 
     async def start(self, *, terminal: bool, port_is_set: bool = True) -> None:
         """Run it until it has told what to do; without a terminal, input is closed and output a pipe."""
@@ -31,14 +30,14 @@ class Sandbox:
         loop = asyncio.get_running_loop()
         output, write = (self._master, self._slave) if terminal else os.pipe()
         self._output = output
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pingpilot", "sandbox"),
-            env=environment({**settings, "TERM": "xterm"}),
-            cwd=self._folder,
-            stdin=self._slave if terminal else asyncio.subprocess.DEVNULL,
-            stdout=write,
-            stderr=write,
-        )
+        with open(os.devnull) as nothing:  # noqa: ASYNC230
+            files = (self._slave if terminal else nothing.fileno(), write, write)
+            self._process = await started(
+                *("pingpilot", "sandbox"),
+                settings={**settings, "TERM": "xterm"},
+                folder=self._folder,
+                files=files,
+            )
         if not terminal:
             os.close(write)
         loop.add_reader(output, self._read)
@@ -98,6 +97,6 @@ class Sandbox:
         self.printed += data.decode(errors="replace").replace("\r\n", "\n")
 
     @property
-    def _running(self) -> asyncio.subprocess.Process:
+    def _running(self) -> Process:
         assert self._process
         return self._process

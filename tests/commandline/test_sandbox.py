@@ -17,7 +17,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
     await made.close()
 
 
-async def test_without_a_terminal_it_shows_key_and_curl_and_what_arrives(
+async def test_without_a_terminal_it_shows_key_and_curl_what_arrives_and_where_a_title_leads(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     of_a_server = (
@@ -37,20 +37,14 @@ async def test_without_a_terminal_it_shows_key_and_curl_and_what_arrives(
     await sandbox.shows("amount: 99.99", times=2)  # on Discord and on Telegram
     await sandbox.shows("── Webhook · POST /hook, signed")
     await sandbox.shows('fields: {"amount": 99.99}')
+    titled = {"category": "sale", "title": "Order 1042", "url": "https://shop.example.com/1042"}
+    await post(sandbox, titled)
+    for shown in ("┃ → https://shop.example.com/1042", "\n  → https://shop.example.com/1042"):
+        await sandbox.shows(shown)
     assert "\x1b" not in sandbox.printed
     assert "Traceback" not in sandbox.printed
     sandbox.interrupt()
     assert await sandbox.wait() == 0
-
-
-async def test_where_a_title_leads_is_shown(sandbox: Sandbox) -> None:
-    await sandbox.start(terminal=False)
-    event = {"category": "sale", "title": "Order 1042", "url": "https://shop.example.com/1042"}
-
-    await post(sandbox, event)
-
-    for shown in ("┃ → https://shop.example.com/1042", "\n  → https://shop.example.com/1042"):
-        await sandbox.shows(shown)
 
 
 async def test_at_its_prompt_one_talks_to_the_bots(sandbox: Sandbox) -> None:
@@ -170,18 +164,6 @@ async def test_ctrl_c_and_ctrl_d_end_it_with_open_connections(
     assert "Traceback" not in sandbox.printed
 
 
-async def test_a_line_from_outside_can_not_rewrite_the_terminal(sandbox: Sandbox) -> None:
-    await sandbox.start(terminal=True)
-    sandbox.forget()
-
-    await post(sandbox, {"category": "bug", "description": "before\x1b[2J\x07after"})
-
-    await sandbox.shows("E-mail")
-    await sandbox.shows("beforeafter")
-    assert "\x1b[2J" not in sandbox.printed
-    assert "\x07" not in sandbox.printed
-
-
 async def test_a_port_that_is_taken_is_told_and_another_one_used(sandbox: Sandbox) -> None:
     host, port = sandbox.base_url.removeprefix("http://").split(":")
     with socket.create_server((host, int(port))):
@@ -212,7 +194,9 @@ async def test_key_port_and_history_are_the_same_after_a_restart(sandbox: Sandbo
     await sandbox.shows("question")
 
 
-async def test_a_line_is_edited_and_stays_below_what_arrives(sandbox: Sandbox) -> None:
+async def test_a_line_is_edited_stays_below_what_arrives_and_one_from_outside_rewrites_nothing(
+    sandbox: Sandbox,
+) -> None:
     await sandbox.start(terminal=True)
     await sandbox.shows("Telegram is linked to")
     sandbox.forget()
@@ -225,6 +209,12 @@ async def test_a_line_is_edited_and_stays_below_what_arrives(sandbox: Sandbox) -
     sandbox.press("\x01discord \n")  # Ctrl-A is the line's beginning
 
     await sandbox.shows("1 of 100 events used")
+    sandbox.forget()
+    await post(sandbox, {"category": "bug", "description": "before\x1b[2J\x07after"})
+    await sandbox.shows("E-mail")
+    await sandbox.shows("beforeafter")
+    assert "\x1b[2J" not in sandbox.printed
+    assert "\x07" not in sandbox.printed
 
 
 async def type_and_see(sandbox: Sandbox, line: str, text: str) -> None:

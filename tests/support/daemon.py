@@ -6,12 +6,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Self
 
 import aiohttp
@@ -20,11 +21,14 @@ from models import Plan
 from models.database import open_database
 from pingpilot.accounts import accounts
 from pingpilot.channels import direct_channels
+from tests.support.fork_server import Forked, fork
 from tests.support.metrics import Samples
 from tests.support.waiting import comes_true
 
 STARTS_WITHIN = ENDS_WITHIN = 30.0  # seconds, on a machine that is busy
 _OF_THE_TESTS = ("PINGPILOT_", "PTB_TIMEDELTA")
+_OF_THE_PROGRAM = ("PINGPILOT_", "TERM")
+Process = asyncio.subprocess.Process | Forked
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,16 @@ class Daemon:
     write to one log.
     """
 
+    MODULE = "pingpilot"
+    """What is run, as by `python -m`."""
+
     def __init__(self, settings: Mapping[str, str], *, database_url: str, folder: Path) -> None:
         self._port = free_port()
         own = {"PINGPILOT_DATABASE_URL": database_url, "PINGPILOT_HTTP_PORT": str(self._port)}
         self.settings = {**settings, **own}
         self.folder = folder
         self._log_file = folder / "daemon.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
         self._http = aiohttp.ClientSession()
 
     @property
@@ -87,8 +94,8 @@ class Daemon:
     async def launch(self) -> None:
         """Run it, and return at once."""
         with self._log_file.open("a") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *_PINGPILOT, "run", env=environment(self.settings), cwd=self.folder, stderr=log
+            self._process = await started(
+                self.MODULE, "run", settings=self.settings, folder=self.folder, files=(0, 1, log.fileno())
             )
 
     def terminate(self) -> None:
@@ -196,7 +203,7 @@ class Daemon:
             return False
 
     @property
-    def _running(self) -> asyncio.subprocess.Process:
+    def _running(self) -> Process:
         if self._process is None:
             raise AssertionError("the daemon was never started")
         return self._process
@@ -216,7 +223,43 @@ async def command(
     *words: str, settings: Mapping[str, str], folder: Path, standard_input: bytes | None = None
 ) -> Ended:
     """Run a `pingpilot` command in a process of its own, to its end."""
-    return await execute(*_PINGPILOT, *words, settings=settings, folder=folder, standard_input=standard_input)
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(standard_input or b"")
+        given.seek(0)
+        files = (0 if standard_input is None else given.fileno(), out.fileno(), err.fileno())
+        process = await started("pingpilot", *words, settings=settings, folder=folder, files=files)
+        try:
+            async with asyncio.timeout(ENDS_WITHIN):
+                code = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        out.seek(0)
+        err.seek(0)
+        return Ended(code, out.read().decode(), err.read().decode())
+
+
+async def started(
+    module: str, *words: str, settings: Mapping[str, str], folder: Path, files: Sequence[int]
+) -> Process:
+    """Run `python -m MODULE WORDS…` with these files as its standard input, output and error.
+
+    It is forked from one that has loaded the program already. Where a setting is Python's own or a
+    library's, it starts from nothing.
+    """
+    env = environment(settings)
+    if all(name.startswith(_OF_THE_PROGRAM) for name in settings):
+        return await fork(module, *words, environment=env, folder=folder, files=files)
+    standard_input, out, err = files
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, *words),
+        env=env,
+        cwd=folder,
+        stdin=standard_input,
+        stdout=out,
+        stderr=err,
+    )
 
 
 async def command_of_a_user(*words: str, settings: Mapping[str, str], folder: Path) -> Ended:
