@@ -18,7 +18,10 @@ from models.database import open_database
 from tests.support.clock import ManualClock
 from tests.support.databases import PostgresCopies, SqliteCopies
 
-_TAKES_LONGEST = ("tests/process/", "tests/contract/", "tests/browser/", "tests/commandline/test_sandbox.py")
+_TAKES_LONGEST = (
+    *("tests/cluster/", "tests/plans/", "tests/process/", "tests/contract/", "tests/browser/"),
+    *("tests/commandline/test_sandbox.py", "tests/storage/test_migrating_rows.py"),
+)
 PATIENT = 60.0
 """Seconds that a statement may take: the limit has tests of its own, and a machine may be busy."""
 
@@ -34,6 +37,11 @@ structlog.configure(
 )
 
 
+def pytest_configure() -> None:
+    """Look for no garbage while tests are collected, which makes hardly any: it took a third of the time."""
+    gc.disable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: a worker that had it last would be busy after the others are done.
 
@@ -46,6 +54,7 @@ def pytest_collection_finish() -> None:
     """Take what all tests share out of the garbage collector's rounds: they cost a tenth of the time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 50)
 
 
@@ -59,15 +68,22 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 @pytest.fixture(scope="session")
-def sqlite_copies(tmp_path_factory: pytest.TempPathFactory) -> SqliteCopies:
-    return SqliteCopies(tmp_path_factory.mktemp("sqlite"))
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")
-def postgres_copies() -> Iterator[PostgresCopies]:
-    """One server for the run, in a folder of its own: pytest removes those of other runs when it starts."""
+def sqlite_copies(templates: Path) -> SqliteCopies:
+    return SqliteCopies(templates)
+
+
+@pytest.fixture(scope="session")
+def postgres_copies(templates: Path) -> Iterator[PostgresCopies]:
+    """One server for each process, in a folder of its own: pytest removes other runs' when it starts."""
     with TemporaryDirectory(prefix="pingpilot-postgres-", ignore_cleanup_errors=True) as folder:
-        copies = PostgresCopies(Path(folder))
+        copies = PostgresCopies(Path(folder), templates)
         yield copies
         copies.close()
 

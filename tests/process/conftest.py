@@ -13,10 +13,10 @@ from tests.support.platforms import Platforms, running_platforms
 
 
 @pytest.fixture
-def own_postgres() -> Iterator[PostgresCopies]:
+def own_postgres(templates: Path) -> Iterator[PostgresCopies]:
     """A server that no other test uses."""
     with TemporaryDirectory(prefix="pingpilot-postgres-", ignore_cleanup_errors=True) as folder:
-        copies = PostgresCopies(Path(folder))
+        copies = PostgresCopies(Path(folder), templates)
         yield copies
         copies.close()
 

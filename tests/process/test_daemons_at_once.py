@@ -62,7 +62,7 @@ async def test_three_that_start_at_once_on_an_empty_database_make_it_once_and_al
             daemons.append(await stack.enter_async_context(made))
         await asyncio.gather(*(each.start() for each in daemons))
         marks = {(await each.get("/readyz")).headers[DATABASE_MARK] for each in daemons}
-        keys = await linked_accounts(direct, platforms)
+        keys = await linked_accounts(direct, platforms, EVENTS)
         posts = [
             each.post(keys[number], {"category": "sale"}, prefer="wait=20")
             for number in range(EVENTS)

@@ -10,25 +10,25 @@ import asyncpg
 import pytest
 from tortoise import Tortoise
 
-from models.database import connection, migrate, open_database
+from models.database import connection, open_database
 from tests.support.databases import PostgresCopies
 
 OF_MIGRATIONS = "tortoise_migrations"
 
 
-async def test_on_sqlite_the_migrated_schema_is_that_of_the_models(tmp_path: Path) -> None:
-    migrated, generated = tmp_path / "migrated.sqlite3", tmp_path / "generated.sqlite3"
+async def test_on_sqlite_the_migrated_schema_is_that_of_the_models(sqlite_url: str, tmp_path: Path) -> None:
+    migrated, generated = Path(sqlite_url.removeprefix("sqlite://")), tmp_path / "generated.sqlite3"
 
-    await migrate(f"sqlite://{migrated}")
     await _generate(f"sqlite://{generated}")
 
     assert _sqlite_schema(migrated) == _sqlite_schema(generated)
 
 
-async def test_on_postgres_the_migrated_schema_is_that_of_the_models(postgres_copies: PostgresCopies) -> None:
-    migrated, generated = postgres_copies.new_empty(), postgres_copies.new_empty()
+async def test_on_postgres_the_migrated_schema_is_that_of_the_models(
+    postgres_copies: PostgresCopies, tmp_path: Path
+) -> None:
+    migrated, generated = postgres_copies.new(tmp_path), postgres_copies.new_empty()
 
-    await migrate(migrated)
     await _generate(generated)
 
     assert await _postgres_schema(migrated) == await _postgres_schema(generated)

