@@ -1,8 +1,8 @@
 """The group commit: whatever arrives while one commit is under way shares the next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -24,7 +24,19 @@ from pingpilot.telemetry.metrics import Metrics
 Accepted = Sequence[tuple[Submission, Acceptance]]
 Verdicts = list[Acceptance | Exception]
 
+_LOCKS_FOR = 1.0
+"""Seconds for which other daemons wait in turn, after one of them was faster with an account's counter."""
+
 log = structlog.get_logger(__name__)
+
+
+class _Stored(NamedTuple):
+    """What became of a batch; of the accounts that were `overtaken`, nothing is stored or final."""
+
+    verdicts: Verdicts
+    accepted: Accepted
+    reached: Sequence[Reached]
+    overtaken: Set[int]
 
 
 class Intake:
@@ -50,6 +62,7 @@ class Intake:
         self._limits = limits
         self._on_deliveries = on_deliveries
         self._live = live or Live()
+        self._locks_until = 0.0
         self._commits: Batcher[Submission, Acceptance] = Batcher(self._commit)
 
     @property
@@ -69,23 +82,38 @@ class Intake:
 
     async def _commit(self, batch: list[Submission]) -> list[Acceptance | Exception]:
         began, now = self._clock.monotonic(), self._clock.now()
+        locks = began < self._locks_until
         try:
-            verdicts, reached = await in_one_go(_store(batch, now))
+            stored = await in_one_go(_store(batch, now, locks=locks), apart=not locks)
         except (DatabaseUnavailable, IntegrityConflict) as exc:
             if isinstance(exc, IntegrityConflict) and len(batch) > 1:
-                return await self._commit_apart(batch)
+                middle = len(batch) // 2  # an account deleted since its key was checked fails nobody else
+                return [*await self._outcomes(batch[:middle]), *await self._outcomes(batch[middle:])]
             self._metrics.commit_failures.inc()
             self._database.failed(exc, "A batch of events could not be stored", events=len(batch))
             if isinstance(exc, CommitInDoubt):
                 raise
             raise NotStored("The event could not be stored.") from exc
-        accepted = _accepted(batch, verdicts)
+        accepted, verdicts = stored.accepted, stored.verdicts
         self._metrics.note_commit(len(accepted), self._clock.monotonic() - began)
         self._on_deliveries({each.channel for _, acceptance in accepted for each in acceptance.targets})
         self._live.announce({each.caller.account_id for each, _ in accepted})
-        if reached:
-            await self._tell(reached, now)
+        if stored.reached:
+            await self._tell(stored.reached, now)
+        if left := [place for place, each in enumerate(batch) if each.caller.account_id in stored.overtaken]:
+            self._locks_until = self._clock.monotonic() + _LOCKS_FOR
+            for place, verdict in zip(
+                left, await self._outcomes([batch[place] for place in left]), strict=True
+            ):
+                verdicts[place] = verdict
         return verdicts
+
+    async def _outcomes(self, part: list[Submission]) -> Verdicts:
+        """Commit a part of a batch, whose failure is no other part's."""
+        try:
+            return await self._commit(part)
+        except (NotStored, CommitInDoubt) as exc:
+            return [exc] * len(part)
 
     async def _tell(self, reached: Sequence[Reached], now: datetime) -> None:
         for each in reached:
@@ -100,32 +128,20 @@ class Intake:
         except (DatabaseUnavailable, IntegrityConflict) as exc:  # the events are stored all the same
             self._database.failed(exc, "Accounts could not be told of their quota")
 
-    async def _commit_apart(self, batch: list[Submission]) -> list[Acceptance | Exception]:
-        """Commit each half by itself: an account deleted since its key was checked fails nobody else."""
-        verdicts: list[Acceptance | Exception] = []
-        middle = len(batch) // 2
-        for half in (batch[:middle], batch[middle:]):
-            try:
-                verdicts += await self._commit(half)
-            except (NotStored, CommitInDoubt) as exc:
-                verdicts += [exc] * len(half)
-        return verdicts
 
-
-def _accepted(batch: Sequence[Submission], verdicts: Sequence[Acceptance | Exception]) -> Accepted:
-    return [
+def _store(batch: Sequence[Submission], now: datetime, *, locks: bool) -> Work[_Stored]:
+    """Judge a batch and store what is accepted."""
+    ledger = yield from Ledger.open(batch, now, locks=locks)
+    verdicts = [ledger.judge(submission) for submission in batch]
+    accepted = [
         (submission, verdict)
         for submission, verdict in zip(batch, verdicts, strict=True)
         if isinstance(verdict, Acceptance) and not verdict.replayed
     ]
-
-
-def _store(batch: Sequence[Submission], now: datetime) -> Work[tuple[Verdicts, list[Reached]]]:
-    """Return the verdicts, and who is to be told of their quota: a batch's transaction."""
-    ledger = yield from Ledger.open(batch, now)
-    verdicts = [ledger.judge(submission) for submission in batch]
-    yield from ledger.close(_inserts(_accepted(batch, verdicts), now))
-    return verdicts, ledger.reached()
+    reached = yield from ledger.close(_inserts(accepted, now))
+    if ledger.overtaken:
+        accepted = [each for each in accepted if each[0].caller.account_id not in ledger.overtaken]
+    return _Stored(verdicts, accepted, reached, ledger.overtaken)
 
 
 def _inserts(accepted: Accepted, now: datetime) -> list[Insert]:
