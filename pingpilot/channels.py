@@ -47,7 +47,8 @@ class ChannelKind:
 
     `name` is what is stored and what the API says, `label` what people read. `unlinked_code` is the API's
     error code for an account that has the channel switched on but not linked. `pace` holds for the channel
-    as a whole, `recipient_pace` for each address, `room_pace` for each room; None is no limit.
+    as a whole, `recipient_pace` for each address, `room_pace` and `room_window` for each room; None is no
+    limit.
     `mentions` tells whether a message to a room may call people. What waits may go out as one message
     unless `combines` is off: a program needs each event whole.
 
@@ -77,6 +78,7 @@ class ChannelKind:
     pace: Window | None = None
     recipient_pace: Rate | None = None
     room_pace: Rate | None = None
+    room_window: Window | None = None
     mentions: bool = False
     combines: bool = True
 
@@ -119,7 +121,8 @@ TELEGRAM = ChannelKind(
     # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
     pace=Window(most=30, seconds=1),
     recipient_pace=Rate(per_second=1, burst=2),
-    room_pace=Rate(per_second=20 / 60, burst=3),
+    room_pace=Rate(per_second=20 / 60, burst=3),  # three at once, but never 21 in a minute
+    room_window=Window(most=20, seconds=60),
     settings="bots.telegram.settings:TelegramSettings",
     part="bots.telegram.part:build",
     doctor="bots.telegram.doctor:check",
