@@ -60,7 +60,7 @@ class ChannelKind:
       `pingpilot.delivery.parts.ChannelParts`;
     - `look`: a function of a notification, a recipient and these settings that returns the message as a
       `pingpilot.rendering.looks.Look`, where there is one;
-    - `doctor`: a coroutine function of these settings and `pingpilot.telemetry.findings.Dates` that returns
+    - `doctor`: a coroutine function of these settings and `pingpilot.telemetry.findings.Visit` that returns
       a `Finding`;
     - `stand_in`: the `pingpilot.sandbox.platforms.Platform` class that the sandbox runs, where there is
       one.
@@ -188,6 +188,11 @@ def name_of_lane(channel: str, lane: int) -> str:
     The first one's is the channel's: before there could be several, there was no other.
     """
     return f"{channel}-{lane}" if lane else channel
+
+
+def incoming_url(base_url: str, channel: str, lane: int) -> str:
+    """Return where a channel's platform posts to this server, for the bot of a lane."""
+    return f"{base_url}/incoming/{name_of_lane(channel, lane)}"
 
 
 def load(entry: str) -> Any:
