@@ -5,7 +5,7 @@
 With several bots, the chats are spread over them, and each has the platform's limit for itself. Both
 stand-ins enforce the platforms' limits and answer with 429 beyond them, of which there must be none, nor
 while the daemon starts. The backlog is longer than what may be sent meanwhile, and nothing is combined. The
-rounds are five equal parts of the time, which begins when the daemon has been up for some seconds.
+rounds are equal parts of the time, which begins when the daemon has been up for some seconds.
 """
 
 import sys
