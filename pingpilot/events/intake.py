@@ -70,7 +70,7 @@ class Intake:
     async def _commit(self, batch: list[Submission]) -> list[Acceptance | Exception]:
         began, now = self._clock.monotonic(), self._clock.now()
         try:
-            verdicts, reached = await in_one_go(_store(batch, now))
+            verdicts, accepted, reached = await in_one_go(_store(batch, now))
         except (DatabaseUnavailable, IntegrityConflict) as exc:
             if isinstance(exc, IntegrityConflict) and len(batch) > 1:
                 return await self._commit_apart(batch)
@@ -79,7 +79,6 @@ class Intake:
             if isinstance(exc, CommitInDoubt):
                 raise
             raise NotStored("The event could not be stored.") from exc
-        accepted = _accepted(batch, verdicts)
         self._metrics.note_commit(len(accepted), self._clock.monotonic() - began)
         self._on_deliveries({each.channel for _, acceptance in accepted for each in acceptance.targets})
         self._live.announce({each.caller.account_id for each, _ in accepted})
@@ -112,32 +111,30 @@ class Intake:
         return verdicts
 
 
-def _accepted(batch: Sequence[Submission], verdicts: Sequence[Acceptance | Exception]) -> Accepted:
-    return [
+def _store(batch: Sequence[Submission], now: datetime) -> Work[tuple[Verdicts, Accepted, list[Reached]]]:
+    """Return the verdicts, who got an event, and who is to be told of their quota: a batch's transaction."""
+    ledger = yield from Ledger.open(batch, now)
+    verdicts = [ledger.judge(submission) for submission in batch]
+    accepted = [
         (submission, verdict)
         for submission, verdict in zip(batch, verdicts, strict=True)
         if isinstance(verdict, Acceptance) and not verdict.replayed
     ]
-
-
-def _store(batch: Sequence[Submission], now: datetime) -> Work[tuple[Verdicts, list[Reached]]]:
-    """Return the verdicts, and who is to be told of their quota: a batch's transaction."""
-    ledger = yield from Ledger.open(batch, now)
-    verdicts = [ledger.judge(submission) for submission in batch]
-    yield from ledger.close(_inserts(_accepted(batch, verdicts), now))
-    return verdicts, ledger.reached()
+    yield from ledger.close(_inserts(accepted, now))
+    return verdicts, accepted, ledger.reached()
 
 
 def _inserts(accepted: Accepted, now: datetime) -> list[Insert]:
     """Return what stores the accepted: events, deliveries and idempotency keys."""
     events, deliveries, keys = list[tuple[Any, ...]](), list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    pending = DeliveryStatus.PENDING.value
     for each, acceptance in accepted:
         account, event = each.caller.account_id, acceptance.event_id
         said = (each.title, each.url, each.description, each.fields_json)
         events.append((event, account, each.category, *said, acceptance.goes_nowhere, now))
         for target in acceptance.targets:
             place = (target.channel, target.name, target.lane)
-            deliveries.append((event, account, *place, DeliveryStatus.PENDING.value, now))
+            deliveries.append((event, account, *place, pending, now))
         if each.idempotency_key:
             keys.append((account, each.idempotency_key, each.body_hash, event, now))
     columns: tuple[str, ...] = ("id", "account_id", "category")
