@@ -1,6 +1,6 @@
 """The group commit: whatever arrives while one commit is under way shares the next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,7 @@ class Intake:
         """Whether somebody waits for an event to be stored."""
         return self._commits.is_busy
 
-    async def submit(self, submission: Submission) -> Acceptance:
+    def submit(self, submission: Submission) -> Coroutine[Any, Any, Acceptance]:
         """Return after the commit that holds the event and its deliveries.
 
         Raises `CallerChanged`, `CategoryNotFound`, `IdempotencyKeyReused` or `QuotaExceeded`, each for this
@@ -65,7 +65,7 @@ class Intake:
         gone, alone.
         Where nobody knows whether it was stored, it is another `DatabaseUnavailable`.
         """
-        return await self._commits.submit(submission)
+        return self._commits.submit(submission)
 
     async def _commit(self, batch: list[Submission]) -> list[Acceptance | Exception]:
         began, now = self._clock.monotonic(), self._clock.now()
