@@ -4,8 +4,6 @@ import math
 import random
 import re
 from contextlib import nullcontext
-from datetime import datetime, timedelta
-from functools import lru_cache
 from http import HTTPStatus
 
 import structlog
@@ -16,7 +14,7 @@ from api.errors import ApiError
 from api.replies import wants_page
 from api.services import ERROR_PAGE, KNOWN_CALLER, SERVICES, KnownCaller, Services
 from models.backends.errors import IntegrityConflict
-from pingpilot.accounts.quota import month_end, month_length
+from pingpilot.accounts.quota import month_end, month_seconds
 from pingpilot.errors import DatabaseUnavailable
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -98,14 +96,8 @@ def _add_rate_limit(response: web.StreamResponse, known: KnownCaller, services: 
     end = month_end(now)
     remaining = max(0, limit - known.events_used)
     reset = math.ceil((end - now).total_seconds())
-    response.headers["RateLimit-Policy"] = _policy(limit, end)
+    response.headers["RateLimit-Policy"] = f'"month";q={limit};w={month_seconds(end)}'
     response.headers["RateLimit"] = f'"month";r={remaining};t={reset}'
-
-
-@lru_cache  # the same for a month
-def _policy(limit: int, end_of_month: datetime) -> str:
-    window = int(month_length(end_of_month - timedelta(seconds=1)).total_seconds())
-    return f'"month";q={limit};w={window}'
 
 
 def new_request_id() -> str:

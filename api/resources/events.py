@@ -41,12 +41,7 @@ _ACCEPTED = "Event accepted."
 _TOLD_EVERY = timedelta(days=1)
 
 log = structlog.get_logger(__name__)
-
-
-@cache
-def _bound_log() -> Any:
-    """Return the log as it was set up; what `get_logger` gives looks that up for each line."""
-    return log.bind()
+_bound_log = cache(log.bind)  # `log` itself is bound anew for each line, even one that is not wanted
 
 
 async def post_event(request: web.Request) -> web.StreamResponse:
