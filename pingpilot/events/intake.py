@@ -1,6 +1,6 @@
 """The group commit: whatever arrives while one commit is under way shares the next."""
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Coroutine, Sequence, Set
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -70,7 +70,7 @@ class Intake:
         """Whether somebody waits for an event to be stored."""
         return self._commits.is_busy
 
-    async def submit(self, submission: Submission) -> Acceptance:
+    def submit(self, submission: Submission) -> Coroutine[Any, Any, Acceptance]:
         """Return after the commit that holds the event and its deliveries.
 
         Raises `CallerChanged`, `CategoryNotFound`, `IdempotencyKeyReused` or `QuotaExceeded`, each for this
@@ -78,7 +78,7 @@ class Intake:
         gone, alone.
         Where nobody knows whether it was stored, it is another `DatabaseUnavailable`.
         """
-        return await self._commits.submit(submission)
+        return self._commits.submit(submission)
 
     async def _commit(self, batch: list[Submission]) -> list[Acceptance | Exception]:
         began, now = self._clock.monotonic(), self._clock.now()
@@ -147,13 +147,14 @@ def _store(batch: Sequence[Submission], now: datetime, *, locks: bool) -> Work[_
 def _inserts(accepted: Accepted, now: datetime) -> list[Insert]:
     """Return what stores the accepted: events, deliveries and idempotency keys."""
     events, deliveries, keys = list[tuple[Any, ...]](), list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    pending = DeliveryStatus.PENDING.value
     for each, acceptance in accepted:
         account, event = each.caller.account_id, acceptance.event_id
         said = (each.title, each.url, each.description, each.fields_json)
         events.append((event, account, each.category, *said, acceptance.goes_nowhere, now))
         for target in acceptance.targets:
             place = (target.channel, target.name, target.lane)
-            deliveries.append((event, account, *place, DeliveryStatus.PENDING.value, now))
+            deliveries.append((event, account, *place, pending, now))
         if each.idempotency_key:
             keys.append((account, each.idempotency_key, each.body_hash, event, now))
     columns: tuple[str, ...] = ("id", "account_id", "category")
