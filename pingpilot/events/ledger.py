@@ -1,6 +1,6 @@
 """The ledger: decides over each submission of a batch, by its accounts' month counters."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,13 +21,14 @@ from pingpilot.events.submission import (
     CallerChanged,
     CategoryNotFound,
     IdempotencyKeyReused,
+    NotStored,
     QuotaExceeded,
     Submission,
 )
 
-_USAGE = """
-SELECT account_id, events, told_percent, told_limit FROM monthly_usage
-WHERE account_id = ANY(?) AND month = ?
+_ACCOUNTS = """
+SELECT a.id, u.events, u.told_percent, u.told_limit FROM accounts a
+LEFT JOIN monthly_usage u ON u.account_id = a.id AND u.month = ? WHERE a.id = ANY(?)
 """
 # In the accounts' order, lest two daemons wait for each other
 _LOCK = """
@@ -65,8 +66,8 @@ class Ledger:
         self.overtaken: Set[int] = frozenset()
         self._accepted: Counter[tuple[int, str]] = Counter()
         self._sums = Sums()
-        self._counted: dict[int, int] = {}  # as they were read; None yet, and there is no row
-        self._used: defaultdict[int, int] = defaultdict(int)
+        self._counted: dict[int, int | None] = {}  # as they were read; None: there is no row yet
+        self._used: dict[int, int] = {}
         self._limits: dict[int, int] = {}
         self._told: dict[int, tuple[int, int | None]] = {}
         self._routes: dict[tuple[int, str], Route] = {}
@@ -84,7 +85,7 @@ class Ledger:
         if locks:
             yield Ask(_LOCK, [accounts, month_of(now)])
         asks = {
-            "usage": Ask(_USAGE, [accounts, month_of(now)]),
+            "accounts": Ask(_ACCOUNTS, [month_of(now), accounts]),
             "routes": Ask(_ROUTES, [accounts, [*{each.category for each in batch}]]),
         }
         if still := still_as_read((each.caller for each in batch), now):
@@ -92,9 +93,9 @@ class Ledger:
         if keys := {each.idempotency_key for each in batch if each.idempotency_key}:
             asks["keys"] = Ask(_KEYS, [accounts, [*keys]])
         rows = dict(zip(asks, (yield AskAll([*asks.values()])), strict=True))
-        for account, events, percent, limit in rows["usage"]:
-            ledger._counted[account] = ledger._used[account] = events
-            ledger._told[account] = percent, limit
+        for account, events, percent, limit in rows["accounts"]:
+            ledger._counted[account], ledger._used[account] = events, events or 0
+            ledger._told[account] = percent or 0, limit
         ledger._routes = {
             (account, name): Route(split(channels), fallback)
             for account, name, channels, fallback in rows["routes"]
@@ -108,7 +109,7 @@ class Ledger:
         }
         return ledger
 
-    def judge(self, submission: Submission) -> Acceptance | Exception:
+    def judge(self, submission: Submission) -> Acceptance | Exception:  # noqa: PLR0911  # one a check
         """Return the submission's verdict, in the order of the API's checks, and count it if accepted.
 
         A replay is answered whatever became of its category and the quota since.
@@ -116,6 +117,8 @@ class Ledger:
         if self._has_changed(submission):
             return CallerChanged("The key was revoked, or its account changed.")
         account = submission.caller.account_id
+        if account not in self._used:
+            return NotStored("The account is gone.")
         known = self._known.get((account, submission.idempotency_key or ""))
         if known and known.body_hash == submission.body_hash:
             used = self._used[account]
@@ -159,7 +162,7 @@ class Ledger:
             by_account[account] += count
         if by_account:
             counts = [
-                (account, self._counted.get(account), by_account[account]) for account in sorted(by_account)
+                (account, self._counted[account], by_account[account]) for account in sorted(by_account)
             ]
             charged = yield Charge(month_of(self._now), counts, [*self._counts(), *then])
             self.overtaken = by_account.keys() - {account for (account,) in charged}
@@ -192,7 +195,7 @@ class Ledger:
         """
         found = []
         for account, limit in self._limits.items():
-            used, (told, told_limit) = self._used[account], self._told.get(account, (0, None))
+            used, (told, told_limit) = self._used[account], self._told[account]
             percent = percent_reached(used, limit)
             if percent > (told if told_limit == limit else 0) and account not in self.overtaken:
                 found.append(Reached(account, percent, used, limit))
