@@ -41,7 +41,7 @@ class Receiver(Protocol):
 
 
 class Place(Protocol):
-    """What is entered for a message that no delivery stands for, until it is answered.
+    """What is entered for a message or request that no delivery stands for, until it is answered.
 
     Raises `RateLimited` where it has to wait for its room.
     """

@@ -205,7 +205,7 @@ async def test_two_bots_of_each_platform_send_to_their_own_people_within_their_o
     for lane in (0, 1):
         own = sorted(text for number, text in events if lanes[number] == lane)
         assert arrived(lane) == (own, own)
-    assert [each.throttled for each in telegram] == [0, 0]
+    assert [each.throttled for each in telegram] == [each.throttled for each in discord] == [0, 0]
     assert not any(each.takeovers for each in discord)
 
 
