@@ -1,4 +1,4 @@
-"""discord.py's HTTP client, at the pace of the bot's messages, and with a bound for what the gateway sends."""
+"""discord.py's HTTP client, at the pace of the bot's messages and with a bound for what the gateway sends."""
 
 import asyncio
 import zlib

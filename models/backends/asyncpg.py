@@ -219,6 +219,12 @@ class Client(AsyncpgDBClient):
     async def create_pool(self, **kwargs: Any) -> Any:
         for name in ("host", "port", "user", "database"):
             del kwargs[name]
+        try:
+            return await self._new_pool(**kwargs)
+        except asyncpg.InvalidCatalogNameError as exc:  # Tortoise would put words of its own in its place
+            raise DatabaseUnavailable(f"{exc}: create it first, or name another one in the URL") from exc
+
+    async def _new_pool(self, **kwargs: Any) -> Any:
         if not self.is_pooled:
             try:
                 return await asyncpg.create_pool(
