@@ -51,6 +51,7 @@ our_errors: Callable[[], AbstractContextManager[None]] = partial(
     as_ours,
     failures=_FAILURES,
     conflicts=(asyncpg.IntegrityConstraintViolationError,),
+    undone=(asyncpg.DeadlockDetectedError,),
     told={
         asyncpg.DuplicatePreparedStatementError: _NO_SESSION,
         asyncpg.InvalidSQLStatementNameError: _NO_SESSION,

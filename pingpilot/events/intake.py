@@ -13,7 +13,7 @@ from models.work import Insert, Work
 from pingpilot.accounts.quota import ALL, PlanLimits, Reached
 from pingpilot.batching import Batcher
 from pingpilot.clock import Clock
-from pingpilot.errors import CommitInDoubt, DatabaseUnavailable
+from pingpilot.errors import CommitInDoubt, DatabaseUnavailable, Undone
 from pingpilot.events.ledger import Ledger
 from pingpilot.events.live import Live
 from pingpilot.events.quota_notices import tell_of_quota
@@ -84,7 +84,10 @@ class Intake:
         began, now = self._clock.monotonic(), self._clock.now()
         locks = began < self._locks_until
         try:
-            stored = await in_one_go(_store(batch, now, locks=locks), apart=not locks)
+            try:
+                stored = await in_one_go(_store(batch, now, locks=locks), apart=not locks)
+            except Undone:  # whom it was in the way of, such as a migration, goes on and ends
+                stored = await in_one_go(_store(batch, now, locks=locks), apart=not locks)
         except (DatabaseUnavailable, IntegrityConflict) as exc:
             if isinstance(exc, IntegrityConflict) and len(batch) > 1:
                 middle = len(batch) // 2  # an account deleted since its key was checked fails nobody else

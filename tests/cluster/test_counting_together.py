@@ -112,6 +112,31 @@ async def test_who_finds_a_counter_in_other_hands_waits_for_it(
     assert (usage.events, await Event.filter(account_id=account.id).count()) == (used + 2, used + 1)
 
 
+async def test_what_is_undone_for_a_migrations_sake_is_stored_all_the_same(
+    postgres: str, clock: ManualClock
+) -> None:
+    account = await new_account(clock, plan=Plan.ENTERPRISE, channels=["email"])
+    intake, caller = Composition(clock=clock).intake, await caller_for(account, clock)
+    other = await asyncpg.connect(postgres)
+    try:
+        await other.execute("SET deadlock_timeout = '1min'")  # it is the event that is undone
+        async with other.transaction():
+            await other.execute("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE")
+            waiting = asyncio.gather(*(intake.submit(each) for each in events(caller, [None])))
+
+            async def is_waited_for() -> bool:
+                return bool(await other.fetchval(WAITING))
+
+            await eventually(is_waited_for, True)
+            await other.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+        [outcome] = await waiting
+    finally:
+        await other.close()
+
+    assert await Event.filter(id=outcome.event_id).count() == 1
+    assert await counts_of(account) == (1, 1, 1)
+
+
 async def counts_of(account: Account) -> tuple[int, int, int]:
     """Return what was charged, what was counted, and what is stored."""
     charged = await MonthlyUsage.get(account_id=account.id)
