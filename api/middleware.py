@@ -7,14 +7,14 @@ from contextlib import nullcontext
 from http import HTTPStatus
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from api.calls import Handler
 from api.errors import ApiError
 from api.replies import wants_page
 from api.services import ERROR_PAGE, KNOWN_CALLER, SERVICES, KnownCaller, Services
 from models.backends.errors import IntegrityConflict
-from pingpilot.accounts.quota import month_end, month_length
+from pingpilot.accounts.quota import month_end, month_seconds
 from pingpilot.errors import DatabaseUnavailable
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -33,10 +33,11 @@ async def answer_requests(request: web.Request, handler: Handler) -> web.StreamR
     request_id = given if given and _REQUEST_ID.fullmatch(given) else new_request_id()
     structlog.contextvars.bind_contextvars(request_id=request_id)  # for this task and those it makes
     services, route = request.app[SERVICES], request.match_info.route
+    resource = route.resource
     # Such as `/api/v1/events/{event_id}`, None for what there is not. The path itself would give whoever
     # writes one a metric of their own, and may hold an unsubscribe token, which is nothing for a log.
-    template = route.resource.canonical if route.resource else None
-    response = services.cors.preflight(request) or await _answer(request, handler, template)
+    template = None if resource is None else resource.canonical
+    response = services.cors.preflight(request) or await _answer(request, handler, services, template)
     stamp(response, request_id)
     services.cors.stamp(response, request)
     services.metrics.count_request(route.method if template else "", template, response.status)
@@ -45,8 +46,10 @@ async def answer_requests(request: web.Request, handler: Handler) -> web.StreamR
     return response
 
 
-async def _answer(request: web.Request, handler: Handler, template: str | None) -> web.StreamResponse:
-    services, is_about_us = request.app[SERVICES], template in ALWAYS_ANSWERED
+async def _answer(
+    request: web.Request, handler: Handler, services: Services, template: str | None
+) -> web.StreamResponse:
+    is_about_us = template in ALWAYS_ANSWERED
     if services.stopping and not is_about_us:
         return _reply(request, ApiError("shutting_down"))
     try:
@@ -90,19 +93,20 @@ def _add_rate_limit(response: web.StreamResponse, known: KnownCaller, services: 
     if limit is None:
         return
     now = services.clock.now()
-    window = int(month_length(now).total_seconds())
+    end = month_end(now)
     remaining = max(0, limit - known.events_used)
-    reset = math.ceil((month_end(now) - now).total_seconds())
-    response.headers["RateLimit-Policy"] = f'"month";q={limit};w={window}'
+    reset = math.ceil((end - now).total_seconds())
+    response.headers["RateLimit-Policy"] = f'"month";q={limit};w={month_seconds(end)}'
     response.headers["RateLimit"] = f'"month";r={remaining};t={reset}'
 
 
 def new_request_id() -> str:
     """Return an id for a request that came without one."""
-    return f"{random.getrandbits(128):032x}"
+    return random.randbytes(16).hex()  # noqa: S311  # a name, no secret
 
 
 def stamp(response: web.StreamResponse, request_id: str) -> None:
     """Give a reply what every one carries."""
-    response.headers["X-Request-Id"] = request_id
-    response.headers["Server"] = "PingPilot"
+    headers = response.headers
+    headers["X-Request-Id"] = request_id
+    headers[hdrs.SERVER] = "PingPilot"

@@ -6,10 +6,11 @@ version and a test tells when they are gone.
 """
 
 import asyncio
+from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from api.cors import PATHS
 from api.errors import ApiError
@@ -40,17 +41,14 @@ class ApiRunner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
-        return ApiServer(plain, self.app, **self._timeouts)
+        return ApiServer(plain, **self._timeouts)
 
 
 class ApiServer(web.Server):
     """Makes a handler a connection."""
 
-    def __init__(
-        self, plain: web.Server, app: web.Application, *, head_timeout: float, write_timeout: float
-    ) -> None:
+    def __init__(self, plain: web.Server, *, head_timeout: float, write_timeout: float) -> None:
         super().__init__(self._answer, request_factory=self._begin, **_PROTOCOL)
-        self._app = app
         self._matches: dict[str, web.UrlMappingMatchInfo] = {}
         self._plain_handler, self._plain_factory = plain.request_handler, plain.request_factory
         self.head_timeout, self.write_timeout = head_timeout, write_timeout
@@ -58,24 +56,22 @@ class ApiServer(web.Server):
     def __call__(self) -> "Connection":
         return Connection(self, loop=asyncio.get_running_loop(), access_log=None, **_PROTOCOL)
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.method == "POST" and request.raw_path in PATHS and "Expect" not in request.headers:
-            return await self._answer_at_once(request)
+    def _answer(self, request: Any) -> Awaitable[web.StreamResponse]:
+        """Answer who sends an event past aiohttp's way to the handler: a tenth of what an event costs."""
+        match = self._matches.get(request.raw_path)
+        if match is None or request.method != hdrs.METH_POST or hdrs.EXPECT in request.headers:
+            return self._answer_any(request)
+        request._match_info = match
+        return answer_requests(request, match.handler)
+
+    async def _answer_any(self, request: Any) -> web.StreamResponse:
         try:
-            return await self._plain_handler(request)
+            response = await self._plain_handler(request)
         except web.HTTPExpectationFailed:  # aiohttp judges `Expect` before any of ours, at any address
             return _refusal(ApiError("bad_request/expect"))
-
-    async def _answer_at_once(self, request: Any) -> web.StreamResponse:
-        """Answer who sends an event, past aiohttp's way to the handler: a tenth of what an event costs."""
-        match = self._matches.get(request.raw_path)
-        if match is None:
-            match = await self._app.router.resolve(request)
-            match.add_app(self._app)
-            match.freeze()
-            self._matches[request.raw_path] = match
-        request._match_info = match
-        return await answer_requests(request, match.handler)
+        if request.method == hdrs.METH_POST and request.raw_path in PATHS:
+            self._matches[request.raw_path] = request.match_info
+        return response
 
     def _begin(self, message: Any, payload: Any, protocol: Any, *rest: Any) -> web.BaseRequest:
         protocol.head_is_there()
@@ -111,6 +107,11 @@ class Connection(web.RequestHandler):
         if self.transport is not None:  # not closing
             self._stop_waiting()
         super().resume_writing()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        # aiohttp asks for it twice a request, and looks at its parser and the transport anew, for nothing
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def force_close(self) -> None:
         """Close the connection, which asyncio does once all is sent: end it where nobody takes that."""

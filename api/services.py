@@ -42,8 +42,9 @@ class InFlight:
         self._none.set()
 
     def __enter__(self) -> None:
+        if not self._count:
+            self._none.clear()
         self._count += 1
-        self._none.clear()
 
     def __exit__(self, *_exc: object) -> None:
         self._count -= 1

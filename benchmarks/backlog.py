@@ -27,7 +27,8 @@ class Waiting:
     """A backlog: so many events for each account, whose channels are these.
 
     `chats` are the accounts' addresses on those channels that need one. Nothing is combined, so each event
-    is one message. `name` tells the accounts of two backlogs apart.
+    is one message. `name` tells the accounts of two backlogs apart. The chats are linked in turn with so many
+    `bots` of their platform.
     """
 
     accounts: int
@@ -35,6 +36,7 @@ class Waiting:
     channels: Collection[str]
     chats: Mapping[str, Sequence[str]] = field(default_factory=dict)
     name: str = "drain"
+    bots: int = 1
 
 
 def fill(url: str, *backlogs: Waiting) -> list[list[str]]:
@@ -75,6 +77,7 @@ async def _key(backlog: Waiting, number: int) -> str:
         await set_combine(account, combine=False)
         for channel in backlog.channels:
             if channel in backlog.chats:
-                await link_chat(account, channel, CLOCK, backlog.chats[channel][number])
+                address = backlog.chats[channel][number]
+                await link_chat(account, channel, CLOCK, address, lane=number % backlog.bots)
     _, key = await create_key(account, f"{CLOCK.now()}", CLOCK.now())
     return key

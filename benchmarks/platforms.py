@@ -1,9 +1,9 @@
 """Telegram and Discord with their real limits, in a process of their own.
 
-    .venv/bin/python -m benchmarks.platforms CHATS
+    .venv/bin/python -m benchmarks.platforms CHATS BOTS
 
-It prints where they are and the chats that the bots may write to, as one line of JSON, and for each line that
-it reads another with what has come.
+Each platform has so many bots, with which the chats are in turn. It prints where they are and the chats that
+the bots may write to, as one line of JSON, and for each line that it reads another with what has come.
 """
 
 import asyncio
@@ -17,13 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvloop
-from aiohttp import ClientSession
 
-from pingpilot.sandbox.discord import DiscordStandIn
+from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 
 FIRST_CHAT = 1001
-_TOKENS = {"telegram": "7000000042:AAG-a-token-of-the-telegram-bot-012", "discord": "a-discord-token" * 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +59,9 @@ class Platforms:
 
 
 @contextmanager
-def platforms(chats: int) -> Iterator[Platforms]:
-    """Run the platforms, on each of which so many people have a chat with the bot."""
-    command = [sys.executable, "-m", "benchmarks.platforms", str(chats)]
+def platforms(chats: int, *, bots: int = 1) -> Iterator[Platforms]:
+    """Run the platforms, on each of which so many people have a chat with a bot: with each bot in turn."""
+    command = [sys.executable, "-m", "benchmarks.platforms", str(chats), str(bots)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Platforms(process)
@@ -71,46 +69,45 @@ def platforms(chats: int) -> Iterator[Platforms]:
             process.terminate()
 
 
-async def _serve(chats: int) -> None:
-    telegram = TelegramStandIn(token=_TOKENS["telegram"])
-    discord = DiscordStandIn(token=_TOKENS["discord"])
+async def _serve(chats: int, bots: int) -> None:
+    telegram = [
+        TelegramStandIn(token=f"{7_000_000_042 + each}:AAG-a-token-of-the-telegram-bot-012")
+        for each in range(bots)
+    ]
+    discord = [DiscordStandIn(token=f"{'a-discord-token' * 4}-{each}") for each in range(bots)]
+    telegram[0].others += telegram[1:]
+    discord[0].others += discord[1:]
     received: dict[str, list[tuple[float, str, str]]] = {"telegram": [], "discord": []}
-    telegram.on_message.append(
-        lambda each: received["telegram"].append((time.monotonic(), str(each.chat_id), each.text))
-    )
-    discord.on_message.append(
-        lambda each: received["discord"].append(
-            (time.monotonic(), each.channel_id, str(each.embeds[0]["description"]))
+    for on_telegram, on_discord in zip(telegram, discord, strict=True):
+        on_telegram.on_message.append(
+            lambda each: received["telegram"].append((time.monotonic(), str(each.chat_id), each.text))
         )
-    )
-    async with telegram, discord:
+        on_discord.on_message.append(
+            lambda each: received["discord"].append(
+                (time.monotonic(), each.channel_id, str(each.embeds[0]["description"]))
+            )
+        )
+    async with telegram[0], discord[0]:
         people = range(FIRST_CHAT, FIRST_CHAT + chats)
-        for person in people:
-            telegram.start_chat(TelegramUser(person, f"user{person}", "User"))
-        limit, discord.global_limit = discord.global_limit, None
-        headers = {"Authorization": f"Bot {discord.token}"}
-        async with ClientSession(headers=headers) as session:
-            opened = []
-            for person in people:
-                body = {"recipient_id": str(person)}
-                async with session.post(f"{discord.url}/users/@me/channels", json=body) as answer:
-                    opened.append((await answer.json())["id"])
-        discord.global_limit = limit
+        opened = []
+        for number, person in enumerate(people):
+            telegram[number % bots].start_chat(TelegramUser(person, f"user{person}", "User"))
+            opened.append(discord[number % bots].start_chat(DiscordUser(str(person), f"user{person}")))
         _say(
             settings={
-                "PINGPILOT_TELEGRAM_TOKEN": telegram.token,
-                "PINGPILOT_TELEGRAM_API_URL": telegram.url,
-                "PINGPILOT_DISCORD_TOKEN": discord.token,
-                "PINGPILOT_DISCORD_API_URL": discord.url,
+                "PINGPILOT_TELEGRAM_TOKEN": ",".join(each.token for each in telegram),
+                "PINGPILOT_TELEGRAM_API_URL": telegram[0].url,
+                "PINGPILOT_DISCORD_TOKEN": ",".join(each.token for each in discord),
+                "PINGPILOT_DISCORD_API_URL": discord[0].url,
             },
             chats={"telegram": [str(person) for person in people], "discord": opened},
         )
         loop = asyncio.get_running_loop()
         while await loop.run_in_executor(None, sys.stdin.readline):
-            stand_ins = {"telegram": telegram, "discord": discord}
+            first = {"telegram": telegram[0], "discord": discord[0]}  # which counts for all
             _say(
                 **{
-                    name: {"messages": received[name], "throttled": stand_ins[name].throttled}
+                    name: {"messages": received[name], "throttled": first[name].throttled}
                     for name in received
                 }
             )
@@ -123,4 +120,4 @@ def _say(**words: object) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1])))
+    uvloop.run(_serve(int(sys.argv[1]), int(sys.argv[2])))

@@ -39,22 +39,23 @@ class Bot(Model):
         """Return the lanes of the bots of these names, which are the channel's in use; new ones get the next.
 
         Where the only bot there ever was gives way to another one, that has its lane: rooms that both are in
-        go on. Of those that are not named, one that another daemon leads stays in use.
+        go on. A bot that another daemon leads keeps its lane, and stays in use where it is not named.
         """
         async with transaction() as own:
             if is_postgres(own):
                 await query(own, "SELECT pg_advisory_xact_lock(hashtextextended('bots', 0))", [])
             await cls.filter(name__in=names).update(in_use=True)  # a write, to come first
             known = {each.name: each.lane for each in await cls.filter(channel=channel).order_by("lane")}
+            led = f"AND NOT {_LED}" if is_postgres(own) else ""
             if len(names) == 1 and len(known) == 1 and names[0] not in known:
-                rename = "UPDATE bots SET name = ?, in_use = TRUE WHERE channel = ? RETURNING name"
-                await query(own, rename, [names[0], channel])
-                known = {names[0]: known.popitem()[1]}
+                # Not from under a daemon that leads it: both would send by one lane
+                rename = f"UPDATE bots SET name = ?, in_use = TRUE WHERE channel = ? {led} RETURNING name"  # noqa: S608
+                if await query(own, rename, [names[0], channel]):
+                    known = {names[0]: known.popitem()[1]}
             for name in names:
                 if name not in known:
                     known[name] = max(known.values(), default=-1) + 1
                     await cls.create(name=name, channel=channel, lane=known[name])
-            led = f"AND NOT {_LED}" if is_postgres(own) else ""
             sql = f"""
                 UPDATE bots SET in_use = FALSE
                 WHERE channel = ? AND in_use AND name NOT IN ({marks(names)}) {led} RETURNING name

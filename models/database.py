@@ -206,16 +206,19 @@ def _end_unit(task: asyncio.Task[Any]) -> None:
 
 
 @unit_of_work
-async def in_one_go(work: Work[T], *, durable: bool = True) -> T:
+async def in_one_go(work: Work[T], *, durable: bool = True, apart: bool = False) -> T:
     """Return what `work` does, whose statements are a transaction of their own, within no other.
 
     One that is not `durable` waits for no disk on SQLite: a power cut may lose it then, which ends whoever
     relies on it as well. PostgreSQL may crash while its clients live on, and syncs it all the same.
+
+    On PostgreSQL, statements `apart` are a transaction each, which spares two round trips. It is for work
+    that reads, and then writes once, with a `Charge`.
     """
     client: Any = connection()
-    if durable or is_postgres(client):
-        return cast("T", await client.in_one_go(work))
-    return cast("T", await client.in_one_go(work, is_synced=False))
+    if is_postgres(client):
+        return cast("T", await client.in_one_go(work, apart=apart))
+    return cast("T", await client.in_one_go(work, is_synced=durable))
 
 
 async def within(work: Work[T]) -> T:

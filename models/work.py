@@ -38,6 +38,30 @@ class Insert:
     then: str = ""
 
 
-Asked: TypeAlias = Ask | Insert | Sequence[Insert]
+@dataclass(frozen=True, slots=True)
+class AskAll:
+    """Several questions at one moment, of which none needs what another one returns.
+
+    Sent back are the rows of each, to be read by position alone. They are one statement on PostgreSQL.
+    """
+
+    asks: Sequence[Ask]
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Events added to counters of a month, and the rows that go in with them; one statement on PostgreSQL.
+
+    `counts` are rows of an account, its counter as it was read (None: there was none), and how many are
+    added. Where another process changed the counter meanwhile, nothing of that account goes in: what was
+    decided by it no longer holds. Sent back are the accounts, a row each, of which all went in.
+    """
+
+    month: str
+    counts: Sequence[tuple[int, int | None, int]]
+    then: Sequence[Insert]
+
+
+Asked: TypeAlias = Ask | Insert | Sequence[Insert] | Charge
 """What work yields; several inserts, of which none may need rows, are one statement on PostgreSQL."""
-Work: TypeAlias = Generator[Asked, Rows, T]
+Work: TypeAlias = Generator[Asked | AskAll, Any, T]

@@ -47,7 +47,8 @@ class ChannelKind:
 
     `name` is what is stored and what the API says, `label` what people read. `unlinked_code` is the API's
     error code for an account that has the channel switched on but not linked. `pace` holds for the channel
-    as a whole, `recipient_pace` for each address, `room_pace` for each room; None is no limit.
+    as a whole, `recipient_pace` for each address, `room_pace` and `room_window` for each room; None is no
+    limit.
     `mentions` tells whether a message to a room may call people. What waits may go out as one message
     unless `combines` is off: a program needs each event whole.
 
@@ -59,7 +60,7 @@ class ChannelKind:
       `pingpilot.delivery.parts.ChannelParts`;
     - `look`: a function of a notification, a recipient and these settings that returns the message as a
       `pingpilot.rendering.looks.Look`, where there is one;
-    - `doctor`: a coroutine function of these settings and `pingpilot.telemetry.findings.Dates` that returns
+    - `doctor`: a coroutine function of these settings and `pingpilot.telemetry.findings.Visit` that returns
       a `Finding`;
     - `stand_in`: the `pingpilot.sandbox.platforms.Platform` class that the sandbox runs, where there is
       one.
@@ -77,6 +78,7 @@ class ChannelKind:
     pace: Window | None = None
     recipient_pace: Rate | None = None
     room_pace: Rate | None = None
+    room_window: Window | None = None
     mentions: bool = False
     combines: bool = True
 
@@ -119,7 +121,8 @@ TELEGRAM = ChannelKind(
     # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
     pace=Window(most=30, seconds=1),
     recipient_pace=Rate(per_second=1, burst=2),
-    room_pace=Rate(per_second=20 / 60, burst=3),
+    room_pace=Rate(per_second=20 / 60, burst=3),  # three at once, but never 21 in a minute
+    room_window=Window(most=20, seconds=60),
     settings="bots.telegram.settings:TelegramSettings",
     part="bots.telegram.part:build",
     doctor="bots.telegram.doctor:check",
@@ -185,6 +188,11 @@ def name_of_lane(channel: str, lane: int) -> str:
     The first one's is the channel's: before there could be several, there was no other.
     """
     return f"{channel}-{lane}" if lane else channel
+
+
+def incoming_url(base_url: str, channel: str, lane: int) -> str:
+    """Return where a channel's platform posts to this server, for the bot of a lane."""
+    return f"{base_url}/incoming/{name_of_lane(channel, lane)}"
 
 
 def load(entry: str) -> Any:

@@ -416,7 +416,7 @@ def _sentence(kind: type[BaseSettings], error: ErrorDetails) -> str:
     elif type_ == "literal_error":
         problem = f"must be {error['ctx']['expected']}".replace("'", "")
     elif type_.startswith("bool"):
-        problem = "must be true or false"
+        problem = "must be on or off"
     elif least is not None or type_.startswith(("int", "float")):
         span = (
             f" from {least} to {most}"

@@ -94,37 +94,49 @@ def parse_postgres_url(url: str) -> PostgresUrl:
     path, query = (parts["path"] or "/")[1:], parts["query"] or ""
     pairs = parse_qsl(query, keep_blank_values=True)
     given = dict(pairs)
-    if (
-        re.search(r"[@\[\]]", userinfo)
-        or "@" in path
-        or not all(_HOST.fullmatch(each) for each in hosts.split(","))
-        or ("@" in query and not given.keys() <= _KNOWN)
-    ):
+    are_hosts = all(_HOST.fullmatch(each) for each in hosts.split(","))
+    is_elsewhere = "@" in path or ("@" in query and not given.keys() <= _KNOWN)
+    if re.search(r"[@\[\]]", userinfo) or is_elsewhere or (not are_hosts and "@" not in parts["authority"]):
         raise ValueError(_RAW)
+    if not are_hosts:  # the @ before it is the one that ends the password
+        raise ValueError(
+            "has a host or a port that can't be one: a port is a number, and an IPv6 address stands in "
+            "brackets, [::1]:5432"
+        )
     _check_parameters(given)
-    for host in map(_HOST.fullmatch, hosts.split(",")):
-        if host:
-            _check_host(unquote(host["name"]), host["port"])
     user, _, password = (unquote(part) for part in userinfo.partition(":"))
-    database = unquote(path) or given.get("dbname", "")
+    user = given.get("user") or user  # as in libpq, a parameter goes before what stands in front of it
+    database = given.get("dbname") or unquote(path)
     if not database or "/" in path:
         raise ValueError(f"must name the database at its end, after one slash: {FORM}")
-    hosts = hosts or given.get("host", "")
+    named = [
+        (unquote(each["name"]), each["port"] or "") for each in map(_HOST.fullmatch, hosts.split(",")) if each
+    ]
+    for name, port in named:
+        _check_host(name, port)
+    if given.get("host"):
+        named = [(name, named[0][1]) for name in given["host"].split(",")]
+    if given.get("port"):
+        named = [(name, given["port"]) for name, _ in named]
     trusts_system = given.get("sslrootcert") == _SYSTEM
     passed_on = {
         name: value
         for name, value in given.items()
-        if value and (name in _PASSED_ON or name == "port") and not (trusts_system and name.startswith("ssl"))
+        if value and name in _PASSED_ON and not (trusts_system and name.startswith("ssl"))
     }
-    user = user or given.get("user", "")
-    # A socket's folder has slashes, which must not end the authority
-    place = f"{quote(user, safe='')}@{quote(hosts, safe='[]:,%')}" if user else quote(hosts, safe="[]:,%")
+    if named[0][1] and not named[0][0]:  # the driver's own hosts are tried, at this port
+        passed_on["port"], named = named[0][1], [("", "")]
+    places = []
+    for name, port in named:  # a socket's folder has slashes, an IPv6 address colons
+        is_bare = ":" in name and not name.startswith(("/", "["))
+        host = f"[{name}]" if is_bare else name
+        places.append(quote(host, safe="[]:" if host.startswith("[") else "") + (port and f":{port}"))
     return PostgresUrl(
-        dsn=f"postgres://{place}/{quote(database, safe='')}"
+        dsn=f"postgres://{quote(user, safe='')}{user and '@'}{','.join(places)}/{quote(database, safe='')}"
         + (f"?{urlencode(passed_on)}" if passed_on else ""),
-        host=unquote(hosts) or None,
+        host=",".join(f"{name}{port and f':{port}'}" for name, port in named) or None,
         user=user or None,
-        password=password or given.get("password") or None,
+        password=given.get("password") or password or None,
         database=database,
         connect_timeout=int(given.get("connect_timeout") or 0) or None,
         trusts_system=trusts_system,

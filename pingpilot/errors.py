@@ -61,6 +61,10 @@ class DatabaseUnavailable(PingPilotError):
     """
 
 
+class Undone(DatabaseUnavailable):
+    """The database undid it, since two would have waited for each other for ever: try it again at once."""
+
+
 class CommitInDoubt(DatabaseUnavailable):
     """A commit was begun and its end never seen: what it holds may be stored, or not."""
 

@@ -3,11 +3,11 @@
 from base64 import b64decode
 from collections.abc import Mapping
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from api.calls import Handler
 from api.errors import ApiError
-from api.services import KNOWN_CALLER, SERVICES, KnownCaller
+from api.services import KNOWN_CALLER, SERVICES, KnownCaller, Services
 from models import KeyScope
 from pingpilot.accounts.callers import Caller
 from pingpilot.accounts.keys import KEY_PREFIX
@@ -42,15 +42,15 @@ async def authenticate(request: web.Request) -> Caller:
     return caller
 
 
-def recognised(request: web.Request) -> Caller | None:
+def recognised(request: web.Request, services: Services) -> Caller | None:
     """Return who sent an event where that is still remembered, None otherwise: `authenticate` tells then.
 
     That it is still so is for intake to find out.
     """
-    header = request.headers.get("Authorization", "")
-    if not header.startswith("Bearer ") or "X-API-Key" in request.headers:
+    headers = request.headers
+    header = headers.get(hdrs.AUTHORIZATION, "")
+    if not header.startswith("Bearer ") or "X-API-Key" in headers:
         return None
-    services = request.app[SERVICES]
     caller = services.authenticator.remembered(header[7:])
     return None if caller is None or caller.is_suspended or services.cors.allows(request) else caller
 
@@ -60,7 +60,7 @@ def _key_in(request: web.Request) -> str:
 
     `X-API-Key` comes first, since `Authorization` may be meant for a proxy on the way.
     """
-    own, header = request.headers.get("X-API-Key"), request.headers.get("Authorization")
+    own, header = request.headers.get("X-API-Key"), request.headers.get(hdrs.AUTHORIZATION)
     if own is not None:
         return own.strip()
     if header is None:

@@ -111,10 +111,15 @@ async def read_bytes(request: web.Request) -> bytes:
     return body if encoding == "identity" else _unpacked(body, encoding)
 
 
-async def bytes_at_hand(request: web.Request) -> bytes:
+def bytes_at_hand(request: Any) -> bytes:
     """Return the body where all of it is there, and not packed; else nothing: `read_bytes` waits for it."""
-    is_whole = request.content.is_eof() and (request.content_length or 0) <= MAX_BODY
-    return await request.read() if is_whole and hdrs.CONTENT_ENCODING not in request.headers else b""
+    content = request.content
+    if not content.is_eof() or content.total_bytes > MAX_BODY or hdrs.CONTENT_ENCODING in request.headers:
+        return b""
+    # aiohttp's own way takes four times as long; `read_bytes` is to find the body where that would leave it
+    body: bytes = content.read_nowait()
+    request._read_bytes = body
+    return body
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from api.services import KNOWN_CALLER, SERVICES, KnownCaller, Services
 from api.shapes.events import AcceptedEvent, EventBody, SaidEvent, delivery_summary, read_quickly
 from models import Delivery, KeyScope
 from models.ids import event_id_text
-from pingpilot.accounts.callers import Caller
+from pingpilot.accounts.callers import Caller, Target
 from pingpilot.accounts.destinations import label_of
 from pingpilot.batching import SLOW
 from pingpilot.channels import CHANNELS
@@ -40,14 +41,16 @@ _ACCEPTED = "Event accepted."
 _TOLD_EVERY = timedelta(days=1)
 
 log = structlog.get_logger(__name__)
+_bound_log = cache(log.bind)  # `log` itself is bound anew for each line, even one that is not wanted
 
 
-async def post_event(request: web.Request) -> web.Response:
+async def post_event(request: web.Request) -> web.StreamResponse:
     """Accept one event; the checks come in the contract's order."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    if accepted := await _submit_at_once(request):
-        return await _reply(request, *accepted)
+    services = request.app[SERVICES]
+    if accepted := await _submit_at_once(request, services):
+        return await _reply(request, services, *accepted)
     caller = await authenticate(request)
     left = ANSWERED_WITHIN - (loop.time() - began)
     said = (await read_body(request, EventBody)).said
@@ -56,18 +59,20 @@ async def post_event(request: web.Request) -> web.Response:
     check_links(caller)
     # Mostly the look-up was quick, and what is left is more than storing may take
     async with nullcontext() if left > ANSWERED_WITHIN - SLOW else _known_within(left):
-        acceptance = await _submit(request, caller, said, key)
-    return await _reply(request, caller, said, acceptance)
+        acceptance = await _submit(request, services, caller, said, key)
+    return await _reply(request, services, caller, said, acceptance)
 
 
-async def _submit_at_once(request: web.Request) -> tuple[Caller, SaidEvent, Acceptance] | None:
+async def _submit_at_once(
+    request: web.Request, services: Services
+) -> tuple[Caller, SaidEvent, Acceptance] | None:
     """Accept an event whose sender is remembered and whose body is right, as nearly all are.
 
     They are spared the look-up and most of what the checks cost. None: all is to be looked at from the
     beginning, which finds out what is wrong, if anything is.
     """
-    caller = recognised(request)
-    said = read_quickly(await bytes_at_hand(request)) if caller else None
+    caller = recognised(request, services)
+    said = read_quickly(bytes_at_hand(request)) if caller else None
     if caller is None or said is None or caller.unlinked or not caller.may_post_to(said.category):
         return None
     try:
@@ -75,35 +80,36 @@ async def _submit_at_once(request: web.Request) -> tuple[Caller, SaidEvent, Acce
     except ApiError:
         return None
     try:
-        return caller, said, await _submit(request, caller, said, key)
+        return caller, said, await _submit(request, services, caller, said, key)
     except CallerChanged:
         return None
 
 
 async def _reply(
-    request: web.Request, caller: Caller, said: SaidEvent, acceptance: Acceptance
-) -> web.Response:
-    services, event_id = request.app[SERVICES], event_id_text(acceptance.event_id)
+    request: web.Request, services: Services, caller: Caller, said: SaidEvent, acceptance: Acceptance
+) -> web.StreamResponse:
+    event_id = event_id_text(acceptance.event_id)
     # At DEBUG: a line an event at INFO would cost intake more than a third of its speed
     outcome = "Event replayed" if acceptance.replayed else "Event accepted"
-    log.debug(outcome, event_id=event_id, goes_nowhere=acceptance.goes_nowhere)
+    _bound_log().debug(outcome, event_id=event_id, goes_nowhere=acceptance.goes_nowhere)
     headers = {"Idempotent-Replayed": "true"} if acceptance.replayed else {}
     if wait := _seconds_to_wait(request):
         headers["Preference-Applied"] = f"wait={wait}"
     if acceptance.goes_nowhere:
         # No warning a line: its sender could fill the log. The start's log and the doctor name the account
-        await _tell_owner(services, caller, said.category)
+        if caller.targets:  # else nobody can be told; the sender is
+            await _tell_owner(services, caller, said.category)
         told = {"deliveryStatus": EventStatus.NO_CHANNEL, "deliveries": []}
         warning = _why_nowhere(caller, said.category)
         body_sent = {"message": _ACCEPTED, "eventId": event_id, "warning": warning, **told}
-        return json_reply(body_sent, headers=headers, kind=QuickReply)
-    obstacle = _why_waiting(services, [*dict.fromkeys(target.channel for target in acceptance.targets)])
+        return QuickReply(body_sent, headers)
+    obstacle = _why_waiting(services, acceptance.targets)
     if wait:
         return await _reply_when_settled(request, acceptance.event_id, wait, headers, obstacle)
     # An `AcceptedEvent` without the shape, as above: these are the replies that have to be fast
     warned = {"warning": obstacle} if obstacle else {}
     said_of_it = {"message": _ACCEPTED, "eventId": event_id, **warned}
-    return json_reply(said_of_it, headers=headers, kind=QuickReply)
+    return QuickReply(said_of_it, headers)
 
 
 def _seconds_to_wait(request: web.Request) -> int:
@@ -114,9 +120,13 @@ def _seconds_to_wait(request: web.Request) -> int:
     return min(int(prefer[1]), LONGEST_WAIT) if prefer else 0
 
 
-def _why_waiting(services: Services, channels: Sequence[str]) -> str | None:
+def _why_waiting(services: Services, targets: Sequence[Target]) -> str | None:
     """Return a sentence for the sender of an event whose channels are none that this server is set up for."""
-    if not channels or not all(services.health.is_off(name) for name in channels):
+    for target in targets:
+        if not services.health.is_off(target.channel):
+            return None  # mostly at the first
+    channels = [*dict.fromkeys(target.channel for target in targets)]
+    if not channels:
         return None
     labels = " and ".join(CHANNELS[name].label for name in channels)
     remedies = " ".join(services.health.parts[name].reason or "" for name in channels)
@@ -125,8 +135,6 @@ def _why_waiting(services: Services, channels: Sequence[str]) -> str | None:
 
 async def _tell_owner(services: Services, caller: Caller, category: str) -> None:
     """Tell the account's other channels, once a day, that a category's events go nowhere."""
-    if not caller.targets:
-        return  # nobody can be told; the sender is
     text = (
         f"An event of the category '{category}' went nowhere, since none of the category's channels can be "
         "used now: change them with `pingpilot category set`, or switch one of them on."
@@ -164,15 +172,17 @@ async def _known_within(seconds: float) -> AsyncIterator[None]:
 
 
 def _idempotency_key(request: web.Request) -> str | None:
-    keys = request.headers.getall("Idempotency-Key", [])
-    if not keys:
+    if "Idempotency-Key" not in request.headers:
         return None
+    keys = request.headers.getall("Idempotency-Key")
     if len(keys) > 1 or not _IDEMPOTENCY_KEY.fullmatch(keys[0]):
         raise invalid_request(("Idempotency-Key", "must be one value of 1 to 255 visible ASCII characters."))
     return keys[0]
 
 
-async def _submit(request: web.Request, caller: Caller, said: SaidEvent, key: str | None) -> Acceptance:
+async def _submit(
+    request: web.Request, services: Services, caller: Caller, said: SaidEvent, key: str | None
+) -> Acceptance:
     submission = Submission(
         caller=caller,
         category=said.category,
@@ -185,12 +195,13 @@ async def _submit(request: web.Request, caller: Caller, said: SaidEvent, key: st
         numbers=numbers_in(said.fields) if said.fields else (),
     )
     try:
-        acceptance = await submit(request.app[SERVICES], submission)
+        acceptance = await submit(services, submission)
     except ApiError as exc:
         if isinstance(exc.__cause__, Refused):
             request[KNOWN_CALLER] = KnownCaller(caller, exc.__cause__.events_used)
         raise
-    request[KNOWN_CALLER] = KnownCaller(caller, acceptance.events_used)
+    if caller.limit is not None:  # without one, the reply tells nothing of the month
+        request[KNOWN_CALLER] = KnownCaller(caller, acceptance.events_used)
     return acceptance
 
 

@@ -20,6 +20,7 @@ from bots.discord.sessions import SessionStarts
 from models import Fact
 from pingpilot.accounts.linking import DISCORD_INSTALL, fact_of_bot
 from pingpilot.channels import DISCORD
+from pingpilot.delivery.parts import Place, anywhere
 from pingpilot.errors import Misconfigured
 from pingpilot.telemetry.health import Health, State
 
@@ -54,8 +55,10 @@ class DiscordBot:
         may_act: Callable[[], bool] = lambda: True,
         lane: int = 0,
         gives_up_after: timedelta | None = None,
+        place: Place = anywhere,
     ) -> None:
         self._lane = lane
+        self._place = place
         self._token = token
         self._may_act = may_act
         self._gives_up_after = gives_up_after
@@ -71,6 +74,7 @@ class DiscordBot:
             self._starts,
             may_act=self._may_act,
             gives_up_after=self._gives_up_after,
+            place=self._place,
         )
         try:
             await client.login(self._token.get_secret_value())
@@ -109,6 +113,7 @@ class _Client(discord.Client):
         *,
         may_act: Callable[[], bool],
         gives_up_after: timedelta | None,
+        place: Place,
     ) -> None:
         super().__init__(
             intents=discord.Intents(guilds=True),
@@ -124,6 +129,7 @@ class _Client(discord.Client):
             http_trace=guard_requests(bound_answers(aiohttp.TraceConfig()), may_act),
             may_act=may_act,
             gives_up_after=gives_up_after,
+            place=place,
         )
         self._health = health
         self._starts = starts

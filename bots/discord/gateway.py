@@ -1,4 +1,4 @@
-"""discord.py's HTTP client with a bound for what the gateway sends, which the library takes at any length."""
+"""discord.py's HTTP client, at the pace of the bot's messages and with a bound for what the gateway sends."""
 
 import asyncio
 import zlib
@@ -9,10 +9,11 @@ from typing import Any
 import aiohttp
 from aiohttp import WSMessage, WSMsgType
 from discord.gateway import DiscordClientWebSocketResponse
-from discord.http import HTTPClient
+from discord.http import HTTPClient, Route
 from yarl import URL
 
 from bots.sockets import sockets_for
+from pingpilot.delivery.parts import Place, anywhere
 from pingpilot.errors import NotLeading, PingPilotError
 
 LONGEST_MESSAGE = 4 * 1024 * 1024
@@ -27,6 +28,9 @@ class GatewayHttp(HTTPClient):
     It says nothing there unless it `may_act`; what it wrote is dropped as `give_up_after` has it.
 
     What is packed is asked for as one zlib stream, whatever else the library could unpack.
+
+    Each request waits for its `place`: Discord counts them all together, but for the answers to commands,
+    which the library sends in another way: https://discord.com/developers/docs/topics/rate-limits#global-rate-limit.
     """
 
     _gateway: aiohttp.ClientSession | None = None
@@ -38,11 +42,18 @@ class GatewayHttp(HTTPClient):
         http_trace: aiohttp.TraceConfig | None = None,
         may_act: Callable[[], bool] = lambda: True,
         gives_up_after: timedelta | None = None,
+        place: Place = anywhere,
     ) -> None:
         self._new_socket = sockets_for(gives_up_after)
         connector = aiohttp.TCPConnector(limit=0, socket_factory=self._new_socket)
         super().__init__(loop, connector, http_trace=http_trace)
         self._may_act = may_act
+        self._place = place
+
+    async def request(self, route: Route, **options: Any) -> Any:
+        """Return what a request is answered with; raises what the library's own does."""
+        async with self._place(route.path):
+            return await super().request(route, **options)
 
     async def ws_connect(self, url: str, *, compress: int = 0) -> "BoundedSocket":
         """Connect to the gateway. Raises `aiohttp.ClientError`, as the library expects, and `NotLeading`,

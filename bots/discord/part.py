@@ -31,5 +31,6 @@ def build(settings: DiscordSettings, around: Surroundings) -> ChannelParts:
         may_act=around.may_act,
         lane=around.lane,
         gives_up_after=around.gives_up_after,
+        place=around.place,
     )
     return ChannelParts(channel, bot, channel.close, channel.reach)

@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from functools import partial
 
@@ -22,6 +21,7 @@ from bots.telegram.webhook import MOST_WAITING, App, Webhook
 from models import Fact
 from pingpilot.accounts.linking import TELEGRAM_USERNAME, fact_of_bot
 from pingpilot.channels import TELEGRAM
+from pingpilot.delivery.parts import Place, anywhere
 from pingpilot.errors import Misconfigured
 from pingpilot.telemetry.health import Health, State
 
@@ -56,7 +56,7 @@ class TelegramBot:
         may_act: Callable[[], bool] = lambda: True,
         lane: int = 0,
         gives_up_after: timedelta | None = None,
-        place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        place: Place = anywhere,
     ) -> None:
         self._lane = lane
         self._token = token

@@ -8,6 +8,10 @@ from pingpilot.channels import TELEGRAM
 from pingpilot.config import PREFIX, BotSettings, HttpUrl, unnamed_bot
 
 TELEGRAM_API = "https://api.telegram.org"
+HTTPS_ALONE = (
+    f"Telegram posts to https addresses alone: set {PREFIX}PUBLIC_URL to the one at which it reaches this "
+    f"server, or take {PREFIX}TELEGRAM_WEBHOOK away."
+)
 
 
 class TelegramSettings(BotSettings):

@@ -1,15 +1,17 @@
 """Updates that python-telegram-bot can't read, which would otherwise come again for ever."""
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+import math
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from telegram import Update
-from telegram.error import TelegramError
-from telegram.request import HTTPXRequest
+from telegram.error import RetryAfter, TelegramError
+from telegram.request import HTTPXRequest, RequestData
+
+from pingpilot.delivery.parts import Place
+from pingpilot.errors import RateLimited
 
 MOST_UPDATES = 100  # https://core.telegram.org/bots/api#getupdates
 IDS_END = 2**63
@@ -22,21 +24,28 @@ log = structlog.get_logger(__name__)
 
 
 class BotRequests(HTTPXRequest):
-    """What the bot that people talk to asks of Telegram: a message waits for its `place`, and of an update
-    that the library can't read, the id alone is left.
+    """What the bot that people talk to asks of Telegram: a message waits for its `place`, or fails as by
+    Telegram's flood control, and of an update that the library can't read, the id alone is left.
 
     The library reads all of an answer's updates or none, and logs them whole. With the id alone, the update
     counts as received, no handler takes it, and those after it are answered.
     """
 
-    def __init__(self, *, place: Callable[[], AbstractAsyncContextManager[None]], **options: Any) -> None:
+    def __init__(self, *, place: Place, **options: Any) -> None:
         super().__init__(**options)
         self._place = place
 
     async def do_request(self, url: str, *args: Any, **options: Any) -> tuple[int, bytes]:
-        """Return status and body of a request's answer."""
-        async with self._place() if url.endswith(_MESSAGES) else nullcontext():
-            status, body = await super().do_request(url, *args, **options)
+        """Return status and body of a request's answer. Raises `RetryAfter` where a room has its messages."""
+        if url.endswith(_MESSAGES):
+            data: RequestData = options["request_data"]
+            chat_id = str(data.parameters["chat_id"])
+            try:
+                async with self._place(chat_id, in_room=chat_id.startswith("-")):
+                    return await super().do_request(url, *args, **options)
+            except RateLimited as exc:
+                raise RetryAfter(math.ceil(exc.retry_after.total_seconds())) from None
+        status, body = await super().do_request(url, *args, **options)
         is_updates = status == HTTPStatus.OK and url.endswith("/getUpdates")
         return status, _readable(body) if is_updates else body
 

@@ -22,12 +22,12 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 from telegram.ext import Application
 
 from bots.telegram.sealing import Seal
+from bots.telegram.settings import HTTPS_ALONE
 from bots.telegram.updates import IDS_END, WANTED, checked
 from models import Fact
 from models.incoming_update import IncomingUpdate, TakenUpdate
-from pingpilot.channels import TELEGRAM, name_of_lane
+from pingpilot.channels import TELEGRAM, incoming_url
 from pingpilot.clock import Clock
-from pingpilot.config import PREFIX
 from pingpilot.errors import DatabaseUnavailable, InvalidInput, Misconfigured
 from pingpilot.telemetry.health import Health, State
 
@@ -78,7 +78,7 @@ class Webhook:
         look_every: timedelta = LOOK_EVERY,
         ask_every: timedelta = ASK_EVERY,
     ) -> None:
-        self.url = f"{base_url}/incoming/{name_of_lane(TELEGRAM.name, lane)}"
+        self.url = incoming_url(base_url, TELEGRAM.name, lane)
         self._token = token.get_secret_value()
         self._bot = bot
         self._needs_https = needs_https
@@ -182,10 +182,7 @@ class Webhook:
     async def _set(self, bot: Bot) -> None:
         """Tell Telegram where to post. Raises `Misconfigured` for an address that it doesn't take."""
         if self._needs_https and not self.url.startswith("https://"):
-            raise Misconfigured(
-                f"Telegram posts to https addresses alone: set {PREFIX}PUBLIC_URL to the one at which it "
-                f"reaches this server, or take {PREFIX}TELEGRAM_WEBHOOK away."
-            )
+            raise Misconfigured(HTTPS_ALONE)
         try:
             await bot.set_webhook(self.url, secret_token=await self.secret_token(), allowed_updates=WANTED)
         except BadRequest as exc:

@@ -2,15 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
-from functools import cache, lru_cache, partial
-from itertools import count
+from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar
 
 import asyncpg
-from tortoise import Tortoise
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
     ConnectionWrapper,
@@ -23,8 +21,8 @@ from tortoise.connection import get_connections
 
 from models.backends import LEASES
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
-from models.sql import numbered
-from models.work import Ask, Asked, Insert, Work
+from models.backends.statements import statement
+from models.work import Ask, AskAll, Asked, Work
 from pingpilot.database_url import parse_postgres_url
 from pingpilot.errors import CommitInDoubt, DatabaseUnavailable, PingPilotError
 
@@ -53,6 +51,7 @@ our_errors: Callable[[], AbstractContextManager[None]] = partial(
     as_ours,
     failures=_FAILURES,
     conflicts=(asyncpg.IntegrityConstraintViolationError,),
+    undone=(asyncpg.DeadlockDetectedError,),
     told={
         asyncpg.DuplicatePreparedStatementError: _NO_SESSION,
         asyncpg.InvalidSQLStatementNameError: _NO_SESSION,
@@ -221,6 +220,12 @@ class Client(AsyncpgDBClient):
     async def create_pool(self, **kwargs: Any) -> Any:
         for name in ("host", "port", "user", "database"):
             del kwargs[name]
+        try:
+            return await self._new_pool(**kwargs)
+        except asyncpg.InvalidCatalogNameError as exc:  # Tortoise would put words of its own in its place
+            raise DatabaseUnavailable(f"{exc}: create it first, or name another one in the URL") from exc
+
+    async def _new_pool(self, **kwargs: Any) -> Any:
         if not self.is_pooled:
             try:
                 return await asyncpg.create_pool(
@@ -263,12 +268,17 @@ class Client(AsyncpgDBClient):
         transaction = _Transaction(_TransactionClient(self), self._pool_init_lock)
         return GuardedTransaction(transaction, our_errors)
 
-    async def in_one_go(self, work: Work[T]) -> T:
-        """Return what `work` does, whose statements are a transaction, past Tortoise's wrappers."""
+    async def in_one_go(self, work: Work[T], *, apart: bool = False) -> T:
+        """Return what `work` does, whose statements are a transaction, past Tortoise's wrappers.
+
+        Where they are `apart`, each is one of its own; none is on a session that is not ours, whose settings
+        begin with a transaction.
+        """
         with our_errors():
             hold = await self.take()
             try:
-                return await _run(hold.connection, work)
+                run = _run_apart if apart and not self.is_pooled else _run
+                return await run(hold.connection, work)
             except BaseException as exc:
                 hold.check(exc)
                 raise
@@ -283,7 +293,7 @@ async def _run(connection: Any, work: Work[T]) -> T:
     try:
         asked = next(work)
         while True:
-            asked = work.send(await connection.fetch(*_statement(asked)))
+            asked = work.send(await _rows(connection, asked))
     except StopIteration as end:
         done: T = end.value
     except BaseException:
@@ -294,42 +304,29 @@ async def _run(connection: Any, work: Work[T]) -> T:
     return done
 
 
-def _statement(asked: Asked) -> list[Any]:
-    """Return a statement and its values. Its text is the same for any number of rows: it stays prepared."""
-    if isinstance(asked, Ask):
-        return [numbered(asked.sql), *asked.values]
-    inserts = (asked,) if isinstance(asked, Insert) else asked
-    columns = [list(column) for each in inserts for column in zip(*each.rows, strict=True)]
-    return [_inserts(tuple((each.table, each.columns, each.then) for each in inserts)), *columns]
+async def _run_apart(connection: Any, work: Work[T]) -> T:
+    """Run each statement as a transaction of its own."""
+    asked = next(work)
+    try:
+        while True:
+            asked = work.send(await _rows(connection, asked))
+    except StopIteration as end:
+        done: T = end.value
+    except _NO_ANSWER as exc:
+        if isinstance(asked, Ask | AskAll):
+            raise
+        raise CommitInDoubt(f"No answer to a statement: {type(exc).__name__}: {exc}") from exc
+    return done
 
 
-@lru_cache
-def _inserts(parts: Sequence[tuple[str, tuple[str, ...], str]]) -> str:
-    """Return one statement for several inserts, whose foreign keys are looked at when all are done."""
-    places = count(1)
-    texts = []
-    for table, columns, then in parts:
-        types = _column_types(table)
-        arrays = ", ".join(f"${next(places)}::{types[name]}[]" for name in columns)
-        names = ", ".join(columns)
-        texts.append(f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {then}")  # noqa: S608
-    *first, last = texts
-    named = ", ".join(f"part{number} AS ({text})" for number, text in enumerate(first))
-    return f"WITH {named} {last}" if named else last
-
-
-@cache
-def _column_types(table: str) -> dict[str, str]:
-    """Return the types of a table's columns as our models have them; texts without their longest length,
-    since a cast to that would cut them, and silently.
-    """
-    [model] = [each for each in Tortoise.describe_models().values() if each["table"] == table]
-    found = {}
-    for column in (model["pk_field"], *model["data_fields"]):
-        types = column["db_field_types"]
-        kind = types.get("postgres", types[""])
-        found[column["db_column"]] = "TEXT" if "CHAR" in kind else kind
-    return found
+async def _rows(connection: Any, asked: Asked | AskAll) -> list[Any]:
+    found: list[Any] = await connection.fetch(*statement(asked))
+    if not isinstance(asked, AskAll):
+        return found
+    rows: list[Any] = [[] for _ in asked.asks]
+    for place, row in found:
+        rows[place].append(row)
+    return rows
 
 
 async def _commit(commit: Callable[[], Awaitable[None]]) -> None:
@@ -397,7 +394,7 @@ class _TransactionClient(TransactionWrapper):
     @staticmethod
     def statements(asked: Asked) -> list[tuple[str, list[Any]]]:
         """Return what is asked as statements of PostgreSQL's."""
-        sql, *values = _statement(asked)
+        sql, *values = statement(asked)
         return [(sql, values)]
 
     def acquire_connection(self) -> "_TurnWithin":

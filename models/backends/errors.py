@@ -7,7 +7,7 @@ from types import MappingProxyType, TracebackType
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.exceptions import IntegrityError, TransactionManagementError
 
-from pingpilot.errors import DatabaseUnavailable, PingPilotError
+from pingpilot.errors import DatabaseUnavailable, PingPilotError, Undone
 
 Errors = tuple[type[Exception], ...]
 _NOTHING: Mapping[type[Exception], str] = MappingProxyType({})
@@ -24,9 +24,14 @@ class IntegrityConflict(PingPilotError, IntegrityError):
 
 @contextmanager
 def as_ours(
-    *, failures: Errors, conflicts: Errors, told: Mapping[type[Exception], str] = _NOTHING
+    *,
+    failures: Errors,
+    conflicts: Errors,
+    undone: Errors = (),
+    told: Mapping[type[Exception], str] = _NOTHING,
 ) -> Iterator[None]:
-    """Raise a driver's `conflicts` as `IntegrityConflict`, its `failures` as `DatabaseUnavailable`.
+    """Raise a driver's `conflicts` as `IntegrityConflict`, what it has `undone` as `Undone`, and its other
+    `failures` as `DatabaseUnavailable`.
 
     `told` is what to say instead of the driver's own words, of which only the first line is passed on: the
     others are advice for programmers, or what stands in a row.
@@ -37,7 +42,8 @@ def as_ours(
         raise IntegrityConflict(f"The database refused a row: {exc}") from exc
     except failures as exc:
         lines = str(exc).splitlines() or (["no answer in time"] if isinstance(exc, TimeoutError) else [])
-        raise DatabaseUnavailable(told.get(type(exc)) or ": ".join([type(exc).__name__, *lines[:1]])) from exc
+        kind = Undone if isinstance(exc, undone) else DatabaseUnavailable
+        raise kind(told.get(type(exc)) or ": ".join([type(exc).__name__, *lines[:1]])) from exc
 
 
 def no_answer_within(seconds: float) -> DatabaseUnavailable:

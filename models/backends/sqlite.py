@@ -20,7 +20,7 @@ from tortoise.connection import get_connection, get_connections
 from models.backends import ASIDE, READER
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
 from models.sql import as_stored
-from models.work import Ask, Asked, Insert, Work
+from models.work import Ask, AskAll, Asked, Charge, Insert, Work
 from pingpilot.database_url import sqlite_path
 from pingpilot.errors import CommitInDoubt, DatabaseUnavailable
 
@@ -40,6 +40,10 @@ _PRAGMAS = {
 _ASIDE = {"synchronous": "NORMAL", "wal_autocheckpoint": 0}
 _BUSY = 10.0  # seconds that another process may keep SQLite's lock at most
 _MOST_ROWS = 64  # that one statement inserts
+_ADD_UP = (
+    "ON CONFLICT (account_id, month) DO UPDATE SET events = monthly_usage.events + excluded.events "
+    "RETURNING account_id"
+)
 _CLOSE_ENOUGH = 0.1  # of the patience: SQLite is told its rest only where that has become less by so much
 
 our_errors: Callable[[], AbstractContextManager[None]] = partial(
@@ -208,14 +212,10 @@ def _run(connection: sqlite3.Connection, work: Work[T]) -> T:
         connection.rollback()
     connection.execute("BEGIN IMMEDIATE")
     try:
-        rows: list[Any] = []
         try:
             asked = next(work)
             while True:
-                rows = []
-                for sql, values in _statements(asked):
-                    rows += connection.execute(sql, values).fetchall()
-                asked = work.send(rows)
+                asked = work.send(_rows(connection, asked))
         except StopIteration as end:
             done: T = end.value
         connection.execute("COMMIT")
@@ -245,11 +245,20 @@ def _run_unsynced(connection: sqlite3.Connection, work: Work[T]) -> T:
             raise
 
 
+def _rows(connection: sqlite3.Connection, asked: Asked | AskAll) -> list[Any]:
+    if isinstance(asked, AskAll):
+        return [_rows(connection, each) for each in asked.asks]
+    return [row for sql, values in _statements(asked) for row in connection.execute(sql, values)]
+
+
 def _statements(asked: Asked) -> Iterator[tuple[str, list[Any]]]:
     """Give statements of few different texts, which sqlite3 keeps prepared.
 
     Rows go in by powers of two.
     """
+    if isinstance(asked, Charge):  # the counters are as they were read: nobody else writes meanwhile
+        added = [(account, asked.month, count) for account, _, count in asked.counts]
+        asked = [Insert("monthly_usage", ("account_id", "month", "events"), added, _ADD_UP), *asked.then]
     if isinstance(asked, Ask):
         values = [orjson.dumps(each).decode() if type(each) is list else each for each in asked.values]
         yield _with_lists(asked.sql), [as_stored(each) for each in values]

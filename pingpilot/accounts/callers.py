@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
@@ -14,7 +14,7 @@ from models.database import reader, unit_of_work
 from models.destination import DestinationKind, Obstacle, obstacle_to
 from models.names import split
 from models.sql import as_datetime, marks, query
-from models.work import Ask, Work
+from models.work import Ask, Rows
 from pingpilot.accounts.keys import key_hash, key_prefix, looks_like_key
 from pingpilot.accounts.quota import PlanLimits, month_of
 from pingpilot.batching import Batcher
@@ -118,7 +118,7 @@ class Caller:
     None: no limit. Of the destinations that are switched on, the direct ones of the channels `unlinked` lack
     a link, the `suspended` lost their recipient, and the `targets` can be used. An account that
     `is_suspended` may do nothing. `key_id` is 0 for an owner. `as_read` is what the database said of one who
-    is remembered, for `read_again`.
+    is remembered, for `still_as_read`.
     """
 
     key_id: int
@@ -146,12 +146,17 @@ class Caller:
 AsRead: TypeAlias = tuple[tuple[Any, ...], ...]
 
 
-def read_again(callers: Iterable[Caller], now: datetime) -> Work[dict[int, AsRead]]:
-    """Return what the database says now of remembered callers, by key; nothing where one is not in force."""
+def still_as_read(callers: Iterable[Caller], now: datetime) -> Ask | None:
+    """Return what asks the database again of callers who are remembered, None where nobody is.
+
+    `by_key` makes of its rows what each one's `as_read` is compared with.
+    """
     keys = {each.key_id for each in callers if each.as_read is not None}
-    if not keys:
-        return {}
-    rows = yield Ask(_STILL, [now, latest_expiry(now), [*keys]])
+    return Ask(_STILL, [now, latest_expiry(now), [*keys]]) if keys else None
+
+
+def by_key(rows: Rows) -> Mapping[int, AsRead]:
+    """Return what the database says of keys; nothing where one is not in force."""
     found: defaultdict[int, AsRead] = defaultdict(tuple)
     for key_id, *said in rows:
         found[key_id] += (tuple(said),)
@@ -166,7 +171,7 @@ async def _write_use(key_ids: set[int], now: datetime) -> int:
 class Authenticator:
     """Turns API keys into callers.
 
-    Who was found is remembered for a minute, for those alone who then ask the database, with `read_again`
+    Who was found is remembered for a minute, for those alone who then ask the database, with `still_as_read`
     and in the transaction that depends on it: a key revoked elsewhere is refused at once.
     """
 

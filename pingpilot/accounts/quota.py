@@ -83,10 +83,11 @@ def month_end(now: datetime) -> datetime:
     return month_start(utc.year, utc.month + 1)
 
 
-def month_length(now: datetime) -> timedelta:
-    """Return how long the month of `now` is."""
-    utc = now.astimezone(UTC)
-    return month_start(utc.year, utc.month + 1) - month_start(utc.year, utc.month)
+@cache  # asked for with every event of an account that has a limit
+def month_seconds(end: datetime) -> int:
+    """Return how many seconds the month has that ends then, as `month_end` tells."""
+    last_day = end - timedelta(days=1)
+    return int((end - month_start(last_day.year, last_day.month)).total_seconds())
 
 
 @cache  # asked for with every request

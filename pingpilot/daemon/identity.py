@@ -40,22 +40,30 @@ def new_identity(settings: Settings) -> Iterator[Identity]:
     gets the lock knows that they are all dead: the system lets go of it as a process ends, and never before.
 
     On SQLite the place is the database's own file, whatever path leads to it. Raises `SettingsError` where
-    another daemon has it: two would write it in turns, and hear nothing of each other. On PostgreSQL it is
-    a folder and a port, and whoever finds it taken knows of nobody; so does one who can't write there.
+    another daemon has it: two would write it in turns, and hear nothing of each other; also where the file is
+    there and can't be locked, such as one of another user's. On PostgreSQL it is a folder and a port, and
+    whoever finds it taken knows of nobody; so does one who can't write there.
     """
     name = f"{socket.gethostname()}:{settings.http_port}:{secrets.token_hex(8)}"
     path = sqlite_path(settings.database)
+    if path:
+        path = path.resolve()
+        lock = path.with_name(f"{path.name}.daemon-lock")
+    else:
+        lock = settings.data_dir / f"daemon-{settings.http_port}-lock"
     try:
-        if path:
-            path = path.resolve()
-            file = _locked(path.with_name(f"{path.name}.daemon-lock"))
-        else:
-            file = _locked(settings.data_dir / f"daemon-{settings.http_port}-lock")
+        file = _locked(lock)
     except OSError as exc:
         if path and isinstance(exc, BlockingIOError):
             raise SettingsError(
                 f"Another daemon runs on {path}, and an SQLite file takes one: stop it first, or share a "
                 f"PostgreSQL, which takes many ({PREFIX}DATABASE_URL)."
+            ) from exc
+        if path and os.path.lexists(lock):
+            raise SettingsError(
+                f"{lock}, by which a daemon makes sure that no other runs on this SQLite file, can't be "
+                f"locked ({exc.strerror or exc}): start it as the file's user, or remove the file while no "
+                "daemon runs."
             ) from exc
         # Seldom news: where the folder can't be used, the database can't either
         log.debug("Nobody will know at once when this daemon is dead", reason=str(exc))

@@ -179,6 +179,7 @@ def build_parts(
                 overall=kind.pace,
                 per_recipient=kind.recipient_pace,
                 per_room=kind.room_pace,
+                room_window=kind.room_window,
                 clock=around.clock,
             )
             part = name_of_lane(name, lane)

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pingpilot.channels import Rate, Window
 from pingpilot.clock import Clock
+from pingpilot.errors import RateLimited
 
 _MOST_REMEMBERED = 10_000  # recipients
 _LONGEST_WAY = 0.5
@@ -29,7 +31,7 @@ waited for something else, or the machine stood still."""
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message that went to an address, by whichever daemon, so many seconds ago."""
+    """A message that went to an address, by whichever daemon, and was answered so many seconds ago."""
 
     address: str
     in_room: bool
@@ -37,7 +39,8 @@ class Sent:
 
 
 class Pacer:
-    """Gives each message its turn: in a window for all, at a rate for each recipient, or each room.
+    """Gives each message its turn: in a window for all, at a rate for each recipient, or each room, which has
+    a window besides.
 
     Turns are handed out in order of asking. None means no limit.
     """
@@ -48,18 +51,20 @@ class Pacer:
         overall: Window | None,
         per_recipient: Rate | None,
         per_room: Rate | None = None,
+        room_window: Window | None = None,
         clock: Clock,
     ) -> None:
         self._overall = _Places(overall, clock) if overall else None
         self._per_recipient = per_recipient
         self._per_room = per_room
+        self._room_window = room_window
         self._clock = clock
-        self._next_by_recipient: dict[str, float] = {}
+        self._recipients: dict[str, _Recipient] = {}
 
     @property
     def minds_recipients(self) -> bool:
         """Whether it matters to whom something was sent."""
-        return bool(self._per_recipient or self._per_room)
+        return bool(self._per_recipient or self._per_room or self._room_window)
 
     def begin(self, sent: Iterable[Sent] = ()) -> None:
         """Begin anew, minding what was sent before, the oldest first: the platform has counted it."""
@@ -67,8 +72,9 @@ class Pacer:
             self._overall.begin()
         now = self._clock.monotonic()
         for each in sent:
-            if rate := self._per_room if each.in_room else self._per_recipient:
-                self._slot(each.address, rate, now - each.seconds_ago)
+            if recipient := self._recipient(each.address, in_room=each.in_room):
+                at = now - each.seconds_ago
+                recipient.answered(recipient.begin(at), at)
 
     @asynccontextmanager
     async def turn(self, address: str, *, in_room: bool = False) -> AsyncIterator[None]:
@@ -76,43 +82,114 @@ class Pacer:
 
         The topics of a room share its rate.
         """
-        if rate := self._per_room if in_room else self._per_recipient:
-            await self._wait_for_recipient(address, rate)
-        async with self.place():
+        if recipient := self._recipient(address, in_room=in_room):
+            while (wait := recipient.wait(self._clock.monotonic())) > 0:
+                await self._clock.sleep(max(wait, _SHORTEST_WAIT))
+        async with self._counted(recipient):
             yield
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
+    async def place(self, address: str, *, in_room: bool = False) -> AsyncIterator[None]:
         """Enter when a message may be sent that no recipient's rate holds back, such as a bot's answer; leave
-        when it was answered.
+        when it was answered. What comes after it to this address is held back by it all the same.
+
+        Raises `RateLimited`, at once, where the room's window is full.
         """
-        if self._overall is None:
+        recipient = self._recipient(address, in_room=in_room)
+        if recipient and (wait := recipient.wait_of_window(self._clock.monotonic())) > 0:
+            raise RateLimited(
+                "The room has its messages.", retry_after=timedelta(seconds=wait), whole_channel=False
+            )
+        async with self._counted(recipient):
             yield
-            return
-        turn = _Turn(self._overall, await self._overall.take())
-        token = _present.set(turn)
+
+    @asynccontextmanager
+    async def _counted(self, recipient: "_Recipient | None") -> AsyncIterator[None]:
+        """Enter when the window for all has a place; what goes out until the end is the recipient's."""
+        sending = recipient.begin(self._clock.monotonic()) if recipient else None
         try:
-            yield
+            if self._overall is None:
+                yield
+                return
+            turn = _Turn(self._overall, await self._overall.take())
+            token = _present.set(turn)
+            try:
+                yield
+            finally:
+                _present.reset(token)
+                turn.end()
         finally:
-            _present.reset(token)
-            turn.end()
+            if recipient and sending:
+                recipient.answered(sending, self._clock.monotonic())
 
-    async def _wait_for_recipient(self, address: str, rate: Rate) -> None:
-        """Wait by the generic cell rate algorithm (ITU-T I.371): one number a recipient, no timer."""
-        now = self._clock.monotonic()
-        slot = self._slot(address, rate, now)
-        if len(self._next_by_recipient) > _MOST_REMEMBERED:  # those whose turn is long past need no memory
-            kept = {known: slot for known, slot in self._next_by_recipient.items() if slot > now}
-            self._next_by_recipient = kept
-        wait = slot - (rate.burst - 1) / rate.per_second - now
-        if wait > 0:
-            await self._clock.sleep(wait)
+    def _recipient(self, address: str, *, in_room: bool) -> "_Recipient | None":
+        rate = self._per_room if in_room else self._per_recipient
+        window = self._room_window if in_room else None
+        if rate is None and window is None:
+            return None
+        if address not in self._recipients and len(self._recipients) >= _MOST_REMEMBERED:
+            now = self._clock.monotonic()  # those whose turn is long past need no memory
+            self._recipients = {known: each for known, each in self._recipients.items() if each.is_busy(now)}
+        return self._recipients.setdefault(address, _Recipient(rate, window))
 
-    def _slot(self, address: str, rate: Rate, at: float) -> float:
-        """Return the moment that a message would have without a burst, and keep it for the next one."""
-        slot = max(self._next_by_recipient.get(address, float("-inf")), at)
-        self._next_by_recipient[address] = slot + 1 / rate.per_second
-        return slot
+
+class _Sending:
+    """A message to a recipient, and when its part in the recipient's window ends: not before its answer."""
+
+    __slots__ = ("ends",)
+
+    def __init__(self) -> None:
+        self.ends = float("inf")
+
+
+class _Recipient:
+    """When one recipient may get the next message: at a rate, by the generic cell rate algorithm (ITU-T
+    I.371), and within a window.
+
+    Both count from the answers: a message that took long has reached the platform just before its answer.
+    """
+
+    __slots__ = ("_rate", "_sent", "_slot", "_window")
+
+    def __init__(self, rate: Rate | None, window: Window | None) -> None:
+        self._rate = rate
+        self._window = window
+        self._slot = float("-inf")  # the moment that the next message would have without a burst
+        self._sent: list[_Sending] = []
+
+    def is_busy(self, now: float) -> bool:
+        """Return whether what was sent may still hold something back."""
+        return self._slot > now or any(each.ends > now for each in self._sent)
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next message may go out, of which nothing else must come first."""
+        by_rate = self._slot - (self._rate.burst - 1) / self._rate.per_second - now if self._rate else 0.0
+        return max(by_rate, self.wait_of_window(now))
+
+    def wait_of_window(self, now: float) -> float:
+        """Return the seconds until the window has room for another message, whatever the rate."""
+        if self._window is None:
+            return 0.0
+        self._sent = [each for each in self._sent if each.ends > now]
+        if len(self._sent) < self._window.most:
+            return 0.0
+        first = min(each.ends for each in self._sent)
+        return _LOOKS_EVERY if first == float("inf") else first - now
+
+    def begin(self, now: float) -> _Sending:
+        """Count a message that goes out now."""
+        if self._rate:
+            self._slot = max(self._slot, now) + 1 / self._rate.per_second
+        sending = _Sending()
+        if self._window:
+            self._sent.append(sending)
+        return sending
+
+    def answered(self, sending: _Sending, now: float) -> None:
+        """Count a message from now on, where it may have come only now."""
+        if self._rate:
+            self._slot = max(self._slot, now + 1 / self._rate.per_second)
+        sending.ends = now + self._window.seconds if self._window else now
 
 
 class _Place:

@@ -40,6 +40,20 @@ class Receiver(Protocol):
         """
 
 
+class Place(Protocol):
+    """What is entered for a message or request that no delivery stands for, until it is answered.
+
+    Raises `RateLimited` where it has to wait for its room.
+    """
+
+    def __call__(self, address: str, /, *, in_room: bool = False) -> AbstractAsyncContextManager[None]: ...
+
+
+def anywhere(_address: str, /, *, in_room: bool = False) -> AbstractAsyncContextManager[None]:
+    """Give a place at once, where there is no pace."""
+    return nullcontext()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What all channels of a daemon share. `on_deliveries` is told the channels that have something to do;
@@ -64,7 +78,7 @@ class Surroundings:
     gives_up_after: timedelta | None = None
     share: Callable[[int], int] = lambda most: most
     on_incoming: Callable[[], None] = lambda: None
-    place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    place: Place = anywhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from pingpilot.channels import CHANNELS, load
-from pingpilot.config import load_settings
+from models import Bot
+from models.database import open_database
+from pingpilot.channels import CHANNELS, incoming_url, load
+from pingpilot.config import Settings, load_settings
 from pingpilot.database_url import sqlite_path
 from pingpilot.doctor import hearing, machine
 from pingpilot.doctor.daemons import daemons
-from pingpilot.errors import SettingsError
-from pingpilot.telemetry.findings import Dates, Finding, Level
+from pingpilot.errors import DatabaseUnavailable, SettingsError
+from pingpilot.telemetry.findings import Finding, Level, Visit
 from pingpilot.telemetry.setting_warnings import setting_warnings
 
 _UNSEEN_SCHEMA = Finding("schema", Level.OFF, "Not looked at, since the database can't be used.")
@@ -44,12 +46,26 @@ async def examine() -> AsyncIterator[Finding]:
             yield operators
     yield machine.disk(settings)
     yield await machine.port(settings)
-    dates = Dates()
+    visit = Visit()
+    lanes = await _lanes(settings) if has_tables else {}
     for name, own in settings.channels.items():
         if own.missing:
             yield Finding(name, Level.OFF, f"Set {own.missing} to switch it on.")
-        else:
-            for each in own.bots:
-                finding = await load(CHANNELS[name].doctor)(each, dates)
-                yield replace(finding, subject=each.bot) if len(own.bots) > 1 else finding
-    yield machine.clock(await machine.database_time(settings), *dates.seen)
+            continue
+        for number, each in enumerate(own.bots):
+            lane = lanes.get(
+                each.bot or "", number
+            )  # as a daemon would give it that starts for the first time
+            incoming = incoming_url(settings.base_url(settings.http_port), name, lane)
+            finding = await load(CHANNELS[name].doctor)(each, replace(visit, incoming=incoming))
+            yield replace(finding, subject=each.bot) if len(own.bots) > 1 else finding
+    yield machine.clock(await machine.database_time(settings), *visit.seen)
+
+
+async def _lanes(settings: Settings) -> dict[str, int]:
+    """Return the lanes of the bots that daemons of this database have had, by name."""
+    try:
+        async with open_database(settings.database):
+            return {each.name: each.lane for each in await Bot.all()}
+    except DatabaseUnavailable:
+        return {}  # said of the database

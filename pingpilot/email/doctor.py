@@ -9,13 +9,13 @@ from pingpilot.email.server import MailServer
 from pingpilot.email.settings import EmailSettings
 from pingpilot.email.smtp import SmtpPool
 from pingpilot.errors import ChannelUnavailable, DeliveryFailure, PermanentFailure, TemporaryFailure
-from pingpilot.telemetry.findings import Dates, Finding, Level
+from pingpilot.telemetry.findings import Finding, Level, Visit
 
 _ELSEWHERE = "postmaster@example.net"  # RFC 2606: nobody's
 _REACH = f"Check {PREFIX}SMTP_HOST and {PREFIX}SMTP_PORT, and that the network lets you out there."
 
 
-async def check(settings: EmailSettings, _dates: Dates) -> Finding:
+async def check(settings: EmailSettings, _visit: Visit) -> Finding:
     """Connect, log in, and ask whether a mail would be taken; none is sent."""
     server = MailServer.of(settings)
     pool = SmtpPool(server, timeout=timedelta(seconds=10))

@@ -1,7 +1,7 @@
-"""The ledger: decides over each submission of a batch, under the lock of its accounts' month counters."""
+"""The ledger: decides over each submission of a batch, by its accounts' month counters."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,8 +11,8 @@ from models.idempotency_key import IDEMPOTENCY_WINDOW
 from models.ids import uuid7
 from models.names import split
 from models.sql import as_datetime, as_uuid
-from models.work import Ask, Insert, Work
-from pingpilot.accounts.callers import AsRead, read_again
+from models.work import Ask, AskAll, Charge, Insert, Work
+from pingpilot.accounts.callers import AsRead, by_key, still_as_read
 from pingpilot.accounts.quota import Reached, month_end, month_of, percent_reached
 from pingpilot.events.numbers import Sums
 from pingpilot.events.routing import Route
@@ -21,9 +21,28 @@ from pingpilot.events.submission import (
     CallerChanged,
     CategoryNotFound,
     IdempotencyKeyReused,
+    NotStored,
     QuotaExceeded,
     Submission,
 )
+
+_ACCOUNTS = """
+SELECT a.id, u.events, u.told_percent, u.told_limit FROM accounts a
+LEFT JOIN monthly_usage u ON u.account_id = a.id AND u.month = ? WHERE a.id = ANY(?)
+"""
+# In the accounts' order, lest two daemons wait for each other
+_LOCK = """
+SELECT account_id FROM monthly_usage WHERE account_id = ANY(?) AND month = ?
+ORDER BY account_id FOR NO KEY UPDATE
+"""
+_ROUTES = """
+SELECT account_id, name, channels, fallback FROM categories WHERE account_id = ANY(?) AND name = ANY(?)
+"""
+_KEYS = """
+SELECT account_id, key, body_hash, event_id, created_at,
+       EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = k.event_id)
+FROM idempotency_keys k WHERE account_id = ANY(?) AND key = ANY(?)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +55,18 @@ class _KnownEvent:
 
 
 class Ledger:
-    """A batch's accounts as they are within its transaction. Made by `open`, ended by `close`."""
+    """A batch's accounts as they were read. Made by `open`, ended by `close`.
+
+    Between the two nobody is kept waiting: `overtaken` are the accounts for which another daemon's events
+    were counted meanwhile, whose submissions are to be judged anew.
+    """
 
     def __init__(self, now: datetime) -> None:
         self._now = now
-        self._charged: Counter[int] = Counter()
+        self.overtaken: Set[int] = frozenset()
         self._accepted: Counter[tuple[int, str]] = Counter()
         self._sums = Sums()
+        self._counted: dict[int, int | None] = {}  # as they were read; None: there is no row yet
         self._used: dict[int, int] = {}
         self._limits: dict[int, int] = {}
         self._told: dict[int, tuple[int, int | None]] = {}
@@ -51,31 +75,41 @@ class Ledger:
         self._as_read: Mapping[int, AsRead] = {}
 
     @classmethod
-    def open(cls, batch: Sequence[Submission], now: datetime) -> Work["Ledger"]:
-        """Charge the whole batch, which locks its accounts' counters until the commit, then read the rest.
+    def open(cls, batch: Sequence[Submission], now: datetime, *, locks: bool = False) -> Work["Ledger"]:
+        """Read what the batch is judged by, at one moment; `close` looks whether it still is so.
 
-        It is charged for all since nearly always all are accepted; `close` gives the rest back. Only those
-        whose sender is not who they were, whose account may be gone, are left out.
+        With `locks`, other daemons wait with the counters of these accounts until the transaction's end: it
+        will be so then. SQLite has no such locks, and needs none.
         """
-        ledger = cls(now)
-        ledger._as_read = yield from read_again((each.caller for each in batch), now)
-        ledger._charged = Counter(each.caller.account_id for each in batch if not ledger._has_changed(each))
-        if not ledger._charged:
-            return ledger
-        events = yield from ledger._charge(ledger._charged)
-        ledger._used = {account: count - ledger._charged[account] for account, count in events.items()}
-        rows = yield Ask(
-            "SELECT account_id, name, channels, fallback FROM categories "
-            "WHERE account_id = ANY(?) AND name = ANY(?)",
-            [[*events], [*{submission.category for submission in batch}]],
-        )
-        ledger._routes = {
-            (account, name): Route(split(channels), fallback) for account, name, channels, fallback in rows
+        ledger, accounts = cls(now), [*{each.caller.account_id for each in batch}]
+        if locks:
+            yield Ask(_LOCK, [accounts, month_of(now)])
+        asks = {
+            "accounts": Ask(_ACCOUNTS, [month_of(now), accounts]),
+            "routes": Ask(_ROUTES, [accounts, [*{each.category for each in batch}]]),
         }
-        yield from ledger._read_idempotency_keys(batch)
+        if still := still_as_read((each.caller for each in batch), now):
+            asks["callers"] = still
+        if keys := {each.idempotency_key for each in batch if each.idempotency_key}:
+            asks["keys"] = Ask(_KEYS, [accounts, [*keys]])
+        rows = dict(zip(asks, (yield AskAll([*asks.values()])), strict=True))
+        for account, events, percent, limit in rows["accounts"]:
+            ledger._counted[account], ledger._used[account] = events, events or 0
+            ledger._told[account] = percent or 0, limit
+        ledger._routes = {
+            (account, name): Route(split(channels), fallback)
+            for account, name, channels, fallback in rows["routes"]
+        }
+        ledger._as_read = by_key(rows.get("callers", ()))
+        ledger._known = {
+            (account, key): _KnownEvent(body_hash, as_uuid(event), goes_nowhere=not is_sent)
+            for account, key, body_hash, event, created_at, is_sent in rows.get("keys", ())
+            # A day on either side: one from a clock that was ahead is not remembered for ever
+            if abs(as_datetime(created_at) - now) < IDEMPOTENCY_WINDOW
+        }
         return ledger
 
-    def judge(self, submission: Submission) -> Acceptance | Exception:
+    def judge(self, submission: Submission) -> Acceptance | Exception:  # noqa: PLR0911  # one a check
         """Return the submission's verdict, in the order of the API's checks, and count it if accepted.
 
         A replay is answered whatever became of its category and the quota since.
@@ -83,6 +117,8 @@ class Ledger:
         if self._has_changed(submission):
             return CallerChanged("The key was revoked, or its account changed.")
         account = submission.caller.account_id
+        if account not in self._used:
+            return NotStored("The account is gone.")
         known = self._known.get((account, submission.idempotency_key or ""))
         if known and known.body_hash == submission.body_hash:
             used = self._used[account]
@@ -115,33 +151,26 @@ class Ledger:
         caller = submission.caller
         return caller.as_read is not None and caller.as_read != self._as_read.get(caller.key_id)
 
-    def reached(self) -> list[Reached]:
-        """Return the accounts to be told now how much of their limit they have used, and were not yet.
+    def close(self, then: Sequence[Insert] = ()) -> Work[list[Reached]]:
+        """Charge the accounts for what was accepted, count it by category, add up its numbers, and insert
+        what else is given; return who is to be told of their quota.
 
-        By where they stand, not by what this batch added: a limit may have been lowered since.
+        Of an account in `overtaken`, nothing went in.
         """
-        found = []
-        for account, limit in self._limits.items():
-            used, (told, told_limit) = self._used[account], self._told[account]
-            percent = percent_reached(used, limit)
-            if percent > (told if told_limit == limit else 0):
-                found.append(Reached(account, percent, used, limit))
-        return found
-
-    def close(self, then: Sequence[Insert] = ()) -> Work[None]:
-        """Give back what was charged for submissions that were not accepted; count the others by category,
-        add up their numbers, and insert what else is given.
-        """
-        refunds = Counter[int]()
-        refunds.subtract(self._charged)
+        by_account = Counter[int]()
         for (account, _), count in self._accepted.items():
-            refunds[account] += count
-        if any(refunds.values()):
-            yield from self._charge({account: count for account, count in refunds.items() if count})
-        if not self._accepted:
-            return
+            by_account[account] += count
+        if by_account:
+            counts = [
+                (account, self._counted[account], by_account[account]) for account in sorted(by_account)
+            ]
+            charged = yield Charge(month_of(self._now), counts, [*self._counts(), *then])
+            self.overtaken = by_account.keys() - {account for (account,) in charged}
+        return self._reached()
+
+    def _counts(self) -> list[Insert]:
         accepted, month, slot = sorted(self._accepted.items()), month_of(self._now), slot_of(self._now)
-        yield [
+        return [
             Insert(
                 "category_usage",
                 ("account_id", "category", "month", "events", "last_event_at"),
@@ -157,43 +186,17 @@ class Ledger:
                 "events = category_activity.events + excluded.events",
             ),
             *self._sums.inserts(slot),
-            *then,
         ]
 
-    def _charge(self, events: Mapping[int, int]) -> Work[dict[int, int]]:
-        """Add to the month counters and return what they are then.
+    def _reached(self) -> list[Reached]:
+        """Return the accounts to be told now how much of their limit they have used, and were not yet.
 
-        In the accounts' order, lest two daemons wait for each other.
+        By where they stand, not by what this batch added: a limit may have been lowered since.
         """
-        month = month_of(self._now)
-        rows = yield Insert(
-            "monthly_usage",
-            ("account_id", "month", "events"),
-            [(account, month, count) for account, count in sorted(events.items())],
-            "ON CONFLICT (account_id, month) DO UPDATE SET events = monthly_usage.events + excluded.events "
-            "RETURNING account_id, events, told_percent, told_limit",
-        )
-        self._told = {account: (percent, limit) for account, _, percent, limit in rows} | self._told
-        return {account: count for account, count, _, _ in rows}
-
-    def _read_idempotency_keys(self, batch: Sequence[Submission]) -> Work[None]:
-        named = [submission for submission in batch if submission.idempotency_key]
-        if not named:
-            return
-        rows = yield Ask(
-            "SELECT account_id, key, body_hash, event_id, created_at, EXISTS "
-            "(SELECT 1 FROM deliveries d WHERE d.event_id = k.event_id) AS is_sent FROM idempotency_keys k "
-            "WHERE account_id = ANY(?) AND key = ANY(?)",
-            [
-                [*{submission.caller.account_id for submission in named}],
-                [*{submission.idempotency_key for submission in named}],
-            ],
-        )
-        self._known = {
-            (row["account_id"], row["key"]): _KnownEvent(
-                row["body_hash"], as_uuid(row["event_id"]), goes_nowhere=not row["is_sent"]
-            )
-            for row in rows
-            # A day on either side: one from a clock that was ahead is not remembered for ever
-            if abs(as_datetime(row["created_at"]) - self._now) < IDEMPOTENCY_WINDOW
-        }
+        found = []
+        for account, limit in self._limits.items():
+            used, (told, told_limit) = self._used[account], self._told[account]
+            percent = percent_reached(used, limit)
+            if percent > (told if told_limit == limit else 0) and account not in self.overtaken:
+                found.append(Reached(account, percent, used, limit))
+        return found

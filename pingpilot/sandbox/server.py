@@ -193,11 +193,15 @@ class HttpStandIn:
         try:
             answer = await self._take(request, handler)
         except Refused as refusal:
-            self.throttled += refusal.status == TOO_MANY_REQUESTS
-            if refusal.limit:
-                self.exceeded[refusal.limit] += 1
+            self._note(refusal)
             return json_answer(refusal.body, status=refusal.status, headers=refusal.headers)
         return answer if fault is None else await self._misbehave(request, fault)
+
+    def _note(self, refusal: Refused) -> None:
+        """Count a refusal that is about a limit."""
+        self.throttled += refusal.status == TOO_MANY_REQUESTS
+        if refusal.limit:
+            self.exceeded[refusal.limit] += 1
 
     async def _misbehave(self, request: web.Request, fault: Fault) -> web.Response:
         if fault.action == "answer":

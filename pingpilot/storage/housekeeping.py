@@ -1,6 +1,7 @@
 """Housekeeping: removes what is no longer needed, a little at a time, so that intake never waits for it."""
 
 import asyncio
+import random
 from datetime import timedelta
 from functools import partial
 
@@ -55,7 +56,8 @@ class Housekeeper:
                 await self.tidy()
             except DatabaseUnavailable as exc:
                 log.warning("Housekeeping could not finish", reason=str(exc))
-            await self._clock.sleep(EVERY.total_seconds())
+            # With jitter: daemons that were started together shall not tidy together ever after
+            await self._clock.sleep(EVERY.total_seconds() * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def tidy(self) -> int:
         """Remove all that is due; return how many events went."""

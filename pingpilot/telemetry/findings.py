@@ -34,9 +34,12 @@ class Examination:
 
 
 @dataclass(frozen=True, slots=True)
-class Dates:
-    """What time it is elsewhere: by name, how far each clock is ahead of ours."""
+class Visit:
+    """What a channel's check is told, and what it notes: `incoming` is where the platform posts to this
+    server, if it is to; `seen` is what time it is elsewhere: by name, how far each clock is ahead of ours.
+    """
 
+    incoming: str = ""
     seen: list[tuple[str, timedelta]] = field(default_factory=list)
 
     def note(self, name: str, date: str) -> None:

@@ -2,11 +2,11 @@
 
 from pingpilot.accounts.webhooks import ALLOW
 from pingpilot.channels import WEBHOOK
-from pingpilot.telemetry.findings import Dates, Finding, Level
+from pingpilot.telemetry.findings import Finding, Level, Visit
 from pingpilot.webhook.settings import WebhookSettings
 
 
-async def check(settings: WebhookSettings, _dates: Dates) -> Finding:
+async def check(settings: WebhookSettings, _visit: Visit) -> Finding:
     """Tell what is opened, and warn of a network that is everything."""
     if any(network.prefixlen == 0 for network in settings.allowed):
         return Finding(

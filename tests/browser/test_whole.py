@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from tests.support.daemon import Daemon, a_daemon
 from tests.support.platforms import ADA, GRACE, Platforms, running_platforms
+from tests.support.waiting import until
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -47,7 +48,6 @@ async def test_the_page_watches_chats_being_linked_and_an_event_arrive(
     assert await page.evaluate("window.isTheSame")
     await page.click("button:text-is('Send one from here')")
     await expect(ticks).to_have_count(3)
-    on_telegram = [each.text for each in platforms.telegram.messages]
     by_mail = await platforms.mail.wait_for_messages(1)
 
     await page.goto(f"{daemon.base_url}/settings/keys")
@@ -59,6 +59,7 @@ async def test_the_page_watches_chats_being_linked_and_an_event_arrive(
     await page.goto(f"{daemon.base_url}/events")
     await expect(page.locator(".events li")).to_have_count(2)
 
-    assert any("My first event" in text for text in on_telegram)
+    # After the answer to the link and the test message, it waits for its second
+    await until(lambda: any("My first event" in each.text for each in platforms.telegram.messages))
     assert "My first event" in by_mail[0].message["Subject"]
     assert (refused.status, accepted.status) == (401, 200)

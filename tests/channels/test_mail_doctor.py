@@ -5,14 +5,14 @@ import pytest
 from pingpilot.email.doctor import check
 from pingpilot.email.settings import EmailSettings
 from pingpilot.sandbox.smtp import MailStandIn
-from pingpilot.telemetry.findings import Dates, Finding, Level
+from pingpilot.telemetry.findings import Finding, Level, Visit
 
 
 async def finding_on(stand_in: MailStandIn) -> Finding:
     settings = EmailSettings(
         host=stand_in.host, port=stand_in.port, security="none", sender="Ping <ping@example.com>"
     )
-    finding = await check(settings, Dates())
+    finding = await check(settings, Visit())
     assert stand_in.mails == []
     return finding
 

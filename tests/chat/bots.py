@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol, Self
@@ -21,7 +21,7 @@ from pingpilot.channels import DISCORD, TELEGRAM
 from pingpilot.clock import SystemClock
 from pingpilot.daemon.supervision import supervise
 from pingpilot.delivery.channel import Notification, Recipient
-from pingpilot.delivery.parts import Component
+from pingpilot.delivery.parts import Component, Place, anywhere
 from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.telegram import TelegramMessage, TelegramStandIn, TelegramUser
 from pingpilot.sandbox.terminal import discord_buttons, telegram_buttons
@@ -69,7 +69,7 @@ class Bots:
         *,
         webhook: Webhook | None = None,
         may_act: Callable[[], bool] = lambda: True,
-        place: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        place: Place = anywhere,
     ) -> TelegramBot:
         return TelegramBot(
             token=SecretStr(token),

@@ -183,6 +183,22 @@ async def test_a_reply_that_hangs_delays_no_other_and_no_stop(on_telegram: OnTel
     assert reply.chat_id == 5
 
 
+async def test_an_answer_waits_until_its_room_takes_another_message(
+    storage: str, bots: Bots, telegram_stand_in: TelegramStandIn
+) -> None:
+    telegram_stand_in.room_limit = (1, 1.0)
+    window = Window(most=1, seconds=1)
+    pacer = Pacer(overall=None, per_recipient=None, room_window=window, clock=SystemClock())
+    ada = TelegramUser(7_123_456_000, None, "Ada")
+    room = telegram_stand_in.rooms.open("Ops", by=ada)
+
+    async with bots.supervised(bots.telegram(telegram_stand_in, place=pacer.place)):
+        for _ in range(2):
+            await telegram_stand_in.rooms.write(room, "/help", by=ada, timeout=20)
+
+    assert not telegram_stand_in.exceeded
+
+
 async def test_answers_to_many_keep_to_the_bots_pace(
     storage: str, bots: Bots, telegram_stand_in: TelegramStandIn
 ) -> None:

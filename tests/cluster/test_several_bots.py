@@ -1,6 +1,8 @@
-"""Two bots on Telegram and two daemons: either may lead either, and a token comes and goes."""
+"""Several bots a platform: on one daemon at their own paces, and on two, where a token comes and goes."""
 
 import asyncio
+import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +13,13 @@ import pytest
 from models import Plan
 from models.database import open_database
 from pingpilot.accounts.accounts import NewAccount, create_account, set_combine
-from pingpilot.channels import TELEGRAM
+from pingpilot.channels import DISCORD, TELEGRAM
 from pingpilot.clock import SystemClock
 from pingpilot.events.former_bots import LINKED_WITH_ANOTHER
+from pingpilot.sandbox.discord import DiscordStandIn, DiscordUser
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
 from tests.support.accounts import link_chat
+from tests.support.daemon import Daemon, a_daemon
 from tests.support.databases import PostgresCopies
 from tests.support.waiting import eventually, until
 
@@ -25,6 +29,14 @@ FIRST, SECOND = (
     "7000000042:AAG-the-token-of-the-first-bot-0123",
     "7000000043:AAG-the-token-of-the-second-bot-012",
 )
+
+ON_DISCORD = (
+    "MTA0ODU3Ng.GhXwYz.the-token-of-the-first-discord-bot-01",
+    "MTA0ODU3Nw.GhXwYz.the-token-of-the-second-discord-bot-1",
+)
+PEOPLE, EVENTS = 36, 3
+"""More messages for each bot than its platform takes in a second, and not more for a chat."""
+EVENT = re.compile("event . of ")
 
 
 @dataclass
@@ -145,3 +157,87 @@ async def is_suspended(town: Town, account: NewAccount) -> bool:
     headers = {"Authorization": f"Bearer {account.api_key}"}
     answer = await town.daemons[0]._ask("GET", "/api/v1/destinations/telegram", headers)
     return bool(answer.body["suspendedReason"] == LINKED_WITH_ANOTHER)
+
+
+async def test_two_bots_of_each_platform_send_to_their_own_people_within_their_own_limits(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    telegram = [
+        TelegramStandIn(token=FIRST, username="first_bot"),
+        TelegramStandIn(token=SECOND, username="second_bot"),
+    ]
+    discord = [DiscordStandIn(token=each) for each in ON_DISCORD]
+    telegram[0].others.append(telegram[1])
+    discord[0].others.append(discord[1])
+
+    def arrived(lane: int) -> tuple[list[str], list[str]]:
+        by_telegram = [each.text.splitlines()[-1] for each in telegram[lane].messages]
+        by_discord = [str(each.embeds[0]["description"]) for each in discord[lane].messages]
+        return sorted(filter(EVENT.search, by_telegram)), sorted(filter(EVENT.search, by_discord))
+
+    async with telegram[0], discord[0]:
+        settings = {
+            "PINGPILOT_TELEGRAM_TOKEN": ",".join((FIRST, SECOND)),
+            "PINGPILOT_TELEGRAM_API_URL": telegram[0].url,
+            "PINGPILOT_DISCORD_TOKEN": ",".join(ON_DISCORD),
+            "PINGPILOT_DISCORD_API_URL": discord[0].url,
+        }
+        async with a_daemon(settings, database_url=sqlite_url, folder=tmp_path) as daemon:
+            keys = await keys_of_new_accounts(sqlite_url)
+            await daemon.start()
+            await asyncio.gather(*(each.wait_polling() for each in telegram))
+            await asyncio.gather(*(each.wait_connected() for each in discord))
+            lanes = await asyncio.gather(
+                *(link_both(daemon, number, key, telegram, discord) for number, key in enumerate(keys))
+            )
+            events = [
+                (number, f"event {each} of {number}") for number in range(PEOPLE) for each in range(EVENTS)
+            ]
+            await asyncio.gather(
+                *(
+                    daemon.post(keys[number], {"category": "sale", "description": text})
+                    for number, text in events
+                )
+            )
+            await until(lambda: sum(map(len, arrived(0) + arrived(1))) == 2 * len(events))
+
+    assert Counter(lanes) == {0: PEOPLE / 2, 1: PEOPLE / 2}
+    for lane in (0, 1):
+        own = sorted(text for number, text in events if lanes[number] == lane)
+        assert arrived(lane) == (own, own)
+    assert [each.throttled for each in telegram] == [each.throttled for each in discord] == [0, 0]
+    assert not any(each.takeovers for each in discord)
+
+
+async def keys_of_new_accounts(database_url: str) -> list[str]:
+    """Return the API keys of accounts whose messages are not combined."""
+    keys = []
+    async with open_database(database_url):
+        for number in range(PEOPLE):
+            new = await create_account(
+                f"user{number}@example.com",
+                plan=Plan.PRO,
+                monthly_events=None,
+                channels=[TELEGRAM.name, DISCORD.name],
+                now=SystemClock().now(),
+            )
+            await set_combine(new.account, combine=False)
+            keys.append(new.api_key)
+    return keys
+
+
+async def link_both(
+    daemon: Daemon, number: int, key: str, telegram: list[TelegramStandIn], discord: list[DiscordStandIn]
+) -> int:
+    """Let a person link with the bot that the account is told of, and that of its lane on the other platform;
+    return the lane.
+    """
+    answer = await daemon._ask("POST", "/api/v1/link-codes", {"Authorization": f"Bearer {key}"}, {})
+    told = answer.body["telegramUrl"].split("/")[3].split("?")[0]
+    lane = [each.username for each in telegram].index(told)
+    person = TelegramUser(7_000_000_100 + number, f"user{number}", "User")
+    await telegram[lane].say(person, f"/link {answer.body['code']}", timeout=20)
+    await discord[lane].command(
+        DiscordUser(f"{81384788765712384 + number}", "user"), f"/link {key}", timeout=20
+    )
+    return lane

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from pingpilot.channels import Rate, Window
+from pingpilot.channels import TELEGRAM, Rate, Window
 from pingpilot.delivery.pacing import Pacer, Sent
+from pingpilot.errors import RateLimited
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -116,6 +117,80 @@ async def test_each_recipient_has_a_pace_of_its_own() -> None:
     times = await turns(pacer, clock, *"aabbaab")
 
     assert times == [0, 0, 0, 0, 1, 2, 2]
+
+
+async def test_a_recipients_pace_counts_from_the_answer() -> None:
+    clock = PassingClock()
+    pacer = Pacer(overall=None, per_recipient=Rate(per_second=1, burst=2), clock=clock)
+
+    async with pacer.turn("a"):
+        clock.advance_seconds(5)  # it may have come to the platform just now
+
+    assert await turns(pacer, clock, "a", "a", "a") == [0, 1, 2]
+
+
+@pytest.mark.parametrize("way", [0, 0.7, 4], ids=str)
+async def test_no_minute_of_a_room_has_more_than_twenty_messages(way: float) -> None:
+    """Whether a message comes to the platform at once or just before its answer."""
+    clock = PassingClock()
+    pacer = Pacer(
+        overall=None,
+        per_recipient=TELEGRAM.recipient_pace,
+        per_room=TELEGRAM.room_pace,
+        room_window=TELEGRAM.room_window,
+        clock=clock,
+    )
+    came: list[float] = []
+    for number in range(100):
+        async with pacer.turn("-1", in_room=True):
+            came.append(clock.monotonic())
+            clock.advance_seconds(way if number % 7 == 0 else 0.1)
+            if number % 2:
+                came[-1] = clock.monotonic()
+            elif number % 9 == 0:  # somebody asked the bot for something
+                answer = pacer.place("-1", in_room=True)
+                try:
+                    async with answer:
+                        came.append(clock.monotonic())
+                except RateLimited:
+                    pass
+
+    assert min(later - earlier for earlier, later in zip(came, came[20:], strict=False)) >= 60
+    assert came[-1] - came[0] < 60 * (len(came) / 20 + 1)
+
+
+async def test_an_answer_waits_for_no_rate_and_takes_its_part_of_it() -> None:
+    clock = PassingClock()
+    pacer = Pacer(
+        overall=None,
+        per_recipient=Rate(per_second=1, burst=2),
+        room_window=Window(most=2, seconds=60),
+        clock=clock,
+    )
+    for address in ("a", "a"):
+        async with pacer.place(address):
+            pass
+
+    assert await turns(pacer, clock, "a", "a") == [1, 2]
+
+
+async def test_an_answer_is_told_when_a_room_that_has_its_messages_takes_the_next() -> None:
+    clock = PassingClock()
+    window = Window(most=2, seconds=60)
+    pacer = Pacer(overall=None, per_recipient=None, room_window=window, clock=clock)
+    start = clock.monotonic()
+    for _ in range(2):
+        async with pacer.turn("-1", in_room=True):
+            clock.advance_seconds(1)
+
+    with pytest.raises(RateLimited) as full:
+        async with pacer.place("-1", in_room=True):
+            pass
+    async with pacer.turn("-1", in_room=True):
+        waited = clock.monotonic() - start
+
+    assert full.value.retry_after.total_seconds() == pytest.approx(59)
+    assert waited == pytest.approx(61)
 
 
 async def test_both_paces_hold_at_once() -> None:

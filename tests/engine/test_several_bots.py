@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from models import Account, Bot, Delivery, DeliveryStatus, Destination, Event
+from models import Account, Bot, Delivery, DeliveryAttempt, DeliveryStatus, Destination, Event
 from pingpilot.accounts.destinations import delete_destination
 from pingpilot.accounts.linking import ChatUser, create_link_code, link
 from pingpilot.channels import TELEGRAM, Window
 from pingpilot.cluster.mandate import Always
 from pingpilot.delivery.claiming import Claimer, Wish
 from pingpilot.delivery.dispatcher import Dispatcher
+from pingpilot.delivery.pacing import Sent
 from pingpilot.delivery.queue import DeliveryQueue
 from pingpilot.errors import PermanentFailure
 from pingpilot.events.deliveries import Selection, retry_deliveries
@@ -149,6 +150,23 @@ async def test_what_failed_is_tried_again_by_the_bot_that_can_send_it(engine: En
     await retry_deliveries(Selection(alice.id), engine.clock.now())
 
     assert await lanes() == [1]
+
+
+async def test_who_takes_over_is_told_of_what_its_bot_was_answered_within_a_minute(
+    engine: Engine, alice: Account, bob: Account
+) -> None:
+    for account in (alice, bob):
+        await engine.post(account, "one")
+    now = engine.clock.now()
+    for seconds, took in ((61, 2), (70, 9)):
+        for each in await Delivery.all():
+            began = now - timedelta(seconds=seconds)
+            await DeliveryAttempt.create(
+                delivery=each, started_at=began, duration_ms=took * 1000, outcome="delivered"
+            )
+    queue = DeliveryQueue(channel=TELEGRAM.name, mandate=Always("daemon-1"), lane=1)
+
+    assert await queue.sent_lately(now) == [Sent("bob", in_room=False, seconds_ago=59)]
 
 
 async def test_what_a_dead_daemon_sent_by_a_bot_that_is_gone_is_taken_back(

@@ -7,7 +7,7 @@ import aiohttp
 from pingpilot.delivery.channel import Notification, Recipient
 from pingpilot.delivery.parts import ChannelParts, Surroundings
 from pingpilot.errors import TemporaryFailure
-from pingpilot.telemetry.findings import Dates, Finding, Level
+from pingpilot.telemetry.findings import Finding, Level, Visit
 from pingpilot.telemetry.health import Health, State
 from tests.fourth_channel.settings import PagerSettings
 
@@ -42,5 +42,5 @@ def build(settings: PagerSettings, around: Surroundings) -> ChannelParts:
     return ChannelParts(channel, channel, channel.close)
 
 
-async def check(settings: PagerSettings, _dates: Dates) -> Finding:
+async def check(settings: PagerSettings, _visit: Visit) -> Finding:
     return Finding("pager", Level.OK, f"Pages go to {settings.url}.")

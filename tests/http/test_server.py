@@ -38,3 +38,15 @@ def test_a_handler_is_made_and_fails_with_the_arguments_that_we_pass_on() -> Non
 
     assert {"loop", "access_log", "auto_decompress", "keepalive_timeout"} <= made.keys() | {"kwargs"}
     assert list(failing) == ["self", "request", "status", "exc", "message"]
+
+
+def test_a_connection_tells_that_its_reading_is_paused() -> None:
+    assert "_reading_paused" in {name for each in web.RequestHandler.__mro__ for name in vars(each)}
+
+
+async def test_a_body_that_was_read_by_us_is_found_where_aiohttp_looks() -> None:
+    request = make_mocked_request("POST", "/")
+
+    request._read_bytes = b"said"
+
+    assert await request.read() == b"said"

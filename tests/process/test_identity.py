@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -120,14 +120,29 @@ async def test_a_folder_that_cannot_be_written_costs_the_knowledge_alone(
     assert identity(here).predecessors == ()
 
 
+@pytest.mark.parametrize("settings", ["postgres"], indirect=True)
 async def test_what_is_in_the_place_of_the_lock_costs_the_knowledge_alone(
     here: Settings, tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir()
-    for name in ("pingpilot.sqlite3.daemon-lock", "daemon-8080-lock"):
-        os.mkfifo(tmp_path / "data" / name)
+    os.mkfifo(tmp_path / "data" / "daemon-8080-lock")
 
     assert identity(here).predecessors == ()
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("put_there", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/nowhere")])
+async def test_no_daemon_runs_on_a_sqlite_file_where_it_cannot_know_that_it_is_alone(
+    here: Settings, tmp_path: Path, put_there: Callable[[Path], None]
+) -> None:
+    lock = tmp_path / "data" / "pingpilot.sqlite3.daemon-lock"
+    lock.parent.mkdir()
+    put_there(lock)
+
+    with pytest.raises(SettingsError, match=f"^{lock}, by which a daemon makes sure") as refusal:
+        identity(here)
+
+    assert "can't be locked (" in str(refusal.value)
 
 
 async def test_a_second_daemon_on_a_sqlite_file_is_told_and_commands_go_on(

@@ -1,6 +1,12 @@
 """Several bots of a platform: their lanes, and which one an account is told of."""
 
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
 from models import Account, Bot, Fact
+from models.database import connection
+from models.sql import query
 from pingpilot.accounts.linking import (
     TELEGRAM_USERNAME,
     ChatUser,
@@ -38,6 +44,19 @@ async def test_the_only_bot_there_ever_was_gives_its_lane_to_the_one_that_takes_
 
     assert await Bot.register("telegram", [BEA]) == {BEA: 0}
     assert await Bot.lanes("telegram") == [0]
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_a_bot_that_another_daemon_leads_keeps_its_lane(database: str) -> None:
+    """Both would claim by one lane, and take back what the other one is sending."""
+    await Bot.register("telegram", [ADA])
+    lease = (
+        "INSERT INTO leaders (token, holder, epoch, since, expires_at) VALUES (?, ?, 1, now(), ?) RETURNING 1"
+    )
+    await query(connection(), lease, [ADA, "web-1:8080:0", datetime.now(UTC) + timedelta(minutes=1)])
+
+    assert await Bot.register("telegram", [BEA]) == {BEA: 1}
+    assert await Bot.register("telegram", [ADA]) == {ADA: 0}
 
 
 async def test_whoever_goes_to_another_bot_has_not_moved(database: str, clock: ManualClock) -> None:

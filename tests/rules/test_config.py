@@ -29,6 +29,7 @@ WRONG = [
     ("SMTP_HELO", "[192.0.2.999]", "full host name"),
     ("SMTP_CA_FILE", "/nowhere/ca.pem", "No such file"),
     ("SMTP_CA_FILE", "/etc/passwd", "there is none in it"),
+    ("TELEGRAM_WEBHOOK", "maybe", "must be on or off"),
     ("WEBHOOK_ALLOW", "loopback", "must be addresses or networks with commas between"),
     ("WEBHOOK_ALLOW", "10.0.0.0/33", "must be addresses or networks with commas between"),
     ("PLAN_FREE_EVENTS", "-1", "it must be a whole number, 0 or more."),

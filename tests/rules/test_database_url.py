@@ -52,6 +52,8 @@ def test_an_encoded_password_is_read_whole() -> None:
         ("postgres://localhost/db?sslmode=on", "has a wrong sslmode: it is one of disable, allow, prefer"),
         ("postgres://localhost/db?pgbouncer=true", "has the parameter pgbouncer, which has no meaning here"),
         ("postgres://localhost:65536/db", "has a port above 65535"),
+        ("postgres://ada:swordfish@::1:5432/db", "an IPv6 address stands in brackets"),
+        ("postgres://ada:swordfish@localhost:five/db", "a port is a number"),
         ("postgres:///db?host=localhost&port=65536", "has a port above 65535"),
         ("postgres://ada:swordfish@db..example.com/db", "has a host that can't be the name of one"),
         ("postgres://localhost/db?connect_timeout=soon", "has a connect_timeout that is not a whole number"),
@@ -79,6 +81,24 @@ def test_a_sockets_folder_may_have_a_longer_name_than_a_host() -> None:
 
     assert parse_postgres_url(f"postgres:///shop?host={folder}").host == folder
     assert parse_postgres_url(f"postgres://{quote(folder, safe='')}/shop").host == folder
+
+
+@pytest.mark.parametrize(
+    ("url", "dsn"),
+    [
+        ("postgres:///shop?host=/run/pg&port=5433", "postgres://%2Frun%2Fpg:5433/shop"),
+        ("postgres://%2Frun%2Fpg/shop?port=5433", "postgres://%2Frun%2Fpg:5433/shop"),
+        ("postgres:///shop?host=::1&port=5433", "postgres://[::1]:5433/shop"),
+        ("postgres://one,two/shop?port=5433", "postgres://one:5433,two:5433/shop"),
+        ("postgres:///shop?port=5433", "postgres:///shop?port=5433"),
+        (
+            "postgres://ada@one:5432/shop?host=two&port=5433&dbname=other&user=bob",
+            "postgres://bob@two:5433/other",
+        ),
+    ],
+)
+def test_a_parameter_goes_before_what_stands_in_front_of_it_as_in_libpq(url: str, dsn: str) -> None:
+    assert parse_postgres_url(url).dsn == dsn
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pingpilot.config import load_settings
 from pingpilot.errors import InvalidInput
 from pingpilot.events.offers import offer_channels
 from pingpilot.networks import networks_of
-from pingpilot.telemetry.findings import Dates, Level
+from pingpilot.telemetry.findings import Level, Visit
 from pingpilot.telemetry.setting_warnings import setting_warnings
 from pingpilot.webhook.doctor import check
 from pingpilot.webhook.settings import WebhookSettings
@@ -106,7 +106,7 @@ async def test_the_doctor_tells_what_is_opened(
 ) -> None:
     monkeypatch.setenv("PINGPILOT_WEBHOOK_ALLOW", allow)
 
-    found = await check(load_settings().of(WebhookSettings), Dates())
+    found = await check(load_settings().of(WebhookSettings), Visit())
 
     assert (found.level, found.text) == (level, text)
 

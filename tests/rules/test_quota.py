@@ -6,7 +6,7 @@ import pytest
 
 from models import Plan
 from pingpilot.accounts.accounts import set_plan
-from pingpilot.accounts.quota import PlanLimits, month_end, month_length, month_of, quota_of
+from pingpilot.accounts.quota import PlanLimits, month_end, month_of, month_seconds, quota_of
 from tests.support.accounts import new_account
 from tests.support.clock import ManualClock
 from tests.support.events import accept
@@ -77,4 +77,4 @@ def test_months_are_those_of_utc() -> None:
 def test_a_month_is_as_long_as_the_calendar_says(year: int, month: int, days: int) -> None:
     instant = datetime(year, month, 15, 12, tzinfo=UTC)
 
-    assert month_length(instant) == timedelta(days=days)
+    assert month_seconds(month_end(instant)) == days * 86_400

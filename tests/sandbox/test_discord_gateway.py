@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Literal
 
 import aiohttp
@@ -19,9 +19,16 @@ from .discord_bot import SmallBot
 @pytest.fixture
 async def bot(discord_stand_in: DiscordStandIn) -> AsyncIterator[SmallBot]:
     """A client that is connected to the gateway."""
+    async with connected(discord_stand_in) as client:
+        yield client
+
+
+@asynccontextmanager
+async def connected(stand_in: DiscordStandIn) -> AsyncIterator[SmallBot]:
+    """Run a client until the end that is connected to the gateway of this bot."""
     client = SmallBot()
-    running = asyncio.create_task(client.start(TOKEN))
-    await discord_stand_in.wait_connected()
+    running = asyncio.create_task(client.start(stand_in.token))
+    await stand_in.wait_connected()
     yield client
     await client.close()
     running.cancel()
@@ -219,6 +226,38 @@ async def begin(host: str, session: aiohttp.ClientSession) -> tuple[aiohttp.Clie
     await socket.send_json({"op": 2, "d": {"token": TOKEN, "intents": 1}})
     answer = await socket.receive()
     return socket, answer.json()["op"] if answer.type is aiohttp.WSMsgType.TEXT else answer.data
+
+
+async def test_bots_at_one_address_have_sessions_limits_and_people_of_their_own(
+    discord_stand_in: DiscordStandIn, bot: SmallBot, ada: DiscordUser
+) -> None:
+    second = DiscordStandIn(token="that-of-the-second-bot")
+    discord_stand_in.others.append(second)
+    for each in (discord_stand_in, second):
+        each.session_limit.max_concurrency = 1
+    async with connected(second) as other:
+        ids = [str(client.application_id) for client in (bot, other)]
+        assert ids == [discord_stand_in.user_id, second.user_id]
+        replies = [await each.command(ada, "/link K7QM2XNP") for each in (discord_stand_in, second)]
+        for client in (bot, other):
+            dm = await client.create_dm(discord.Object(int(ada.id)))
+            await dm.send(f"hello from {client.user}")
+        with pytest.raises(discord.NotFound):  # another bot's conversation
+            await bot.get_partial_messageable(int(second.messages[0].channel_id)).send("hello")
+
+        discord_stand_in.global_limit = 2
+        answers = {}
+        for token in (TOKEN, second.token):
+            async with aiohttp.ClientSession(headers={"Authorization": f"Bot {token}"}) as session:
+                asked = [session.get(f"{discord_stand_in.url}/users/@me") for _ in range(5)]
+                answers[token] = [answer.status for answer in await asyncio.gather(*asked)]
+
+    assert [reply.content[:9] for reply in replies] == ["ada links"] * 2
+    assert [len(each.messages) for each in (discord_stand_in, second)] == [1, 1]
+    assert discord_stand_in.takeovers == second.takeovers == []
+    assert (429 in answers[TOKEN], 429 in answers[second.token]) == (True, False)
+    assert discord_stand_in.exceeded == {"requests of the bot": answers[TOKEN].count(429)}
+    assert not second.exceeded
 
 
 async def test_sessions_are_limited_within_seconds_and_within_a_day() -> None:

@@ -1,6 +1,7 @@
 """Whatever a database raises reaches its callers as one of our errors, and leaves nobody waiting."""
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from models.backends.errors import IntegrityConflict
 from models.database import connect_models, connection, transaction
 from models.sql import query
 from pingpilot.errors import DatabaseUnavailable
+from tests.support.databases import PostgresCopies
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
 Call = Callable[[], Awaitable[object]]
@@ -74,6 +76,17 @@ async def test_a_server_that_is_away_fails_each_call_at_once(call: Call) -> None
             with pytest.raises(DatabaseUnavailable, match=r"^ConnectionRefusedError: "):
                 async with asyncio.timeout(10):
                     await call()
+
+
+@pytest.mark.parametrize("call", [by_the_models, by_sql, in_a_transaction])
+async def test_a_database_that_is_not_there_is_named(
+    postgres_copies: PostgresCopies, tmp_path: Path, call: Call
+) -> None:
+    there = postgres_copies.new(tmp_path)
+    async with not_yet_open(re.sub(r"/test_\d+", "/nowhere", there)):
+        with pytest.raises(DatabaseUnavailable, match=r'^database "nowhere" does not exist: create it first'):
+            await call()
+    postgres_copies.drop(there)
 
 
 @pytest.mark.usefixtures("database")

@@ -98,6 +98,7 @@ class Gateway:
         exceeded: Counter[str],
         guilds: Callable[[], list[Json]],
         changes: Changes,
+        others: Callable[[], list["Gateway"]],
     ) -> None:
         self.heartbeat_interval = 41.25
         self.refusing = False
@@ -109,6 +110,7 @@ class Gateway:
         self._ready = ready
         self._guilds = guilds
         self._changes = changes
+        self._others = others
         self._live: list[Connection] = []
         self._sessions: dict[str, Session] = {}
 
@@ -123,7 +125,7 @@ class Gateway:
             return web.Response(status=503)
         socket = web.WebSocketResponse(timeout=CLOSE_SECONDS)
         await socket.prepare(request)
-        connection = Connection(socket, request)
+        connection, keeper = Connection(socket, request), self
         self._live.append(connection)
         try:
             interval = round(self.heartbeat_interval * 1000)
@@ -135,14 +137,24 @@ class Gateway:
                     frame = json.loads(message.data)
                 except ValueError:
                     raise _Close(DECODE_ERROR) from None
-                await self._answer(connection, frame["op"], frame.get("d"))
+                if frame["op"] in (IDENTIFY, RESUME) and connection.session is None:
+                    keeper = keeper._pass_on(connection, frame["d"].get("token", ""))
+                await keeper._answer(connection, frame["op"], frame.get("d"))
         except _Close as close:
             await socket.close(code=close.code)
         finally:
-            if connection in self._live:
-                self._live.remove(connection)
-            self._changes.announce()
+            if connection in keeper._live:
+                keeper._live.remove(connection)
+            keeper._changes.announce()
         return socket
+
+    def _pass_on(self, connection: Connection, token: str) -> "Gateway":
+        """Return the gateway of the bot whose token a client shows, which has the connection from then on."""
+        keeper = next((each for each in self._others() if each._accepts(token)), self)
+        if connection in self._live:  # else it was dropped just now
+            self._live.remove(connection)
+            keeper._live.append(connection)
+        return keeper
 
     async def dispatch(self, event: str, data: Json) -> None:
         """Tell the client that identified or resumed last; if it's away, it learns on its RESUME."""

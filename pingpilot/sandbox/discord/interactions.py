@@ -61,6 +61,10 @@ class Interactions:
         self._by_token[interaction.token] = interaction
         return interaction
 
+    def has_begun(self, token: str) -> bool:
+        """Return whether this is the token of an interaction."""
+        return token in self._by_token
+
     def add_routes(self, router: web.UrlDispatcher, base: str) -> None:
         """Add the endpoints under `base`; none of them asks for the bot's token."""
         router.add_post(base + "/interactions/{id}/{token}/callback", self._take_callback)

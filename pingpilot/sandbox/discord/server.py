@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from functools import cached_property
 from http import HTTPStatus
 
 from aiohttp import web
@@ -22,13 +23,18 @@ WITHOUT_TOKEN = ("interactions/", "webhooks/")
 
 
 class DiscordServer(HttpStandIn):
-    """The network side of the stand-in."""
+    """The network side of the stand-in.
+
+    `others` are bots of their own that are reached at this one's address, as at the real platform: each has
+    its limits, gateway sessions, people and messages. Calls and answers of 429 are counted here for all.
+    """
 
     def __init__(self, *, token: str, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__(host=host, port=port)
         self.token = token
         self.user_id = snowflake()
         self.application_id = self.user_id
+        self.others: list[DiscordServer] = []
         self._posted: list[Json] = []
         self._limits = RateLimits(per_channel=(5, 5.0), overall=50)
         self._inbox = Inbox[DiscordMessage](self._changes)
@@ -40,6 +46,7 @@ class DiscordServer(HttpStandIn):
             guilds=self._created,
             exceeded=self.exceeded,
             changes=self._changes,
+            others=lambda: [each._gateway for each in self.others],
         )
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -55,7 +62,8 @@ class DiscordServer(HttpStandIn):
 
     async def stop(self) -> None:
         """Vanish from the network, websockets included, without a close frame."""
-        await self._gateway.drop(None)
+        for each in (self, *self.others):
+            await each._gateway.drop(None)
         await super().stop()
 
     @property
@@ -208,7 +216,28 @@ class DiscordServer(HttpStandIn):
         path = _below_base(request.path)
         return request.method == "POST" and path.startswith("channels/") and path.endswith("/messages")
 
+    @cached_property
+    def _own_routes(self) -> web.UrlDispatcher:
+        router = web.UrlDispatcher()
+        self._add_routes(router)
+        return router
+
+    def _is_meant(self, request: web.Request) -> bool:
+        """Return whether a request is this bot's, by its token or that of an interaction."""
+        path = _below_base(request.path)
+        if path.startswith(WITHOUT_TOKEN):
+            return self._interactions.has_begun(request.match_info.get("token", ""))
+        return self._is_token(request.headers.get("Authorization", ""))
+
     async def _take(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        for other in self.others:
+            if other._is_meant(request):
+                found = await other._own_routes.resolve(request)
+                try:
+                    return await other._take(request, found.handler)
+                except Refused as refusal:
+                    other._note(refusal)
+                    raise
         path = _below_base(request.path)
         if path.strip("/") != "gateway" and not path.startswith(WITHOUT_TOKEN):
             authorization = request.headers.get("Authorization", "")

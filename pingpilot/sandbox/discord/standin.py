@@ -52,6 +52,10 @@ class DiscordStandIn(DiscordServer):
         """The commands as the bot has last registered them."""
         return self._rest.commands
 
+    def start_chat(self, user: DiscordUser) -> str:
+        """Let a person have direct messages with the bot; return their channel's id."""
+        return self._rest.meet(user)
+
     def add_guild(self, name: str, *, owner: DiscordUser | None = None, joined: bool = True) -> Guild:
         """Add a server; the bot is in it, unless it has not `joined`. Clients hear of it as they identify."""
         guild = Guild(name, owner=owner)

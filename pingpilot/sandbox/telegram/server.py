@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from pingpilot.sandbox.faults import Fault
-from pingpilot.sandbox.server import TOO_MANY_REQUESTS, HttpStandIn, Takeover, json_answer
+from pingpilot.sandbox.server import TOO_MANY_REQUESTS, HttpStandIn, Refused, Takeover, json_answer
 from pingpilot.sandbox.telegram.chats import Chats
 from pingpilot.sandbox.telegram.limits import RateLimits, throttled
 from pingpilot.sandbox.telegram.methods import BotApi
@@ -23,7 +23,8 @@ DEFAULT_BOT_ID = 7_000_000_001
 class TelegramServer(HttpStandIn):
     """The network side of the stand-in.
 
-    `others` are bots of their own that are reached at this one's address, as at the real platform.
+    `others` are bots of their own that are reached at this one's address, as at the real platform. Calls
+    and answers of 429 are counted here for all.
     """
 
     def __init__(
@@ -113,7 +114,11 @@ class TelegramServer(HttpStandIn):
     async def _call(self, request: web.Request) -> web.Response:
         for other in self.others:
             if request.match_info["token"] == other.token:
-                return await other._call(request)
+                try:
+                    return await other._call(request)
+                except Refused as refusal:
+                    other._note(refusal)
+                    raise
         self._check_token(request)
         params = await Params.of(request)
         method = request.match_info["method"]

@@ -106,12 +106,12 @@ class TelegramStandIn(TelegramServer):
         self._limits.per_chat = limit
 
     @property
-    def room_limit(self) -> Limit | None:
-        """(messages per second, burst) in each room besides; `None` for no limit."""
+    def room_limit(self) -> tuple[int, float] | None:
+        """Messages in each room within any so many seconds, besides; `None` for no limit."""
         return self._limits.per_room
 
     @room_limit.setter
-    def room_limit(self, limit: Limit | None) -> None:
+    def room_limit(self, limit: tuple[int, float] | None) -> None:
         self._limits.per_room = limit
 
     @property
