@@ -107,7 +107,7 @@ async def test_a_server_that_turns_against_us_pauses_the_channel_and_loses_nothi
         world.mail.refusal = "554 5.7.1 <box[192.0.2.7]>: Client host rejected: Access denied"
         for number in range(3):
             await post_to(world, f"later-{number}")
-        await until(lambda: world.health.parts[EMAIL.name].state is State.PAUSED)
+        await until(lambda: world.health.state_of(EMAIL.name) is State.PAUSED)
         for _ in range(20):
             clock.advance(timedelta(minutes=36))
             await clock.wait_for_looks(6)

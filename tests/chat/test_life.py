@@ -223,7 +223,7 @@ async def test_a_part_that_ends_shows_why_and_is_run_again(end: Exception | None
     health, part = Health(), Fragile(end, end)
 
     task = asyncio.create_task(supervise(part, health, clock=SystemClock()))
-    await until(lambda: part.runs == 1 and health.parts["fragile"].state is State.RETRYING)
+    await until(lambda: part.runs == 1 and health.state_of("fragile") is State.RETRYING)
     shown = health.parts["fragile"].reason
     await until(lambda: part.runs == 2)
     task.cancel()

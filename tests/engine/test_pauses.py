@@ -149,7 +149,7 @@ async def test_a_channel_that_cannot_send_shows_until_it_can(engine: Engine, ali
     await engine.post(alice, "to alice")
 
     async with engine.running():
-        await until(lambda: engine.health.parts["telegram"].state is State.PAUSED)
+        await until(lambda: engine.health.state_of("telegram") is State.PAUSED)
         shown = engine.health.parts["telegram"].reason
         engine.health.report("telegram", State.UP)
         after_a_look_at_the_connection = engine.health.parts["telegram"].state
