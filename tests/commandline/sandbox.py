@@ -41,7 +41,9 @@ class Sandbox:
         if not terminal:
             os.close(write)
         loop.add_reader(output, self._read)
-        await self.shows(f"{WELCOME}\n\npingpilot> " if terminal else WELCOME)
+        await self.shows(WELCOME)
+        if terminal:
+            await self.shows("pingpilot> ")  # what a bot sends meanwhile may stand between
         self.key = re.findall(r"pp_\w{43}", self.printed)[0]
         self.base_url = re.findall(r"PingPilot is up at (http://[\d.:]+)", self.printed)[0]
 

@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 
 _ROOT = Path(__file__).parents[2]
 _PACKAGES = ("pingpilot", "bots", "api", "models")
+_NOT_LOADED = ("pingpilot.cli.prompt", "pingpilot.cli.sandbox")  # readline reads TERM when it is loaded
 _LONGEST = 200_000  # bytes of a request: an environment
 _MOST_FILES = 256
 """Files that the server has open, at most: those of each process, until it has ended."""
@@ -130,7 +131,8 @@ def _load() -> None:
     sys.modules["rich"] = None  # type: ignore[assignment]
     for package in _PACKAGES:
         for each in pkgutil.walk_packages([str(_ROOT / package)], f"{package}."):
-            if not each.name.endswith("__main__") and ".migrations" not in each.name:
+            is_run = each.name.endswith("__main__") or ".migrations." in each.name
+            if not is_run and each.name not in _NOT_LOADED:
                 import_module(each.name)
     gc.freeze()
 
