@@ -16,7 +16,7 @@ run: .venv/runtime ## try PingPilot with local stand-ins of all platforms
 
 # More than twice the cores of a small machine, since many tests wait; who is done takes over from the others
 test: .venv/dev ## run all tests
-	.venv/bin/pytest --numprocesses 5 --dist worksteal
+	.venv/bin/pytest --numprocesses 6 --dist worksteal
 
 check: lint format types imports ## run all checks: the four below
 

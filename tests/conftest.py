@@ -43,11 +43,21 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: a worker that had it last would be busy after the others are done.
+    """Let each worker begin with its share of what takes longest: one that had it last would be busy alone.
 
-    Tests of either database stand together: the models' SQL is made anew where they alternate.
+    A worker gets as many tests as the others, in this order, and takes over from them once it is done. Tests
+    of either database stand together: the models' SQL is made anew where they alternate.
     """
-    items.sort(key=lambda item: (not item.nodeid.startswith(_TAKES_LONGEST), "postgres" in item.nodeid))
+    items.sort(key=lambda item: "postgres" in item.nodeid)
+    longest = [item for item in items if item.nodeid.startswith(_TAKES_LONGEST)]
+    others = [item for item in items if not item.nodeid.startswith(_TAKES_LONGEST)]
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    begun, ordered = 0, list[pytest.Item]()
+    for number in range(workers):
+        own = longest[number::workers]
+        begins, begun = begun, begun + max(len(items) // workers - len(own), 0)
+        ordered += own + others[begins:begun]
+    items[:] = ordered + others[begun:]
 
 
 def pytest_collection_finish() -> None:

@@ -272,7 +272,8 @@ def _make_server(place: Path) -> None:
         database = await asyncpg.connect(_url_of(server, "postgres"))
         # A database a test, made and dropped, each with a checkpoint: syncing it to the disk took most of the
         # suite's time. What a killed server wrote is safe without it, only a machine's power cut is not.
-        for setting in ("fsync", "full_page_writes"):
+        # Statistics change when a test has them made anew, not when a minute has passed.
+        for setting in ("fsync", "full_page_writes", "autovacuum"):
             await database.execute(f"ALTER SYSTEM SET {setting} = off")
         await database.execute("SELECT pg_reload_conf()")
         await database.execute(f"CREATE DATABASE {_TEMPLATE}")
