@@ -17,6 +17,13 @@ import psutil
 from models.database import migrate
 
 _AT_ONCE = 50_000  # rows read of SQLite
+# As autovacuum would: of a table with fewer rows than its threshold the planner knows nothing yet
+_KNOWN = """
+SELECT relname FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND reltuples > COALESCE(
+    (SELECT option_value FROM pg_options_to_table(reloptions)
+     WHERE option_name = 'autovacuum_analyze_threshold')::real, 50)
+"""
 
 
 class Postgres:
@@ -104,7 +111,9 @@ async def _copy_rows(file: Path, url: str) -> None:
             sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
             for (table,) in source.execute(sql).fetchall():
                 await _copy_table(source, target, table)
-            await target.execute("VACUUM ANALYZE")
+            await target.execute("VACUUM")
+            for row in await target.fetch(_KNOWN):
+                await target.execute(f'ANALYZE "{row["relname"]}"')
 
 
 async def _copy_table(source: sqlite3.Connection, target: Any, table: str) -> None:
