@@ -120,8 +120,8 @@ def _one(bare: str, daemon: str, key: str, folder: Path, rounds: int) -> Figure:
         less_is_better=True,
         bound=(
             "A request to the bare handler and a commit that is synced, one after the other; 1 is the bound. "
-            "An event's commit is larger: with indexes and what is counted it writes ten pages instead of one. "
-            "The rest is the way to SQLite's thread and back, and the checks."
+            "An event's commit is larger: with indexes and counters it writes ten pages instead of one. The "
+            "rest is the way to SQLite's thread and back, and the checks."
         ),
         details={
             "p50 ms": statistics.median(events),
