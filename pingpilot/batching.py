@@ -17,6 +17,10 @@ PATIENCE = 4.5
 """Seconds after which a batch counts as stuck: longer than the database may take for one."""
 SLOW = 1.0
 """Seconds after which the failure of a batch is that of all who waited for it, lest they wait once more."""
+_BACK_WITHIN = 0.01
+"""Seconds in which those who were answered come back, if they do at once."""
+_ROUNDS = 4
+"""Times that the loop goes round for them in vain: with fewer or many more, less is done in a second."""
 
 
 class Stuck(DatabaseUnavailable):
@@ -49,7 +53,8 @@ class Batcher(Generic[Item, Result]):
         self._slow = slow
         self._apart = apart
         self._gives_way = gives_way
-        self._began = 0.0
+        self._began = self._ended = 0.0
+        self._last = 0
         self._is_stuck = False
         self._waiting: Batch[Item, Result] = []
         self._worker: asyncio.Task[None] | None = None
@@ -89,6 +94,7 @@ class Batcher(Generic[Item, Result]):
                 self._began = loop.time()
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._handle_batch(batch)
+                self._last, self._ended = len(batch), loop.time()
         finally:
             self._worker = None
 
@@ -96,10 +102,16 @@ class Batcher(Generic[Item, Result]):
         """Let all join that the loop has at hand: callers who were just answered mostly come back at once.
 
         Half as many batches of twice the size cost less than what they do beside each other gains: SQLite's
-        thread waits for the interpreter after each of its statements while others are served.
+        thread waits for the interpreter after each of its statements while others are served. Those few who
+        came while the others were served would have a batch to themselves each time; so the loop goes round
+        without anybody new some times until as many are there as the last batch had, if that has just ended.
         """
-        count = 0
-        while count < len(self._waiting) < self._most:
+        is_close = asyncio.get_running_loop().time() - self._ended < _BACK_WITHIN
+        expected, count, rounds = self._last if is_close else 0, 0, 0
+        while len(self._waiting) < self._most:
+            rounds = rounds + 1 if len(self._waiting) == count else 0
+            if rounds == (1 if count >= expected else _ROUNDS):
+                return
             count = len(self._waiting)
             await asyncio.sleep(0)
 

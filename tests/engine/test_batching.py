@@ -92,6 +92,38 @@ async def test_what_arrives_during_a_batch_shares_the_next() -> None:
     assert doubler.batches == [[2], [4, 6, 8]]
 
 
+async def test_who_was_just_answered_and_comes_back_shares_a_batch_with_those_who_wait() -> None:
+    doubler = Doubler()
+    answered = await doubler.hold(2, 4, 6)
+
+    async def come_back() -> None:
+        for item in [await each for each in answered]:
+            await asyncio.sleep(0)  # each a little later, as from a network
+            doubler.submit(item)
+
+    back = asyncio.create_task(come_back())
+    [waits] = doubler.submit(16)
+    await asyncio.sleep(0)
+    doubler.gate.set()
+    await asyncio.gather(back, waits)
+
+    assert doubler.batches == [[2, 4, 6], [16, 4, 8, 12]]
+
+
+async def test_where_nobody_comes_back_those_who_wait_do_not_wait_long() -> None:
+    doubler = Doubler()
+    first = await doubler.hold(2, 4, 6)
+    [waits] = doubler.submit(16)
+    await asyncio.sleep(0)
+    doubler.gate.set()
+    await asyncio.gather(*first)
+
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert waits.done()
+
+
 async def test_a_batch_holds_no_more_than_the_most() -> None:
     doubler = Doubler(most=2)
 
