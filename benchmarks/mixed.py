@@ -65,8 +65,8 @@ def measure(*, rounds: int = 5, seconds: int = 2) -> list[Figure]:
                     drain.append((after.count - before.count) / (until - began))
                     wait_for_mails(sink, MAILS)
     bound = (
-        "Python runs one thread at a time, and either alone keeps it busy: the two shares add up to little "
-        "more than 1. Which of them gets more is a choice (`_APART` in `journal.py`). The daemon "
+        "Python runs one thread at a time, and either alone keeps it busy: the two shares add up to about "
+        "1. Which of them gets more is a choice (`_APART` in `journal.py`). The daemon "
         f"uses {statistics.median(cores):.2f} of two cores, which wrk and the mail server need as well."
     )
     return [

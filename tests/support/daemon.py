@@ -228,13 +228,8 @@ async def command(
         given.seek(0)
         files = (0 if standard_input is None else given.fileno(), out.fileno(), err.fileno())
         process = await started("pingpilot", *words, settings=settings, folder=folder, files=files)
-        try:
-            async with asyncio.timeout(ENDS_WITHIN):
-                code = await process.wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        async with _ending(process):
+            code = await process.wait()
         out.seek(0)
         err.seek(0)
         return Ended(code, out.read().decode(), err.read().decode())
@@ -287,14 +282,21 @@ async def execute(
         stderr=pipe,
         stdin=None if standard_input is None else pipe,
     )
+    async with _ending(process):
+        out, err = await process.communicate(standard_input)
+    return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+@asynccontextmanager
+async def _ending(process: Process) -> AsyncIterator[None]:
+    """Give a process so long to end, and leave none that has not."""
     try:
         async with asyncio.timeout(ENDS_WITHIN):
-            out, err = await process.communicate(standard_input)
+            yield
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return Ended(process.returncode or 0, out.decode(), err.decode())
 
 
 @asynccontextmanager
