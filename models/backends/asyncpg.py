@@ -20,7 +20,7 @@ from tortoise.backends.base.client import (
 from tortoise.connection import get_connections
 
 from models.backends import LEASES
-from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, no_answer_within
+from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, in_short, no_answer_within
 from models.backends.statements import statement
 from models.work import Ask, AskAll, Asked, Work
 from pingpilot.database_url import parse_postgres_url
@@ -76,6 +76,7 @@ def _pool(url: str, *, most: int, patience: float | None) -> dict[str, Any]:
         "maxsize": most,
         "patience": patience,
         "session": {**_SESSION, **_time_limits(patience)},
+        "connect": partial(_reach, parse_postgres_url(url).host),
         "reset": _keep_session,
     }
     return {"engine": __name__, "credentials": credentials}
@@ -88,9 +89,21 @@ async def connect(url: str, *, command_timeout: float) -> Any:
     once, or by `close`, for which the server has to answer.
     """
     with our_errors():
-        return await asyncpg.connect(
-            **_how_to_connect(url), command_timeout=command_timeout, statement_cache_size=0
-        )
+        place = parse_postgres_url(url).host
+        arguments = {**_how_to_connect(url), "command_timeout": command_timeout, "statement_cache_size": 0}
+        return await _reach(place, **arguments)
+
+
+async def _reach(place: str | None, *args: Any, **arguments: Any) -> Any:
+    """Return a connection, as asyncpg does.
+
+    Raises `DatabaseUnavailable` where there is no way to the server, and names its `place` from the URL:
+    the system says neither which name is unknown nor which socket is missing.
+    """
+    try:
+        return await asyncpg.connect(*args, **arguments)
+    except OSError as exc:
+        raise DatabaseUnavailable(in_short(exc) + (f", at {place}" if place else "")) from exc
 
 
 @asynccontextmanager

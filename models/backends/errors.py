@@ -41,9 +41,14 @@ def as_ours(
     except conflicts as exc:
         raise IntegrityConflict(f"The database refused a row: {exc}") from exc
     except failures as exc:
-        lines = str(exc).splitlines() or (["no answer in time"] if isinstance(exc, TimeoutError) else [])
         kind = Undone if isinstance(exc, undone) else DatabaseUnavailable
-        raise kind(told.get(type(exc)) or ": ".join([type(exc).__name__, *lines[:1]])) from exc
+        raise kind(told.get(type(exc)) or in_short(exc)) from exc
+
+
+def in_short(error: Exception) -> str:
+    """Return an error's kind and the first line of what it says."""
+    lines = str(error).splitlines() or (["no answer in time"] if isinstance(error, TimeoutError) else [])
+    return ": ".join([type(error).__name__, *lines[:1]])
 
 
 def no_answer_within(seconds: float) -> DatabaseUnavailable:

@@ -6,9 +6,10 @@ An SQLite file has one daemon at a time, which is made sure of here.
 import fcntl
 import os
 import secrets
+import shlex
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -40,7 +41,8 @@ def new_identity(settings: Settings) -> Iterator[Identity]:
     gets the lock knows that they are all dead: the system lets go of it as a process ends, and never before.
 
     On SQLite the place is the database's own file, whatever path leads to it. Raises `SettingsError` where
-    another daemon has it: two would write it in turns, and hear nothing of each other; also where the file is
+    another daemon has it: two would write it in turns, and hear nothing of each other; where the file has
+    several names, by each of which a daemon would find itself alone; also where the file is
     there and can't be locked, such as one of another user's. On PostgreSQL it is a folder and a port, and
     whoever finds it taken knows of nobody; so does one who can't write there.
     """
@@ -48,6 +50,7 @@ def new_identity(settings: Settings) -> Iterator[Identity]:
     path = sqlite_path(settings.database)
     if path:
         path = path.resolve()
+        _check_names(path)
         lock = path.with_name(f"{path.name}.daemon-lock")
     else:
         lock = settings.data_dir / f"daemon-{settings.http_port}-lock"
@@ -76,6 +79,22 @@ def new_identity(settings: Settings) -> Iterator[Identity]:
         file.truncate()
         file.flush()
         yield Identity(name, tuple(predecessors))
+
+
+def _check_names(path: Path) -> None:
+    """Check that an SQLite file has one name. Raises `SettingsError`.
+
+    What is written lies beside the file, under the file's name, until SQLite carries it over: who opens it by
+    another name misses that, and damages the file (https://www.sqlite.org/howtocorrupt.html).
+    """
+    with suppress(OSError):  # it is not there yet, or is no file: the database tells
+        names = path.stat().st_nlink
+        if names > 1 and path.is_file():
+            raise SettingsError(
+                f"{path} has {names} names (hard links), and SQLite damages a file that is opened by two of "
+                f"them: remove the others, which `find / -samefile {shlex.quote(str(path))}` lists. "
+                "`pingpilot backup` makes a copy."
+            )
 
 
 def _locked(path: Path) -> TextIO:

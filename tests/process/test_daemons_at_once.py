@@ -61,6 +61,7 @@ async def test_three_that_start_at_once_on_an_empty_database_make_it_once_and_al
             made = a_daemon(settings, database_url=through(direct), folder=folder)
             daemons.append(await stack.enter_async_context(made))
         await asyncio.gather(*(each.start() for each in daemons))
+        of_the_start = "".join(each.log for each in daemons)
         marks = {(await each.get("/readyz")).headers[DATABASE_MARK] for each in daemons}
         keys = await linked_accounts(direct, platforms, EVENTS)
         posts = [
@@ -82,4 +83,5 @@ async def test_three_that_start_at_once_on_an_empty_database_make_it_once_and_al
     assert (platforms.telegram.conflicts, platforms.discord.takeovers) == ([], [])
     assert listening == [{"count": len(daemons)}]
     assert codes == [0, 0, 0]
-    assert "warning" not in "".join(each.log for each in daemons)
+    assert "warning" not in of_the_start  # later, a busy machine may cost one its lead, and is told so
+    assert "[error" not in "".join(each.log for each in daemons)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -98,6 +99,23 @@ async def test_a_sqlite_file_has_one_daemon_whatever_leads_to_it(
         process.wait()
 
     assert identity(others[1]).name
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+async def test_a_sqlite_file_with_several_names_has_no_daemon_until_one_is_left(
+    here: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (file := tmp_path / "data" / "pingpilot.sqlite3").touch()
+    (other := tmp_path / "a copy.sqlite3").hardlink_to(file)
+    by_the_other = Settings(database_url=f"sqlite://{other}")
+    for path, settings in ((file, here), (other, by_the_other)):
+        with pytest.raises(SettingsError, match=f"^{path} has 2 names") as refusal:
+            identity(settings)
+        assert f"`find / -samefile {shlex.quote(str(path))}`" in str(refusal.value)
+    other.unlink()
+
+    assert identity(here).name
 
 
 async def test_who_was_killed_is_known_to_all_who_come_after(

@@ -87,7 +87,8 @@ async def test_a_database_whose_name_nobody_knows_is_one_sentence(
 
     assert ended.code == 2
     assert ended.err == (
-        "Error: The database can't be used (TimeoutError: no answer in time): check PINGPILOT_DATABASE_URL.\n"
+        "Error: The database can't be used (TimeoutError: no answer in time, at db.example.com): "
+        "check PINGPILOT_DATABASE_URL.\n"
     )
 
 

@@ -73,9 +73,31 @@ async def test_a_file_that_is_no_database_fails_each_call_at_once(unusable: str,
 async def test_a_server_that_is_away_fails_each_call_at_once(call: Call) -> None:
     async with not_yet_open("postgres://somebody:a-password@127.0.0.1:1/pingpilot"):
         for _ in range(2):
-            with pytest.raises(DatabaseUnavailable, match=r"^ConnectionRefusedError: "):
+            with pytest.raises(DatabaseUnavailable, match=r"^ConnectionRefusedError: .+, at 127.0.0.1:1$"):
                 async with asyncio.timeout(10):
                     await call()
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        (
+            "%2Fno%20such%2Ffolder",
+            "FileNotFoundError: [Errno 2] No such file or directory, at /no such/folder",
+        ),
+        ("nobody.invalid:5433", ", at nobody.invalid:5433"),
+    ],
+)
+@pytest.mark.parametrize("call", [by_the_models, by_sql, in_a_transaction])
+async def test_a_server_to_which_no_way_leads_is_named_without_its_password(
+    call: Call, host: str, said: str
+) -> None:
+    async with not_yet_open(f"postgres://somebody:a-password@{host}/pingpilot"):
+        with pytest.raises(DatabaseUnavailable) as failure:
+            await call()
+
+    assert str(failure.value).endswith(said)
+    assert "a-password" not in str(failure.value)
 
 
 @pytest.mark.parametrize("call", [by_the_models, by_sql, in_a_transaction])
