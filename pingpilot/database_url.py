@@ -6,6 +6,7 @@ sentence about a wrong URL repeats anything of it that might be a part of the pa
 
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,8 +32,17 @@ _WITHOUT_EFFECT = frozenset(
 )
 """What is meant for libpq alone; the driver has nothing of the kind."""
 _KNOWN = _PASSED_ON | _PLACE | _WITHOUT_EFFECT | {"connect_timeout"}
-_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_TLS_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+_CHOICES = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslnegotiation": ("postgres", "direct"),
+    "ssl_min_protocol_version": _TLS_VERSIONS,
+    "ssl_max_protocol_version": _TLS_VERSIONS,
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+}
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
+_OF_TLS = ("sslcert", "sslkey", "sslcrl", "ssl_min_protocol_version", "ssl_max_protocol_version")
+_OF_HOME = {"sslcert": "~/.postgresql/postgresql.crt", "sslkey": "~/.postgresql/postgresql.key"}
 _SYSTEM = "system"  # libpq's word for the certificates that the machine trusts
 
 _RAW = (
@@ -47,16 +57,23 @@ _HALF_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class PostgresUrl:
-    """A PostgreSQL database and how to reach it; `dsn` is in asyncpg's form, without the password."""
+    """A PostgreSQL database and how to reach it.
+
+    `dsn` is in asyncpg's form, without the password; `dsns` has one for each host, in the order in which they
+    are tried.
+    """
 
     dsn: str
+    dsns: tuple[str, ...]
     host: str | None
     user: str | None
     password: str | None = field(repr=False)
     database: str
     connect_timeout: int | None
-    trusts_system: bool
-    """Whether the server proves itself by a certificate that this machine trusts."""
+    tls: Mapping[str, str] | None
+    """What else is said of TLS where the server proves itself by a certificate that this machine trusts, for
+    which the driver has no word; None where `dsn` says it all.
+    """
 
 
 def check_database_url(url: str) -> str:
@@ -118,12 +135,9 @@ def parse_postgres_url(url: str) -> PostgresUrl:
         named = [(name, named[0][1]) for name in given["host"].split(",")]
     if given.get("port"):
         named = [(name, given["port"]) for name, _ in named]
-    trusts_system = given.get("sslrootcert") == _SYSTEM
-    passed_on = {
-        name: value
-        for name, value in given.items()
-        if value and name in _PASSED_ON and not (trusts_system and name.startswith("ssl"))
-    }
+    trusts_system = _said("sslrootcert", given) == _SYSTEM
+    not_passed_on = {"sslmode", "sslrootcert", *_OF_TLS} if trusts_system else frozenset()
+    passed_on = {name: value for name, value in given.items() if value and name in _PASSED_ON - not_passed_on}
     if named[0][1] and not named[0][0]:  # the driver's own hosts are tried, at this port
         passed_on["port"], named = named[0][1], [("", "")]
     places = []
@@ -131,16 +145,29 @@ def parse_postgres_url(url: str) -> PostgresUrl:
         is_bare = ":" in name and not name.startswith(("/", "["))
         host = f"[{name}]" if is_bare else name
         places.append(quote(host, safe="[]:" if host.startswith("[") else "") + (port and f":{port}"))
+    login = f"postgres://{quote(user, safe='')}{user and '@'}"
+    end = f"/{quote(database, safe='')}" + (f"?{urlencode(passed_on)}" if passed_on else "")
     return PostgresUrl(
-        dsn=f"postgres://{quote(user, safe='')}{user and '@'}{','.join(places)}/{quote(database, safe='')}"
-        + (f"?{urlencode(passed_on)}" if passed_on else ""),
+        dsn=f"{login}{','.join(places)}{end}",
+        dsns=tuple(f"{login}{place}{end}" for place in places),
         host=",".join(f"{name}{port and f':{port}'}" for name, port in named) or None,
         user=user or None,
         password=given.get("password") or password or None,
         database=database,
         connect_timeout=int(given.get("connect_timeout") or 0) or None,
-        trusts_system=trusts_system,
+        tls={name: said for name in _OF_TLS if (said := _said(name, given))} if trusts_system else None,
     )
+
+
+def _said(name: str, given: Mapping[str, str]) -> str:
+    """Return what a parameter is: as the URL has it, else as libpq's variable says, or its file at home."""
+    said = given.get(name) or os.environ.get(_libpqs_variable(name))
+    at_home = os.path.expanduser(_OF_HOME.get(name, ""))
+    return said or (at_home if os.access(at_home, os.R_OK) else "")
+
+
+def _libpqs_variable(parameter: str) -> str:
+    return f"PG{parameter.replace('_', '').upper()}"
 
 
 def _check_host(name: str, port: str) -> None:
@@ -160,22 +187,44 @@ def _check_parameters(given: Mapping[str, str]) -> None:
             f"has the parameter {', '.join(unknown)}, which has no meaning here: remove it. PostgreSQL's own "
             "settings are given as options=-c%20name%3Dvalue"
         )
-    mode = given.get("sslmode")
-    if mode is not None and mode not in _SSL_MODES:
-        raise ValueError(f"has a wrong sslmode: it is one of {', '.join(_SSL_MODES)}")
+    for name, choices in _CHOICES.items():
+        if _said(name, given) not in ("", *choices):
+            who = "has" if given.get(name) else f"is given by {_libpqs_variable(name)}"
+            raise ValueError(f"{who} a wrong {name}: it is one of {', '.join(choices)}")
     if given.get("channel_binding") == "require" or given.get("gssencmode") == "require":
         name = "channel_binding" if given.get("channel_binding") == "require" else "gssencmode"
         raise ValueError(
             f"asks for {name}=require, which PingPilot's driver can't do: remove it. "
             "sslmode=verify-full&sslrootcert=system makes sure of the server"
         )
-    if given.get("sslrootcert") == _SYSTEM and mode not in (None, "verify-full"):
+    if _said("sslrootcert", given) == _SYSTEM and _said("sslmode", given) not in ("", "verify-full"):
         raise ValueError("has sslrootcert=system, with which sslmode has to be verify-full")
     for name in _FILES:
         file = given.get(name)
         if file and not (name == "sslrootcert" and file == _SYSTEM) and not os.access(file, os.R_OK):
             raise ValueError(f"names a file as {name} that does not exist or can't be read")
+    _check_certificates(given)
     for name in ("connect_timeout", "port"):
         if not re.fullmatch(r"\d{0,5}", given.get(name, "")):
             raise ValueError(f"has a {name} that is not a whole number")
     _check_host("", given.get("port", ""))
+
+
+def _check_certificates(given: Mapping[str, str]) -> None:
+    """Check the files of TLS, which can be read. Raises `ValueError`: OpenSSL does not name the file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for name in ("sslrootcert", "sslcrl"):
+        file = given.get(name)
+        if file and file != _SYSTEM:
+            try:
+                context.load_verify_locations(cafile=file)
+            except ssl.SSLError:
+                raise ValueError(f"names a file as {name} that holds nothing of the kind in PEM") from None
+    if given.get("sslcert"):
+        try:
+            context.load_cert_chain(given["sslcert"], _said("sslkey", given) or None, password="")
+        except (ssl.SSLError, OSError):
+            raise ValueError(
+                "names a certificate as sslcert that can't be used: it and its sslkey have to be PEM files, "
+                "belong together, and need no password"
+            ) from None

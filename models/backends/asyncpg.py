@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from functools import partial
@@ -23,7 +24,7 @@ from models.backends import LEASES
 from models.backends.errors import OF_ALL, GuardedTransaction, as_ours, in_short, no_answer_within
 from models.backends.statements import statement
 from models.work import Ask, AskAll, Asked, Work
-from pingpilot.database_url import parse_postgres_url
+from pingpilot.database_url import PostgresUrl, parse_postgres_url
 from pingpilot.errors import CommitInDoubt, DatabaseUnavailable, PingPilotError
 
 T = TypeVar("T")
@@ -33,6 +34,8 @@ _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClie
 # What says nothing of the server's mind: the connection broke, or was cut off
 _NO_ANSWER = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _CONNECTS_WITHIN = 3.0  # seconds
+_HOST_ANSWERS_WITHIN = 1.2  # seconds, where another one is left: less than a lease may wait for a connection
+_SILENT_FOR = 30.0  # seconds for which a host that gave no answer is tried after the others
 _SESSION = {
     "synchronous_commit": "on",
     # A session keeps what it planned while a table was empty, and goes through all of it as it grows, for
@@ -76,7 +79,7 @@ def _pool(url: str, *, most: int, patience: float | None) -> dict[str, Any]:
         "maxsize": most,
         "patience": patience,
         "session": {**_SESSION, **_time_limits(patience)},
-        "connect": partial(_reach, parse_postgres_url(url).host),
+        "connect": partial(_reach, parse_postgres_url(url)),
         "reset": _keep_session,
     }
     return {"engine": __name__, "credentials": credentials}
@@ -89,21 +92,40 @@ async def connect(url: str, *, command_timeout: float) -> Any:
     once, or by `close`, for which the server has to answer.
     """
     with our_errors():
-        place = parse_postgres_url(url).host
         arguments = {**_how_to_connect(url), "command_timeout": command_timeout, "statement_cache_size": 0}
-        return await _reach(place, **arguments)
+        return await _reach(parse_postgres_url(url), **arguments)
 
 
-async def _reach(place: str | None, *args: Any, **arguments: Any) -> Any:
-    """Return a connection, as asyncpg does.
+_silent_until: dict[str, float] = {}
+"""When a host that gave no answer, by its DSN, is tried in its turn again, by the monotonic clock."""
 
-    Raises `DatabaseUnavailable` where there is no way to the server, and names its `place` from the URL:
-    the system says neither which name is unknown nor which socket is missing.
+
+async def _reach(place: PostgresUrl, dsn: str, *, timeout: float, **arguments: Any) -> Any:
+    """Return a connection, as asyncpg does, to the first of the place's hosts that gives one.
+
+    asyncpg has one time limit for all of them, which a first one that is silent uses up, such as a machine
+    that is off. Raises `DatabaseUnavailable` where there is no way to the server, and names its place from
+    the URL: the system says neither which name is unknown nor which socket is missing.
     """
+    now, end = time.monotonic(), time.monotonic() + timeout
+    dsns = sorted(place.dsns, key=lambda each: _silent_until.get(each, 0) > now)
+    if len(dsns) == 1 or "target_session_attrs=prefer-standby" in dsn:  # it has to see all of them
+        dsns = [dsn]
     try:
-        return await asyncpg.connect(*args, **arguments)
+        while True:
+            host = dsns.pop(0)
+            left = max(end - time.monotonic(), 0.1)
+            try:
+                return await asyncpg.connect(
+                    host, timeout=min(left, _HOST_ANSWERS_WITHIN) if dsns else left, **arguments
+                )
+            except (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched) as exc:
+                if isinstance(exc, TimeoutError):
+                    _silent_until[host] = time.monotonic() + _SILENT_FOR
+                if not dsns:
+                    raise
     except OSError as exc:
-        raise DatabaseUnavailable(in_short(exc) + (f", at {place}" if place else "")) from exc
+        raise DatabaseUnavailable(in_short(exc) + (f", at {place.host}" if place.host else "")) from exc
 
 
 @asynccontextmanager
@@ -158,9 +180,31 @@ def _how_to_connect(url: str) -> dict[str, Any]:
     place = parse_postgres_url(url)
     timeout = min(place.connect_timeout or _CONNECTS_WITHIN, _CONNECTS_WITHIN)
     arguments: dict[str, Any] = {"dsn": place.dsn, "password": place.password, "timeout": timeout}
-    if place.trusts_system:
-        arguments["ssl"] = ssl.create_default_context()
+    if place.tls is not None:
+        arguments["ssl"] = _trusting_system(place.tls)
     return arguments
+
+
+def _trusting_system(tls: Mapping[str, str]) -> ssl.SSLContext:
+    """Return what libpq makes of `sslrootcert=system` and the other parameters of TLS.
+
+    Raises `DatabaseUnavailable` for a file that can't be used.
+    """
+    context = ssl.create_default_context()
+    with our_errors():
+        if certificate := tls.get("sslcert"):
+            context.load_cert_chain(certificate, tls.get("sslkey"), password="")
+        if revoked := tls.get("sslcrl"):
+            context.load_verify_locations(cafile=revoked)
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
+    for name, bound in (
+        ("ssl_min_protocol_version", "minimum_version"),
+        ("ssl_max_protocol_version", "maximum_version"),
+    ):
+        if version := tls.get(name):
+            setattr(context, bound, ssl.TLSVersion[version.replace(".", "_")])
+    context.set_alpn_protocols(["postgresql"])  # which a server wants that is spoken to in TLS at once
+    return context
 
 
 class _PoolerBetweenError(DatabaseUnavailable):

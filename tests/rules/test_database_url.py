@@ -63,6 +63,18 @@ def test_an_encoded_password_is_read_whole() -> None:
             "asks for channel_binding=require",
         ),
         ("postgres://localhost/db?sslmode=require&sslrootcert=system", "sslmode has to be verify-full"),
+        (
+            "postgres://localhost/db?target_session_attrs=rw",
+            "target_session_attrs: it is one of any, read-write",
+        ),
+        ("postgres://localhost/db?sslnegotiation=fast", "has a wrong sslnegotiation: it is one of postgres"),
+        ("postgres://localhost/db?ssl_min_protocol_version=1.2", "has a wrong ssl_min_protocol_version"),
+        (f"postgres://localhost/db?sslrootcert={__file__}", "names a file as sslrootcert that holds nothing"),
+        (f"postgres://localhost/db?sslcrl={__file__}", "names a file as sslcrl that holds nothing"),
+        (
+            f"postgres://localhost/db?sslcert={__file__}&sslkey={__file__}",
+            "names a certificate as sslcert that",
+        ),
     ],
 )
 def test_what_else_is_wrong_is_told_with_what_to_do(
@@ -74,6 +86,23 @@ def test_what_else_is_wrong_is_told_with_what_to_do(
         load_settings()
 
     assert "swordfish" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("PGTARGETSESSIONATTRS", "rw", "it is given by PGTARGETSESSIONATTRS a wrong target_session_attrs"),
+        ("PGSSLROOTCERT", "system", "sslmode has to be verify-full"),
+    ],
+)
+def test_what_libpqs_variables_add_is_judged_too(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv("PINGPILOT_DATABASE_URL", "postgres://localhost/db?sslmode=require")
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SettingsError, match=sentence):
+        load_settings()
 
 
 def test_a_sockets_folder_may_have_a_longer_name_than_a_host() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -93,6 +94,17 @@ async def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
     assert secured.starts == []
 
 
+async def test_the_environment_may_have_the_machines_certificates_vouch(
+    secured: PostgresFront, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSSLROOTCERT", "system")
+
+    with pytest.raises(DatabaseUnavailable, match="certificate"):
+        await is_current(f"postgres://{LOGIN}@127.0.0.1:{secured.port}/{name}")
+
+    assert secured.starts == []
+
+
 async def test_the_machines_certificates_may_vouch(
     secured: PostgresFront, name: str, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +115,36 @@ async def test_the_machines_certificates_may_vouch(
 
     assert await shown(url, "synchronous_commit") == "on"
     assert secured.encrypted
+
+
+@pytest.mark.parametrize("by_the_environment", [False, True])
+async def test_the_machines_certificates_may_vouch_for_a_server_that_wants_one_of_ours(
+    folder: str,
+    name: str,
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    by_the_environment: bool,
+) -> None:
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    authority.configure_trust(serving)
+    serving.verify_mode = ssl.CERT_REQUIRED
+    authority.cert_pem.write_to_path(str(trusted := tmp_path / "trusted.pem"))
+    ours = authority.issue_cert("ada@example.com")
+    ours.private_key_pem.write_to_path(str(key := tmp_path / "ada.key"))
+    ours.cert_chain_pems[0].write_to_path(str(certificate := tmp_path / "ada.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    parameters = {"sslrootcert": "system", "sslcert": str(certificate), "sslkey": str(key)}
+    if by_the_environment:
+        for each, value in parameters.items():
+            monkeypatch.setenv(f"PG{each.upper()}", value)
+    query = "" if by_the_environment else f"?{urlencode(parameters)}"
+    async with PostgresFront(f"{folder}/.s.PGSQL.5432", serving=serving).running() as front:
+        assert await is_current(f"postgres://{LOGIN}@127.0.0.1:{front.port}/{name}{query}")
+
+    assert front.encrypted
 
 
 async def test_a_server_without_tls_is_refused_where_tls_is_required(plain: PostgresFront, name: str) -> None:
@@ -127,23 +169,39 @@ async def test_options_and_application_name_reach_the_server(plain: PostgresFron
     assert await shown(f"{url}?options=-c%20work_mem%3D7MB", "work_mem") == "7MB"
 
 
-async def test_connect_timeout_ends_the_wait_for_a_silent_server(name: str) -> None:
-    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await silence.wait()
+class Silent:
+    """A server that takes connections and says nothing, as a machine that hangs."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.asked = 0
+        self._end = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Silent"]:
+        server = await asyncio.start_server(self._say_nothing, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            self._end.set()
+            server.close()
+            await server.wait_closed()
+
+    async def _say_nothing(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.asked += 1
+        await self._end.wait()
         writer.close()
 
-    silence = asyncio.Event()
-    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+
+async def test_connect_timeout_ends_the_wait_for_a_silent_server(name: str) -> None:
     begun = monotonic()
 
-    with pytest.raises(DatabaseUnavailable, match="no answer in time"):
-        await shown(f"postgres://{LOGIN}@127.0.0.1:{port}/{name}?connect_timeout=1", "work_mem")
+    async with Silent().running() as silent:
+        with pytest.raises(DatabaseUnavailable, match="no answer in time"):
+            await shown(f"postgres://{LOGIN}@127.0.0.1:{silent.port}/{name}?connect_timeout=1", "work_mem")
 
     assert monotonic() - begun < 20
-    silence.set()
-    server.close()
-    await server.wait_closed()
 
 
 async def test_a_socket_is_named_as_a_parameter_or_in_place_of_the_host(folder: str, name: str) -> None:
@@ -181,6 +239,30 @@ async def test_the_second_of_two_hosts_is_used_where_the_first_is_away(
     url = f"postgres://{LOGIN}@127.0.0.1:9,127.0.0.1:{plain.port}/{name}?sslmode=disable"
 
     assert await is_current(url)
+
+
+async def test_the_second_of_two_hosts_is_used_where_the_first_is_silent_and_then_goes_first(
+    plain: PostgresFront, name: str
+) -> None:
+    async with Silent().running() as silent:
+        hosts = f"127.0.0.1:{silent.port},127.0.0.1:{plain.port}"
+        url = f"postgres://{LOGIN}@{hosts}/{name}?sslmode=disable&target_session_attrs=read-write"
+
+        assert await is_current(url)
+        assert await is_current(url)
+
+    assert silent.asked == 1
+
+
+async def test_no_host_is_used_that_is_not_of_the_kind_which_is_asked_for(
+    plain: PostgresFront, name: str
+) -> None:
+    hosts = f"127.0.0.1:9,127.0.0.1:{plain.port}"
+    url = f"postgres://{LOGIN}@{hosts}/{name}?sslmode=disable&target_session_attrs="
+
+    assert await is_current(f"{url}prefer-standby")
+    with pytest.raises(DatabaseUnavailable, match="None of the hosts match"):
+        await is_current(f"{url}standby")
 
 
 async def test_a_connection_whose_server_said_farewell_is_given_up(folder: str, name: str, url: str) -> None:
