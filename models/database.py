@@ -268,10 +268,14 @@ async def checkpoint() -> None:
 async def answers() -> None:
     """Return when an event could be written. Raises `DatabaseUnavailable` when it can't be.
 
-    Takes the locks that its tables ask for, and writes nothing.
+    Takes the locks that its tables ask for, and writes nothing. PostgreSQL gives them in a transaction
+    that may only read as well, which hosting services make of all once the disk is full.
     """
     async with transaction() as database:
         if is_postgres(database):
+            [row] = await query(database, "SHOW transaction_read_only")
+            if row["transaction_read_only"] == "on":
+                raise DatabaseUnavailable("it may only be read: default_transaction_read_only is on")
             for mode, tables in _LOCKS_OF_AN_EVENT.items():
                 await database.execute_query(f"LOCK TABLE {', '.join(tables)} IN {mode} MODE")
 

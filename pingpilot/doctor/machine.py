@@ -119,8 +119,9 @@ async def migrations(settings: Settings) -> Finding:
     except NewerSchema as exc:
         sentence, _, advice = str(exc).partition(": ")
         return Finding("schema", Level.PROBLEM, f"{sentence}.", f"{advice[0].upper()}{advice[1:]}")
-    except DatabaseUnavailable:
-        current = False
+    except DatabaseUnavailable as exc:
+        advice = f"Check {settings.database_variable}, and who may read and write there."
+        return Finding("schema", Level.PROBLEM, f"It can't be looked at: {exc}.", advice)
     if current:
         return Finding("schema", Level.OK, "Up to date.")
     return Finding(

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from aiohttp import web
@@ -199,6 +199,25 @@ async def test_a_database_that_is_away_is_a_problem(doctor: Doctor, tmp_path: Pa
     assert not report.healthy
     assert "Check PINGPILOT_DATABASE_URL" in report.text("database")
     assert report.levels["schema"] == "off"  # `pingpilot migrate` would not help
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize(
+    ("option", "subject", "said"),
+    [
+        ("default_transaction_read_only=on", "database", "No event can be stored: it may only be read"),
+        ("role=pg_monitor", "schema", "It can't be looked at: InsufficientPrivilegeError: permission denied"),
+    ],
+)
+async def test_a_postgresql_that_lets_us_in_and_no_further_is_a_problem(
+    doctor: Doctor, database_url: str, tmp_path: Path, *, option: str, subject: str, said: str
+) -> None:
+    url = f"{database_url}&options={quote(f'-c {option}')}"
+
+    report = await doctor(tmp_path, {"PINGPILOT_DATABASE_URL": url, "PINGPILOT_HTTP_PORT": str(free_port())})
+
+    assert report.levels[subject] == "problem"
+    assert report.text(subject).startswith(said)
 
 
 async def test_a_database_that_takes_no_event_is_a_problem(doctor: Doctor, daemon: Daemon) -> None:
