@@ -6,10 +6,9 @@ An SQLite file has one daemon at a time, which is made sure of here.
 import fcntl
 import os
 import secrets
-import shlex
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -19,6 +18,7 @@ import structlog
 from pingpilot.config import PREFIX, Settings
 from pingpilot.database_url import sqlite_path
 from pingpilot.errors import SettingsError
+from pingpilot.storage.names import check_names
 
 _REMEMBERED = 10  # names of those who were here before; leases of older ones have run out
 
@@ -49,8 +49,8 @@ def new_identity(settings: Settings) -> Iterator[Identity]:
     name = f"{socket.gethostname()}:{settings.http_port}:{secrets.token_hex(8)}"
     path = sqlite_path(settings.database)
     if path:
-        path = path.resolve()
-        _check_names(path)
+        path = Path(os.path.realpath(path))  # `resolve` fails where links go round in a circle
+        check_names(path)
         lock = path.with_name(f"{path.name}.daemon-lock")
     else:
         lock = settings.data_dir / f"daemon-{settings.http_port}-lock"
@@ -79,22 +79,6 @@ def new_identity(settings: Settings) -> Iterator[Identity]:
         file.truncate()
         file.flush()
         yield Identity(name, tuple(predecessors))
-
-
-def _check_names(path: Path) -> None:
-    """Check that an SQLite file has one name. Raises `SettingsError`.
-
-    What is written lies beside the file, under the file's name, until SQLite carries it over: who opens it by
-    another name misses that, and damages the file (https://www.sqlite.org/howtocorrupt.html).
-    """
-    with suppress(OSError):  # it is not there yet, or is no file: the database tells
-        names = path.stat().st_nlink
-        if names > 1 and path.is_file():
-            raise SettingsError(
-                f"{path} has {names} names (hard links), and SQLite damages a file that is opened by two of "
-                f"them: remove the others, which `find / -samefile {shlex.quote(str(path))}` lists. "
-                "`pingpilot backup` makes a copy."
-            )
 
 
 def _locked(path: Path) -> TextIO:

@@ -20,8 +20,9 @@ from pingpilot.accounts.unsubscribing import Unsubscriber
 from pingpilot.clock import STEP
 from pingpilot.config import PREFIX, Settings
 from pingpilot.database_url import parse_postgres_url, sqlite_path
-from pingpilot.errors import DatabaseUnavailable, NewerSchema
+from pingpilot.errors import DatabaseUnavailable, NewerSchema, SettingsError
 from pingpilot.listening import listening_socket
+from pingpilot.storage.names import check_names
 from pingpilot.telemetry.findings import Finding, Level
 
 SCARCE, FULL = 1024**3, 100 * 1024**2
@@ -38,10 +39,8 @@ async def database(settings: Settings) -> Finding:
     """Whether the database answers and is sound; a SQLite file need not exist yet."""
     path = sqlite_path(settings.database)
     try:
-        if path and not path.is_symlink() and not path.exists():
-            return _folder(settings, path.parent)
-        if path and not path.is_file():
-            return _not_usable(settings, f"{path} is no file, or leads to none.")
+        if path and (found := _before_opening(settings, path)):
+            return found
         async with open_database(settings.database):
             await connection().execute_query("SELECT 1")
         if path:
@@ -73,6 +72,19 @@ async def obstacle_to_events(settings: Settings) -> Finding | None:
     except DatabaseUnavailable as exc:
         advice = "Find out which program keeps it locked, or why it may only be read."
         return Finding("database", Level.PROBLEM, f"No event can be stored: {exc}.", advice)
+    return None
+
+
+def _before_opening(settings: Settings, path: Path) -> Finding | None:
+    """Return what is to be said of an SQLite file that need not be opened for that, or must not be."""
+    if not path.is_symlink() and not path.exists():
+        return _folder(settings, path.parent)
+    if not path.is_file():
+        return _not_usable(settings, f"{path} is no file, or leads to none.")
+    try:
+        check_names(path)
+    except SettingsError as exc:
+        return Finding("database", Level.PROBLEM, str(exc))
     return None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pingpilot.database_url import sqlite_path
 from pingpilot.errors import InvalidInput, NotFound, PingPilotError
+from pingpilot.storage.names import check_names
 
 _LOCKED_FOR = 10.0  # seconds that another program may keep the database locked
 
@@ -15,13 +16,15 @@ def back_up(database_url: str, target: Path) -> None:
 
     SQLite's online backup reads one snapshot; writers go on meanwhile. The file gets its name when it is
     whole. Raises `InvalidInput` where a backup can't be made like this, `NotFound` where there is no
-    database, `PingPilotError` where the copy fails.
+    database, `SettingsError` where it has another name, by which there may be more in it, `PingPilotError`
+    where the copy fails.
     """
     source = sqlite_path(database_url)
     if source is None:
         raise InvalidInput("This is a PostgreSQL database: use pg_dump, which copies it while it runs.")
     if not source.exists():
         raise NotFound(f"There is no database at {source} yet.")
+    check_names(source)
     if target.exists():
         raise InvalidInput(f"{target} exists already: choose another name, a backup replaces nothing.")
     if not target.parent.is_dir():

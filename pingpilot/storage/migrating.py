@@ -8,8 +8,10 @@ from asyncio.subprocess import DEVNULL, PIPE
 
 from models.database import is_current, migrate
 from pingpilot.config import PREFIX, Settings, load_settings
+from pingpilot.database_url import sqlite_path
 from pingpilot.errors import DatabaseUnavailable, PingPilotError, SettingsError
 from pingpilot.loops import leave
+from pingpilot.storage.names import check_names
 
 
 async def prepare_database(settings: Settings) -> None:
@@ -19,6 +21,8 @@ async def prepare_database(settings: Settings) -> None:
     It ends with this one, however this one ends, since its standard input does.
     """
     variable = settings.database_variable
+    if path := sqlite_path(settings.database):
+        check_names(path)
     try:
         if settings.database_direct_url:
             from models.backends.asyncpg import place_of  # noqa: PLC0415  # 2 MB for SQLite's users

@@ -17,7 +17,8 @@ from pingpilot.config import Settings
 from pingpilot.daemon.identity import Identity, new_identity
 from pingpilot.errors import SettingsError
 from pingpilot.sandbox.faults import Fault
-from tests.support.daemon import Daemon, a_daemon, command, environment
+from tests.support.daemon import Daemon, a_daemon, command, environment, execute
+from tests.support.executables import executable_of
 from tests.support.platforms import Platforms
 
 PROGRAM = """
@@ -114,6 +115,65 @@ async def test_a_sqlite_file_with_several_names_has_no_daemon_until_one_is_left(
             identity(settings)
         assert f"`find / -samefile {shlex.quote(str(path))}`" in str(refusal.value)
     other.unlink()
+
+    assert identity(here).name
+
+
+async def test_a_sqlite_file_of_which_commands_may_see_another_name_is_left_alone(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite://"))
+    (folder := tmp_path / "elsewhere").mkdir()
+    (by_name := folder / "linked.sqlite3").hardlink_to(file)
+    there = {"PINGPILOT_DATABASE_URL": f"sqlite://{by_name}"}
+    words = (("account", "list"), ("backup", "copy.sqlite3"), ("doctor",))
+
+    ended = [await command(*each, settings=there, folder=tmp_path) for each in words]
+
+    assert [each.code for each in ended] == [2, 2, 1]
+    assert all(f"{by_name} has 2 names (hard links)" in each.out + each.err for each in ended)
+    assert {each.name for each in folder.iterdir()} == {by_name.name}
+
+
+async def test_a_sqlite_file_that_is_mounted_without_its_folder_is_left_alone(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    unshare = (executable_of("unshare"), "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",)))
+    if (await execute(*unshare, "true", settings={}, folder=tmp_path)).code:
+        pytest.skip("Nothing may be mounted here.")
+    (folder := tmp_path / "a folder").mkdir()
+    (mounted := folder / "mounted.sqlite3").touch()
+    there = {"PINGPILOT_DATABASE_URL": f"sqlite://{mounted}", "PINGPILOT_HTTP_PORT": "0"}
+    mount = f"mount --bind {sqlite_url.removeprefix('sqlite://')} {shlex.quote(str(mounted))}"
+
+    ended = [
+        await execute(
+            *unshare,
+            "sh",
+            "-c",
+            f'{mount} && exec "$@"',
+            "sh",
+            sys.executable,
+            "-m",
+            "pingpilot",
+            *words,
+            settings=there,
+            folder=tmp_path,
+        )
+        for words in (("run",), ("account", "list"))
+    ]
+
+    assert [each.code for each in ended] == [2, 2]
+    assert all(f"{mounted} is mounted without its folder" in each.err for each in ended)
+    assert {each.name for each in folder.iterdir()} == {mounted.name}
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+async def test_links_that_go_round_in_a_circle_are_left_to_the_database_to_tell(
+    here: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (file := tmp_path / "data" / "pingpilot.sqlite3").symlink_to(file)
 
     assert identity(here).name
 
