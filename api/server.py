@@ -20,8 +20,9 @@ HEAD_TIMEOUT = 10.0
 """Seconds in which a request's line and headers must be there, from their first byte or the connection."""
 WRITE_TIMEOUT = 30.0
 """Seconds in which a client must take some of an answer that is waiting for it."""
-# Longer than the reverse proxies keep theirs (nginx 60 s), lest they write into a connection just closed
-KEEPALIVE = 75.0
+KEEPALIVE = 150.0
+"""Seconds for which a connection without a request is kept: longer than reverse proxies keep theirs (nginx
+60 s, Traefik 90 s, Caddy 120 s), lest one writes a request into a connection that was just closed."""
 # aiohttp would answer a body it can't unpack by itself, as plain text; `api.requests.bodies` unpacks instead
 _PROTOCOL: dict[str, Any] = {"auto_decompress": False, "keepalive_timeout": KEEPALIVE}
 

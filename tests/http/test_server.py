@@ -5,6 +5,15 @@ import inspect
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
+from api.server import KEEPALIVE
+
+KEPT_BY_PROXIES = {"nginx": 60, "Traefik": 90, "Caddy": 120}
+"""Seconds for which each keeps an idle connection to what is behind it, unless it is told otherwise."""
+
+
+def test_no_proxy_writes_into_a_connection_that_is_just_being_closed() -> None:
+    assert max(KEPT_BY_PROXIES.values()) < KEEPALIVE
+
 
 def test_a_connection_tells_that_it_waits_for_a_request() -> None:
     assert "_waiter" in web.RequestHandler.__slots__
