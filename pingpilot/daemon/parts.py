@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -31,6 +32,7 @@ _WAY_LOOKED_AT_EVERY = 0.5  # seconds
 _GIVES_UP_AFTER = timedelta(seconds=3)  # less than a leader trusts itself for
 _SILENT_FOR = 3.0  # seconds without any answer, until a platform is asked whether it can be reached
 _REACHED_WITHIN = 2.0  # seconds
+_CLOSED_WITHIN = 0.3  # seconds
 _ASKED_AGAIN_AFTER = 10.0  # seconds: its bot may be away for hours
 
 
@@ -108,7 +110,16 @@ class Part:
 
     async def run(self) -> None:
         """Serve whenever this daemon may, for ever."""
-        await self.mandate.run(self._start, self.dispatcher.end_term)
+        await self.mandate.run(self._start, self._end_term)
+
+    async def _end_term(self, patience: float) -> None:
+        """Let what is being sent end, and keep nothing open: until this daemon leads again, a connection may
+        be dead, and a message that goes out by it fails.
+        """
+        await self.dispatcher.end_term(patience)
+        with suppress(Exception):  # whatever a library may raise of a connection that breaks
+            async with asyncio.timeout(_CLOSED_WITHIN):
+                await self.channel.close()
 
     def _start(self) -> list[asyncio.Task[None]]:
         supervised = supervise(self.channel, self.health, clock=self.clock)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 from yarl import URL
 
@@ -91,6 +92,15 @@ class Cluster:
     async def wait_for_arrivals(self) -> None:
         """Return once each event that was posted has arrived on each channel."""
         await until(lambda: all(len(texts) == self.events for texts in self._arrived()))
+
+    def connections_of(self, daemon: HastyDaemon) -> int:
+        """Return how many connections this daemon has with the platforms whose bots one at a time leads."""
+        ports = {
+            self.way.port,
+            *(URL(each.url).port for each in (self.platforms.telegram, self.platforms.discord)),
+        }
+        all_of_it = psutil.Process(daemon.pid).net_connections("tcp")
+        return sum(each.status == psutil.CONN_ESTABLISHED and each.raddr.port in ports for each in all_of_it)
 
     def doubled(self) -> int:
         """Return how many messages came more than once."""
@@ -174,6 +184,19 @@ async def test_one_leads_both_send_mails_and_a_leader_that_is_stopped_ended_or_k
     assert code == 0
     assert (leads_after_a_stop, leads_after_an_end, leads_after_a_kill) == (second, first, second)
     assert cluster.doubled() <= 2  # what was on its way when the leader was stopped
+
+
+async def test_who_leads_no_longer_keeps_no_connection_to_the_platforms(cluster: Cluster) -> None:
+    frozen = await cluster.wait_for_leader()
+    await cluster.post(8, *cluster.daemons)
+    await cluster.wait_for_arrivals()
+    led = cluster.connections_of(frozen)
+    os.kill(frozen.pid, signal.SIGSTOP)
+    await cluster.wait_for_leader(other_than=frozen)
+    os.kill(frozen.pid, signal.SIGCONT)
+    await until(lambda: cluster.connections_of(frozen) == 0)  # idle ones are kept for a minute
+
+    assert led > 0
 
 
 async def test_a_leader_that_does_not_reach_its_platform_steps_aside(cluster: Cluster) -> None:

@@ -126,12 +126,13 @@ class DiscordServer(HttpStandIn):
 
     @property
     def counts(self) -> Json:
-        """What `GET /counts` shows."""
+        """What `GET /counts` shows; sessions and connections are this bot's."""
         return {
             **super().counts,
             "sessions_begun": len(self.session_limit.begun),
             "most_connections": self._gateway.most_connections,
             "takeovers": [each.as_json() for each in self.takeovers],
+            "others": [each.counts for each in self.others],
         }
 
     @property

@@ -67,12 +67,13 @@ class TelegramServer(HttpStandIn):
 
     @property
     def counts(self) -> dict[str, Any]:
-        """What `GET /counts` shows; `conflicts` are polls that another one ended."""
+        """What `GET /counts` shows; `conflicts` are this bot's polls that another one ended."""
         return {
             **super().counts,
             "conflicts": [each.as_json() for each in self.conflicts],
             "refused_polls": self.refused_polls,
             "webhook_answers": dict(self.webhook.answers),
+            "others": [each.counts for each in self.others],
         }
 
     @property

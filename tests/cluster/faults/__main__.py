@@ -24,7 +24,6 @@ from tests.cluster.faults.cluster import Cluster, running_cluster
 from tests.cluster.faults.daemons import CLOCK_CAN_BE_SET
 from tests.cluster.faults.kinds import KINDS, Kind
 from tests.cluster.faults.rounds import BURST, Outcome, bag, play
-from tests.cluster.faults.seen import LED
 from tests.cluster.faults.soak import soak
 
 _SHORT = ("leader killed", "leader frozen")
@@ -57,6 +56,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--short", action="store_true", help="two faults, less of everything: the form of the tests"
     )
+    parser.add_argument("--bots", type=int, default=1, help="of each platform; accounts are with one each")
+    parser.add_argument("--pooled", action="store_true", help="a PgBouncer before the database")
     parser.add_argument("--loopback", action="store_true", help="no namespaces")
     parser.add_argument("--logs", type=Path, help="a folder to keep the logs in")
     asked = parser.parse_args()
@@ -69,9 +70,16 @@ def _arguments() -> argparse.Namespace:
 async def _run(asked: argparse.Namespace, net: network.Network, folder: Path) -> list[str]:
     """Do what is asked; return what is wrong."""
     began = time.monotonic()
-    kinds = [] if asked.soak else _possible(net, asked.only)
+    kinds = [] if asked.soak else _possible(net, asked.only, pooled=asked.pooled)
     clocks = any(each.needs_clocks for each in kinds)
-    async with running_cluster(net, folder, events_a_second=asked.rate, own_clocks=clocks) as cluster:
+    async with running_cluster(
+        net,
+        folder,
+        events_a_second=asked.rate,
+        own_clocks=clocks,
+        bots=asked.bots,
+        pooled=asked.pooled,
+    ) as cluster:
         if asked.soak:
             return await soak(cluster, asked.soak, say)
         say(f"{asked.daemons} daemons are ready after {time.monotonic() - began:.1f} s")
@@ -105,7 +113,7 @@ def _keep_calls(cluster: Cluster, folder: Path) -> None:
     seen += [(each.at, str(each)) for each in platforms.refusals]
     seen += [(each.at, str(each)) for each in platforms.arrivals]
     lines = [f"{at:.3f} {what}\n" for at, what in sorted(seen)]
-    terms = [f"{each}\n" for channel in LED for each in cluster.leaders.terms(channel)]
+    terms = [f"{each}\n" for bot in platforms.bots for each in cluster.leaders.terms(bot)]
     (folder / "seen.txt").write_text("".join([*terms, *lines]))
 
 
@@ -125,11 +133,11 @@ async def _play_all(cluster: Cluster, asked: argparse.Namespace, possible: Seque
     return outcomes
 
 
-def _possible(net: network.Network, only: Sequence[str]) -> list[Kind]:
+def _possible(net: network.Network, only: Sequence[str], *, pooled: bool) -> list[Kind]:
     """Return the kinds of faults that can be played here, of those asked for."""
     possible = []
     for kind in KINDS:
-        if only and kind.name not in only:
+        if (only and kind.name not in only) or (kind.needs_pooler and not pooled):
             continue
         if kind.needs_namespaces and not net.is_apart:
             say(f"Left out: '{kind.name}', which needs network namespaces")

@@ -16,9 +16,10 @@ from tests.cluster.faults.daemons import Daemon
 from tests.cluster.faults.leaders import Leaders
 from tests.cluster.faults.load import Load, create_accounts
 from tests.cluster.faults.network import Network
-from tests.cluster.faults.seen import LED, Counts, Platforms, running_platforms
+from tests.cluster.faults.seen import Counts, Platforms, running_platforms
 from tests.cluster.faults.server import DatabaseServer
 from tests.support.daemon import free_port
+from tests.support.pgbouncer import PgBouncer
 from tests.support.waiting import comes_true
 
 BUSY = 4
@@ -51,10 +52,12 @@ class Cluster:
         daemons: Sequence[Daemon],
         http: aiohttp.ClientSession,
         *,
+        pooler: PgBouncer | None,
         own_clocks: bool,
     ) -> None:
         self.network = network
         self.server = server
+        self.pooler = pooler
         self.platforms = platforms
         self.daemons = daemons
         self.leaders = Leaders(server.url, network.places)
@@ -78,22 +81,22 @@ class Cluster:
         return said
 
     async def calm(self) -> list[str]:
-        """Return once all daemons are ready and each channel has a leader; return what `revive` did."""
+        """Return once all daemons are ready and each bot has a leader; return what `revive` did."""
         said: list[str] = []
 
         async def is_calm() -> bool:
             said.extend(await self.revive())
             parts = await asyncio.gather(*(each.parts(self._http) for each in self.daemons))
             are_ready = all(each.get("status") == 200 for each in parts)
-            return are_ready and all(self.leaders.leader(channel) for channel in LED)
+            return are_ready and all(map(self.leaders.leader, self.platforms.bots))
 
-        await comes_true(is_calm, "all daemons to be ready and all channels to be led", timeout=_CALM_WITHIN)
+        await comes_true(is_calm, "all daemons to be ready and all bots to be led", timeout=_CALM_WITHIN)
         return said
 
-    def leading(self, channel: str) -> Daemon:
-        """Return the daemon that leads a channel."""
-        term = self.leaders.leader(channel)
-        assert term, f"nobody leads {channel}"
+    def leading(self, bot: str) -> Daemon:
+        """Return the daemon that leads a bot."""
+        term = self.leaders.leader(bot)
+        assert term, f"nobody leads {bot}"
         return next(each for each in self.daemons if each.number == term.daemon)
 
     async def ask(self, sql: str, *values: Any) -> list[Any]:
@@ -156,19 +159,35 @@ class Cluster:
 
 @asynccontextmanager
 async def running_cluster(
-    network: Network, folder: Path, *, events_a_second: float, own_clocks: bool
+    network: Network,
+    folder: Path,
+    *,
+    events_a_second: float,
+    own_clocks: bool,
+    bots: int = 1,
+    pooled: bool = False,
 ) -> AsyncIterator[Cluster]:
     """Run it all; the daemons start at once on an empty database, and are under load in the block.
 
-    With `own_clocks`, the wall clock of each can be set.
+    With `own_clocks`, the wall clock of each can be set. Each platform has so many `bots`. Where it is
+    `pooled`, a PgBouncer in its transaction mode stands before the database.
     """
     async with AsyncExitStack() as stack:
         server = DatabaseServer(folder, host=network.database, port=free_port())
         stack.push_async_callback(server.stop)
         await server.start()
         await server.create_database()
+        databases, pooler = {"PINGPILOT_DATABASE_URL": server.url}, None
+        if pooled:
+            pooler = _pooler(server, folder)
+            stack.push_async_callback(pooler.kill)
+            await pooler.start()
+            databases = {
+                "PINGPILOT_DATABASE_URL": pooler.through(server.url),
+                "PINGPILOT_DATABASE_DIRECT_URL": server.url,
+            }
         platforms = await stack.enter_async_context(
-            running_platforms(network, folder, chats=_ACCOUNTS, rooms=BUSY)
+            running_platforms(network, folder, chats=_ACCOUNTS, rooms=BUSY, bots=bots)
         )
         http = await stack.enter_async_context(
             aiohttp.ClientSession(
@@ -179,15 +198,22 @@ async def running_cluster(
         for place in network.places:
             own = folder / f"daemon-{place.number}"
             own.mkdir()
-            daemon = Daemon(place, platforms.settings(place), database_url=server.url, folder=own)
+            daemon = Daemon(place, platforms.settings(place), databases=databases, folder=own)
             stack.push_async_callback(daemon.close)
             daemons.append(daemon)
-        cluster = Cluster(network, server, platforms, daemons, http, own_clocks=own_clocks)
+        cluster = Cluster(network, server, platforms, daemons, http, pooler=pooler, own_clocks=own_clocks)
         await cluster.start(*daemons)
-        keys = await create_accounts(server.url, platforms.conversations, busy=BUSY)
+        keys = await create_accounts(server.url, platforms.conversations, busy=BUSY, bots=bots)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())  # one that fails ends it all
         cluster.load = Load(keys, busy=BUSY, daemons=daemons, http=http, tasks=tasks)
         stack.callback(cluster.load.close)
         for work in (cluster.leaders.watch(), cluster.load.run(events_a_second)):
             stack.callback(tasks.create_task(work).cancel)
         yield cluster
+
+
+def _pooler(server: DatabaseServer, folder: Path) -> PgBouncer:
+    (own := folder / "pgbouncer").mkdir()
+    return PgBouncer(
+        server.host, own, server_port=server.port, host=server.host, user=server.user, pool_size=6, retry=1
+    )

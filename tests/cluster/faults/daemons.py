@@ -23,7 +23,9 @@ CLOCK_CAN_BE_SET = _LIBRARY is not None
 class Daemon:
     """One of several on one database; may be started again after its end. All its lives write to one log."""
 
-    def __init__(self, place: Place, settings: Mapping[str, str], *, database_url: str, folder: Path) -> None:
+    def __init__(
+        self, place: Place, settings: Mapping[str, str], *, databases: Mapping[str, str], folder: Path
+    ) -> None:
         self.place = place
         self.number = place.number
         self.name = f"daemon-{place.number}"
@@ -32,7 +34,7 @@ class Daemon:
         self._clock = folder / "clock"
         self._settings = {
             **settings,
-            "PINGPILOT_DATABASE_URL": f"{database_url}?application_name={self.name}",
+            **{name: f"{url}?application_name={self.name}" for name, url in databases.items()},
             "PINGPILOT_HTTP_HOST": place.host,
             "PINGPILOT_HTTP_PORT": str(place.port),
         }

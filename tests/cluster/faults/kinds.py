@@ -42,6 +42,7 @@ class Kind:
     keeps_connections: bool = False
     needs_namespaces: bool = False
     needs_clocks: bool = False
+    needs_pooler: bool = False
 
 
 async def _kill(cluster: Cluster, leader: Daemon, random: Random, _frozen: float) -> Struck:
@@ -92,6 +93,16 @@ async def _kill_database(cluster: Cluster, _leader: Daemon, random: Random, _fro
     return Struck(back, f"away for {back - at:.1f} s")
 
 
+async def _kill_pooler(cluster: Cluster, _leader: Daemon, random: Random, _frozen: float) -> Struck:
+    assert cluster.pooler
+    at = time.monotonic()
+    await cluster.pooler.kill()
+    await asyncio.sleep(random.uniform(0, 9))
+    await cluster.pooler.start()
+    back = time.monotonic()
+    return Struck(back, f"away for {back - at:.1f} s")
+
+
 async def _set_clock(_cluster: Cluster, leader: Daemon, random: Random, _frozen: float) -> Struck:
     at = time.monotonic()
     seconds = random.choice([-_HOUR, _HOUR])
@@ -125,6 +136,7 @@ KINDS = (
     Kind("connections ended", _terminate),
     Kind("database restarted", _restart_database),
     Kind("database killed", _kill_database),
+    Kind("pooler killed", _kill_pooler, needs_pooler=True),
     Kind("leader's clock off", _set_clock, needs_namespaces=True, needs_clocks=True),
     Kind("cut from database", _cut_database, dethrones=True, needs_namespaces=True),
     Kind("cut from platforms", _cut_platforms, dethrones=True, keeps_connections=True, needs_namespaces=True),

@@ -1,4 +1,4 @@
-"""Who led which channel, from when on: read from the database again and again, by a connection of its own."""
+"""Who led which bot, from when on: read from the database again and again, by a connection of its own."""
 
 import asyncio
 import itertools
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from tests.cluster.faults.network import Place
-from tests.cluster.faults.seen import LED, Call
+from tests.cluster.faults.seen import Call
 
 _EVERY = 0.2  # seconds; a lease lasts six
 _ASKED = """
@@ -22,13 +22,13 @@ FROM leaders
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A time in which one daemon leads a channel: it ends where the next one begins, or before.
+    """A time in which one daemon leads a bot: it ends where the next one begins, or before.
 
     It began between `earliest` and `latest`, by the machine's monotonic clock: the database told its age, and
     the answer was on its way.
     """
 
-    channel: str
+    bot: str
     epoch: int
     daemon: int
     earliest: float
@@ -44,18 +44,18 @@ class Leaders:
         self._terms: dict[tuple[str, int], Term] = {}
         self._present: dict[str, Term] = {}
 
-    def leader(self, channel: str) -> Term | None:
+    def leader(self, bot: str) -> Term | None:
         """Return the present term, None where nobody leads or nobody knows."""
-        return self._present.get(channel)
+        return self._present.get(bot)
 
-    def terms(self, channel: str) -> list[Term]:
-        """Return all terms of a channel, in order."""
-        return sorted((each for each in self._terms.values() if each.channel == channel), key=_epoch_of)
+    def terms(self, bot: str) -> list[Term]:
+        """Return all terms of a bot, in order."""
+        return sorted((each for each in self._terms.values() if each.bot == bot), key=_epoch_of)
 
     def unentitled(self, calls: Iterable[Call]) -> list[Call]:
         """Return the calls that came from a daemon other than the one that led then."""
-        terms = {channel: self.terms(channel) for channel in LED}
-        return [each for each in calls if not _is_entitled(each, terms[each.platform])]
+        terms = {bot: self.terms(bot) for bot in {each.bot for each in self._terms.values()}}
+        return [each for each in calls if not _is_entitled(each, terms.get(each.bot, []))]
 
     async def watch(self) -> None:
         """Read them until cancelled; the database may be away meanwhile."""
@@ -78,15 +78,15 @@ class Leaders:
                 for row in rows:
                     if not row["holder"]:  # who led last has let go, and nobody has taken over yet
                         continue
-                    channel = row["token"].partition(":")[0]
+                    bot = row["token"]
                     daemon = self._daemons[row["holder"].split(":")[1]]
                     earliest, latest = asked - row["age"], told - row["age"]
-                    if known := self._terms.get((channel, row["epoch"])):
+                    if known := self._terms.get((bot, row["epoch"])):
                         earliest, latest = max(known.earliest, earliest), min(known.latest, latest)
-                    term = Term(channel, row["epoch"], daemon, earliest, latest)
-                    self._terms[channel, row["epoch"]] = term
+                    term = Term(bot, row["epoch"], daemon, earliest, latest)
+                    self._terms[bot, row["epoch"]] = term
                     if row["holds"]:
-                        self._present[channel] = term
+                        self._present[bot] = term
                 await asyncio.sleep(_EVERY)
         finally:
             connection.terminate()

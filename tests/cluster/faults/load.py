@@ -105,13 +105,16 @@ class Load:
             return False
 
 
-async def create_accounts(url: str, conversations: Sequence[str], *, busy: int) -> list[str]:
-    """Return the keys of new accounts, one for each conversation on Discord; the first have a group, too."""
+async def create_accounts(url: str, conversations: Sequence[str], *, busy: int, bots: int) -> list[str]:
+    """Return the keys of new accounts, one for each conversation on Discord; the first have a group, too.
+
+    They are linked with each platform's bots in turn.
+    """
 
     async def create() -> list[str]:
         async with open_database(url):
             return [
-                await _create_account(number, conversation, in_group=number < busy)
+                await _create_account(number, conversation, in_group=number < busy, lane=number % bots)
                 for number, conversation in enumerate(conversations)
             ]
 
@@ -119,7 +122,7 @@ async def create_accounts(url: str, conversations: Sequence[str], *, busy: int) 
     return await asyncio.get_running_loop().run_in_executor(None, asyncio.run, create())
 
 
-async def _create_account(number: int, conversation: str, *, in_group: bool) -> str:
+async def _create_account(number: int, conversation: str, *, in_group: bool, lane: int) -> str:
     now = datetime.now(UTC)
     new = await create_account(
         f"user{number}@example.com",
@@ -131,7 +134,7 @@ async def _create_account(number: int, conversation: str, *, in_group: bool) -> 
     await set_combine(new.account, combine=False)  # each event must be seen to arrive
     for channel, address in ((DISCORD, conversation), (TELEGRAM, str(FIRST_CHAT + number))):
         await Destination.link(
-            new.account.id, channel.name, address=address, user_id=address, username=None, at=now
+            new.account.id, channel.name, address=address, user_id=address, username=None, at=now, lane=lane
         )
     if in_group:
         await Destination.create(
@@ -144,5 +147,6 @@ async def _create_account(number: int, conversation: str, *, in_group: bool) -> 
             address=str(FIRST_ROOM - number),
             user_id=str(FIRST_CHAT + number),
             linked_at=now,
+            lane=lane,
         )
     return new.api_key

@@ -1,24 +1,30 @@
 """The platforms in a process of their own, with their real limits: they tell each call, and whose it was.
 
-    python -m tests.cluster.faults.platforms CHATS ROOMS
+    python -m tests.cluster.faults.platforms CHATS ROOMS BOTS
 
-Each line on its standard output is a JSON object: first who is there, then what comes.
+Each platform has so many bots, with which the chats are in turn. Each line on its standard output is a JSON
+object: first who is there, then what comes.
 """
 
 import asyncio
+import functools
 import json
 import re
 import sys
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import uvloop
-from aiohttp import ClientSession, web
+from aiohttp import web
 from aiohttp.typedefs import Handler
+from pydantic import SecretStr
 
-from pingpilot.sandbox.discord import DiscordMessage, DiscordStandIn
-from pingpilot.sandbox.discord.rest import BASE
+from pingpilot.channels import DISCORD, TELEGRAM
+from pingpilot.config import load_settings
+from pingpilot.sandbox.discord import DiscordMessage, DiscordStandIn, DiscordUser
 from pingpilot.sandbox.server import Refused
 from pingpilot.sandbox.smtp import Mail, MailStandIn
 from pingpilot.sandbox.telegram import TelegramStandIn, TelegramUser
@@ -42,23 +48,23 @@ def say(kind: str, **words: object) -> None:
 
 
 async def _told(
-    platform: str,
+    bot: str,
     request: web.Request,
     take: Callable[[], Awaitable[web.StreamResponse]],
     *,
     name: str,
     is_message: bool,
 ) -> web.StreamResponse:
-    """Take a call, on ways that last, and tell of it."""
+    """Take a bot's call, on ways that last, and tell of it."""
     address = _address(request.host)
-    say("call", at=time.monotonic(), platform=platform, address=address, name=name)
+    say("call", at=time.monotonic(), bot=bot, address=address, name=name)
     if is_message:
         await asyncio.sleep(ONE_WAY)
     try:
         answer = await take()
     except Refused as refusal:
         about = {"status": refusal.status, "name": name, "body": str(refusal.body)}
-        say("refusal", at=time.monotonic(), platform=platform, address=address, **about)
+        say("refusal", at=time.monotonic(), bot=bot, address=address, **about)
         raise
     if is_message:
         await asyncio.sleep(ONE_WAY)
@@ -70,7 +76,7 @@ class Telegram(TelegramStandIn):
 
     async def _take(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         return await _told(
-            "telegram",
+            bot_of(TELEGRAM.name, request.match_info.get("token", "")),
             request,
             lambda: super(Telegram, self)._take(request, handler),
             name=self._name_of(request),
@@ -82,8 +88,11 @@ class Discord(DiscordStandIn):
     """Discord, telling what comes."""
 
     async def _take(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        token = request.headers.get("Authorization", "").removeprefix("Bot ")
+        if not token:  # where the gateway is, anybody may ask
+            return await super()._take(request, handler)
         return await _told(
-            "discord",
+            bot_of(DISCORD.name, token),
             request,
             lambda: super(Discord, self)._take(request, handler),
             name=self._name_of(request),
@@ -96,58 +105,76 @@ def _address(host: str) -> str:
     return host.partition(":")[0]
 
 
-def _arrived(place: str, text: str, address: str) -> None:
+@functools.cache
+def bot_of(channel: str, token: str) -> str:
+    """Return the name of a token's bot, by which its lease is known; a channel's name where there is none."""
+    settings = load_settings().channels[channel]
+    return settings.model_copy(update={"token": SecretStr(token)}).bot or channel
+
+
+def _arrived(place: str, text: str, address: str, bot: str) -> None:
     """Tell of a message that shows an event; the bots say other things, too."""
     if found := _EVENT.search(text):
-        say("message", at=time.monotonic(), place=place, event=int(found[1]), address=address)
+        say("message", at=time.monotonic(), place=place, event=int(found[1]), address=address, bot=bot)
 
 
-def _on_telegram(message: TelegramMessage) -> None:
-    _arrived("room" if message.chat_id < 0 else "telegram", message.text, _address(message.via))
+def _on_telegram(bot: str, message: TelegramMessage) -> None:
+    _arrived("room" if message.chat_id < 0 else "telegram", message.text, _address(message.via), bot)
 
 
-def _on_discord(message: DiscordMessage) -> None:
-    _arrived("discord", json.dumps(message.embeds), _address(message.via))
+def _on_discord(bot: str, message: DiscordMessage) -> None:
+    _arrived("discord", json.dumps(message.embeds), _address(message.via), bot)
 
 
 def _on_mail(mail: Mail) -> None:
-    _arrived("email", f"{mail.message['Subject']}.", "")
+    _arrived("email", f"{mail.message['Subject']}.", "", "")
 
 
-async def _serve(chats: int, rooms: int) -> None:
-    telegram = Telegram(token=TELEGRAM_TOKEN, host=EVERYWHERE)
-    discord = Discord(token=DISCORD_TOKEN, host=EVERYWHERE)
+async def _serve(chats: int, rooms: int, bots: int) -> None:
+    telegram = [Telegram(token=each, host=EVERYWHERE) for each in _tokens(TELEGRAM.name, bots)]
+    discord = [Discord(token=each, host=EVERYWHERE) for each in _tokens(DISCORD.name, bots)]
+    telegram[0].others += telegram[1:]
+    discord[0].others += discord[1:]
     mail = MailStandIn(username=SMTP_USERNAME, password=SMTP_PASSWORD, host=EVERYWHERE)
-    telegram.on_message.append(_on_telegram)
-    discord.on_message.append(_on_discord)
+    for on_telegram, on_discord in zip(telegram, discord, strict=True):
+        on_telegram.on_message.append(partial(_on_telegram, bot_of(TELEGRAM.name, on_telegram.token)))
+        on_discord.on_message.append(partial(_on_discord, bot_of(DISCORD.name, on_discord.token)))
+        on_discord.session_limit.max_concurrency = 1  # as a bot has that is in few servers
     mail.on_message.append(_on_mail)
-    discord.session_limit.max_concurrency = 1  # as a bot has that is in few servers
-    async with telegram, discord, mail:
+    async with telegram[0], discord[0], mail:
         people = [TelegramUser(FIRST_CHAT + each, f"user{each}", "User") for each in range(chats)]
-        for person in people:
-            telegram.start_chat(person)
+        for number, person in enumerate(people):
+            telegram[number % bots].start_chat(person)
         for number in range(rooms):
-            telegram.rooms.keep(TelegramRoom(FIRST_ROOM - number, "supergroup", "Room"), by=people[number])
-        limit, discord.global_limit = discord.global_limit, None
-        conversations = await _open_conversations(discord, chats)
-        discord.global_limit = limit
-        ports = {"telegram": telegram.port, "discord": discord.port, "email": mail.port}
-        say("hello", ports=ports, conversations=conversations)
+            room = TelegramRoom(FIRST_ROOM - number, "supergroup", "Room")
+            telegram[number % bots].rooms.keep(room, by=people[number])
+        conversations = [
+            discord[number % bots].start_chat(DiscordUser(str(person.id), person.username or ""))
+            for number, person in enumerate(people)
+        ]
+        say(
+            "hello",
+            ports={"telegram": telegram[0].port, "discord": discord[0].port, "email": mail.port},
+            conversations=conversations,
+            tokens={
+                TELEGRAM.name: [each.token for each in telegram],
+                DISCORD.name: [each.token for each in discord],
+            },
+        )
         await asyncio.Event().wait()
 
 
-async def _open_conversations(discord: DiscordStandIn, count: int) -> list[str]:
-    """Return the channels of direct messages with so many people."""
-    opened = []
-    headers = {"Authorization": f"Bot {discord.token}"}
-    url = f"http://127.0.0.1:{discord.port}{BASE}/users/@me/channels"
-    async with ClientSession(headers=headers) as session:
-        for person in range(FIRST_CHAT, FIRST_CHAT + count):
-            async with session.post(url, json={"recipient_id": str(person)}) as answer:
-                opened.append(str((await answer.json())["id"]))
-    return opened
+def _tokens(channel: str, count: int) -> list[str]:
+    """Return the tokens of so many bots, whose ids differ."""
+    if channel == TELEGRAM.name:
+        number, _, secret = TELEGRAM_TOKEN.partition(":")
+        return [f"{int(number) + each}:{secret}" for each in range(count)]
+    first, _, secret = DISCORD_TOKEN.partition(".")
+    number = b64decode(first + "==").decode()
+    ids = [b64encode(f"{int(number) + each}".encode()).decode().rstrip("=") for each in range(count)]
+    return [f"{each}.{secret}" for each in ids]
 
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        uvloop.run(_serve(int(sys.argv[1]), int(sys.argv[2])))
+        uvloop.run(_serve(*map(int, sys.argv[1:])))

@@ -1,7 +1,9 @@
 """What the platforms have seen, as their process tells it."""
 
 import asyncio
+import functools
 import json
+import operator
 import sys
 from bisect import bisect_left
 from collections import Counter
@@ -15,13 +17,14 @@ from aiohttp import ClientSession
 
 from pingpilot.sandbox.discord.rest import BASE
 from tests.cluster.faults.network import Network, Place
+from tests.cluster.faults.platforms import bot_of
 from tests.support.daemon import environment
-from tests.support.platforms import DISCORD_TOKEN, SMTP_PASSWORD, SMTP_USERNAME, TELEGRAM_TOKEN
+from tests.support.platforms import SMTP_PASSWORD, SMTP_USERNAME
 
 PLACES = ("telegram", "discord", "email", "room")
 """Where events arrive: on each channel, and those of busy accounts in a group on Telegram as well."""
 LED = ("telegram", "discord")
-"""The channels that one daemon at a time may use."""
+"""The channels whose bots one daemon at a time may use."""
 REPOSITORY = Path(__file__).parents[3]
 
 
@@ -30,7 +33,7 @@ class Call:
     """A request with a bot's token: when it came (the machine's monotonic clock), and from which daemon."""
 
     at: float
-    platform: str
+    bot: str
     daemon: int
     name: str
 
@@ -40,7 +43,7 @@ class Refusal:
     """A request that a platform did not take, with what it said."""
 
     at: float
-    platform: str
+    bot: str
     daemon: int
     name: str
     status: int
@@ -49,23 +52,24 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An event that was shown to somebody; `daemon` is 0 for an e-mail, which any may send."""
+    """An event that was shown to somebody. An e-mail, which any may send, has no `bot`, and 0 as `daemon`."""
 
     at: float
     place: str
     event: int
     daemon: int
+    bot: str
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What platforms would not have clients do: limits exceeded, polls while another one's is open, sessions
-    with the gateway while another one's is there.
+    with the gateway while another one's is there, the latter two by bot.
     """
 
     exceeded: Counter[str]
-    polls: int
-    sessions: int
+    polls: Counter[str]
+    sessions: Counter[str]
 
     def __sub__(self, before: "Counts") -> "Counts":
         return Counts(
@@ -83,14 +87,17 @@ class Platforms:
         self.arrivals: list[Arrival] = []
         self.arrived: dict[str, Counter[int]] = {place: Counter() for place in PLACES}
         self._ports: Mapping[str, int] = hello["ports"]
+        self._tokens: Mapping[str, list[str]] = hello["tokens"]
+        self.bots = tuple(bot_of(channel, each) for channel in LED for each in self._tokens[channel])
+        """By the names of their leases. Accounts are with those of a channel in turn."""
         self._daemons = {each.platforms: each.number for each in network.places}
 
     def settings(self, place: Place) -> dict[str, str]:
         """Return the environment of the daemon that lives there."""
         return {
-            "PINGPILOT_DISCORD_TOKEN": DISCORD_TOKEN,
+            "PINGPILOT_DISCORD_TOKEN": ",".join(self._tokens["discord"]),
             "PINGPILOT_DISCORD_API_URL": f"http://{place.platforms}:{self._ports['discord']}{BASE}",
-            "PINGPILOT_TELEGRAM_TOKEN": TELEGRAM_TOKEN,
+            "PINGPILOT_TELEGRAM_TOKEN": ",".join(self._tokens["telegram"]),
             "PINGPILOT_TELEGRAM_API_URL": f"http://{place.platforms}:{self._ports['telegram']}",
             "PINGPILOT_SMTP_HOST": place.platforms,
             "PINGPILOT_SMTP_PORT": str(self._ports["email"]),
@@ -102,20 +109,25 @@ class Platforms:
 
     async def counts(self, http: ClientSession) -> "Counts":
         """Return what the platforms have counted themselves."""
-        told = {}
+        exceeded, polls, sessions = Counter[str](), Counter[str](), Counter[str]()
         for channel in LED:
             async with http.get(f"http://127.0.0.1:{self._ports[channel]}/counts") as answer:
-                told[channel] = await answer.json()
-        exceeded = sum((Counter(each["exceeded"]) for each in told.values()), Counter[str]())
-        return Counts(exceeded, len(told["telegram"]["conflicts"]), len(told["discord"]["takeovers"]))
+                told = await answer.json()
+            for token, counts in zip(self._tokens[channel], [told, *told["others"]], strict=True):
+                bot = bot_of(channel, token)
+                polls[bot], sessions[bot] = len(counts.get("conflicts", ())), len(counts.get("takeovers", ()))
+            of_bots = [Counter(each["exceeded"]) for each in (told, *told["others"])]
+            exceeded += functools.reduce(
+                operator.or_, of_bots
+            )  # the first one counts most of the others', too
+        return Counts(exceeded, polls, sessions)
 
-    def first_send(self, channel: str, since: float, *, by: int | None = None) -> float | None:
-        """Return when the first message on a led channel came since then, by one daemon where it is named."""
-        places = ("telegram", "room") if channel == "telegram" else (channel,)
+    def first_send(self, bot: str, since: float, *, by: int | None = None) -> float | None:
+        """Return when a bot's first message came since then, by one daemon where it is named."""
         found = (
             each.at
             for each in self.arrivals[bisect_left(self.arrivals, since, key=_time_of) :]
-            if each.place in places and by in (None, each.daemon)
+            if each.bot == bot and by in (None, each.daemon)
         )
         return next(found, None)
 
@@ -144,12 +156,12 @@ def _time_of(arrival: Arrival) -> float:
 
 @asynccontextmanager
 async def running_platforms(
-    network: Network, folder: Path, *, chats: int, rooms: int
+    network: Network, folder: Path, *, chats: int, rooms: int, bots: int
 ) -> AsyncIterator[Platforms]:
-    """Run the platforms; so many people have a chat with the bots, and so many groups have them in."""
+    """Run the platforms; so many people have a chat with one of the bots, and so many groups have one in."""
     with (folder / "platforms.log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.cluster.faults.platforms", str(chats), str(rooms)),
+            *(sys.executable, "-m", "tests.cluster.faults.platforms", *map(str, (chats, rooms, bots))),
             env=environment({}),
             cwd=REPOSITORY,
             stdout=asyncio.subprocess.PIPE,

@@ -32,7 +32,9 @@ class DatabaseServer:
         program = str(made.bin_path / "postgres")
         place = ["-D", str(made.pgdata), "-h", host, "-p", str(port), "-k", ""]
         self._command = [program, *place, *_USUAL_KEEPALIVE]
-        self._user = made.system_user  # PostgreSQL refuses to run as root
+        self.host, self.port = host, port
+        self.user: str | None = made.system_user
+        """As whom it runs: PostgreSQL refuses to be root. None is who runs this."""
         self._log = folder / "postgres.log"
         self._server = f"postgres://postgres@{host}:{port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,7 +48,7 @@ class DatabaseServer:
         """Run it, and return once it answers."""
         with self._log.open("ab") as log:
             self._process = await asyncio.to_thread(
-                subprocess.Popen, self._command, stdout=log, stderr=log, user=self._user
+                subprocess.Popen, self._command, stdout=log, stderr=log, user=self.user
             )
         async with asyncio.timeout(_ANSWERS_WITHIN):
             while not await self._answers():

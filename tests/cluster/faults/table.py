@@ -12,7 +12,8 @@ _HEAD = (
     f"{'over':>4}  {'polls':>5}  {'sessions':>8}  {'not led':>7}  {'pause':>5}  {'all in':>6}"
 )
 LEGEND = """\
-telegram, discord: seconds from the fault (from the database's return) to the next message, * of another term
+telegram, discord: seconds from the fault (from the database's return) to the next message, * of another term;
+of several bots, the last one's
 doubled / cut off: messages that came twice / attempts whose end nobody knows, over all places
 late: accepted events that had not arrived three minutes later; over: limits of the platforms exceeded
 polls, sessions: begun while another daemon's was open, as platforms see it; a frozen leader's is, once
@@ -31,8 +32,8 @@ def row(outcome: Outcome) -> str:
     return (
         f"{outcome.number:>2}  {outcome.kind:<18}  {outcome.how:<24}  {outcome.leader:<31}  "
         f"{resumed[0]:>9}  {resumed[1]:>9}  {outcome.doubled.total():>7}  {outcome.cut_off.total():>7}  "
-        f"{outcome.late:>4}  {outcome.counts.exceeded.total():>4}  {outcome.counts.polls:>5}  "
-        f"{outcome.counts.sessions:>8}  {outcome.unentitled:>7}  "
+        f"{outcome.late:>4}  {outcome.counts.exceeded.total():>4}  {outcome.counts.polls.total():>5}  "
+        f"{outcome.counts.sessions.total():>8}  {outcome.unentitled:>7}  "
         f"{outcome.pause:>5.1f}  {outcome.settled:>6.1f}"
     )
 
@@ -83,9 +84,8 @@ def problems(outcomes: Sequence[Outcome], *, within: float) -> list[str]:
 
 
 def _seconds(outcome: Outcome, channel: str) -> str:
-    found = outcome.resumed.get(channel)
-    if found is None:
+    found = [each for bot, each in outcome.resumed.items() if bot.partition(":")[0] == channel]
+    if not found:
         return "-"
-    if found.seconds is None:
-        return "never"
-    return f"{found.seconds:.1f}{'*' if found.moved else ' '}"
+    last = max(found, key=lambda each: math.inf if each.seconds is None else each.seconds)
+    return "never" if last.seconds is None else f"{last.seconds:.1f}{'*' if last.moved else ' '}"
