@@ -7,8 +7,9 @@ sentence about a wrong URL repeats anything of it that might be a part of the pa
 import os
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -133,8 +134,12 @@ def parse_postgres_url(url: str) -> PostgresUrl:
         _check_host(name, port)
     if given.get("host"):
         named = [(name, named[0][1]) for name in given["host"].split(",")]
+        _check_given_hosts(named)
     if given.get("port"):
-        named = [(name, given["port"]) for name, _ in named]
+        ports = given["port"].split(",")
+        if len(ports) not in (1, len(named)):
+            raise ValueError("has another number of ports than of hosts")
+        named = [(name, ports[n % len(ports)]) for n, (name, _) in enumerate(named)]
     trusts_system = _said("sslrootcert", given) == _SYSTEM
     not_passed_on = {"sslmode", "sslrootcert", *_OF_TLS} if trusts_system else frozenset()
     passed_on = {name: value for name, value in given.items() if value and name in _PASSED_ON - not_passed_on}
@@ -180,6 +185,17 @@ def _check_host(name: str, port: str) -> None:
         raise ValueError("has a host that can't be the name of one") from None
 
 
+def _check_given_hosts(named: Iterable[tuple[str, str]]) -> None:
+    """Check what is given as `host`, where a colon stands in an IPv6 address alone. Raises `ValueError`."""
+    for name, port in named:
+        _check_host(name, port)
+        if ":" in name and not name.startswith("/"):
+            try:
+                ip_address(name.strip("[]"))
+            except ValueError:
+                raise ValueError("has a port within the parameter host: give it as port=5432") from None
+
+
 def _check_parameters(given: Mapping[str, str]) -> None:
     """Check what stands behind the question mark. Raises `ValueError`."""
     if unknown := sorted(given.keys() - _KNOWN):
@@ -204,10 +220,12 @@ def _check_parameters(given: Mapping[str, str]) -> None:
         if file and not (name == "sslrootcert" and file == _SYSTEM) and not os.access(file, os.R_OK):
             raise ValueError(f"names a file as {name} that does not exist or can't be read")
     _check_certificates(given)
-    for name in ("connect_timeout", "port"):
-        if not re.fullmatch(r"\d{0,5}", given.get(name, "")):
+    ports = given.get("port", "").split(",")
+    for name, numbers in (("connect_timeout", [given.get("connect_timeout", "")]), ("port", ports)):
+        if not all(re.fullmatch(r"\d{0,5}", each) for each in numbers):
             raise ValueError(f"has a {name} that is not a whole number")
-    _check_host("", given.get("port", ""))
+    for each in ports:
+        _check_host("", each)
 
 
 def _check_certificates(given: Mapping[str, str]) -> None:

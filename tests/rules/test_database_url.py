@@ -55,6 +55,9 @@ def test_an_encoded_password_is_read_whole() -> None:
         ("postgres://ada:swordfish@::1:5432/db", "an IPv6 address stands in brackets"),
         ("postgres://ada:swordfish@localhost:five/db", "a port is a number"),
         ("postgres:///db?host=localhost&port=65536", "has a port above 65535"),
+        ("postgres:///db?host=localhost:5432", "has a port within the parameter host: give it as port=5432"),
+        ("postgres:///db?host=one..example,two", "has a host that can't be the name of one"),
+        ("postgres:///db?host=one,two&port=1,2,3", "has another number of ports than of hosts"),
         ("postgres://ada:swordfish@db..example.com/db", "has a host that can't be the name of one"),
         ("postgres://localhost/db?connect_timeout=soon", "has a connect_timeout that is not a whole number"),
         ("postgres://localhost/db?sslrootcert=/nowhere.pem", "names a file as sslrootcert"),
@@ -119,6 +122,8 @@ def test_a_sockets_folder_may_have_a_longer_name_than_a_host() -> None:
         ("postgres://%2Frun%2Fpg/shop?port=5433", "postgres://%2Frun%2Fpg:5433/shop"),
         ("postgres:///shop?host=::1&port=5433", "postgres://[::1]:5433/shop"),
         ("postgres://one,two/shop?port=5433", "postgres://one:5433,two:5433/shop"),
+        ("postgres:///shop?host=one,two&port=1,2", "postgres://one:1,two:2/shop"),
+        ("postgres:///shop?host=one,/run/pg,[::1]", "postgres://one,%2Frun%2Fpg,[::1]/shop"),
         ("postgres:///shop?port=5433", "postgres:///shop?port=5433"),
         (
             "postgres://ada@one:5432/shop?host=two&port=5433&dbname=other&user=bob",
