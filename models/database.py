@@ -63,6 +63,10 @@ _LOCKS_OF_AN_EVENT = {
     "ROW SHARE": ("accounts", "api_keys", "destinations", "categories"),  # read, and referred to
 }
 
+_MAY_WRITE = """
+SELECT pg_is_in_recovery() AS is_standby, current_setting('transaction_read_only')::boolean AS is_read_only
+"""
+
 PATIENCE = 4.0
 """Seconds that a call of the database, or a whole transaction, may take with its wait for a turn."""
 MIGRATES_WITHIN = 60.0
@@ -273,8 +277,10 @@ async def answers() -> None:
     """
     async with transaction() as database:
         if is_postgres(database):
-            [row] = await query(database, "SHOW transaction_read_only")
-            if row["transaction_read_only"] == "on":
+            [row] = await query(database, _MAY_WRITE)
+            if row["is_standby"]:
+                raise DatabaseUnavailable("it may only be read, since the server is a standby")
+            if row["is_read_only"]:
                 raise DatabaseUnavailable("it may only be read: default_transaction_read_only is on")
             for mode, tables in _LOCKS_OF_AN_EVENT.items():
                 await database.execute_query(f"LOCK TABLE {', '.join(tables)} IN {mode} MODE")
