@@ -220,9 +220,9 @@ class Leadership:
         if lease.holder in self._dead:
             return True
         is_over = lease.seconds_left <= 0
+        # Or the database's clock was ahead when it was written, and has been set right
         if not lease.holder:
-            return is_over
-        # Or the database's clock was ahead when it was renewed, and has been set right
+            return is_over or unchanged_for >= self._times.rest.total_seconds()
         long_enough = 2 * self._times.lease.total_seconds()
         return (is_over and unchanged_for >= self._times.trust) or unchanged_for >= long_enough
 

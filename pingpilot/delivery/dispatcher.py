@@ -15,7 +15,7 @@ from pingpilot.clock import Clock, Steps
 from pingpilot.cluster.mandate import Mandate
 from pingpilot.delivery.attempts import ASKED_FOR, Attempt, untried
 from pingpilot.delivery.channel import Channel
-from pingpilot.delivery.claiming import Claimer, Wish
+from pingpilot.delivery.claiming import LEASE, Claimer, Wish
 from pingpilot.delivery.claims import Claim
 from pingpilot.delivery.journal import Journal, Recorded
 from pingpilot.delivery.pacing import Pacer
@@ -36,7 +36,9 @@ RELEASE_CHECK = timedelta(seconds=1)
 EXPIRY_CHECK = timedelta(seconds=15)
 """How often leases of dead daemons are looked for."""
 STRAYS_CHECK = timedelta(seconds=1)
-"""How often, where nobody else may be sending: what a former leader left holds its recipients up."""
+"""How often, where nobody else may be sending: what a former leader left holds its recipients up. As often,
+what this daemon leased and knows nothing of, after the database gave no answer.
+"""
 CLOCK_CHECK = timedelta(minutes=10)
 """How often deliveries are looked for that another machine's clock made wait too long."""
 _DATABASE_PAUSE = 1.0  # seconds between tries while the database is away
@@ -139,7 +141,7 @@ class Dispatcher:
 
         What its predecessors were sending when they died is taken back first.
         """
-        recovered, claims_in_doubt = False, False
+        recovered, next_put_back, in_doubt_until = False, 0.0, 0.0
         while not self._stopping:
             self._awake.clear()
             try:
@@ -154,13 +156,15 @@ class Dispatcher:
                     )
                     self._pacer.begin(sent)
                     recovered = True
-                if claims_in_doubt:
+                if next_put_back <= (now := self._clock.monotonic()) < in_doubt_until:
                     await self._queue.put_back(sparing=self._under_way())
-                    claims_in_doubt = False
+                    next_put_back = now + STRAYS_CHECK.total_seconds()
                 await self._fill_slots()
             except (DatabaseUnavailable, IntegrityConflict) as exc:
                 self._database.failed(exc, "The queue can't be read", channel=self._channel.name)
-                claims_in_doubt = True  # one may be stored although its answer is lost
+                # A claim may be stored although its answer is lost, or may be yet: a server whose disk stands
+                # still commits what it was told, however long nobody has waited for that any more
+                next_put_back, in_doubt_until = 0.0, self._clock.monotonic() + LEASE.total_seconds()
             with suppress(TimeoutError):  # then the database is asked without a wake-up
                 # With jitter: daemons that were woken together shall not ask together ever after
                 async with asyncio.timeout(self._poll.total_seconds() * random.uniform(1, 2)):  # noqa: S311

@@ -73,8 +73,7 @@ class Pacer:
         now = self._clock.monotonic()
         for each in sent:
             if recipient := self._recipient(each.address, in_room=each.in_room):
-                at = now - each.seconds_ago
-                recipient.answered(recipient.begin(at), at)
+                recipient.remember(now - each.seconds_ago)
 
     @asynccontextmanager
     async def turn(self, address: str, *, in_room: bool = False) -> AsyncIterator[None]:
@@ -184,6 +183,18 @@ class _Recipient:
         if self._window:
             self._sent.append(sending)
         return sending
+
+    def remember(self, at: float) -> None:
+        """Count a message that was answered then, by whomever it was sent.
+
+        Its sender kept to the rate, so that it holds nothing back for longer than a burst does: also where it
+        is counted twice, by who leads again, or where a clock that was set has much be of one moment.
+        """
+        before = self._slot
+        self.answered(self.begin(at), at)
+        if self._rate:
+            burst = self._rate.burst / self._rate.per_second
+            self._slot = max(before, min(self._slot, at + burst))
 
     def answered(self, sending: _Sending, now: float) -> None:
         """Count a message from now on, where it may have come only now."""

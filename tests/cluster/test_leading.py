@@ -149,6 +149,14 @@ async def test_no_clock_that_was_wrong_keeps_a_bot_from_being_led(hours: int) ->
         await leader.wait_until_it_leads()
 
 
+async def test_a_lease_that_was_let_go_is_free_also_where_the_clock_was_set_back_since() -> None:
+    await row_of("", expires_in=timedelta(hours=1))
+    leader = candidate("leader")
+
+    async with running(leader):
+        await leader.wait_until_it_leads()
+
+
 async def test_a_clock_of_the_database_that_jumps_ahead_makes_no_second_leader() -> None:
     first, second = candidate("first"), candidate("second")
 

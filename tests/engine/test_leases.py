@@ -7,7 +7,11 @@ from datetime import timedelta
 from models import Account
 from pingpilot.channels import TELEGRAM
 from pingpilot.delivery.claiming import LEASE, Claimer, Wish
-from pingpilot.delivery.dispatcher import EXPIRY_CHECK
+from pingpilot.delivery.claims import Claim
+from pingpilot.delivery.dispatcher import EXPIRY_CHECK, STRAYS_CHECK
+from pingpilot.errors import DatabaseUnavailable
+from tests.support.composition import running
+from tests.support.waiting import until
 
 from .scripted import Engine, delivery, history, outcomes
 
@@ -65,6 +69,38 @@ async def test_a_daemon_never_takes_back_what_it_is_sending_itself(engine: Engin
         await engine.status_is(*["delivered"] * 3)
 
     assert len(engine.channel.tried) == 3
+    assert await outcomes() == ["delivered"]
+
+
+class LateClaimer(Claimer):
+    """Its first claim gets no answer in time, and is stored while the second is made, which finds nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def claim(self, wish: Wish) -> list[Claim]:
+        self.asked += 1
+        if self.asked == 1:
+            raise DatabaseUnavailable("no answer to a commit")
+        claims = await super().claim(wish)
+        return [] if self.asked == 2 else claims
+
+
+async def test_a_claim_that_is_stored_long_after_its_answer_was_given_up_goes_back_soon(
+    engine: Engine, alice: Account
+) -> None:
+    await engine.post(alice, "one")
+    claimer = LateClaimer()
+    poll = timedelta(milliseconds=10)
+    dispatcher = engine.composition.dispatcher(engine.channel, claimer=claimer, poll=poll)
+
+    async with running(dispatcher):
+        await until(lambda: claimer.asked > 2)
+        assert (await delivery()).status == "sending"
+        engine.clock.advance(STRAYS_CHECK)
+        await engine.status_is("delivered")
+
     assert await outcomes() == ["delivered"]
 
 

@@ -256,6 +256,32 @@ async def test_what_was_sent_by_another_daemon_counts_by_recipient() -> None:
     assert await turns(pacer, clock, "a", "a", "other") == [0, 0, 0]
 
 
+async def test_what_was_sent_holds_nothing_up_for_longer_than_a_burst_however_often_it_is_counted() -> None:
+    """A clock that was set back has all of an hour be of this moment."""
+    clock = PassingClock()
+    pacer = Pacer(overall=None, per_recipient=Rate(per_second=1, burst=2), clock=clock)
+
+    pacer.begin([Sent("a", False, 0)] * 500)
+
+    start = clock.monotonic()
+    async with pacer.turn("a"):
+        first = clock.monotonic() - start
+    assert first == pytest.approx(1)
+
+
+async def test_who_leads_again_counts_what_it_sent_itself_once() -> None:
+    clock = PassingClock()
+    pacer = Pacer(overall=None, per_recipient=Rate(per_second=1, burst=2), clock=clock)
+    times = await turns(pacer, clock, *["a"] * 30)
+    start = clock.monotonic()
+
+    pacer.begin([Sent("a", False, times[-1] - each) for each in times])
+
+    async with pacer.turn("a"):
+        waited = clock.monotonic() - start
+    assert waited == pytest.approx(1)
+
+
 async def test_a_new_term_leaves_half_of_the_window_to_the_one_before() -> None:
     clock = PassingClock()
     pacer = windowed(clock, Window(most=4, seconds=1))
