@@ -76,8 +76,7 @@ class Services:
     `on_deliveries` is told the channels that have something to do; `senders` are the channels themselves,
     for what no delivery stands for, and `receivers` give what takes their platforms' posts.
     `sign_in_header` is where a trusted proxy names who it has signed in.
-    `base_url` is where people reach the API. `leaving` turns true when the daemon is told to stop, and
-    `stopping` when it takes no more requests.
+    `base_url` is where people reach the API. `stopping` turns true when the daemon winds down.
     """
 
     authenticator: Authenticator
@@ -106,7 +105,6 @@ class Services:
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     cors: Cors = field(default_factory=Cors)
     in_flight: InFlight = field(default_factory=InFlight)
-    leaving: bool = False
     stopping: bool = False
 
     def check_address(self, kind: ChannelKind, text: str) -> str:

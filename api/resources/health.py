@@ -29,11 +29,10 @@ async def get_readyz(request: web.Request) -> web.Response:
     await asyncio.wait([question, roster], timeout=_PATIENCE)
     database_up = question.done() and question.result()
     parts = services.health.parts
-    is_leaving = services.leaving or services.stopping
-    ready = database_up and not is_leaving
+    ready = database_up and not services.stopping
     known = roster.result() if database_up and roster.done() else None
     readiness = Readiness(
-        status="ready" if ready else "stopping" if is_leaving else "unavailable",
+        status="ready" if ready else "stopping" if services.stopping else "unavailable",
         parts={
             "database": "up" if database_up else "down",
             **{name: part.state.value for name, part in parts.items()},

@@ -62,7 +62,6 @@ LATEST_END = timedelta(seconds=25)
 """How long a stop may take in all, whatever does not answer."""
 _YOUNG_OBJECTS = 10_000  # before those are looked through that were made last: 4 % of intake with 700
 _LAST_NEWS = 0.5  # seconds that a stop waits for other daemons to be told
-_LAST_REQUESTS = 1.0  # second for those that were taken while the grace was used up
 _PATIENCE_AT_THE_END = 1.0  # seconds that the database may take for an answer when the grace is nearly over
 
 log = structlog.get_logger(__name__)
@@ -154,22 +153,17 @@ class Daemon:
                 runner = ApiRunner(create_app(services))
                 await runner.setup()
                 stack.push_async_callback(runner.cleanup)
-                site = web.SockSite(runner, listener)
-                await site.start()
+                await web.SockSite(runner, listener).start()
                 log.info("PingPilot is up", url=base_url)
                 if on_up:
                     on_up(base_url)
-                await self._run(stop, services, membership, site)
+                await self._run(stop, services, membership)
                 log.info("PingPilot has stopped")
 
-    async def _run(
-        self, stop: asyncio.Event, services: Services, membership: Membership, site: web.BaseSite
-    ) -> None:
-        """Run all parts until `stop`; then let what is being sent finish, and what is being asked.
+    async def _run(self, stop: asyncio.Event, services: Services, membership: Membership) -> None:
+        """Run all parts until `stop`; then refuse what still comes and let what is under way finish.
 
-        What is not done within the grace stays pending. Requests are taken to the last, and then nobody can
-        connect any more: a proxy need not ask whether a daemon is ready, and may not repeat a POST that was
-        answered, but every one tries another daemon where it can't connect.
+        What is not done within the grace stays pending.
         """
         hearer = DaemonHearer(
             {part.name: part.dispatcher for part in self._parts},
@@ -200,8 +194,7 @@ class Daemon:
             serving = [tasks.create_task(part.run(), name=f"serve {part.name}") for part in self._parts]
             await stop.wait()
             log.info("PingPilot is stopping")
-            loop = asyncio.get_running_loop()
-            services.leaving, end_of_grace = True, loop.time() + self._grace.total_seconds()
+            services.stopping = True
             self._settlements.close()
             await self._examiner.close()
             for part, task in zip(self._parts, serving, strict=True):
@@ -209,16 +202,15 @@ class Daemon:
                 if not part.mandate.may_act():
                     task.cancel()  # lest it leads while it stops
             left = max(0.0, self._grace.total_seconds() - PATIENCE)
-            loop.call_later(left, be_impatient, _PATIENCE_AT_THE_END)
-            await asyncio.gather(*(part.dispatcher.drain(self._grace) for part in self._parts))
+            asyncio.get_running_loop().call_later(left, be_impatient, _PATIENCE_AT_THE_END)
+            await asyncio.gather(
+                services.in_flight.none(self._grace),
+                *(part.dispatcher.drain(self._grace) for part in self._parts),
+            )
             await end(serving)
             # Others take over what was put back, and the bots
             channels = frozenset(part.channel.name for part in self._parts)
             self._news.tell(Bulletin(channels=channels, let_go=True))
-            services.stopping = True
-            await site.stop()
-            left = max(_LAST_REQUESTS, end_of_grace - loop.time())
-            await services.in_flight.none(timedelta(seconds=left))
             await self._news.told(_LAST_NEWS)
             await end(side_tasks)
         await membership.leave()
