@@ -46,7 +46,7 @@ WHERE token = ? AND holder = ? AND epoch = ? RETURNING epoch
 """
 _LET_GO = """
 UPDATE leaders SET holder = '', expires_at = clock_timestamp() + make_interval(secs => ?)
-WHERE token = ? AND holder = ? RETURNING epoch
+WHERE token = ? AND holder = ? AND epoch = COALESCE(?, epoch) RETURNING epoch
 """
 _LAST_ANSWERS = 1.0  # seconds that the platform may take to answer what was sent before a term was over
 _NO_GOODBYE = 0.3  # seconds
@@ -141,7 +141,7 @@ class Leadership:
             try:
                 await self._acquire()
             except asyncio.CancelledError:
-                await self._let_go(0.0)  # a transaction that was under way may have taken it
+                await self._let_go(0.0, of=None)  # a transaction that was under way may have taken it
                 raise
             log.info("This daemon leads", bot=self.token, epoch=self._epoch)
             self._on_change(True)
@@ -173,7 +173,8 @@ class Leadership:
         self._trusted_until, self._steps_aside = float("-inf"), False
         self._on_change(False)
         if is_ours:  # who steps aside has had no answer for longer than a platform's window is
-            await self._let_go(0.0 if steps_aside else self._times.rest.total_seconds())
+            rest = 0.0 if steps_aside else self._times.rest.total_seconds()
+            await self._let_go(rest, of=self._epoch)
 
     async def _acquire(self) -> None:
         """Return once this daemon leads."""
@@ -271,10 +272,13 @@ class Leadership:
     async def _write(self, sql: str, values: Sequence[object]) -> bool:
         return bool(await query(leases(), sql, values))
 
-    async def _let_go(self, rest: float) -> None:
-        """Give the lease back, if it is ours, to whoever comes next, after so many seconds."""
+    async def _let_go(self, rest: float, *, of: int | None) -> None:
+        """Give the lease `of` an epoch back, if it is ours, to whoever comes next, after so many seconds.
+
+        A network may bring that late, when this daemon leads again, which has to go on then.
+        """
         try:
-            await self._write(_LET_GO, [rest, self.token, self._identity])
+            await self._write(_LET_GO, [rest, self.token, self._identity, of])
         except DatabaseUnavailable:
             log.info("The lease was not given back, and runs out", bot=self.token)
 

@@ -157,6 +157,15 @@ async def test_a_lease_that_was_let_go_is_free_also_where_the_clock_was_set_back
         await leader.wait_until_it_leads()
 
 
+async def test_who_ends_a_term_lets_go_of_that_term_alone() -> None:
+    leader = candidate("leader", times=Times())
+
+    async with running(leader):
+        await leader.wait_until_it_leads()
+        await Leader.filter(token=BOT).update(epoch=7)  # as if it led again already
+    assert await holder() == "leader"
+
+
 async def test_a_clock_of_the_database_that_jumps_ahead_makes_no_second_leader() -> None:
     first, second = candidate("first"), candidate("second")
 
