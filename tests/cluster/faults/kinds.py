@@ -9,6 +9,8 @@ from random import Random
 from tests.cluster.faults.cluster import Cluster
 from tests.cluster.faults.daemons import Daemon
 from tests.cluster.faults.network import Side
+from tests.cluster.faults.server import DatabaseServer
+from tests.support.pgbouncer import PgBouncer
 
 _HOUR = 3600
 _TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
@@ -84,23 +86,22 @@ async def _restart_database(cluster: Cluster, _leader: Daemon, _random: Random, 
     return Struck(back, f"away for {back - at:.1f} s")
 
 
-async def _kill_database(cluster: Cluster, _leader: Daemon, random: Random, _frozen: float) -> Struck:
+async def _killed(server: DatabaseServer | PgBouncer, random: Random) -> Struck:
     at = time.monotonic()
-    await cluster.server.kill()
+    await server.kill()
     await asyncio.sleep(random.uniform(0, 9))
-    await cluster.server.start()
+    await server.start()
     back = time.monotonic()
     return Struck(back, f"away for {back - at:.1f} s")
+
+
+async def _kill_database(cluster: Cluster, _leader: Daemon, random: Random, _frozen: float) -> Struck:
+    return await _killed(cluster.server, random)
 
 
 async def _kill_pooler(cluster: Cluster, _leader: Daemon, random: Random, _frozen: float) -> Struck:
     assert cluster.pooler
-    at = time.monotonic()
-    await cluster.pooler.kill()
-    await asyncio.sleep(random.uniform(0, 9))
-    await cluster.pooler.start()
-    back = time.monotonic()
-    return Struck(back, f"away for {back - at:.1f} s")
+    return await _killed(cluster.pooler, random)
 
 
 async def _set_clock(_cluster: Cluster, leader: Daemon, random: Random, _frozen: float) -> Struck:

@@ -58,7 +58,7 @@ def bag(kinds: Sequence[Kind], random: Random) -> Iterator[Kind]:
 async def play(
     cluster: Cluster, number: int, kind: Kind, random: Random, *, frozen: float, burst: int
 ) -> Outcome:
-    """Let one fault come over the leader of one channel, any moment, and return what came of it."""
+    """Let one fault come over the leader of one bot, any moment, and return what came of it."""
     ended = await cluster.calm()
     bots = cluster.platforms.bots
     bot = random.choice(bots)
